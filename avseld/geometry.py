@@ -1,0 +1,91 @@
+"""Directions, angles and equirectangular pixels.
+
+Degrees at the edge, unit vectors inside. x points to the front, y to the left, z up; azimuth is 0 in front and
+positive to the left, elevation positive up (STARSS23 conventions; `Sony audio-visual SELD` spec, section 2).
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray
+
+
+def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Array:
+    """Turn degrees into unit vectors.
+
+    Args:
+        azimuth: (...,) degrees.
+        elevation: (...,) degrees.
+
+    Returns:
+        (..., 3), x, y, z.
+    """
+    azimuth, elevation = np.radians(np.asarray(azimuth, float)), np.radians(np.asarray(elevation, float))
+    horizontal = np.cos(elevation)
+    return np.stack(
+        np.broadcast_arrays(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)), axis=-1
+    )
+
+
+def direction(vector: ArrayLike) -> tuple[Array, Array]:
+    """Turn vectors of any length into degrees.
+
+    Args:
+        vector: (..., 3).
+
+    Returns:
+        azimuth (...,) in [-180, 180] and elevation (...,) in [-90, 90]; 0, 0 for the zero vector.
+    """
+    x, y, z = np.moveaxis(np.asarray(vector, float), -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def angle_between(first: ArrayLike, second: ArrayLike) -> Array:
+    """Great-circle angle between vectors, exact near 0 and 180 degrees where arccos loses half its digits.
+
+    Args:
+        first: (..., 3) vectors of any length.
+        second: (..., 3), broadcast against `first`.
+
+    Returns:
+        (...,) degrees in [0, 180].
+    """
+    first, second = np.asarray(first, float), np.asarray(second, float)
+    sine = np.linalg.norm(np.cross(first, second), axis=-1)
+    return np.degrees(np.arctan2(sine, np.sum(first * second, axis=-1)))
+
+
+def wrap(azimuth: ArrayLike) -> Array:
+    """Bring degrees into [-180, 180)."""
+    return (np.asarray(azimuth, float) + 180.0) % 360.0 - 180.0
+
+
+def circular_mean(azimuth: ArrayLike, weight: ArrayLike | None = None, axis: int = -1) -> Array:
+    """Mean of angles as the direction of the mean vector, so that 179 and -179 give 180 and not 0.
+
+    Args:
+        azimuth: degrees.
+        weight: same shape, not negative; equal weights if None.
+        axis: the axis that goes.
+    """
+    radians = np.radians(np.asarray(azimuth, float))
+    weight = np.ones_like(radians) if weight is None else np.asarray(weight, float)
+    return np.degrees(np.arctan2((weight * np.sin(radians)).sum(axis), (weight * np.cos(radians)).sum(axis)))
+
+
+def to_picture(azimuth: ArrayLike, elevation: ArrayLike) -> tuple[Array, Array]:
+    """Place of a direction in an equirectangular picture whose centre column is azimuth 0, left positive.
+
+    Returns:
+        u (...,) from the left edge in [0, 1) and v (...,) from the upper edge in [0, 1].
+    """
+    return ((180.0 - np.asarray(azimuth, float)) / 360.0) % 1.0, (90.0 - np.asarray(elevation, float)) / 180.0
+
+
+def from_picture(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
+    """Direction of a place in an equirectangular picture, the inverse of `to_picture`.
+
+    Returns:
+        azimuth (...,) in [-180, 180) and elevation (...,), degrees.
+    """
+    return wrap(180.0 - 360.0 * np.asarray(u, float)), 90.0 - 180.0 * np.asarray(v, float)

@@ -1,0 +1,1 @@
+"""Anything to a prepared folder: corpus readers, media steps, a scene generator and a check."""
