@@ -76,7 +76,9 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
             file.seek(first)
             inside = file.read(last - first, dtype="float32", always_2d=True)
             if len(inside) != last - first:
-                raise BadInput(f"{path}: ends after {first + len(inside)} samples, its header says {file.frames}")
+                raise BadInput(
+                    f"{path}: ends after {first + len(inside)} samples, its header says {file.frames}"
+                )
     except (soundfile.SoundFileError, OSError) as error:
         raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
     whole = np.zeros((inside.shape[1], stop - start), np.float32)

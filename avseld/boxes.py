@@ -34,7 +34,9 @@ class Boxes:
     def __post_init__(self) -> None:
         n, k = self.score.shape
         if self.time.shape != (n,) or self.box.shape != (n, k, 4) or self.label.shape != (n, k):
-            raise ValueError(f"shapes {self.time.shape} {self.box.shape} {self.score.shape} {self.label.shape}")
+            raise ValueError(
+                f"shapes {self.time.shape} {self.box.shape} {self.score.shape} {self.label.shape}"
+            )
 
     def at(self, time: np.ndarray | float) -> np.ndarray:
         """Row that holds at each time: the latest one not after it (the first one before the start).
@@ -111,5 +113,7 @@ def read_boxes(path: Path | str, video: Path | str | None = None) -> Boxes:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise BadInput(f"{path}: no boxes file ({error}); make it anew with avseld-detect boxes") from error
     if video is not None and about.get("video") not in (None, fingerprint(video)):
-        raise BadInput(f"{path}: boxes of another video than {video}; make them anew with avseld-detect boxes")
+        raise BadInput(
+            f"{path}: boxes of another video than {video}; make them anew with avseld-detect boxes"
+        )
     return boxes

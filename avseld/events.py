@@ -51,8 +51,12 @@ class Events:
         if not isinstance(other, Events):
             return NotImplemented
         return all(
-            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True) for f in fields(self)
+            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True)
+            for f in fields(self)
         )
+
+    def __repr__(self) -> str:
+        return f"Events({len(self)} rows, {len(np.unique(self.label))} classes, until {self.duration:.1f} s)"
 
     @classmethod
     def empty(cls) -> "Events":
@@ -95,7 +99,9 @@ class Events:
 def concatenate(parts: Iterable[Events]) -> Events:
     """One table of several, in their order."""
     parts = list(parts) or [Events.empty()]
-    return Events(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events)))
+    return Events(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events))
+    )
 
 
 def number(value: float) -> str:

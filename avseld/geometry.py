@@ -23,7 +23,8 @@ def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Array:
     azimuth, elevation = np.radians(np.asarray(azimuth, float)), np.radians(np.asarray(elevation, float))
     horizontal = np.cos(elevation)
     return np.stack(
-        np.broadcast_arrays(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)), axis=-1
+        np.broadcast_arrays(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)),
+        axis=-1,
     )
 
 

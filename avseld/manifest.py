@@ -133,7 +133,9 @@ def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recordi
         raise BadInput(f"{path}:{line}: {len(row)} columns instead of {len(COLUMNS)}; correct the row")
     cells = dict(zip(COLUMNS, row, strict=True))
     if cells["format"] not in FORMATS:
-        raise BadInput(f"{path}:{line}: format '{cells['format']}' is none of {', '.join(FORMATS)}; correct it")
+        raise BadInput(
+            f"{path}:{line}: format '{cells['format']}' is none of {', '.join(FORMATS)}; correct it"
+        )
     if not cells["name"] or not cells["audio"] or "/" in cells["name"] or "\\" in cells["name"]:
         raise BadInput(f"{path}:{line}: a recording needs a plain name and an audio file; correct the row")
     try:

@@ -15,7 +15,9 @@ def exact_div(numerator: int, denominator: int, what: str = "") -> int:
     quotient, rest = divmod(numerator, denominator)
     if rest:
         label = f"{what}: " if what else ""
-        raise BadInput(f"{label}{numerator} is not a multiple of {denominator} (remainder {rest}); choose rates that divide")
+        raise BadInput(
+            f"{label}{numerator} is not a multiple of {denominator} (remainder {rest}); choose rates that divide"
+        )
     return quotient
 
 

@@ -1,0 +1,219 @@
+"""The frame CSVs of DCASE: STARSS22/23 labels, predictions of every year, polar or Cartesian.
+
+One row says that one source of one class is heard in one frame of 100 ms. The columns by count, without a header
+(`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7 and 11):
+
+| columns | meaning |
+|---|---|
+| 4 | frame, class, azimuth, elevation |
+| 5 | frame, class, source, azimuth, elevation |
+| 6 | frame, class, source, azimuth, elevation, distance; or frame, class, source, x, y, z |
+| 7 | frame, class, source, x, y, z, distance |
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.errors import BadInput
+from avseld.events import Events, check_row, number, parse, read_lines
+from avseld.files import replacing
+from avseld.geometry import direction, unit_vector
+from avseld.timing import LABEL_HOP
+
+POLAR = {
+    4: ("frame", "class", "azimuth", "elevation"),
+    5: ("frame", "class", "source", "azimuth", "elevation"),
+    6: ("frame", "class", "source", "azimuth", "elevation", "distance"),
+}
+CARTESIAN = {
+    6: ("frame", "class", "source", "x", "y", "z"),
+    7: ("frame", "class", "source", "x", "y", "z", "distance"),
+}
+KNOWN = {name for columns in (*POLAR.values(), *CARTESIAN.values()) for name in columns}
+ALIASES = {"track": "source", "source_id": "source", "azi": "azimuth", "ele": "elevation", "dist": "distance"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file spells its rows; enough to write the same bytes again."""
+
+    columns: tuple[str, ...] = POLAR[6]
+    header: bool = False
+    newline: str = "\n"
+    final_newline: bool = True
+    metres_per_unit: float = 0.01
+    """0.01 where distances are centimetres (labels), 1 where metres (predictions of 2024)"""
+
+
+def read_dcase(
+    path: Path | str,
+    n_classes: int | None = None,
+    kind: Literal["auto", "polar", "cartesian"] = "auto",
+    metres_per_unit: float = 0.01,
+) -> tuple[Events, Dialect]:
+    """Read a frame CSV in any dialect.
+
+    Args:
+        path: the file; an empty one holds no events.
+        n_classes: refuse class indices from here on.
+        kind: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
+            every vector is at most 2 long and at least one number has decimals.
+        metres_per_unit: unit of the distance column, 0.01 for centimetres.
+
+    Returns:
+        One row of events per row of the file, in the file's order, and how the file was spelled.
+
+    Raises:
+        BadInput: missing, or a bad row; names file and line.
+    """
+    path = Path(path)
+    lines = read_lines(path)
+    raw = path.read_bytes()
+    dialect = Dialect(
+        newline="\r\n" if b"\r\n" in raw else "\n",
+        final_newline=raw.endswith(b"\n") or not raw,
+        metres_per_unit=metres_per_unit,
+    )
+    if lines and (names := _header(lines[0], path)):
+        dialect = replace(dialect, header=True, columns=names)
+    first = 2 if dialect.header else 1
+    numbered = [(line, text) for line, text in enumerate(lines[first - 1 :], start=first) if text.strip()]
+    if not numbered:
+        return Events.empty(), dialect
+    width = len(dialect.columns) if dialect.header else numbered[0][1].count(",") + 1
+    rows = [_numbers(text, path, line, width) for line, text in numbered]
+    table = np.array(rows)
+    if not dialect.header:
+        dialect = replace(dialect, columns=_guess(table, path, kind))
+    return _events(table, dialect, path, [line for line, _ in numbered], n_classes), dialect
+
+
+def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None) -> None:
+    """Write a frame CSV.
+
+    Args:
+        path: the file.
+        events: each row lies within one frame of 100 ms or spans several (then one row a frame is written).
+        dialect: how to spell it; the labels of STARSS23 (six polar columns, centimetres) if None.
+    """
+    dialect = dialect or Dialect()
+    frames = expand(events)
+    columns = {
+        "frame": np.round(frames.onset / LABEL_HOP),
+        "class": frames.label,
+        "source": frames.source,
+        "azimuth": frames.azimuth,
+        "elevation": frames.elevation,
+        "distance": frames.distance / dialect.metres_per_unit,
+    }
+    columns |= dict(zip("xyz", unit_vector(frames.azimuth, frames.elevation).T, strict=True))
+    lines = [",".join(dialect.columns)] if dialect.header else []
+    rows = zip(*(columns[name] for name in dialect.columns), strict=True)
+    lines += [",".join(number(float(value)) or "0" for value in row) for row in rows]
+    text = dialect.newline.join(lines)
+    if lines and dialect.final_newline:
+        text += dialect.newline
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def expand(events: Events) -> Events:
+    """Split every event into rows of one label frame (100 ms); rows of one frame pass through unchanged.
+
+    An event covers each frame that it touches for more than half a millisecond.
+    """
+    first = np.floor(events.onset / LABEL_HOP + 0.005).astype(int)
+    last = np.maximum(np.ceil(events.offset / LABEL_HOP - 0.005).astype(int), first + 1)
+    counts = last - first
+    if len(events) == 0 or (counts == 1).all():
+        rows, frame = np.arange(len(events)), first
+    else:
+        rows = np.repeat(np.arange(len(events)), counts)
+        frame = first[rows] + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = events.select(rows)
+    return Events(
+        frame * LABEL_HOP,
+        (frame + 1) * LABEL_HOP,
+        kept.label,
+        kept.source,
+        kept.azimuth,
+        kept.elevation,
+        kept.distance,
+    )
+
+
+def _header(text: str, path: Path) -> tuple[str, ...]:
+    words = [word.strip().lower() for word in text.split(",")]
+    try:
+        [float(word) for word in words]
+    except ValueError:
+        names = tuple(ALIASES.get(word, word) for word in words)
+        if not {"frame", "class"} <= set(names) or not set(names) <= KNOWN:
+            raise BadInput(
+                f"{path}:1: unknown columns {text.strip()}; expected rows of numbers or a header of "
+                f"{', '.join(sorted(KNOWN))}"
+            ) from None
+        return names
+    return ()
+
+
+def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
+    words = text.split(",")
+    if len(words) != width:
+        raise BadInput(f"{path}:{line}: {len(words)} columns, the rows before have {width}; correct the row")
+    return [parse(word, path, line) for word in words]
+
+
+def _guess(table: np.ndarray, path: Path, kind: str) -> tuple[str, ...]:
+    width = table.shape[1]
+    if width == 6:
+        vectors = table[:, 3:]
+        looks_cartesian = (np.linalg.norm(vectors, axis=1) <= 2).all() and (vectors % 1 != 0).any()
+        kind = kind if kind != "auto" else ("cartesian" if looks_cartesian else "polar")
+        return CARTESIAN[6] if kind == "cartesian" else POLAR[6]
+    if width in POLAR:
+        return POLAR[width]
+    if width in CARTESIAN:
+        return CARTESIAN[width]
+    raise BadInput(f"{path}:1: {width} columns; expected 4 to 7 (frame, class, ...)")
+
+
+def _events(
+    table: np.ndarray, dialect: Dialect, path: Path, lines: Sequence[int], n_classes: int | None
+) -> Events:
+    column = dict(zip(dialect.columns, table.T, strict=True))
+    if "x" in column:
+        column["azimuth"], column["elevation"] = direction(
+            np.stack([column[axis] for axis in "xyz"], axis=-1)
+        )
+    nothing = np.full(len(table), np.nan)
+    azimuth, elevation = column.get("azimuth", nothing), column.get("elevation", np.zeros(len(table)))
+    frame = column["frame"]
+    wrong = (frame < 0) | (frame % 1 != 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise BadInput(f"{path}:{lines[row]}: frame {number(frame[row])} is no index; frames count from 0")
+    for row in np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes)):
+        check_row(path, lines[row], column["class"][row], azimuth[row], elevation[row], n_classes)
+    return Events(
+        frame * LABEL_HOP,
+        (frame + 1) * LABEL_HOP,
+        column["class"],
+        column.get("source", np.zeros(len(table))),
+        azimuth,
+        elevation,
+        column["distance"] * dialect.metres_per_unit if "distance" in column else nothing,
+    )
+
+
+def _suspicious(
+    label: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, n_classes: int | None
+) -> np.ndarray:
+    limit = np.inf if n_classes is None else n_classes
+    return (
+        (label < 0) | (label % 1 != 0) | (label >= limit) | (np.abs(azimuth) > 360) | (np.abs(elevation) > 90)
+    )

@@ -1,0 +1,27 @@
+"""The command line of preparation: a table of verbs."""
+
+from avseld.command import Verb, run
+
+VERBS = {
+    "synth": Verb(
+        "data_prep.synth.corpus", "synth", "generate a corpus of audio-visual scenes with exact labels"
+    ),
+    "dcase": Verb(
+        "data_prep.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
+    ),
+    "own": Verb("data_prep.own", "own", "make a prepared folder from your own recordings"),
+    "resize": Verb("data_prep.media", "resize", "resize equirectangular videos to 360x180"),
+    "resample": Verb("data_prep.media", "resample", "resample audio of any rate to 24 kHz"),
+    "check": Verb(
+        "data_prep.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
+    ),
+}
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run one verb."""
+    run("avseld-prep", "anything to a prepared folder", VERBS, words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""The command line of detection: a table of verbs."""
+
+from avseld.command import Verb, run
+
+VERBS = {
+    "boxes": Verb("detection.detect", "boxes", "find the people in every video of a prepared folder"),
+    "export": Verb("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
+}
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run one verb."""
+    run("avseld-detect", "video to boxes", VERBS, words)
+
+
+if __name__ == "__main__":
+    main()
