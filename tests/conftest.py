@@ -1,0 +1,39 @@
+"""What all tests share: the folder of real material beside the repository."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", type=Path, default=SHARED / "golden", help="folder of reference values")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """Path of real material, or a skip that says what is absent."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.exists():
+            pytest.skip(f"../shared/{name} is absent")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Path of reference values in the folder given by --golden, or a skip that says what is absent."""
+
+    def find(name: str) -> Path:
+        path = request.config.getoption("--golden") / name
+        if not path.exists():
+            pytest.skip(f"{path} is absent")
+        return path
+
+    return find
