@@ -1,13 +1,16 @@
-"""One command line for three rooms: a table of verbs, each a function whose signature and docstring are its options."""
+"""One command line for three rooms: a table of verbs; the signature of each function becomes its options."""
 
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avseld.errors import BadInput
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,28 @@ def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
     parser.add_function_arguments(
         function, as_positional=verb.positional, fail_untyped=False, sub_configs=False
     )
-    parsed = parser.parse_args(words)
+    parsed = parser.parse_args(_spelled(parser, words))
     ready = parser.instantiate_classes(parsed)
     ready.pop("config", None)
     to_terminal()
     status = function(**ready.as_dict() if hasattr(ready, "as_dict") else vars(ready))
     if isinstance(status, int) and status:
         sys.exit(status)
+
+
+def _spelled(parser: "ArgumentParser", words: list[str]) -> list[str]:
+    """Accept `--sample-rate` for `--sample_rate` and a switch alone, `--json` for `--json=true`."""
+    options = parser._option_string_actions
+    spelled = []
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name.startswith("--") and name not in options:
+            name = "--" + name[2:].replace("-", "_")
+            word = name + equals + value if name in options else word
+        switch = getattr(options.get(word), "_typehint", None) is bool
+        alone = following.lower() not in ("true", "false", "yes", "no")
+        spelled.append(f"{word}=true" if switch and alone else word)
+    return spelled
 
 
 def _overview(program: str, about: str, verbs: dict[str, Verb]) -> str:

@@ -1,7 +1,7 @@
 """The frame CSVs of DCASE: STARSS22/23 labels, predictions of every year, polar or Cartesian.
 
-One row says that one source of one class is heard in one frame of 100 ms. The columns by count, without a header
-(`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7 and 11):
+One row says that one source of one class is heard in one frame of 100 ms. The columns by count, without a
+header (`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7 and 11):
 
 | columns | meaning |
 |---|---|
@@ -9,6 +9,9 @@ One row says that one source of one class is heard in one frame of 100 ms. The c
 | 5 | frame, class, source, azimuth, elevation |
 | 6 | frame, class, source, azimuth, elevation, distance; or frame, class, source, x, y, z |
 | 7 | frame, class, source, x, y, z, distance |
+
+DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its elevation reads as 0 (`DCASE
+baselines` spec, 3.1).
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.errors import BadInput
-from avseld.events import Events, check_row, number, parse, read_lines
+from avseld.events import Events, check_row, number, parse, read_lines, read_table
 from avseld.files import replacing
 from avseld.geometry import direction, unit_vector
 from avseld.timing import LABEL_HOP
@@ -33,7 +36,8 @@ CARTESIAN = {
     6: ("frame", "class", "source", "x", "y", "z"),
     7: ("frame", "class", "source", "x", "y", "z", "distance"),
 }
-KNOWN = {name for columns in (*POLAR.values(), *CARTESIAN.values()) for name in columns}
+STEREO = ("frame", "class", "source", "azimuth", "distance", "onscreen")
+KNOWN = {name for columns in (*POLAR.values(), *CARTESIAN.values(), STEREO) for name in columns}
 ALIASES = {"track": "source", "source_id": "source", "azi": "azimuth", "ele": "elevation", "dist": "distance"}
 
 
@@ -54,6 +58,7 @@ def read_dcase(
     n_classes: int | None = None,
     kind: Literal["auto", "polar", "cartesian"] = "auto",
     metres_per_unit: float = 0.01,
+    hop: float = LABEL_HOP,
 ) -> tuple[Events, Dialect]:
     """Read a frame CSV in any dialect.
 
@@ -63,6 +68,7 @@ def read_dcase(
         kind: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
             every vector is at most 2 long and at least one number has decimals.
         metres_per_unit: unit of the distance column, 0.01 for centimetres.
+        hop: seconds between frames; 0.02 in the files of DCASE 2019.
 
     Returns:
         One row of events per row of the file, in the file's order, and how the file was spelled.
@@ -85,11 +91,12 @@ def read_dcase(
     if not numbered:
         return Events.empty(), dialect
     width = len(dialect.columns) if dialect.header else numbered[0][1].count(",") + 1
-    rows = [_numbers(text, path, line, width) for line, text in numbered]
-    table = np.array(rows)
+    table = read_table([text for _, text in numbered], width)
+    if table is None:
+        table = np.array([_numbers(text, path, line, width) for line, text in numbered])
     if not dialect.header:
         dialect = replace(dialect, columns=_guess(table, path, kind))
-    return _events(table, dialect, path, [line for line, _ in numbered], n_classes), dialect
+    return _events(table, dialect, path, [line for line, _ in numbered], n_classes, hop), dialect
 
 
 def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None) -> None:
@@ -109,6 +116,7 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
         "azimuth": frames.azimuth,
         "elevation": frames.elevation,
         "distance": frames.distance / dialect.metres_per_unit,
+        "onscreen": frames.onscreen,
     }
     columns |= dict(zip("xyz", unit_vector(frames.azimuth, frames.elevation).T, strict=True))
     lines = [",".join(dialect.columns)] if dialect.header else []
@@ -126,24 +134,28 @@ def expand(events: Events) -> Events:
 
     An event covers each frame that it touches for more than half a millisecond.
     """
-    first = np.floor(events.onset / LABEL_HOP + 0.005).astype(int)
-    last = np.maximum(np.ceil(events.offset / LABEL_HOP - 0.005).astype(int), first + 1)
+    rows, frame = frames_of(events.onset, events.offset)
+    return replace(events.select(rows), onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
+
+
+def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> tuple[np.ndarray, np.ndarray]:
+    """The frames that events cover, each touched for more than half a percent of a frame.
+
+    Args:
+        onset: (row,) seconds.
+        offset: (row,) seconds.
+        hop: seconds between frames.
+
+    Returns:
+        Two arrays (covered frame,): the row of the event, ascending, and the index of the frame.
+    """
+    first = np.floor(onset / hop + 0.005).astype(np.int64)
+    last = np.maximum(np.ceil(offset / hop - 0.005).astype(np.int64), first + 1)
     counts = last - first
-    if len(events) == 0 or (counts == 1).all():
-        rows, frame = np.arange(len(events)), first
-    else:
-        rows = np.repeat(np.arange(len(events)), counts)
-        frame = first[rows] + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = events.select(rows)
-    return Events(
-        frame * LABEL_HOP,
-        (frame + 1) * LABEL_HOP,
-        kept.label,
-        kept.source,
-        kept.azimuth,
-        kept.elevation,
-        kept.distance,
-    )
+    if (counts == 1).all():
+        return np.arange(len(onset)), first
+    rows = np.repeat(np.arange(len(onset)), counts)
+    return rows, first[rows] + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _header(text: str, path: Path) -> tuple[str, ...]:
@@ -183,7 +195,12 @@ def _guess(table: np.ndarray, path: Path, kind: str) -> tuple[str, ...]:
 
 
 def _events(
-    table: np.ndarray, dialect: Dialect, path: Path, lines: Sequence[int], n_classes: int | None
+    table: np.ndarray,
+    dialect: Dialect,
+    path: Path,
+    lines: Sequence[int],
+    n_classes: int | None,
+    hop: float,
 ) -> Events:
     column = dict(zip(dialect.columns, table.T, strict=True))
     if "x" in column:
@@ -199,14 +216,16 @@ def _events(
         raise BadInput(f"{path}:{lines[row]}: frame {number(frame[row])} is no index; frames count from 0")
     for row in np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes)):
         check_row(path, lines[row], column["class"][row], azimuth[row], elevation[row], n_classes)
+    units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
     return Events(
-        frame * LABEL_HOP,
-        (frame + 1) * LABEL_HOP,
+        frame * hop,
+        (frame + 1) * hop,
         column["class"],
         column.get("source", np.zeros(len(table))),
         azimuth,
         elevation,
-        column["distance"] * dialect.metres_per_unit if "distance" in column else nothing,
+        column["distance"] / units_per_metre if "distance" in column else nothing,
+        column.get("onscreen", nothing),
     )
 
 

@@ -10,14 +10,16 @@ from avseld.errors import BadInput
 from avseld.files import replacing
 
 COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
+ONSCREEN = (*COLUMNS, "onscreen")
+"""the columns of a file in which visibility is annotated (DCASE 2025)"""
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
     """Rows that each say: this class, from this source, is heard from this direction from onset to offset.
 
-    All arrays have shape (row,). NaN means "not annotated": a weak label has no onset, a sound event detection
-    label no direction, labels before 2023 no distance.
+    All arrays have shape (row,). NaN means "not annotated": a weak label has no onset, a label of sound event
+    detection no direction, labels before 2023 no distance.
     """
 
     onset: np.ndarray
@@ -34,9 +36,13 @@ class Events:
     """degrees, positive up"""
     distance: np.ndarray
     """metres"""
+    onscreen: np.ndarray = None  # type: ignore[assignment]  # becomes an array right away
+    """1 seen in the picture, 0 not; all NaN if not given"""
 
     def __post_init__(self) -> None:
         whole = {"label", "source"}
+        if self.onscreen is None:
+            object.__setattr__(self, "onscreen", np.full(np.shape(np.atleast_1d(self.onset)), np.nan))
         for field in fields(self):
             array = np.asarray(getattr(self, field.name), int if field.name in whole else float)
             object.__setattr__(self, field.name, np.atleast_1d(array))
@@ -65,9 +71,9 @@ class Events:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[float]]) -> "Events":
-        """Build from rows of (onset, offset, label, source, azimuth, elevation, distance)."""
-        table = np.asarray(list(rows), float).reshape(-1, len(COLUMNS))
-        return cls(*table.T)
+        """Build from rows of (onset, offset, label, source, azimuth, elevation, distance[, onscreen])."""
+        table = np.asarray(list(rows), float)
+        return cls(*table.reshape(-1, table.shape[1] if table.ndim == 2 else len(COLUMNS)).T)
 
     def select(self, rows: np.ndarray | slice) -> "Events":
         """Rows picked by a mask, by indices or by a slice."""
@@ -88,6 +94,7 @@ class Events:
             kept.azimuth,
             kept.elevation,
             kept.distance,
+            kept.onscreen,
         )
 
     @property
@@ -113,9 +120,15 @@ def number(value: float) -> str:
 
 
 def write_events(path: Path | str, events: Events) -> None:
-    """Write the canonical CSV of a prepared folder: a header, then seconds, degrees and metres."""
-    lines = [",".join(COLUMNS)]
-    lines += [",".join(number(float(value)) for value in row) for row in zip(*_columns(events), strict=True)]
+    """Write the canonical CSV of a prepared folder: a header, then seconds, degrees and metres.
+
+    The column `onscreen` is written only where a value is annotated.
+    """
+    columns = _columns(events)
+    names = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN
+    lines = [",".join(names)]
+    rows = zip(*columns[: len(names)], strict=True)
+    lines += [",".join(number(float(value)) for value in row) for row in rows]
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
 
@@ -132,21 +145,56 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
     """
     path = Path(path)
     lines = read_lines(path)
-    if not lines or tuple(word.strip() for word in lines[0].split(",")) != COLUMNS:
+    names = tuple(word.strip() for word in lines[0].split(",")) if lines else ()
+    if names not in (COLUMNS, ONSCREEN):
         raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make the file with avseld-prep")
-    rows = []
-    for line, text in enumerate(lines[1:], start=2):
-        if not text.strip():
-            continue
-        words = text.split(",")
-        if len(words) != len(COLUMNS):
-            raise BadInput(f"{path}:{line}: {len(words)} columns instead of {len(COLUMNS)}; correct the row")
-        values = [parse(word, path, line) if word.strip() else np.nan for word in words]
-        check_row(path, line, values[2], values[4], values[5], n_classes)
-        if values[0] > values[1]:
-            raise BadInput(f"{path}:{line}: offset {words[1]} before onset {words[0]}; correct the row")
-        rows.append(values)
-    return Events.from_rows(rows)
+    numbered = [(line, text) for line, text in enumerate(lines[1:], start=2) if text.strip()]
+    table = read_table([text for _, text in numbered], len(names), empty_is_nan=True)
+    if table is None or _suspicious(table, n_classes):
+        table = np.array([_checked(path, line, text, len(names), n_classes) for line, text in numbered])
+    return Events.from_rows(table)
+
+
+def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
+    """Turn rows of numbers into a table (row, column), quickly.
+
+    Returns:
+        None where a row has another width or a word is no finite number; then read row by row to name it.
+    """
+    if any(text.count(",") != width - 1 for text in lines):
+        return None
+    text = ",".join(lines)
+    if "n" in text or "N" in text:  # nan and inf, which float() would take
+        return None
+    try:
+        words = text.split(",") if lines else []
+        if empty_is_nan:
+            words = [word if word and not word.isspace() else "nan" for word in words]
+        table = np.array(list(map(float, words))).reshape(-1, width)
+    except ValueError:
+        return None
+    return table if not np.isinf(table).any() else None
+
+
+def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:
+    label, limit = table[:, 2], np.inf if n_classes is None else n_classes
+    fine = (label >= 0) & (label % 1 == 0) & (label < limit)
+    # NaN compares false, so these are the rows that are surely wrong
+    wrong = (np.abs(table[:, 4]) > 360) | (np.abs(table[:, 5]) > 90) | (table[:, 0] > table[:, 1])
+    return bool((~fine | wrong | np.isnan(table[:, 3])).any())
+
+
+def _checked(path: Path, line: int, text: str, width: int, n_classes: int | None) -> list[float]:
+    words = text.split(",")
+    if len(words) != width:
+        raise BadInput(f"{path}:{line}: {len(words)} columns instead of {width}; correct the row")
+    values = [parse(word, path, line) if word.strip() else np.nan for word in words]
+    check_row(path, line, values[2], values[4], values[5], n_classes)
+    if values[0] > values[1]:
+        raise BadInput(f"{path}:{line}: offset {words[1]} before onset {words[0]}; correct the row")
+    if np.isnan(values[3]):
+        raise BadInput(f"{path}:{line}: no source; write 0 where there is but one")
+    return values
 
 
 def read_lines(path: Path) -> list[str]:
@@ -191,8 +239,8 @@ def check_row(
         raise BadInput(f"{path}:{line}: class {number(label)} is not an index{limit}; check the class list")
     if abs(azimuth) > 360 or abs(elevation) > 90:
         raise BadInput(
-            f"{path}:{line}: azimuth {number(azimuth)}, elevation {number(elevation)} is no direction in degrees; "
-            "correct the row or its column order"
+            f"{path}:{line}: azimuth {number(azimuth)}, elevation {number(elevation)} is no direction in "
+            "degrees; correct the row or its column order"
         )
 
 

@@ -1,0 +1,68 @@
+"""What a training run is told: plain dataclasses, read from a flat YAML recipe and from the command line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+VideoControl = Literal["aligned", "shuffled", "blank"]
+
+
+@dataclass
+class Part:
+    """One exchangeable part: a name and the options of its constructor."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Data:
+    """Which recordings, and how windows are drawn from them.
+
+    Args:
+        prepared: the prepared folder.
+        train: folds (fold3), rooms (fold3_room21) or recordings to learn from; a recording that `validate` names by
+            its room or its own name is withheld.
+        validate: the same, to choose the best weights by.
+        test: the same, for the final scores.
+        allow_overlap: let the three share recordings, to reproduce a paper that does so.
+        format: channel format of the recordings: foa, mic, binaural, stereo, mono.
+        chunk: seconds of a window.
+        batch_size: windows of a step, over all processes.
+        video: aligned; shuffled takes the boxes of another recording; blank takes none.
+        sampling: files draws every recording equally often, as published; duration every second equally often.
+        workers: processes that read windows; the windows are the same with any number.
+    """
+
+    prepared: Path
+    train: list[str] = field(default_factory=lambda: ["fold3"])
+    validate: list[str] = field(default_factory=lambda: ["fold4"])
+    test: list[str] = field(default_factory=lambda: ["fold4"])
+    allow_overlap: bool = False
+    format: str = "foa"
+    chunk: float = 1.27
+    batch_size: int = 16
+    video: VideoControl = "aligned"
+    sampling: Literal["files", "duration"] = "files"
+    workers: int = 0
+
+
+@dataclass
+class Hardware:
+    """Where the training runs; the words are Lightning's own.
+
+    Args:
+        accelerator: auto, cpu, gpu, ...
+        devices: how many, or auto.
+        num_nodes: machines.
+        strategy: auto, ddp, ...
+        precision: 32-true, bf16-mixed, 16-mixed, ...
+        deterministic: refuse operations whose results vary from run to run on a GPU.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    deterministic: bool = False

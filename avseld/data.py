@@ -1,0 +1,240 @@
+"""Recordings to batches: random windows read by seeking, boxes looked up, labels encoded.
+
+Every window is a function of the seed and its running number alone. So the same windows come with any number of
+worker processes, in one process or in several, and a resumed run continues where it stopped without a saved state.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from avseld.audio import audio_info, read_audio
+from avseld.boxes import people, read_boxes
+from avseld.config import Data, VideoControl
+from avseld.errors import BadInput
+from avseld.events import Events, read_events
+from avseld.manifest import Recording, disjoint, pick, read_manifest
+from avseld.system import System
+from avseld.timing import LABEL_HOP, exact_div
+
+log = logging.getLogger(__name__)
+
+Batch = dict[str, torch.Tensor]
+
+
+class Sight:
+    """The people in one video, at any time.
+
+    Args of the constructor:
+        recording: names the boxes file and its video.
+        n_boxes: the best so many.
+    """
+
+    def __init__(self, recording: Recording, n_boxes: int = 6) -> None:
+        assert recording.boxes is not None
+        boxes = read_boxes(
+            recording.boxes, recording.video if recording.video and recording.video.exists() else None
+        )
+        self.row, self.seen = boxes.at, people(boxes, n_boxes)
+        self.duration = float(boxes.about.get("duration", np.inf))
+        if self.duration < recording.duration - LABEL_HOP:
+            log.warning(
+                "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
+                recording.name,
+                self.duration,
+                recording.duration,
+            )
+
+    def at(self, time: np.ndarray) -> np.ndarray:
+        """Boxes (time, n_boxes, 4) at some times (time,); zeros after the end of the video."""
+        if len(self.seen) == 0:
+            return np.zeros((len(time), *self.seen.shape[1:]), np.float32)
+        return np.where((time < self.duration)[:, None, None], self.seen[self.row(time)], np.float32(0))
+
+
+def choose(data: Data) -> dict[str, list[Recording]]:
+    """Recordings to train on, to validate on and to test on.
+
+    Where `validate` or `test` names rooms or recordings of a training fold, training goes without these. With
+    `video: aligned` or `shuffled`, training leaves out what has no video with boxes, and says how many.
+
+    Raises:
+        BadInput: a name that matches nothing, parts that overlap, or nothing left to train on.
+    """
+    there = [recording for recording in read_manifest(data.prepared) if recording.format == data.format]
+    if not there:
+        raise BadInput(f"{data.prepared}/manifest.csv: no recording of format {data.format}; prepare some")
+    parts = {name: pick(there, getattr(data, name)) for name in ("train", "validate", "test")}
+    folds = {recording.fold for recording in there}
+    for name in ("validate", "test"):
+        held = {r.name for r in pick(there, [token for token in getattr(data, name) if token not in folds])}
+        if held and not data.allow_overlap:
+            parts["train"] = [recording for recording in parts["train"] if recording.name not in held]
+            log.info("%d recordings are withheld from training to %s", len(held), name)
+    disjoint({"train": parts["train"], "test": parts["test"]}, data.allow_overlap)
+    disjoint({"train": parts["train"], "validate": parts["validate"]}, data.allow_overlap)
+    disjoint({"validate": parts["validate"], "test": parts["test"]}, data.allow_overlap)
+    if data.video != "blank":
+        parts["train"] = with_video(parts["train"])
+    if not parts["train"]:
+        raise BadInput(f"{data.prepared}: nothing left to train on; check data.train and the boxes")
+    return parts
+
+
+def with_video(recordings: Sequence[Recording]) -> list[Recording]:
+    """Recordings that have a video and boxes; says how many have not."""
+    kept = [r for r in recordings if r.video is not None and r.boxes is not None and r.boxes.is_file()]
+    if missing := len(recordings) - len(kept):
+        silent = sum(recording.video is None for recording in recordings)
+        log.info(
+            "%d of %d recordings are left out of audio-visual training: %d without video, %d without boxes",
+            missing,
+            len(recordings),
+            silent,
+            missing - silent,
+        )
+    return kept
+
+
+def sights(
+    recordings: Sequence[Recording], control: VideoControl, n_boxes: int = 6, seed: int = 0
+) -> dict[str, Sight | None]:
+    """What each recording is shown: its own video, that of another recording, or nothing.
+
+    Args:
+        recordings: those to be shown something.
+        control: aligned, shuffled or blank.
+        n_boxes: boxes that the model sees.
+        seed: decides which other recording.
+
+    Raises:
+        BadInput: fewer than two videos to shuffle.
+    """
+    shown: dict[str, Sight | None] = {recording.name: None for recording in recordings}
+    if control == "blank":
+        return shown
+    seen = [r for r in recordings if r.boxes is not None and r.boxes.is_file()]
+    source = list(seen)
+    if control == "shuffled":
+        if len(seen) < 2:
+            raise BadInput(
+                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes"
+            )
+        order = np.random.default_rng([seed, 0x5EED]).permutation(len(seen))
+        source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]
+    for recording, other in zip(seen, source, strict=True):
+        shown[recording.name] = Sight(
+            replace(other, duration=0.0) if other is not recording else recording, n_boxes
+        )
+    return shown
+
+
+def reference(recording: Recording, n_classes: int) -> Events:
+    """The labels of a recording.
+
+    Raises:
+        BadInput: no labels, an unknown class, or labels beyond the end of the audio.
+    """
+    if recording.labels is None:
+        raise BadInput(f"{recording.name}: the manifest names no labels; prepare it with its metadata")
+    events = read_events(recording.labels, n_classes)
+    if events.duration > recording.duration + LABEL_HOP:
+        raise BadInput(
+            f"{recording.labels}: labels until {events.duration:.1f} s, but {recording.audio} ends at "
+            f"{recording.duration:.1f} s; they belong to another recording"
+        )
+    return events
+
+
+class Windows(Dataset[Batch]):
+    """Random windows of a list of recordings, each a function of seed and index.
+
+    Args of the constructor:
+        recordings: where the windows come from; every header is checked.
+        system: decides sample rate, window and target.
+        data: how to draw, and what is shown.
+        seed: of the draw.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], system: System, data: Data, seed: int) -> None:
+        self.recordings, self.seed = list(recordings), seed
+        self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
+        self.n_samples, self.n_frames = system.window_samples, system.window_frames
+        self.n_boxes = getattr(system.model, "n_boxes", 6)
+        self.length = np.array([self._check(recording, data.format) for recording in recordings])
+        self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
+        shown = sights(recordings, data.video, self.n_boxes, seed)
+        self.sights = [shown[recording.name] for recording in recordings]
+        self.blank = data.video == "blank"
+        weight = self.length - self.n_samples if data.sampling == "duration" else np.ones(len(self.length))
+        self.chance = np.cumsum(weight) / np.sum(weight)
+
+    def _check(self, recording: Recording, format: str) -> int:
+        info = audio_info(recording.audio, format, self.rate)
+        if info.n_samples <= self.n_samples:
+            raise BadInput(
+                f"{recording.audio}: {info.duration:.2f} s are no longer than a window of "
+                f"{self.n_samples / self.rate:.2f} s; choose a shorter data.chunk or leave the recording out"
+            )
+        return info.n_samples
+
+    def __getitem__(self, index: int) -> Batch:
+        """Waveform (channel, sample), boxes (n_boxes, 4) unless blank, and the target's arrays."""
+        random = np.random.default_rng([self.seed, index])
+        which = min(
+            int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
+        )
+        begin = int(random.integers(self.length[which] - self.n_samples))
+        start = begin / self.rate
+        item = {"waveform": read_audio(self.recordings[which].audio, begin, self.n_samples)}
+        if not self.blank:
+            sight = self.sights[which]
+            item["boxes"] = (
+                np.zeros((self.n_boxes, 4), np.float32) if sight is None else sight.at(np.array([start]))[0]
+            )
+        item |= self.target.encode(self.events[which], start, self.n_frames, self.hop)
+        return {name: torch.from_numpy(value) for name, value in item.items()}
+
+
+class Numbers(Sampler[int]):
+    """The running numbers of the windows that one process computes in one stretch of steps.
+
+    Args of the constructor:
+        first_step: steps done before.
+        steps: steps to do.
+        batch_size: windows a step over all processes.
+        rank: this process.
+        n_processes: of so many.
+    """
+
+    def __init__(
+        self, first_step: int, steps: int, batch_size: int, rank: int = 0, n_processes: int = 1
+    ) -> None:
+        self.first_step, self.steps, self.batch_size = first_step, steps, batch_size
+        self.share = exact_div(batch_size, n_processes, "windows of a batch and processes")
+        self.rank = rank
+
+    def __len__(self) -> int:
+        return self.steps * self.share
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self.first_step, self.first_step + self.steps):
+            begin = step * self.batch_size + self.rank * self.share
+            yield from range(begin, begin + self.share)
+
+
+def loader(windows: Windows, numbers: Numbers, workers: int, pin: bool = False) -> DataLoader[Batch]:
+    """Batches of windows in the order of their numbers."""
+    return DataLoader(
+        windows,
+        batch_size=numbers.share,
+        sampler=numbers,
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="forkserver" if workers else None,
+    )

@@ -1,0 +1,91 @@
+"""Spectrograms with spatial cues: inter-channel phase difference, intensity vector."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.features.spectral import Stft, check_hop
+
+
+class AmplitudeIPD(nn.Module):
+    """Amplitude of every channel and phase difference of every channel to the first one.
+
+    Linear amplitude and phase in [0, 2 pi), neither scaled: the input of the DCASE2023 audio-visual baseline
+    (`Sony audio-visual SELD` spec, section 4). Works for any channel count.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 512,
+        hop: int = 240,
+        pad_mode: str = "constant",
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.n_channels = sample_rate, n_channels
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode)
+        self.n_features, self.n_bins = 2 * n_channels - 1, self.stft.n_bins
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = amplitudes then phase differences, frame, bin), float32.
+        """
+        spectrum = self.stft(waveform, centered)
+        difference = torch.angle(spectrum[:, 1:] * spectrum[:, :1].conj())
+        return torch.cat(
+            [spectrum.abs(), torch.where(difference < 0, difference + 2 * math.pi, difference)], dim=1
+        )
+
+
+class LogAmplitudeIV(nn.Module):
+    """Log-amplitude of the four FOA channels and the intensity vector (x, y, z) of every bin.
+
+    The intensity is divided by the energy, so that a single plane wave gives a unit vector towards its source.
+    It learns several times faster than `AmplitudeIPD`, whose phase jumps at 0, the usual difference in FOA.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 512,
+        hop: int = 240,
+        pad_mode: str = "constant",
+        floor: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        if n_channels != 4:
+            raise BadInput(
+                f"an intensity vector needs FOA's 4 channels, not {n_channels}; use amplitude_ipd instead"
+            )
+        self.sample_rate, self.n_channels, self.floor = sample_rate, n_channels, floor
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode)
+        self.n_features, self.n_bins = 7, self.stft.n_bins
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel = W Y Z X, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = 4 log-amplitudes then x y z, frame, bin), float32.
+        """
+        spectrum = self.stft(waveform, centered)
+        amplitude = spectrum.abs()
+        omni, dipoles = spectrum[:, :1], spectrum[:, [3, 1, 2]]
+        energy = amplitude.square().sum(dim=1, keepdim=True) / 2
+        intensity = (omni.conj() * dipoles).real / (energy + self.floor**2)
+        return torch.cat([torch.log(amplitude + self.floor), intensity], dim=1)

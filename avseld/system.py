@@ -1,0 +1,273 @@
+"""A system is three exchangeable parts: features -> model -> target. Here they meet, run and are kept."""
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from avseld.audio import CHANNELS
+from avseld.config import Part
+from avseld.errors import BadInput
+from avseld.events import Events, concatenate
+from avseld.features import FEATURES
+from avseld.files import replacing
+from avseld.models import MODELS
+from avseld.targets import TARGETS
+from avseld.timing import LABEL_HOP, exact_div, samples
+
+Reader = Callable[[int, int], np.ndarray]
+"""(first sample, how many) -> (channel, sample) float32, zeros beyond the recording."""
+
+BoxesAt = Callable[[np.ndarray], np.ndarray]
+"""(window,) seconds -> (window, n_boxes, 4)."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All that is needed to build a system again, without the recipe that it came from."""
+
+    features: Part
+    model: Part
+    target: Part
+    classes: list[str]
+    format: str = "foa"
+    chunk: float = 1.27
+    legacy: bool = False
+
+    @classmethod
+    def from_json(cls, text: str) -> "Blueprint":
+        """Read what `to_json` wrote."""
+        words = json.loads(text)
+        parts = {name: Part(**words.pop(name)) for name in ("features", "model", "target")}
+        return cls(**parts, **words)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+
+class System(nn.Module):
+    """Features, model and target of one blueprint.
+
+    Args of the constructor:
+        blueprint: names and options of the parts, classes, channel format, window.
+
+    Raises:
+        BadInput: an unknown part or option, or rates that do not divide.
+    """
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.features = _build(
+            FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format]
+        )
+        self.target = _build(
+            TARGETS,
+            blueprint.target,
+            "target",
+            len(blueprint.classes),
+            **({"legacy": True} if blueprint.legacy else {}),
+        )
+        self.model = _build(
+            MODELS,
+            blueprint.model,
+            "model",
+            self.features.n_features,
+            self.features.n_bins,
+            self.target.shapes,
+        )
+        self.model.to(memory_format=torch.channels_last)
+        self.sample_rate: int = self.features.sample_rate
+        self.hop: float = self.features.hop
+        self.hop_samples: int = self.features.stft.hop
+        self.window_samples = samples(blueprint.chunk, self.sample_rate, "chunk")
+        self.window_frames = (
+            exact_div(self.window_samples, self.hop_samples, "samples of a chunk and of a hop") + 1
+        )
+        self.label_frames = round(LABEL_HOP / self.hop)
+        self.kept_frames = (self.window_frames - 1) // self.label_frames * self.label_frames
+        if self.kept_frames == 0:
+            raise BadInput(
+                f"chunk: {blueprint.chunk} s hold no label frame of {LABEL_HOP} s; choose a longer window"
+            )
+        self.margin = (self.window_frames - self.kept_frames) // 2
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def forward(self, waveform: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows as in training.
+
+        Args:
+            waveform: (batch, channel, sample).
+            boxes: (batch, n_boxes, 4) or None.
+
+        Returns:
+            The target's heads, (batch, frame, ...).
+        """
+        with torch.no_grad():
+            features = self.features(waveform).contiguous(memory_format=torch.channels_last)
+        return self.model(features, boxes)
+
+    def stretches(
+        self, read: Reader, n_samples: int, boxes: BoxesAt | None = None, batch_size: int = 16
+    ) -> Iterator[tuple[int, dict[str, Tensor]]]:
+        """Run a recording of any length window by window, keeping the centre of each.
+
+        Windows of 1.27 s start every 1.2 s, see the recording beyond their edges, and give their middle 1.2 s
+        (`Sony audio-visual SELD` spec, section 10). Memory does not grow with the length.
+
+        Args:
+            read: gives any stretch of the recording.
+            n_samples: its length.
+            boxes: gives the boxes at the windows' starts, or None.
+            batch_size: windows at once.
+
+        Yields:
+            First frame of the stretch, and the heads (frame, ...) from there on.
+        """
+        n_frames = max(n_samples // self.hop_samples, 1)
+        first, starts = self._grid(n_frames)
+        span = (self.window_frames - 1) * self.hop_samples + self.features.stft.n_fft
+        lead = (
+            self.features.stft.n_fft - self.hop_samples
+            if self.blueprint.legacy
+            else self.features.stft.n_fft // 2
+        )
+        for begin in range(0, len(first), batch_size):
+            chosen = first[begin : begin + batch_size] - self.margin
+            waveform = np.stack([read(int(frame) * self.hop_samples - lead, span) for frame in chosen])
+            seen = None if boxes is None else boxes(starts[begin : begin + batch_size])
+            with torch.inference_mode():
+                heads = self._heads(waveform, seen, chosen, n_frames)
+            left = n_frames - begin * self.kept_frames
+            kept = slice(self.margin, self.margin + self.kept_frames)
+            yield (
+                begin * self.kept_frames,
+                {name: head[:, kept].flatten(0, 1)[:left].float() for name, head in heads.items()},
+            )
+
+    def run(self, read: Reader, n_samples: int, boxes: BoxesAt | None = None, batch_size: int = 16) -> Events:
+        """What is heard in a whole recording, in label frames of 100 ms; arguments as for `stretches`."""
+        found = []
+        for first, heads in self.stretches(read, n_samples, boxes, batch_size):
+            found.append(self.decode(first, heads))
+        return concatenate(found)
+
+    def decode(self, first: int, heads: dict[str, Tensor]) -> Events:
+        """Events of a stretch whose first frame is `first`, at their time in the recording."""
+        events = self.target.decode({name: head.cpu().numpy() for name, head in heads.items()}, self.hop)
+        frame = np.round(events.onset / LABEL_HOP).astype(int) + first // self.label_frames
+        if self.blueprint.legacy:
+            frame = self._published_frame(frame)
+        return replace(events, onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
+
+    def loss(self, first: int, heads: dict[str, Tensor], events: Events) -> float:
+        """Loss of a stretch against the recording's reference."""
+        n_frames = len(next(iter(heads.values())))
+        target = self.target.encode(events, first * self.hop, n_frames, self.hop)
+        wanted = {name: torch.from_numpy(value)[None].to(self.device) for name, value in target.items()}
+        with torch.inference_mode():
+            return float(self.target.loss({name: head[None] for name, head in heads.items()}, wanted)["loss"])
+
+    def save(self, path: Path | str) -> None:
+        """Write weights and blueprint to one safetensors file, whole or not at all."""
+        state = {name: value.detach().contiguous().cpu() for name, value in self.model.state_dict().items()}
+        with replacing(path) as temporary:
+            save_file(state, temporary, metadata={"avseld": self.blueprint.to_json()})
+
+    @classmethod
+    def load(cls, path: Path | str, legacy: bool | None = None) -> "System":
+        """Build a system from a file that `save` wrote; nothing of the file is executed.
+
+        Args:
+            path: a safetensors file.
+            legacy: overrides the rounding rules it was saved with.
+
+        Raises:
+            BadInput: missing, damaged, or of another architecture than it says.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise BadInput(f"{path}: not found; train first, or give the folder of a finished run")
+        try:
+            with safe_open(path, framework="pt") as file:
+                text = (file.metadata() or {}).get("avseld")
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except (SafetensorError, OSError) as error:
+            raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
+        if text is None:
+            raise BadInput(f"{path}: weights without a blueprint; use a file written by avseld train")
+        blueprint = Blueprint.from_json(text)
+        system = cls(blueprint if legacy is None else replace(blueprint, legacy=legacy))
+        system.load_weights(state, path)
+        return system.eval()
+
+    def load_weights(self, state: dict[str, Tensor], origin: Path | str) -> None:
+        """Put weights into the model.
+
+        Raises:
+            BadInput: names or shapes of another architecture; names the first that differs.
+        """
+        own = self.model.state_dict()
+        wrong = sorted(set(own) ^ set(state)) or [
+            name for name in own if own[name].shape != state[name].shape
+        ]
+        if wrong:
+            raise BadInput(
+                f"{origin}: weights of another architecture ('{wrong[0]}' differs); "
+                f"they do not fit {self.blueprint.model.name} {self.blueprint.model.options}"
+            )
+        self.model.load_state_dict(state)
+
+    def _heads(
+        self, waveform: np.ndarray, seen: np.ndarray | None, first: np.ndarray, n_frames: int
+    ) -> dict[str, Tensor]:
+        features = self.features(torch.from_numpy(waveform).to(self.device), centered=False)
+        if self.blueprint.legacy:
+            # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
+            frame = torch.from_numpy(first)[:, None] + torch.arange(self.window_frames)
+            features = features * ((frame >= 0) & (frame < n_frames)).to(features)[:, None, :, None]
+        boxes = None if seen is None else torch.from_numpy(seen).to(self.device)
+        return self.model(features.contiguous(memory_format=torch.channels_last), boxes)
+
+    def _grid(self, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """First kept frame (window,) and start time (window,) of every window."""
+        count = -(-n_frames // self.kept_frames)
+        first = np.arange(count) * self.kept_frames
+        starts = np.arange(count) * (self.kept_frames * self.hop)
+        if self.blueprint.legacy:
+            first = np.trunc(starts / self.hop if self.hop != 0.01 else starts * 100).astype(int)
+        return first, starts
+
+    def _published_frame(self, frame: np.ndarray) -> np.ndarray:
+        """Label frames with the published truncation: window 9 starts at int(10.8 * 10) = 107, say."""
+        per_window = self.kept_frames // self.label_frames
+        window = frame // per_window
+        return np.trunc(window * (self.kept_frames * self.hop) * 10).astype(int) + frame % per_window
+
+
+def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **options: Any) -> Any:
+    """Construct a part by name, refusing unknown names and options in one line."""
+    if part.name not in table:
+        raise BadInput(f"{what}.name: '{part.name}' is none of {', '.join(sorted(table))}")
+    known = list(inspect.signature(table[part.name]).parameters)[len(arguments) :]
+    for option in part.options:
+        if option not in known:
+            raise BadInput(
+                f"{what}.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
+            )
+    return table[part.name](
+        *arguments, **{**{k: v for k, v in options.items() if k in known}, **part.options}
+    )

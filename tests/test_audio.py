@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import soundfile
+
+from avseld.audio import audio_info, read_audio
+from avseld.errors import BadInput
+
+
+@pytest.fixture
+def wav(tmp_path):
+    path = tmp_path / "x.wav"
+    ramp = np.arange(4 * 1000, dtype=np.int16).reshape(1000, 4)
+    soundfile.write(path, ramp, 24000, subtype="PCM_16")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("start", "n"), [(0, 1000), (10, 5), (-3, 6), (998, 10), (-5, 1010), (2000, 4), (-9, 4)]
+)
+def test_a_stretch_is_cut_from_the_file_and_silent_beyond_it(wav, start, n):
+    ramp = np.arange(4000).reshape(1000, 4).T / 32768
+    expected = np.zeros((4, n))
+    for sample in range(n):
+        if 0 <= start + sample < 1000:
+            expected[:, sample] = ramp[:, start + sample]
+    assert np.array_equal(read_audio(wav, start, n), expected.astype(np.float32))
+
+
+def test_without_a_length_the_rest_is_read(wav):
+    assert read_audio(wav, 990).shape == (4, 10)
+
+
+def test_the_wrong_file_is_named_with_its_remedy(wav, tmp_path):
+    with pytest.raises(BadInput, match=r"x\.wav: 24000 Hz instead of 48000; resample"):
+        audio_info(wav, "foa", 48000)
+    with pytest.raises(BadInput, match=r"x\.wav: 4 channels instead of 2 for binaural"):
+        audio_info(wav, "binaural")
+    with pytest.raises(BadInput, match=r"y\.wav: not found"):
+        audio_info(tmp_path / "y.wav")
+    (tmp_path / "z.wav").write_text("no audio")
+    with pytest.raises(BadInput, match=r"z\.wav: no readable audio"):
+        audio_info(tmp_path / "z.wav")
+    with pytest.raises(BadInput, match=r"z\.wav: no readable audio"):
+        read_audio(tmp_path / "z.wav")

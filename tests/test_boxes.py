@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from avseld.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
+from avseld.errors import BadInput
+from avseld.files import fingerprint
+
+
+def some(n=5, k=3, **about) -> Boxes:
+    random = np.random.default_rng(0)
+    score = -np.sort(-random.random((n, k)), axis=1)
+    box = random.random((n, k, 4)).astype(np.float32)
+    return Boxes(np.arange(n) * 0.1, box, score.astype(np.float32), np.zeros((n, k), np.int16), about)
+
+
+def test_boxes_come_back_as_written(tmp_path):
+    boxes = some(detector="mine", duration=0.5)
+    write_boxes(tmp_path / "x.npz", boxes)
+    back = read_boxes(tmp_path / "x.npz")
+    for name in ("time", "box", "score", "label"):
+        assert np.array_equal(getattr(back, name), getattr(boxes, name))
+    assert back.about == boxes.about
+
+
+def test_boxes_of_another_video_are_refused(tmp_path):
+    video, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    video.write_bytes(b"one")
+    other.write_bytes(b"two")
+    write_boxes(tmp_path / "x.npz", some(video=fingerprint(video)))
+    read_boxes(tmp_path / "x.npz", video)
+    with pytest.raises(BadInput, match=r"x\.npz: boxes of another video than .*b\.mp4"):
+        read_boxes(tmp_path / "x.npz", other)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x03\x04 cut off"])
+def test_a_damaged_boxes_file_is_named(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(BadInput, match=r"x\.npz: no boxes file"):
+        read_boxes(tmp_path / "x.npz")
+
+
+def test_a_pickled_array_is_never_unpickled(tmp_path):
+    with (tmp_path / "x.npz").open("wb") as file:
+        np.savez(file, time=np.array([print], dtype=object), about="{}")
+    with pytest.raises(BadInput, match=r"x\.npz: no boxes file"):
+        read_boxes(tmp_path / "x.npz")
+
+
+def test_the_best_people_come_first_and_the_rest_is_zero():
+    score = np.array([[0.9, 0.8, 0.5, 0.10, 0.101, 0.3]])
+    label = np.array([[0, 16, 0, 0, 0, 0]])
+    box = np.arange(24, dtype=np.float32).reshape(1, 6, 4)
+    found = people(Boxes(np.zeros(1), box, score, label), n_boxes=6)[0]
+    assert np.array_equal(found[:4], box[0, [0, 2, 5, 4]])  # the dog is no person, 0.10 is not above 0.10
+    assert (found[4:] == 0).all()
+    assert people(Boxes(np.zeros(1), box, score, label), n_boxes=2).shape == (1, 2, 4)
+
+
+def test_a_time_finds_the_latest_look_not_after_it():
+    boxes = some(n=4)
+    assert boxes.at(np.array([-1, 0, 0.05, 0.1, 0.2, 0.29, 0.3, 9])).tolist() == [0, 0, 0, 1, 2, 2, 3, 3]
+
+
+def test_the_centre_of_a_box_is_a_direction():
+    azimuth, elevation = centre_direction(np.array([[0.2, 0.2, 0.3, 0.3], [0.95, 0.4, 1.05, 0.6]]))
+    assert azimuth == pytest.approx([90, -180]) and elevation == pytest.approx([45, 0])

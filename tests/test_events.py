@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avseld.dcase_csv import CARTESIAN, POLAR, Dialect, expand, read_dcase, write_dcase
+from avseld.errors import BadInput
+from avseld.events import Events, concatenate, read_events, write_events
+from avseld.geometry import angle_between, unit_vector
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 600), st.integers(0, 12), st.integers(0, 5),
+        st.integers(-180, 180), st.integers(-90, 90), st.integers(1, 900),
+    ),
+    max_size=20,
+)  # fmt: skip
+
+
+def frames(table) -> Events:
+    return Events.from_rows((f * 0.1, (f + 1) * 0.1, c, s, a, e, d / 100) for f, c, s, a, e, d in table)
+
+
+def test_every_real_label_file_is_written_back_unchanged(shared, tmp_path):
+    files = sorted(shared("data/starss22_metadata").rglob("*.csv"))
+    assert len(files) == 121
+    n_rows = 0
+    for path in files:
+        events, dialect = read_dcase(path, n_classes=13)
+        write_dcase(tmp_path / "back.csv", events, dialect)
+        assert (tmp_path / "back.csv").read_bytes() == path.read_bytes(), path.name
+        n_rows += len(events)
+    assert n_rows == 222980
+
+
+@given(rows)
+def test_the_prepared_form_keeps_every_frame(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("events") / "x.csv"
+    write_events(path, frames(table))
+    back = read_events(path, n_classes=13)
+    write_dcase(path, back)
+    again, dialect = read_dcase(path, n_classes=13)
+    assert dialect.columns == POLAR[6] or not table
+    assert [tuple(map(int, line.split(","))) for line in path.read_text().splitlines()] == table
+    assert len(again) == len(table)
+
+
+@pytest.mark.parametrize(
+    "columns", [*POLAR.values(), *CARTESIAN.values()], ids=lambda columns: "-".join(columns)
+)
+@pytest.mark.parametrize("header", [False, True])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_every_dialect_reads_what_it_wrote(tmp_path, columns, header, newline):
+    events = frames([(0, 3, 1, 30, -20, 150), (0, 3, 2, -170, 80, 250), (7, 12, 0, 179, 0, 90)])
+    path = tmp_path / "x.csv"
+    write_dcase(path, events, Dialect(columns, header, newline))
+    back, dialect = read_dcase(path)
+    assert dialect.columns == columns and dialect.newline == newline and dialect.header == header
+    assert np.allclose(back.onset, events.onset) and (back.label == events.label).all()
+    apart = angle_between(
+        unit_vector(back.azimuth, back.elevation), unit_vector(events.azimuth, events.elevation)
+    )
+    assert apart.max() < 1e-4
+    assert (
+        np.allclose(back.distance, events.distance)
+        if "distance" in columns
+        else np.isnan(back.distance).all()
+    )
+
+
+def test_an_empty_file_holds_no_events(tmp_path):
+    (tmp_path / "x.csv").write_text("")
+    assert len(read_dcase(tmp_path / "x.csv")[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("0,1,0,30,10\n1,1,0,thirty,10\n", r"x\.csv:2: 'thirty' is not a number"),
+        ("0,1,0,30,10\n1,1,0,30\n", r"x\.csv:2: 4 columns, the rows before have 5"),
+        ("0,1,0,30,10\n\n2,13,0,30,10\n", r"x\.csv:3: class 13 is not an index below 13"),
+        ("0,1.5,0,30,10\n", r"x\.csv:1: class 1\.5 "),
+        ("0,1,0,nan,10\n", r"x\.csv:1: 'nan' is not finite"),
+        ("0,1,0,30,91\n", r"x\.csv:1: azimuth 30, elevation 91"),
+        ("-1,1,0,30,10\n", r"x\.csv:1: frame -1 is no index"),
+        ("0.5,1,0,30,10\n", r"x\.csv:1: frame 0\.5 is no index"),
+        ("frame,class,colour\n0,1,2\n", r"x\.csv:1: unknown columns"),
+        ("0,1\n", r"x\.csv:1: 2 columns; expected 4 to 7"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, says):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(BadInput, match=says):
+        read_dcase(tmp_path / "x.csv", n_classes=13)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a,b\n", ":1: expected the header"),
+        (
+            "onset,offset,class,source,azimuth,elevation,distance\n1,0,0,0,0,0,1\n",
+            ":2: offset 0 before onset 1",
+        ),
+        ("onset,offset,class,source,azimuth,elevation,distance\n0,1,99,0,0,0,1\n", ":2: class 99"),
+        ("onset,offset,class,source,azimuth,elevation,distance\n0,1,9,0,0\n", ":2: 5 columns instead of 7"),
+    ],
+)
+def test_a_bad_row_of_a_prepared_label_file_is_named(tmp_path, text, says):
+    (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(BadInput, match=says):
+        read_events(tmp_path / "x.csv", n_classes=13)
+
+
+def test_what_is_not_annotated_stays_so(tmp_path):
+    weak = Events.from_rows([(np.nan, np.nan, 4, 0, np.nan, np.nan, np.nan)])
+    write_events(tmp_path / "x.csv", weak)
+    assert read_events(tmp_path / "x.csv") == weak
+
+
+def test_a_long_event_is_one_row_in_every_frame_that_it_fills():
+    split = expand(Events.from_rows([(0.3, 0.7, 1, 0, 10, 20, 1.0), (0.5, 0.6, 2, 0, 0, 0, 2.0)]))
+    assert np.round(split.onset * 10).tolist() == [3, 4, 5, 6, 5]
+    assert split.label.tolist() == [1, 1, 1, 1, 2]
+
+
+def test_a_stretch_starts_at_zero_and_cuts_what_leaves_it():
+    whole = Events.from_rows([(0, 2, 0, 0, 0, 0, 1), (1, 3, 1, 0, 0, 0, 1), (5, 6, 2, 0, 0, 0, 1)])
+    part = whole.within(1.5, 4)
+    assert (
+        part.label.tolist() == [0, 1] and part.onset.tolist() == [0, 0] and part.offset.tolist() == [0.5, 1.5]
+    )
+    assert concatenate([whole.select(slice(0, 1)), whole.select(slice(1, 3))]) == whole
+    assert concatenate([]) == Events.empty()

@@ -1,0 +1,48 @@
+import pytest
+
+from avseld.errors import BadInput
+from avseld.files import fingerprint, replacing
+from avseld.timing import exact_div, samples
+
+
+def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_whole_file_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    with replacing(path) as temporary:
+        assert temporary.suffix == ".txt" and not path.exists()
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("place", [0, 1 << 20, (3 << 20) - 1])
+def test_another_content_or_length_has_another_fingerprint(tmp_path, place):
+    path = tmp_path / "file"
+    content = bytearray(3 << 20)
+    path.write_bytes(content)
+    before = fingerprint(path)
+    assert fingerprint(path) == before
+    path.write_bytes(content + b"\0")
+    assert fingerprint(path) != before
+    content[place] = 1
+    path.write_bytes(content)
+    # The middle of a long file is not looked at: that is what makes it quick.
+    assert (fingerprint(path) == before) == (place == 1 << 20)
+
+
+def test_rates_that_do_not_divide_are_named():
+    assert exact_div(30480, 240) == 127
+    with pytest.raises(BadInput, match="1000 is not a multiple of 3 .remainder 1."):
+        exact_div(1000, 3)
+    assert samples(1.27, 24000) == 30480
+    with pytest.raises(BadInput, match=r"1\.27001"):
+        samples(1.27001, 24000)

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from avseld.errors import BadInput
+from avseld.manifest import Recording, disjoint, pick, read_classes, read_manifest, write_manifest
+
+
+def recording(name: str, root: Path) -> Recording:
+    fold, room, _ = name.split("_")
+    return Recording(
+        name, root / "raw" / f"{name}.wav", "foa", None, None, root / f"{name}.csv", fold, room, 1.5
+    )
+
+
+@pytest.fixture
+def four(tmp_path):
+    names = ("fold3_room1_mix001", "fold3_room2_mix001", "fold3_room2_mix002", "fold4_room9_mix001")
+    return [recording(name, tmp_path) for name in names]
+
+
+def test_a_manifest_comes_back_as_written_and_moves_with_its_files(tmp_path, four):
+    write_manifest(tmp_path / "prepared", four, ["speech", "bell"])
+    assert read_manifest(tmp_path / "prepared") == four
+    assert read_classes(tmp_path / "prepared") == ["speech", "bell"]
+    assert str(tmp_path) not in (tmp_path / "prepared" / "manifest.csv").read_text()
+    (tmp_path / "prepared").rename(tmp_path / "elsewhere")
+    assert read_manifest(tmp_path / "elsewhere") == four
+
+
+def test_folds_rooms_and_names_pick_recordings(four):
+    assert pick(four, ["fold3"]) == four[:3]
+    assert pick(four, ["fold3_room2"]) == four[1:3]
+    assert pick(four, ["fold4", "fold3_room1_mix001"]) == [four[0], four[3]]
+    with pytest.raises(BadInput, match="'fold7' names no fold.*fold3, fold4"):
+        pick(four, ["fold7"])
+
+
+def test_a_recording_in_two_parts_is_refused(four):
+    with pytest.raises(BadInput, match="fold3_room1_mix001 is both in train and in test"):
+        disjoint({"train": four[:2], "test": four[:1]})
+    disjoint({"train": four[:2], "test": four[:1]}, allow_overlap=True)
+    disjoint({"train": four[:2], "test": four[2:]})
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("x,a.wav,quad,,,,,,1", r"manifest\.csv:2: format 'quad'"),
+        ("../x,a.wav,foa,,,,,,1", r"manifest\.csv:2: a recording needs a plain name"),
+        ("x,a.wav,foa,,,,,,long", r"manifest\.csv:2: duration 'long'"),
+        ("x,a.wav,foa", r"manifest\.csv:2: 3 columns instead of 9"),
+        ("x,a.wav,foa,,,,,,1\nx,b.wav,foa,,,,,,1", r"manifest\.csv:3: x is listed twice"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, row, says):
+    header = "name,audio,format,video,boxes,labels,fold,room,duration"
+    (tmp_path / "manifest.csv").write_text(f"{header}\n{row}\n")
+    with pytest.raises(BadInput, match=says):
+        read_manifest(tmp_path)
+
+
+def test_a_missing_folder_names_the_remedy(tmp_path):
+    with pytest.raises(BadInput, match="avseld-prep"):
+        read_manifest(tmp_path / "nowhere")
