@@ -65,6 +65,8 @@ def run(program: str, about: str, verbs: dict[str, Verb], words: list[str] | Non
 
 
 def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
+    from argparse import ArgumentError
+
     from jsonargparse import ActionConfigFile, ArgumentParser
 
     from avseld.logs import to_terminal
@@ -72,13 +74,16 @@ def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
     if verb.prepare:
         words = verb.prepare(words)
     function: Callable[..., Any] = getattr(import_module(verb.module), verb.function)
-    parser = ArgumentParser(prog=f"{program} {name}", description=verb.help, exit_on_error=True)
+    parser = ArgumentParser(prog=f"{program} {name}", description=verb.help, exit_on_error=False)
     parser.add_argument("--config", action=ActionConfigFile, help="a YAML file with any of the options below")
     parser.add_function_arguments(
         function, as_positional=verb.positional, fail_untyped=False, sub_configs=False
     )
-    parsed = parser.parse_args(_spelled(parser, words))
-    ready = parser.instantiate_classes(parsed)
+    try:
+        parsed = parser.parse_args(_spelled(parser, words))
+    except ArgumentError as error:
+        raise BadInput(f"{_one_line(error)}; {program} {name} --help lists the options") from error
+    ready = parser.instantiate(parsed)
     ready.pop("config", None)
     to_terminal()
     status = function(**ready.as_dict() if hasattr(ready, "as_dict") else vars(ready))
@@ -87,10 +92,12 @@ def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
 
 
 def _spelled(parser: "ArgumentParser", words: list[str]) -> list[str]:
-    """Accept `--sample-rate` for `--sample_rate` and a switch alone, `--json` for `--json=true`."""
+    """Accept `--sample-rate` for `--sample_rate`, a switch alone (`--json`), lists without brackets (`a,b`)."""
     options = parser._option_string_actions
-    spelled = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    spelled: list[str] = []
+    for before, word, following in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if "list[" in str(getattr(options.get(before), "_typehint", "")) and not word.startswith("["):
+            word = f"[{word}]"
         name, equals, value = word.partition("=")
         if name.startswith("--") and name not in options:
             name = "--" + name[2:].replace("-", "_")
@@ -110,7 +117,7 @@ def _overview(program: str, about: str, verbs: dict[str, Verb]) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or "no message"
+    return " ".join(str(error).replace("<class '", "").replace("'>", "").split()) or "no message"
 
 
 def _stop(message: str, status: int) -> None:

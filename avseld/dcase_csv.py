@@ -87,16 +87,17 @@ def read_dcase(
     if lines and (names := _header(lines[0], path)):
         dialect = replace(dialect, header=True, columns=names)
     first = 2 if dialect.header else 1
-    numbered = [(line, text) for line, text in enumerate(lines[first - 1 :], start=first) if text.strip()]
-    if not numbered:
+    body = lines[first - 1 :]
+    example = next((text for text in body if text.strip()), None)
+    if example is None:
         return Events.empty(), dialect
-    width = len(dialect.columns) if dialect.header else numbered[0][1].count(",") + 1
-    table = read_table([text for _, text in numbered], width)
+    width = len(dialect.columns) if dialect.header else example.count(",") + 1
+    table = read_table(body, width)
     if table is None:
-        table = np.array([_numbers(text, path, line, width) for line, text in numbered])
+        table = np.array([_numbers(text, path, line, width) for line, text in _numbered(body, first)])
     if not dialect.header:
         dialect = replace(dialect, columns=_guess(table, path, kind))
-    return _events(table, dialect, path, [line for line, _ in numbered], n_classes, hop), dialect
+    return _events(table, dialect, path, body, n_classes, hop), dialect
 
 
 def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None) -> None:
@@ -173,6 +174,11 @@ def _header(text: str, path: Path) -> tuple[str, ...]:
     return ()
 
 
+def _numbered(body: Sequence[str], first: int) -> list[tuple[int, str]]:
+    """Rows with their line numbers, empty lines left out."""
+    return [(line, text) for line, text in enumerate(body, start=first) if text.strip()]
+
+
 def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
     words = text.split(",")
     if len(words) != width:
@@ -198,7 +204,7 @@ def _events(
     table: np.ndarray,
     dialect: Dialect,
     path: Path,
-    lines: Sequence[int],
+    body: Sequence[str],
     n_classes: int | None,
     hop: float,
 ) -> Events:
@@ -213,9 +219,11 @@ def _events(
     wrong = (frame < 0) | (frame % 1 != 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise BadInput(f"{path}:{lines[row]}: frame {number(frame[row])} is no index; frames count from 0")
-    for row in np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes)):
-        check_row(path, lines[row], column["class"][row], azimuth[row], elevation[row], n_classes)
+        line = _numbered(body, 1 + dialect.header)[row][0]
+        raise BadInput(f"{path}:{line}: frame {number(frame[row])} is no index; frames count from 0")
+    for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
+        line = _numbered(body, 1 + dialect.header)[row][0]
+        check_row(path, line, column["class"][row], azimuth[row], elevation[row], n_classes)
     units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
     return Events(
         frame * hop,

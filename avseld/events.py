@@ -148,32 +148,43 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
     names = tuple(word.strip() for word in lines[0].split(",")) if lines else ()
     if names not in (COLUMNS, ONSCREEN):
         raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make the file with avseld-prep")
-    numbered = [(line, text) for line, text in enumerate(lines[1:], start=2) if text.strip()]
-    table = read_table([text for _, text in numbered], len(names), empty_is_nan=True)
+    table = read_table(lines[1:], len(names), empty_is_nan=True)
     if table is None or _suspicious(table, n_classes):
-        table = np.array([_checked(path, line, text, len(names), n_classes) for line, text in numbered])
+        table = np.array(
+            [
+                _checked(path, line, text, len(names), n_classes)
+                for line, text in enumerate(lines[1:], start=2)
+                if text.strip()
+            ]
+        )
     return Events.from_rows(table)
 
 
 def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
-    """Turn rows of numbers into a table (row, column), quickly.
+    """Turn rows of numbers into a table (row, column), quickly; empty lines are left out.
 
     Returns:
         None where a row has another width or a word is no finite number; then read row by row to name it.
     """
-    if any(text.count(",") != width - 1 for text in lines):
+    text = "\n".join(lines)
+    if "n" in text or "N" in text:  # nan and inf, which numpy would take
         return None
-    text = ",".join(lines)
-    if "n" in text or "N" in text:  # nan and inf, which float() would take
-        return None
+    if not text.strip():
+        return np.zeros((0, width))
+    if empty_is_nan:
+        lines = _filled(text).split("\n")
     try:
-        words = text.split(",") if lines else []
-        if empty_is_nan:
-            words = [word if word and not word.isspace() else "nan" for word in words]
-        table = np.array(list(map(float, words))).reshape(-1, width)
+        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
     except ValueError:
         return None
-    return table if not np.isinf(table).any() else None
+    return table if table.shape[1] == width and not np.isinf(table).any() else None
+
+
+def _filled(text: str) -> str:
+    """The same rows with nan in their empty cells."""
+    for _ in range(2):  # neighbouring empty cells share a comma
+        text = text.replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
 
 
 def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:

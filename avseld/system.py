@@ -46,8 +46,8 @@ class Blueprint:
     def from_json(cls, text: str) -> "Blueprint":
         """Read what `to_json` wrote."""
         words = json.loads(text)
-        parts = {name: Part(**words.pop(name)) for name in ("features", "model", "target")}
-        return cls(**parts, **words)
+        features, model, target = (Part(**words.pop(name)) for name in ("features", "model", "target"))
+        return cls(features, model, target, **words)
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -234,12 +234,13 @@ class System(nn.Module):
     def _heads(
         self, waveform: np.ndarray, seen: np.ndarray | None, first: np.ndarray, n_frames: int
     ) -> dict[str, Tensor]:
-        features = self.features(torch.from_numpy(waveform).to(self.device), centered=False)
+        kind = next(self.model.parameters()).dtype
+        features = self.features(torch.from_numpy(waveform).to(self.device, kind), centered=False)
         if self.blueprint.legacy:
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
             frame = torch.from_numpy(first)[:, None] + torch.arange(self.window_frames)
             features = features * ((frame >= 0) & (frame < n_frames)).to(features)[:, None, :, None]
-        boxes = None if seen is None else torch.from_numpy(seen).to(self.device)
+        boxes = None if seen is None else torch.from_numpy(seen).to(self.device, kind)
         return self.model(features.contiguous(memory_format=torch.channels_last), boxes)
 
     def _grid(self, n_frames: int) -> tuple[np.ndarray, np.ndarray]:

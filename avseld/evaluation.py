@@ -1,0 +1,175 @@
+"""Evaluation: predict, score, draw, and say it in one table."""
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+
+from avseld.audio import read_audio
+from avseld.boxes import read_boxes
+from avseld.config import VideoControl
+from avseld.data import reference
+from avseld.dcase_csv import write_dcase
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.files import replacing
+from avseld.manifest import Recording
+from avseld.metrics import score
+from avseld.plotting import figure, overlay
+from avseld.prediction import SPELLING, Predictor, load, predict_all, read_config, recordings_of
+from avseld.system import System
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    run: Path,
+    prepared: Path | None = None,
+    fold: str = "test",
+    controls: list[VideoControl] | None = None,
+    untrained: bool = False,
+    weights: Literal["best", "last"] = "best",
+    challenge: int | None = None,
+    figures: int = 1,
+    out: Path | None = None,
+    device: str = "auto",
+    legacy: bool | None = None,
+) -> None:
+    """Predict, score and draw the recordings of a fold.
+
+    Args:
+        run: the run folder.
+        prepared: prepared folder; the one that the run was trained on if left out.
+        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
+        controls: what the recordings are shown: aligned (their own videos), shuffled (those of others), blank;
+            one row of the table each. As trained if left out.
+        untrained: one more row, the same network with the weights it started from.
+        weights: best or last.
+        challenge: the year whose scores are computed; the one of the training if left out.
+        figures: recordings to draw.
+        out: folder of the results; RUN/evaluation if left out.
+        device: cpu, cuda, ..., or auto.
+        legacy: the published rounding and averaging, defects included.
+
+    Raises:
+        BadInput: whatever is wrong with the files.
+    """
+    config = read_config(run)
+    year = challenge or config["challenge"]
+    predictor = load(run, weights, device, legacy)
+    recordings = recordings_of(run, prepared, fold)
+    wanted = {r.name: reference(r, len(predictor.classes)) for r in recordings}
+    folder = out or run / "evaluation"
+    results: dict[str, dict[str, Any]] = {}
+    chosen = controls or [config["data"]["video"]]
+    for control in chosen:
+        found = predict_all(predictor, recordings, control, config["seed"])
+        for name, events in found.items():
+            write_dcase(folder / control / f"{name}.csv", events, SPELLING)
+        results[control] = score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+        if control == chosen[0]:
+            _draw(folder, recordings[:figures], wanted, found, predictor)
+    if untrained:
+        fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
+        found = predict_all(fresh, recordings, "blank")
+        results["untrained"] = score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+    about = {
+        "run": str(run),
+        "challenge": year,
+        "recordings": len(recordings),
+        "rooms": sorted({f"{recording.fold}_{recording.room}" for recording in recordings}),
+        "selected_on_test": bool(config["data"]["allow_overlap"]),
+        "scores": results,
+    }
+    with replacing(folder / "scores.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
+    sys.stdout.write(table(results) + "\n")
+    if about["selected_on_test"]:
+        log.warning(
+            "the recipe lets validation and test share recordings, as the paper did: read these as optimistic"
+        )
+    log.info("%s", folder / "scores.json")
+
+
+COLUMNS = {
+    "ER": ("ER20", "{:.2f}"),
+    "F": ("F20", "{:.3f}"),
+    "LE": ("LE_CD", "{:.1f}°"),
+    "LR": ("LR_CD", "{:.3f}"),
+    "DOAE": ("DOAE", "{:.1f}°"),
+    "RDE": ("RDE", "{:.2f}"),
+    "onscreen_accuracy": ("on/off", "{:.3f}"),
+    "seld_score": ("SELD", "{:.3f}"),
+}
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """Rows of scores as text.
+
+    Args:
+        results: scores by their names, for every row by its name.
+    """
+    names = [name for name in COLUMNS if any(name in row for row in results.values())]
+    width = max(len(row) for row in results) + 2
+    lines = [" " * width + "".join(f"{COLUMNS[name][0]:>9}" for name in names)]
+    for title, row in results.items():
+        cells = [COLUMNS[name][1].format(row[name]) if row.get(name) is not None else "-" for name in names]
+        lines.append(f"{title:<{width}}" + "".join(f"{cell:>9}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _untrained(system: System, seed: int) -> System:
+    lightning.seed_everything(seed, verbose=False)
+    return System(system.blueprint)
+
+
+def _film(recording: Recording, path: Path, wanted: Events, found: Events, predictor: Predictor) -> None:
+    assert recording.video is not None
+    boxes = read_boxes(recording.boxes) if recording.boxes is not None and recording.boxes.is_file() else None
+    overlay(
+        recording.video,
+        path,
+        wanted,
+        found,
+        boxes,
+        predictor.classes,
+        audio=recording.audio,
+        format=recording.format,
+        stop=min(recording.duration, 60.0),
+        title=recording.name,
+    )
+
+
+def _draw(
+    folder: Path,
+    recordings: Sequence[Recording],
+    wanted: dict[str, Events],
+    found: dict[str, Events],
+    predictor: Predictor,
+) -> None:
+    rate = predictor.system.sample_rate
+    for number, recording in enumerate(recordings):
+        stop = min(recording.duration, 60.0)
+        picture = figure(
+            read_audio(recording.audio, 0, round(stop * rate)),
+            rate,
+            wanted[recording.name].within(0, stop),
+            found[recording.name].within(0, stop),
+            predictor.classes,
+            title=recording.name,
+        )
+        with replacing(folder / f"{recording.name}.png") as temporary:
+            picture.savefig(temporary, dpi=100)
+        log.info("%s", folder / f"{recording.name}.png")
+        if number == 0 and recording.video is not None and recording.video.is_file():
+            path = folder / f"{recording.name}.mp4"
+            try:
+                _film(recording, path, wanted[recording.name], found[recording.name], predictor)
+            except BadInput as error:
+                log.warning("no overlay: %s", error)
+            else:
+                log.info("%s", path)

@@ -1,0 +1,322 @@
+"""Separate detection and localization, DCASE 2019 and SELDnet 2018.
+
+Segment-based error rate and F over one second (A. Mesaros et al., Metrics for polyphonic sound event
+detection, 2016), DOA error by Hungarian assignment and frame recall (S. Adavanne et al., IEEE JSTSP 2018;
+arithmetic from the `SELDnet` spec, section 8).
+
+The official scorer differs from the definition, and `corrected=True` repairs it:
+
+* The last frame of every second is not looked at. Corrected: it is.
+* An interval of a label file ends one frame late. Corrected: it ends where it ends.
+* The DOA error is divided by all predicted directions, also those in silence, so that false alarms lower it.
+  Corrected: by the matched ones.
+* 2018: the arcsine of the mean chord. Corrected: the mean of the angles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from avseld.events import Events
+from avseld.geometry import angle_between
+from avseld.metrics.cells import Grid, frame_rows, match, ordered
+from avseld.metrics.counts import Counts
+from avseld.metrics.rules import Rule
+from avseld.metrics.scores import EPS
+
+N_FRAMES = 3000
+"""60 s, the length of every recording of DCASE 2019"""
+
+
+def count(
+    references: Sequence[Events],
+    predictions: Sequence[Events],
+    rule: Rule,
+    n_classes: int,
+    n_frames: int = N_FRAMES,
+    grid: bool = False,
+    corrected: bool = False,
+) -> Counts:
+    """Count many recordings.
+
+    Args:
+        references: one table a recording.
+        predictions: in the same order.
+        rule: the rule of 2019.
+        n_classes: number of classes.
+        n_frames: frames of every recording; silent frames count for the frame recall.
+        grid: lay directions on the 10-degree grid and score several directions a class, as the challenge's
+            stand-alone script does; otherwise each class has one direction, as in the baseline's own scores.
+        corrected: see the module.
+
+    Returns:
+        Counts (recording, class).
+    """
+    counted = [
+        _recording(reference, prediction, rule, n_classes, n_frames, grid, corrected)
+        for reference, prediction in zip(references, predictions, strict=True)
+    ]
+    names = counted[0].as_dict()
+    return Counts(**{name: np.stack([getattr(one, name) for one in counted]) for name in names})
+
+
+def _recording(
+    reference: Events,
+    prediction: Events,
+    rule: Rule,
+    n_classes: int,
+    n_frames: int,
+    grid: bool,
+    corrected: bool,
+) -> Counts:
+    tables = []
+    for events, truth in ((reference, True), (prediction, False)):
+        table, frame = _frames(events, rule.hop, n_frames, n_classes, corrected)
+        if grid:
+            azimuth, elevation = quantize(table.azimuth, table.elevation, clip=not truth)
+            table = replace(table, azimuth=azimuth, elevation=elevation)
+        tables.append((table, frame))
+    n_frames = max([n_frames, *(int(frame.max()) + 1 for _, frame in tables if len(frame))])
+    activity = [_activity(table, frame, n_frames, n_classes) for table, frame in tables]
+    errors = segment_counts(activity[0], activity[1], rule.frames_per_block, corrected)
+    directions = _directions(tables, n_frames, n_classes, one_per_class=not grid, corrected=corrected)
+    return Counts.zeros((), n_classes, **(errors | directions))
+
+
+def count_frames(
+    reference: np.ndarray,
+    prediction: np.ndarray,
+    reference_direction: np.ndarray,
+    prediction_direction: np.ndarray,
+    frames_per_second: int = 50,
+    corrected: bool = False,
+) -> Counts:
+    """Count network output and target, one direction a class.
+
+    Args:
+        reference: (frame, class) 0/1.
+        prediction: (frame, class) 0/1.
+        reference_direction: (frame, 2 x class) radians, azimuths then elevations.
+        prediction_direction: the same.
+        frames_per_second: frames in a one-second segment.
+        corrected: see the module.
+
+    Returns:
+        Counts (class,); `scores` with challenge 2019 turns them into scores.
+    """
+    n_classes = reference.shape[1]
+    errors = segment_counts(reference.astype(bool), prediction.astype(bool), frames_per_second, corrected)
+    tables = []
+    for active, radians in ((reference, reference_direction), (prediction, prediction_direction)):
+        frame, label = np.nonzero(active)
+        azimuth, elevation = radians[frame, label], radians[frame, n_classes + label]
+        nothing = np.zeros(len(frame))
+        azimuth, elevation = (np.degrees(np.asarray(angle, float)) for angle in (azimuth, elevation))
+        tables.append((Events(frame, frame + 1, label, nothing, azimuth, elevation, nothing), frame))
+    directions = _directions(tables, len(reference), n_classes, one_per_class=False, corrected=corrected)
+    return Counts.zeros((), n_classes, **(errors | directions))
+
+
+def segment_counts(
+    reference: np.ndarray, prediction: np.ndarray, frames_per_second: int, corrected: bool = False
+) -> dict[str, np.ndarray]:
+    """Segment-based detection counts of one recording.
+
+    Args:
+        reference: (frame, class) bool.
+        prediction: (frame, class) bool.
+        frames_per_second: length of a segment; without `corrected`, its last frame is not looked at.
+        corrected: look at every frame.
+
+    Returns:
+        Fields of `Counts`: reference, prediction, tp, fp, fn (class,), substitutions, deletions and
+        insertions ().
+    """
+    truth, guess = (_segments(active, frames_per_second, corrected) for active in (reference, prediction))
+    tp, fp, fn = truth & guess, ~truth & guess, truth & ~guess
+    alarms, misses = fp.sum(axis=1), fn.sum(axis=1)
+    return {
+        "reference": truth.sum(axis=0),
+        "prediction": guess.sum(axis=0),
+        "tp": tp.sum(axis=0),
+        "fp": fp.sum(axis=0),
+        "fn": fn.sum(axis=0),
+        "substitutions": np.minimum(alarms, misses).sum(),
+        "deletions": np.maximum(0, misses - alarms).sum(),
+        "insertions": np.maximum(0, alarms - misses).sum(),
+    }
+
+
+def quantize(azimuth: np.ndarray, elevation: np.ndarray, clip: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Floor directions to the 10-degree grid of DCASE 2019: 19.9 becomes 10, azimuth 180 becomes 170.
+
+    Args:
+        azimuth: degrees.
+        elevation: degrees.
+        clip: bring them to [-180, 170] and [-40, 40] first.
+    """
+    if clip:
+        azimuth, elevation = np.clip(azimuth, -180, 170), np.clip(elevation, -40, 40)
+    return np.floor(azimuth / 10) * 10, np.floor(elevation / 10) * 10
+
+
+def _segments(active: np.ndarray, length: int, corrected: bool) -> np.ndarray:
+    n_frames, n_classes = active.shape
+    n_segments = -(-n_frames // length)
+    padded = np.zeros((n_segments * length, n_classes), bool)
+    padded[:n_frames] = active
+    blocks = padded.reshape(n_segments, length, n_classes)
+    return np.asarray((blocks if corrected else blocks[:, :-1]).any(axis=1))
+
+
+def _frames(
+    events: Events, hop: float, n_frames: int, n_classes: int, corrected: bool
+) -> tuple[Events, np.ndarray]:
+    if not corrected and len(events):
+        events = _as_labels(events, hop, n_frames)
+    table, _, frame = frame_rows([events], hop)
+    ordered(table, np.zeros(len(frame), int), frame, Grid(1 + int(frame.max(initial=0)), n_classes))
+    return table, frame
+
+
+def _as_labels(events: Events, hop: float, n_frames: int) -> Events:
+    """Intervals as the label reader of 2019 lays them out: floor(onset) to ceil(offset), both inclusive."""
+    interval = events.offset - events.onset > 1.5 * hop
+    rate = round(1 / hop)
+    first, last = np.floor(events.onset * rate), np.minimum(np.ceil(events.offset * rate) + 1, n_frames)
+    return replace(
+        events,
+        onset=np.where(interval, first * hop, events.onset),
+        offset=np.where(interval, last * hop, events.offset),
+    )
+
+
+def _activity(events: Events, frame: np.ndarray, n_frames: int, n_classes: int) -> np.ndarray:
+    active = np.zeros((n_frames, n_classes), bool)
+    active[frame, events.label] = True
+    return active
+
+
+def _directions(
+    tables: Sequence[tuple[Events, np.ndarray]],
+    n_frames: int,
+    n_classes: int,
+    one_per_class: bool,
+    corrected: bool,
+) -> dict[str, np.ndarray]:
+    """DOA and frame counts: all directions of a frame are assigned at once, whatever their class."""
+    tables = [
+        _last_of_cell(events, frame, n_classes) if one_per_class else (events, frame)
+        for events, frame in tables
+    ]
+    numbers = [np.bincount(frame, minlength=n_frames) for _, frame in tables]
+    grid = Grid(n_frames, 1)
+    reference, prediction = (
+        ordered(_unlabelled(events), np.zeros(len(frame), int), frame, grid) for events, frame in tables
+    )
+    pairs = match(reference, prediction, "exact" if corrected else "polar")
+    # booked with class 0: the assignment knows no classes
+    angle, matched = np.zeros(n_classes), np.zeros(n_classes)
+    angle[0] = pairs.angle.sum()
+    matched[0] = len(pairs.angle) if corrected else len(tables[1][1])
+    return {
+        "angle": angle,
+        "matched": matched,
+        "frames": np.asarray(n_frames),
+        "equal_frames": np.sum(numbers[0] == numbers[1]),
+    }
+
+
+def _unlabelled(events: Events) -> Events:
+    return replace(events, label=np.zeros(len(events), int))
+
+
+def _last_of_cell(events: Events, frame: np.ndarray, n_classes: int) -> tuple[Events, np.ndarray]:
+    """One direction a class and frame: later rows overwrite earlier ones."""
+    key = frame * n_classes + events.label
+    _, backwards = np.unique(key[::-1], return_index=True)
+    kept = np.sort(len(key) - 1 - backwards)
+    return events.select(kept), frame[kept]
+
+
+def legacy_2018(
+    reference: np.ndarray,
+    prediction: np.ndarray,
+    reference_vector: np.ndarray,
+    prediction_vector: np.ndarray,
+    frames_per_second: int = 172,
+    corrected: bool = False,
+) -> dict[str, float]:
+    """Scores of SELDnet as published in 2018 (S. Adavanne et al., IEEE JSTSP; `SELDnet` spec 8).
+
+    The published DOA error is the arcsine of a mean chord, not the mean of angles, and predicted vectors are
+    not normalized; blocks of the error rate are rounded down, those of F up. `corrected` takes the mean
+    angle, whole seconds and every frame.
+
+    Args:
+        reference: (frame, class) 0/1.
+        prediction: (frame, class) 0/1.
+        reference_vector: (frame, 3 x class) or (frame, 2 x class): all x, all y, all z.
+        prediction_vector: the same.
+        frames_per_second: frames in a one-second segment.
+        corrected: the repaired arithmetic.
+
+    Returns:
+        ER, F, count_accuracy, doa_error (degrees), chord_reference, chord_prediction, frame_recall and
+        seld_score.
+    """
+    truth, guess = np.asarray(reference, bool), np.asarray(prediction, bool)
+    whole = len(truth) if corrected else len(truth) // frames_per_second * frames_per_second
+    rate = segment_counts(truth[:whole], guess[:whole], frames_per_second, corrected)
+    both = segment_counts(truth, guess, frames_per_second, corrected)
+    wrong = rate["substitutions"] + rate["deletions"] + rate["insertions"]
+    chord = _chords(truth, reference_vector, prediction_vector, corrected)
+    same = truth.sum(axis=1) == guess.sum(axis=1)
+    scores = {
+        "ER": float(wrong / rate["reference"].sum()) if rate["reference"].any() else float("nan"),
+        "F": _f_score(both),
+        "count_accuracy": _count_accuracy(truth.sum(axis=1), guess.sum(axis=1), corrected),
+        "doa_error": chord[1],
+        "chord_reference": chord[0],
+        "chord_prediction": _chords(guess, reference_vector, prediction_vector, corrected)[0],
+        "frame_recall": float(same.mean()),
+    }
+    errors = [scores["ER"], 1 - scores["F"], scores["doa_error"] / 180, 1 - scores["frame_recall"]]
+    return scores | {"seld_score": float(np.mean(errors))}
+
+
+def _f_score(counts: dict[str, np.ndarray]) -> float:
+    hits = counts["tp"].sum()
+    precision, recall = hits / (counts["prediction"].sum() + EPS), hits / (counts["reference"].sum() + EPS)
+    return float(2 * precision * recall / (precision + recall + EPS))
+
+
+def _chords(
+    active: np.ndarray, reference: np.ndarray, prediction: np.ndarray, corrected: bool
+) -> tuple[float, float]:
+    """Mean chord of the active cells and the angle in degrees that is made of it; NaN beyond the diameter."""
+    n_frames, n_classes = active.shape
+    truth, guess = (
+        np.asarray(vectors, float).reshape(n_frames, -1, n_classes).transpose(0, 2, 1)[active]
+        for vectors in (reference, prediction)
+    )
+    if not len(truth):
+        return float("nan"), float("nan")
+    chord = float(np.linalg.norm(truth - guess, axis=-1).mean())
+    if corrected:
+        flat = truth.shape[-1] == 2
+        truth, guess = (np.pad(v, ((0, 0), (0, 1))) if flat else v for v in (truth, guess))
+        return chord, float(angle_between(truth, guess).mean())
+    return chord, float(np.degrees(2 * np.arcsin(chord / 2))) if chord <= 2 else float("nan")
+
+
+def _count_accuracy(reference: np.ndarray, prediction: np.ndarray, corrected: bool) -> float:
+    """Mean share of frames with the right number of sources; the published one omits the largest number."""
+    most = int(reference.max(initial=0))
+    shares = [
+        float((prediction[reference == number] == number).mean())
+        for number in range(most + 1 if corrected else most)
+        if (reference == number).any()
+    ]
+    return float(np.mean(shares)) if shares else float("nan")

@@ -1,0 +1,225 @@
+"""Scores: formulas on counts, for one sum or for many at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from avseld.errors import BadInput
+from avseld.metrics.counts import CLASSLESS, Counts
+from avseld.metrics.rules import Rule
+
+EPS = float(np.finfo(float).eps)
+Table = dict[str, np.ndarray]
+
+FULL_SCALE = {"LE": 180.0, "DOAE": 180.0, "doa_error": 180.0}
+"""what an error is divided by in the SELD score; 1 if absent"""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a set of recordings; those that the year does not know are NaN."""
+
+    challenge: int
+    average: str
+    n_recordings: int = 0
+    ER: float = np.nan
+    """error rate, of detections within the angle threshold"""
+    F: float = np.nan
+    """F-score, of detections within the angle (and distance) threshold"""
+    LE: float = np.nan
+    """localization error of what is detected, degrees"""
+    LR: float = np.nan
+    """localization recall"""
+    DOAE: float = np.nan
+    """angle of what is detected, degrees"""
+    RDE: float = np.nan
+    """relative distance error"""
+    DE: float = np.nan
+    """distance error, metres (2025: centimetres)"""
+    onscreen_accuracy: float = np.nan
+    doa_error: float = np.nan
+    """2019: degrees"""
+    frame_recall: float = np.nan
+    """2019: share of frames with the right number of directions"""
+    seld_score: float = np.nan
+    """0 is perfect"""
+    classwise: dict[str, list[float]] = field(default_factory=dict)
+    interval: dict[str, list[float]] = field(default_factory=dict)
+    """95 % confidence intervals, low and high"""
+    classwise_interval: dict[str, list[list[float]]] = field(default_factory=dict)
+    printed: tuple[str, ...] = ()
+    """names of this year's scores, then those that it does not print"""
+
+    def __getitem__(self, name: str) -> float:
+        return float(getattr(self, name))
+
+    def as_dict(self) -> dict[str, object]:
+        """What `--json` prints: null for NaN, only the scores of the year."""
+        out: dict[str, object] = {
+            "challenge": self.challenge,
+            "average": self.average,
+            "recordings": self.n_recordings,
+        }
+        out |= {name: _plain(self[name]) for name in self.printed}
+        out["classwise"] = _plain(self.classwise)
+        if self.interval:
+            out |= {"interval": _plain(self.interval), "classwise_interval": _plain(self.classwise_interval)}
+        return out
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def average_of(rule: Rule, average: str) -> str:
+    """The average that a year knows: 2019, 2020 and 2021 have but one.
+
+    Raises:
+        BadInput: neither macro nor micro.
+    """
+    if average not in ("macro", "micro"):
+        raise BadInput(f"no average '{average}'; choose macro or micro")
+    return average if average in rule.averages else rule.averages[0]
+
+
+def evaluate(
+    counts: Counts, rule: Rule, average: str = "macro", corrected: bool = False
+) -> tuple[Table, Table]:
+    """Scores and class-wise scores of sums of counts.
+
+    Args:
+        counts: arrays (..., class); any leading axes, for example that of the recording left out.
+        rule: the year.
+        average: macro or micro.
+        corrected: leave classes without reference out of the macro average; 2020: recall instead of the
+            F-score that this year reported.
+
+    Returns:
+        Scores by name, each (...,), and class-wise, each (..., class).
+    """
+    formula = FORMULAS[rule.counting]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        classwise = formula(counts, rule, corrected)
+        if average_of(rule, average) == "micro":
+            together = merge(counts)
+            return {
+                name: value[..., 0] for name, value in formula(together, rule, corrected).items()
+            }, classwise
+        return _macro(classwise, counts, corrected), classwise
+
+
+def _macro(classwise: Table, counts: Counts, corrected: bool) -> Table:
+    """Plain mean over classes where every class has a value; over the matched classes for DOAE, RDE, DE."""
+    absent = (counts.reference == 0) & corrected
+    return {
+        name: _nanmean(np.where(absent, np.nan, value), axis=-1) if name != "ER" else value[..., 0]
+        for name, value in classwise.items()
+    }
+
+
+def _nanmean(values: np.ndarray, axis: int) -> np.ndarray:
+    known = ~np.isnan(values)
+    return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
+
+
+def merge(counts: Counts) -> Counts:
+    """All classes as one, (..., 1)."""
+    merged = {
+        name: value if name in CLASSLESS else value.sum(axis=-1, keepdims=True)
+        for name, value in counts.as_dict().items()
+    }
+    return Counts(**merged)
+
+
+def _error_rate(counts: Counts) -> np.ndarray:
+    """One rate over all classes, repeated for each, (..., class)."""
+    errors = counts.substitutions + counts.deletions + counts.insertions
+    reference = counts.reference.sum(axis=-1)
+    rate = np.where((reference == 0) & (errors > 0), np.nan, errors / (reference + EPS))
+    return np.broadcast_to(rate[..., None], counts.reference.shape)
+
+
+def _joint(counts: Counts, rule: Rule, corrected: bool) -> Table:
+    """2021 to 2023 (`Sony audio-visual SELD` spec 11)."""
+    table = {"ER": _error_rate(counts)}
+    table["F"] = _f_score(counts, rule)
+    table["LE"] = np.where(counts.matched > 0, counts.angle / (counts.matched + EPS), 180.0)
+    table["LR"] = counts.matched / (EPS + counts.matched + counts.fn)
+    return table | {"seld_score": seld_score(table)}
+
+
+def _f_score(counts: Counts, rule: Rule) -> np.ndarray:
+    wrong = rule.far_weight * counts.far + 0.5 * (counts.fp + counts.fn)
+    return np.asarray(counts.tp / (EPS + counts.tp + wrong))
+
+
+def _blocks(counts: Counts, rule: Rule, corrected: bool) -> Table:
+    """2020 (`SELDnet` spec 8): the fourth number is the F-score of localizations, reported as recall."""
+    table = {"ER": _error_rate(counts), "F": _harmonic(counts.tp, counts)}
+    table["LE"] = np.where(counts.matched > 0, counts.angle / (counts.matched + EPS), 180.0)
+    recall = counts.matched / (counts.reference + EPS)
+    table["LR"] = recall if corrected else _harmonic(counts.matched, counts)
+    return table | {"seld_score": seld_score(table)}
+
+
+def _harmonic(hits: np.ndarray, counts: Counts) -> np.ndarray:
+    precision, recall = hits / (counts.prediction + EPS), hits / (counts.reference + EPS)
+    return np.asarray(2 * precision * recall / (precision + recall + EPS))
+
+
+def _frames(counts: Counts, rule: Rule, corrected: bool) -> Table:
+    """2024 and 2025 (`DCASE baselines` spec 2.6 and 3.8)."""
+    table = {"F": _f_score(counts, rule)}
+    for name, total in (
+        ("DOAE", counts.angle),
+        ("RDE", counts.relative),
+        ("DE", counts.distance),
+        ("onscreen_accuracy", counts.onscreen),
+    ):
+        table[name] = total / counts.matched  # 0 / 0 = NaN: nothing of this class was found
+    table["ER"] = _error_rate(counts)
+    table["LR"] = counts.matched / (EPS + counts.matched + counts.fn)
+    without_distance = ("ER", "F", "DOAE", "LR")
+    scored = ("F", "DOAE", "RDE") if not np.isnan(counts.relative).any() else without_distance
+    return table | {"seld_score": seld_score({name: table[name] for name in scored})}
+
+
+def _doa2019(counts: Counts, rule: Rule, corrected: bool) -> Table:
+    """2019 (`SELDnet` spec 8): all classes together, only F is meaningful for one."""
+    hits = counts.tp
+    precision, recall = hits / (counts.prediction + EPS), hits / (counts.reference + EPS)
+    table = {
+        "ER": _error_rate(counts),
+        "F": 2 * precision * recall / (precision + recall + EPS),
+        "doa_error": counts.angle.sum(-1, keepdims=True) / counts.matched.sum(-1, keepdims=True),
+        "frame_recall": (counts.equal_frames / counts.frames)[..., None],
+    }
+    table = {name: np.broadcast_to(value, counts.reference.shape) for name, value in table.items()}
+    return table | {"seld_score": seld_score(table)}
+
+
+FORMULAS: dict[str, Callable[[Counts, Rule, bool], Table]] = {
+    "doa2019": _doa2019,
+    "blocks": _blocks,
+    "segments": _joint,
+    "frames": _frames,
+}
+GOOD_IF_HIGH = ("F", "LR", "frame_recall")
+
+
+def seld_score(table: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Mean of errors between 0 and 1, of those that are known.
+
+    Args:
+        table: scores by name, all of one shape; angles in degrees.
+    """
+    errors = [
+        1 - value if name in GOOD_IF_HIGH else value / FULL_SCALE.get(name, 1.0)
+        for name, value in table.items()
+    ]
+    return _nanmean(np.stack(errors), axis=0)

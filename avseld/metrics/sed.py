@@ -1,0 +1,343 @@
+"""Sound event detection: segment-based and event-based scores, and clip-level average precision.
+
+The definitions of A. Mesaros, T. Heittola and T. Virtanen, Metrics for polyphonic sound event detection
+(2016), as the package sed_eval 0.2.1 computes them (`DCASE2019 Task 4` spec, section 8): times are compared
+as raw doubles, so an event from 0.6 s reaches into the segment before it at a resolution of 0.2 s.
+`corrected=True` rounds times to a nanosecond first, and gives NaN where sed_eval divides by zero.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.metrics.confidence import jackknife as intervals_of
+from avseld.metrics.counts import Counts, join
+from avseld.metrics.pairing import maximum_matching
+from avseld.metrics.scores import EPS, Table, merge
+
+NAMES = ("F", "precision", "recall", "ER", "substitution_rate", "deletion_rate", "insertion_rate")
+
+
+@dataclass(frozen=True)
+class SedScores:
+    """Scores of a set of recordings."""
+
+    average: str
+    n_recordings: int
+    F: float
+    precision: float
+    recall: float
+    ER: float
+    """error rate; deletions and insertions per reference event, in the micro average also substitutions"""
+    substitution_rate: float
+    deletion_rate: float
+    insertion_rate: float
+    classwise: dict[str, list[float]] = field(default_factory=dict)
+    interval: dict[str, list[float]] = field(default_factory=dict)
+    """95 % confidence intervals, low and high"""
+
+    def __getitem__(self, name: str) -> float:
+        return float(getattr(self, name))
+
+
+def segment_based(
+    reference: Mapping[str, Events],
+    prediction: Mapping[str, Events],
+    n_classes: int,
+    resolution: float = 1.0,
+    average: Literal["macro", "micro"] = "macro",
+    **options: bool,
+) -> SedScores:
+    """Score activity in segments.
+
+    Args:
+        reference: events with times by recording; directions are not looked at.
+        prediction: the same; a recording that is absent has no prediction.
+        n_classes: number of classes.
+        resolution: length of a segment in seconds: 1 in DCASE, 0.2 in the Task 4 system of Q. Kong et al.
+        average: macro or micro.
+        options: see `score_counts`, and `corrected`.
+    """
+    corrected = options.get("corrected", False)
+    pairs = _pairs(reference, prediction)
+    counts = [segment_counts(truth, guess, n_classes, resolution, corrected) for truth, guess in pairs]
+    return score_counts(_table(counts), average, **options)
+
+
+def event_based(
+    reference: Mapping[str, Events],
+    prediction: Mapping[str, Events],
+    n_classes: int,
+    collar: float = 0.2,
+    offset_share: float = 0.2,
+    average: Literal["macro", "micro"] = "macro",
+    offset: bool = True,
+    **options: bool,
+) -> SedScores:
+    """Score events that begin and end where they should.
+
+    Args:
+        reference: events with times by recording.
+        prediction: the same; a recording that is absent has no prediction.
+        n_classes: number of classes.
+        collar: tolerance of the onset, and least tolerance of the offset, seconds.
+        offset_share: tolerance of the offset as a share of the length of the reference event.
+        average: macro or micro.
+        offset: whether the offset is looked at.
+        options: see `score_counts`, and `corrected`.
+    """
+    corrected = options.get("corrected", False)
+    pairs = _pairs(reference, prediction)
+    counts = [
+        event_counts(truth, guess, n_classes, collar, offset_share, offset, corrected)
+        for truth, guess in pairs
+    ]
+    return score_counts(_table(counts), average, **options)
+
+
+def segment_counts(
+    reference: Events, prediction: Events, n_classes: int, resolution: float = 1.0, corrected: bool = False
+) -> Counts:
+    """Count the segments of one recording.
+
+    Returns:
+        Counts (class,): reference, prediction, tp, fp, fn, and substitutions, deletions, insertions.
+    """
+    rolls = [_roll(events, n_classes, resolution, corrected) for events in (reference, prediction)]
+    length = max(len(roll) for roll in rolls)
+    truth, guess = (np.pad(roll, ((0, length - len(roll)), (0, 0))) for roll in rolls)
+    tp = truth & guess
+    n_truth, n_guess = truth.sum(axis=1), guess.sum(axis=1)
+    return Counts.zeros(
+        (),
+        n_classes,
+        reference=truth.sum(axis=0),
+        prediction=guess.sum(axis=0),
+        tp=tp.sum(axis=0),
+        fp=(guess & ~truth).sum(axis=0),
+        fn=(truth & ~guess).sum(axis=0),
+        substitutions=(np.minimum(n_truth, n_guess) - tp.sum(axis=1)).sum(),
+        deletions=np.maximum(0, n_truth - n_guess).sum(),
+        insertions=np.maximum(0, n_guess - n_truth).sum(),
+    )
+
+
+def event_counts(
+    reference: Events,
+    prediction: Events,
+    n_classes: int,
+    collar: float = 0.2,
+    offset_share: float = 0.2,
+    offset: bool = True,
+    corrected: bool = False,
+) -> Counts:
+    """Count the events of one recording: as many pairs as can be made of one class and near enough in time.
+
+    What is left over is paired in the order of the files if only the class differs: substitutions.
+
+    Returns:
+        As `segment_counts`.
+    """
+    reference, prediction = _timed(reference, n_classes), _timed(prediction, n_classes)
+    near = _near(reference, prediction, collar, offset_share, offset, corrected)
+    hit = near & (reference.label[:, None] == prediction.label[None, :])
+    rows, columns = maximum_matching(hit)
+    n_reference = np.bincount(reference.label, minlength=n_classes)
+    n_prediction = np.bincount(prediction.label, minlength=n_classes)
+    tp = np.bincount(reference.label[rows], minlength=n_classes)
+    left = np.delete(np.arange(len(reference)), rows), np.delete(np.arange(len(prediction)), columns)
+    substitutions = _greedy(near[np.ix_(*left)])
+    return Counts.zeros(
+        (),
+        n_classes,
+        reference=n_reference,
+        prediction=n_prediction,
+        tp=tp,
+        fp=n_prediction - tp,
+        fn=n_reference - tp,
+        substitutions=np.asarray(substitutions),
+        deletions=np.asarray(len(left[0]) - substitutions),
+        insertions=np.asarray(len(left[1]) - substitutions),
+    )
+
+
+def score_counts(
+    counts: Counts,
+    average: str = "macro",
+    zero_if_silent: bool = False,
+    jackknife: bool = False,
+    corrected: bool = False,
+) -> SedScores:
+    """Turn counts (recording, class) into scores.
+
+    Args:
+        counts: of many recordings.
+        average: macro or micro.
+        zero_if_silent: a class that is never predicted has F 0 (what DCASE Task 4 reports), otherwise it is
+            left out of the macro average.
+        jackknife: add 95 % intervals.
+        corrected: the error rate of a class without reference is NaN and not its insertions by 2e-16.
+
+    Raises:
+        BadInput: another average, or a jackknife of fewer than two recordings.
+    """
+    if average not in ("macro", "micro"):
+        raise BadInput(f"no average '{average}'; choose macro or micro")
+
+    def evaluate(sums: Counts) -> tuple[Table, Table]:
+        classwise = _formulas(sums, zero_if_silent, corrected)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if average == "macro":
+                return {name: _nanmean(value) for name, value in classwise.items()}, classwise
+            whole = _formulas(merge(sums), zero_if_silent, corrected)
+            return _with_substitutions(whole, sums), classwise
+
+    point, classwise = evaluate(counts.sum())
+    interval = intervals_of(counts, evaluate)[0] if jackknife else {}
+    return SedScores(
+        average,
+        len(counts.frames),
+        **{name: float(point[name]) for name in NAMES},
+        classwise={name: classwise[name].tolist() for name in NAMES},
+        interval={name: interval[name].tolist() for name in interval},
+    )
+
+
+def average_precision(target: np.ndarray, score: np.ndarray, absent: float = 0.0) -> np.ndarray:
+    """Area below precision over recall, without interpolation, of every class.
+
+    AP = sum of (R_n - R_{n-1}) P_n over thresholds n, as scikit-learn has it; the mean over classes is mAP.
+
+    Args:
+        target: (clip, class) 0/1.
+        score: (clip, class), higher is surer.
+        absent: value of a class without positive clip; scikit-learn gave NaN in 2019 and gives 0 now.
+
+    Returns:
+        (class,)
+    """
+    target, score = np.asarray(target, bool), np.asarray(score, float)
+    order = np.argsort(-score, axis=0, kind="stable")
+    hits = np.take_along_axis(target, order, 0).cumsum(axis=0)
+    sorted_score = np.take_along_axis(score, order, 0)
+    last_of_tie = np.ones(score.shape, bool)
+    last_of_tie[:-1] = sorted_score[1:] != sorted_score[:-1]
+    precision = hits / np.arange(1, len(score) + 1)[:, None]
+    out = np.full(score.shape[1], absent)
+    for label in np.flatnonzero(target.any(axis=0)):
+        ends = np.flatnonzero(last_of_tie[:, label])
+        found = hits[ends, label]
+        out[label] = np.sum(np.diff(found, prepend=0) * precision[ends, label]) / found[-1]
+    return out
+
+
+def _pairs(reference: Mapping[str, Events], prediction: Mapping[str, Events]) -> list[tuple[Events, Events]]:
+    if extra := [name for name in prediction if name not in reference]:
+        raise BadInput(f"no reference for {', '.join(extra)}; remove them or complete the references")
+    return [(reference[name], prediction.get(name, Events.empty())) for name in reference]
+
+
+def _table(counts: Iterable[Counts]) -> Counts:
+    parts: Sequence[Counts] = [
+        Counts(**{name: np.asarray(value)[None] for name, value in one.as_dict().items()}) for one in counts
+    ]
+    if not parts:
+        raise BadInput("no recordings to score; check the reference")
+    return join(parts)
+
+
+def _timed(events: Events, n_classes: int) -> Events:
+    """Events with times; a recording without events may have one row without."""
+    kept = events.select(~np.isnan(events.onset))
+    if len(kept) and kept.label.max() >= n_classes:
+        raise BadInput(f"class {kept.label.max()} is not an index below {n_classes}; check the class list")
+    return kept
+
+
+def _roll(events: Events, n_classes: int, resolution: float, corrected: bool) -> np.ndarray:
+    """Activity (segment, class); an event covers every segment that it touches."""
+    events = _timed(events, n_classes)
+    onset, offset = events.onset * 1 / resolution, events.offset * 1 / resolution
+    if corrected:
+        onset, offset = np.round(onset, 9), np.round(offset, 9)
+    first, last = np.floor(onset).astype(int), np.ceil(offset).astype(int)
+    n_segments = int(last.max(initial=0))
+    edges = np.zeros((n_segments + 1, n_classes), int)
+    np.add.at(edges, (first, events.label), 1)
+    np.add.at(edges, (np.maximum(last, first), events.label), -1)
+    return np.asarray(edges.cumsum(axis=0)[:-1] > 0)
+
+
+def _near(
+    reference: Events,
+    prediction: Events,
+    collar: float,
+    offset_share: float,
+    offset: bool,
+    corrected: bool,
+) -> np.ndarray:
+    """Whether onset and offset are within their tolerances, (reference, prediction)."""
+    slack = 1e-9 if corrected else 0.0
+    near = np.abs(reference.onset[:, None] - prediction.onset[None, :]) <= collar + slack
+    if not offset:
+        return np.asarray(near)
+    tolerance = np.maximum(collar, offset_share * (reference.offset - reference.onset))[:, None]
+    return np.asarray(
+        near & (np.abs(reference.offset[:, None] - prediction.offset[None, :]) <= tolerance + slack)
+    )
+
+
+def _greedy(near: np.ndarray) -> int:
+    """Pairs that form when each row takes the first free column."""
+    free = np.ones(near.shape[1], bool)
+    pairs = 0
+    for row in near:
+        candidates = np.flatnonzero(row & free)
+        if len(candidates):
+            free[candidates[0]] = False
+            pairs += 1
+    return pairs
+
+
+def _formulas(counts: Counts, zero_if_silent: bool, corrected: bool) -> Table:
+    """Scores of every class, (..., class)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall = counts.tp / counts.prediction, counts.tp / counts.reference
+        if zero_if_silent:
+            precision = np.where(counts.prediction == 0, 0.0, precision)
+        f_score = 2 * precision * recall / (precision + recall + EPS)
+        if zero_if_silent:
+            f_score = np.where(counts.prediction == 0, 0.0, f_score)
+        reference = counts.reference + EPS
+        if corrected:
+            reference = np.where(counts.reference == 0, np.nan, counts.reference)
+        deletion, insertion = counts.fn / reference, counts.fp / reference
+    return {
+        "F": f_score,
+        "precision": precision,
+        "recall": recall,
+        "ER": deletion + insertion,
+        "substitution_rate": np.zeros_like(deletion),
+        "deletion_rate": deletion,
+        "insertion_rate": insertion,
+    }
+
+
+def _with_substitutions(whole: Table, counts: Counts) -> Table:
+    reference = counts.reference.sum(axis=-1)
+    table = {name: value[..., 0] for name, value in whole.items()}
+    rates = {
+        "substitution_rate": counts.substitutions / (reference + EPS),
+        "deletion_rate": counts.deletions / (reference + EPS),
+        "insertion_rate": counts.insertions / (reference + EPS),
+    }
+    return table | rates | {"ER": np.asarray(sum(rates.values()))}
+
+
+def _nanmean(values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1))

@@ -1,0 +1,232 @@
+"""Prediction: a run and recordings -> events, as DCASE csv files."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import yaml
+from tqdm import tqdm
+
+from avseld.audio import audio_info, read_audio
+from avseld.boxes import Boxes, people, read_boxes
+from avseld.config import VideoControl
+from avseld.data import Sight, sights
+from avseld.dcase_csv import POLAR, Dialect, write_dcase
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.manifest import Recording, pick, read_manifest
+from avseld.system import BoxesAt, Reader, System
+
+log = logging.getLogger(__name__)
+
+WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
+SPELLING = Dialect(columns=POLAR[5])
+
+
+class Predictor:
+    """A trained system, ready for recordings.
+
+    Args of the constructor:
+        system: with its weights.
+        batch_size: windows at once.
+    """
+
+    def __init__(self, system: System, batch_size: int = 16) -> None:
+        self.system, self.batch_size = system.eval(), batch_size
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names; an event's label is an index into them."""
+        return self.system.blueprint.classes
+
+    def predict(self, audio: Path | str | np.ndarray, video: Path | str | Boxes | None = None) -> Events:
+        """What is heard in one recording of any length.
+
+        Args:
+            audio: a file in the system's sample rate and channel format, or an array (channel, sample).
+            video: a 360-degree video (its people are detected first), a boxes file (.npz), Boxes, or None.
+
+        Returns:
+            One row per active source and label frame of 100 ms.
+
+        Raises:
+            BadInput: wrong rate, channel count or length, or an unreadable file.
+        """
+        read, n_samples = self._reader(audio)
+        seen = (
+            None if video is None or not getattr(self.system.model, "vision", False) else self._sight(video)
+        )
+        return self.system.run(read, n_samples, seen, self.batch_size)
+
+    def predict_recording(self, recording: Recording, sight: Sight | None) -> Events:
+        """The same for a recording of a prepared folder, shown what `sight` saw."""
+        read, n_samples = self._reader(recording.audio)
+        return self.system.run(read, n_samples, sight.at if sight else None, self.batch_size)
+
+    def _reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
+        least = self.system.features.stft.n_fft
+        if isinstance(audio, np.ndarray):
+            n_samples = audio.shape[-1]
+            read: Reader = partial(_stretch, np.asarray(audio, np.float32))
+            name = "the array"
+        else:
+            info = audio_info(audio, self.system.blueprint.format, self.system.sample_rate)
+            n_samples, read, name = info.n_samples, partial(read_audio, audio), str(audio)
+        if n_samples < least:
+            raise BadInput(
+                f"{name}: {n_samples} samples are shorter than one frame of {least}; record longer"
+            )
+        return read, n_samples
+
+    def _sight(self, video: Path | str | Boxes) -> BoxesAt:
+        if not isinstance(video, Boxes):
+            path = Path(video)
+            video = read_boxes(path) if path.suffix == ".npz" else detect(path)
+        seen = people(video, getattr(self.system.model, "n_boxes", 6))
+        row, end = video.at, float(video.about.get("duration", np.inf))
+        if len(seen) == 0:
+            return lambda time: np.zeros((len(time), *seen.shape[1:]), np.float32)
+        return lambda time: np.where((time < end)[:, None, None], seen[row(time)], np.float32(0))
+
+
+def _stretch(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+    """A stretch of an array (channel, sample), silent beyond its ends, as `read_audio` gives it of a file."""
+    first, last = max(start, 0), min(start + n_samples, waveform.shape[1])
+    stretch = np.zeros((len(waveform), n_samples), np.float32)
+    if last > first:
+        stretch[:, first - start : last - start] = waveform[:, first:last]
+    return stretch
+
+
+def detect(video: Path) -> Boxes:
+    """Find the people in a video with whichever detector is installed under `avseld.detectors`.
+
+    The library names no detector itself, so that it can be used and tested without one.
+
+    Raises:
+        BadInput: the video is unreadable, or there are no detector weights.
+    """
+    (default,) = entry_points(group="avseld.detectors", name="default")
+    return default.load()(video)
+
+
+def load(
+    run: Path | str,
+    weights: Literal["best", "last"] = "best",
+    device: str = "auto",
+    legacy: bool | None = None,
+) -> Predictor:
+    """Load a run's system.
+
+    Args:
+        run: the run folder, or one safetensors file of it.
+        weights: those of the best validation, or the last ones.
+        device: cpu, cuda, ..., or auto.
+        legacy: True for the published rounding and averaging; None as trained.
+
+    Raises:
+        BadInput: no such run, or weights of another architecture.
+    """
+    path = Path(run)
+    if path.suffix != ".safetensors":
+        if not path.is_dir():
+            raise BadInput(f"{path}: no run folder; train first with avseld train")
+        path = path / WEIGHTS[weights]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Predictor(System.load(path, legacy).to(device))
+
+
+def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
+    """Recordings that a run is to be tried on.
+
+    Args:
+        run: its config.yaml names the prepared folder and the folds, where the caller does not.
+        prepared: another prepared folder.
+        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
+
+    Raises:
+        BadInput: no configuration, or nothing of that name.
+    """
+    config = read_config(run)
+    there = read_manifest(prepared or config["data"]["prepared"])
+    there = [recording for recording in there if recording.format == config["data"]["format"]]
+    return pick(there, config["data"][fold] if fold in ("test", "validate", "train") else [fold])
+
+
+def read_config(run: Path) -> dict:
+    """The complete configuration of a run.
+
+    Raises:
+        BadInput: the folder holds no readable configuration.
+    """
+    path = run / "config.yaml"
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise BadInput(f"{path}: not found; give the folder of a run made by avseld train") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
+
+
+def predict_all(
+    predictor: Predictor, recordings: Sequence[Recording], video: VideoControl = "aligned", seed: int = 0
+) -> dict[str, Events]:
+    """Events of every recording by name, shown its own video, that of another recording, or none."""
+    shown = sights(recordings, video, getattr(predictor.system.model, "n_boxes", 6), seed)
+    unseen = sum(sight is None for sight in shown.values())
+    if video != "blank" and unseen:
+        log.warning("%d of %d recordings have no boxes; they are heard only", unseen, len(recordings))
+    return {
+        recording.name: predictor.predict_recording(recording, shown[recording.name])
+        for recording in tqdm(recordings, desc=f"predict ({video})", unit="recording")
+    }
+
+
+def predict(
+    run: Path,
+    prepared: Path | None = None,
+    fold: str = "test",
+    audio: Path | None = None,
+    video: Path | None = None,
+    out: Path | None = None,
+    weights: Literal["best", "last"] = "best",
+    control: VideoControl = "aligned",
+    device: str = "auto",
+    legacy: bool | None = None,
+) -> None:
+    """Write the DCASE csv of one recording, or of a fold of a prepared folder.
+
+    Args:
+        run: the run folder.
+        prepared: prepared folder; the one that the run was trained on if left out.
+        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
+        audio: one recording in place of a prepared folder.
+        video: its 360-degree video, or its boxes file.
+        out: csv file for one recording, folder for several; RUN/predictions if left out.
+        weights: best or last.
+        control: show each recording its own video (aligned), that of another one (shuffled) or none (blank).
+        device: cpu, cuda, ..., or auto.
+        legacy: the published rounding and averaging, defects included.
+
+    Raises:
+        BadInput: whatever is wrong with the files.
+    """
+    if audio is None and video is not None:
+        raise BadInput(f"--video {video}: goes with --audio, the recording's sound")
+    predictor = load(run, weights, device, legacy)
+    if audio is not None:
+        path = out or Path("predictions") / f"{audio.stem}.csv"
+        path = path / f"{audio.stem}.csv" if path.suffix != ".csv" else path
+        write_dcase(path, predictor.predict(audio, video), SPELLING)
+        log.info("%s", path)
+        return
+    folder = out or (run if run.is_dir() else run.parent) / "predictions"
+    for name, events in predict_all(predictor, recordings_of(run, prepared, fold), control).items():
+        write_dcase(folder / f"{name}.csv", events, SPELLING)
+    log.info("%s", folder)

@@ -1,0 +1,239 @@
+"""Training: a recipe and a prepared folder -> a run folder. Lightning is imported here and nowhere else."""
+
+import logging
+import os
+import platform
+import warnings
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from avseld.config import Data, Hardware, Part
+from avseld.data import Windows, choose
+from avseld.errors import BadInput
+from avseld.files import replacing
+from avseld.learner import Learner
+from avseld.manifest import read_classes
+from avseld.system import Blueprint, System
+from avseld.timing import exact_div
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
+
+
+def train(
+    data: Data,
+    features: Part,
+    model: Part,
+    target: Part,
+    optimizer: Part,
+    out: Path,
+    schedule: Part | None = None,
+    steps: int = 20000,
+    validate_every: int = 1000,
+    validate_first: bool = False,
+    seed: int = 0,
+    legacy: bool = False,
+    challenge: int = 2023,
+    hardware: Hardware | None = None,
+    resume: bool = False,
+) -> None:
+    """Train a system and keep the best and the last weights in a run folder.
+
+    Args:
+        data: recordings and windows.
+        features: what the network hears.
+        model: the network.
+        target: the output format with its loss.
+        optimizer: adam, adamw or sgd, with torch's options.
+        out: the run folder; must not exist unless resume.
+        schedule: learning rate over the steps: constant, cosine or one_cycle, with torch's options.
+        steps: batches to learn from.
+        validate_every: steps between validations; the best weights are those with the lowest SELD score.
+        validate_first: score the untrained system, too.
+        seed: of weights, windows and everything else that is random.
+        legacy: the published rounding and averaging, defects included.
+        challenge: the year whose scores are computed.
+        hardware: where it runs.
+        resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
+
+    Raises:
+        BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
+    """
+    recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
+    hardware = hardware or Hardware()
+    epochs = exact_div(steps, validate_every, "steps and validate_every")
+    _claim(out, resume)
+    if resume:
+        _same_recipe(out / "config.yaml", recipe)
+    lightning.seed_everything(seed, verbose=False)
+    blueprint = Blueprint(
+        features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy
+    )
+    system = System(blueprint)
+    parts = choose(data)
+    windows = Windows(parts["train"], system, data, seed)
+    learner = Learner(
+        system, windows, parts["validate"], data, optimizer, schedule, steps, validate_every, challenge
+    )
+    log.info(
+        "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
+        len(parts["train"]),
+        windows.length.sum() / system.sample_rate / 60,
+        len(parts["validate"]),
+        f"{sum(weight.numel() for weight in system.model.parameters()):,}",
+    )
+    trainer = _trainer(out, hardware, epochs)
+    if trainer.is_global_zero and not resume:
+        _write_config(out / "config.yaml", recipe)
+    checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise BadInput(f"{checkpoint}: not found; nothing to resume, start anew in another folder")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*is deprecated, use `isinstance.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        if validate_first and not resume:
+            trainer.validate(learner, verbose=False)
+        _describe(trainer, recipe)
+        trainer.fit(learner, ckpt_path=checkpoint)
+    log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+class WholeFiles(CheckpointIO):
+    """Checkpoints that are whole or absent, and that are read without executing anything in them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write to a temporary name, then rename: a full disk leaves the previous checkpoint as it was."""
+        with replacing(path) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # torch's zip writer hides the cause, which is always the disk
+                raise OSError(
+                    f"{path}: cannot be written, is the disk full? The previous one is whole"
+                ) from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read with `weights_only`."""
+        try:
+            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except Exception as error:
+            raise BadInput(f"{path}: no readable checkpoint ({error}); resume from another one") from error
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint that another one has replaced."""
+        Path(path).unlink(missing_ok=True)
+
+
+class Weights(Callback):
+    """Keep the weights for use, beside the checkpoints for resuming: the best ones and the last ones."""
+
+    def __init__(self, out: Path, best: ModelCheckpoint) -> None:
+        self.out, self.best = out, best
+        self.written: str | None = None
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write after the checkpoints of the same moment."""
+        if not trainer.is_global_zero or not isinstance(pl_module, Learner):
+            return
+        pl_module.system.save(self.out / "last.safetensors")
+        score = trainer.callback_metrics.get("scores/seld_score")
+        if score is None or self.best.best_model_score is None or score <= self.best.best_model_score:
+            pl_module.system.save(self.out / "model.safetensors")
+
+
+def _trainer(out: Path, hardware: Hardware, epochs: int) -> lightning.Trainer:
+    folder = out / "checkpoints"
+    best = ModelCheckpoint(
+        folder,
+        "best",
+        monitor="scores/seld_score",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    return lightning.Trainer(
+        **asdict(hardware),
+        max_epochs=epochs,
+        logger=TensorBoardLogger(out, name="", version=""),
+        callbacks=[
+            best,
+            last,
+            Weights(out, best),
+            LearningRateMonitor("step"),
+            TQDMProgressBar(refresh_rate=10),
+        ],
+        plugins=[WholeFiles()],
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        log_every_n_steps=10,
+    )
+
+
+def _claim(out: Path, resume: bool) -> None:
+    """Refuse a run folder that is in use; only the first process looks, since it makes the folder itself."""
+    if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("NODE_RANK", 0)):
+        return
+    taken = (out / "config.yaml").exists()
+    if taken and not resume:
+        raise BadInput(
+            f"{out}: holds a run already; choose another --out, or continue it with --resume {out}"
+        )
+    if resume and not taken:
+        raise BadInput(f"{out}: holds no run to resume; start one without --resume")
+
+
+def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
+    """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
+    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
+    for config in (before, now):
+        config.pop("hardware", None)
+        for name in ("prepared", "workers"):
+            config["data"].pop(name, None)
+    for name in sorted(set(before) | set(now)):
+        if before.get(name) != now.get(name):
+            raise BadInput(
+                f"{path}: {name} is {before.get(name)} there and {now.get(name)} now; resume with the run's own "
+                "recipe, or start another run"
+            )
+
+
+def _write_config(path: Path, recipe: dict[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(_plain(recipe), sort_keys=False), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and paths as what YAML knows; paths absolute, so that the file works from any folder."""
+    if hasattr(value, "__dataclass_fields__"):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:
+    """Configuration and versions as texts in TensorBoard."""
+    if not trainer.is_global_zero:
+        return
+    assert isinstance(trainer.logger, TensorBoardLogger)
+    board = trainer.logger.experiment
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    for name, text in (("configuration", _plain(recipe)), ("versions", versions)):
+        board.add_text(name, "```yaml\n" + yaml.safe_dump(text, sort_keys=False) + "```")

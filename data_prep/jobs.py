@@ -1,0 +1,141 @@
+"""Many files, one step each: in parallel, with a progress bar, resumable, every failure told at the end."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, cpu_count, delayed
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from avseld.errors import BadInput
+from avseld.files import replacing
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[Path, Path], str]
+"""Reads the first path, writes the second (a temporary name) and returns a remark, empty if all is well."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to make from another."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: a remark where it went well, a reason where it did not."""
+
+    remark: str = ""
+    failure: str = ""
+
+
+def visible(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Files below a folder with one of the suffixes in any case, sorted; dot files are left out."""
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sorted(path for path in files if path.is_file() and not path.name.startswith("."))
+
+
+def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[Job]:
+    """List what is to be made: every fitting file below `source` at the same place below `target`.
+
+    Args:
+        source: a folder, or one file of any suffix.
+        target: a folder; for one source file also a file with the first of the suffixes.
+        suffixes: what counts as a source, in lower case; targets get the first.
+
+    Raises:
+        BadInput: no source, the target lies inside the source or the other way round, or two sources share a
+            target.
+    """
+    if not source.exists():
+        raise BadInput(f"{source}: not found; check the path")
+    whole, goal = source.resolve(), target.resolve()
+    if source.is_file():
+        if goal.suffix.lower() != suffixes[0]:
+            goal, target = goal / f"{source.stem}{suffixes[0]}", target / f"{source.stem}{suffixes[0]}"
+        if goal == whole:
+            raise BadInput(f"{target}: is the source itself; give another target")
+        return [Job(source, target)]
+    if target.is_file():
+        raise BadInput(f"{target}: is a file while {source} is a folder; give a folder")
+    if goal == whole or goal in whole.parents or whole in goal.parents:
+        raise BadInput(
+            f"{target}: source and target lie inside each other ({source}); give a folder beside it"
+        )
+    jobs: dict[Path, Job] = {}
+    for path in visible(source, suffixes):
+        made = (target / path.relative_to(source)).with_suffix(suffixes[0])
+        if made in jobs:
+            raise BadInput(f"{path}: would become {made} like {jobs[made].source}; rename one of the two")
+        jobs[made] = Job(path, made)
+    if not jobs:
+        raise BadInput(f"{source}: no {', '.join(suffixes)} file below it; check the path")
+    return list(jobs.values())
+
+
+def work_through(
+    jobs: list[Job], work: Work, up_to_date: Callable[[Job], bool], n_workers: int, title: str
+) -> int:
+    """Do what is not done yet and say at the end what failed.
+
+    A target is written under a temporary name and renamed, so one that exists is complete; it is left alone
+    if it is no older than its source and `up_to_date` agrees. Source files are only read.
+
+    Args:
+        jobs: what to make.
+        work: makes one file; runs in a thread (or wherever a joblib `parallel_config` around the call says).
+        up_to_date: whether an existing target is what would be made now.
+        n_workers: how many at once; 0 for one a core.
+        title: stands beside the progress bar and in the log.
+
+    Returns:
+        How many failed.
+    """
+    due = [job for job in jobs if not (_newer(job) and up_to_date(job))]
+    if len(due) < len(jobs):
+        log.info("%s: %d of %d files are there already", title, len(jobs) - len(due), len(jobs))
+    if not due:
+        return 0
+    failures = []
+    with logging_redirect_tqdm([logging.getLogger("data_prep")]):
+        for outcome in tqdm(_outcomes(due, work, n_workers), title, len(due), unit="file"):
+            if outcome.remark:
+                log.warning("%s", outcome.remark)
+            if outcome.failure:
+                failures.append(outcome.failure)
+    log.info("%s: made %d files", title, len(due) - len(failures))
+    if failures:
+        log.error("%s: %d of %d files failed:", title, len(failures), len(due))
+        for failure in sorted(failures):
+            log.error("%s", failure)
+    return len(failures)
+
+
+def workers(n_workers: int) -> int:
+    """How many run at once; 0 asks for one a core."""
+    return n_workers if n_workers > 0 else cpu_count()
+
+
+def _outcomes(jobs: list[Job], work: Work, n_workers: int) -> Iterator[Outcome]:
+    # Threads, because ffmpeg is a process of its own and soxr works outside Python's lock.
+    parallel = Parallel(workers(n_workers), prefer="threads", return_as="generator_unordered")
+    return parallel(delayed(_attempt)(job, work) for job in jobs)
+
+
+def _attempt(job: Job, work: Work) -> Outcome:
+    try:
+        with replacing(job.target) as temporary:
+            remark = work(job.source, temporary)
+    except Exception as error:
+        text = " ".join(str(error).split())
+        return Outcome(failure=text if isinstance(error, BadInput) else f"{job.source}: {text}")
+    return Outcome(remark=remark)
+
+
+def _newer(job: Job) -> bool:
+    return job.target.is_file() and job.target.stat().st_mtime >= job.source.stat().st_mtime

@@ -1,0 +1,124 @@
+"""How a generated recording is written as the files of a published corpus."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from avseld.boxes import write_boxes
+from avseld.dcase_csv import write_dcase
+from avseld.files import fingerprint, replacing
+from data_prep.synth.acoustics import draw_room
+from data_prep.synth.banks import Bank
+from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.formats import FORMATS
+from data_prep.synth.picture import Camera
+from data_prep.synth.presets import preset
+from data_prep.synth.render import render
+from data_prep.synth.scene import Scene, draw_scene
+from data_prep.synth.video import frame_rate, frame_times, write_video
+
+ROOMS, RECORDINGS = 0, 1
+"""first branch of the tree of seeds"""
+BOX_HOP = 0.1
+"""seconds between rows of boxes"""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One recording to be made: where it stands in the corpus and what it grows from."""
+
+    index: int
+    room: int
+    mix: int
+    test: bool
+
+    @property
+    def name(self) -> str:
+        """Name without ending, as in STARSS23."""
+        return f"fold{4 if self.test else 3}_room{self.room}_mix{self.mix:03d}"
+
+    @property
+    def folder(self) -> str:
+        """Sub-folder: split and site; rooms of odd number are said to be Sony's."""
+        return f"dev-{'test' if self.test else 'train'}-{'sony' if self.room % 2 else 'tau'}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the files of a corpus depend on; another value of any makes another corpus."""
+
+    layout: str
+    recordings: int
+    seconds: float
+    formats: tuple[str, ...]
+    preset: str
+    soundbank: str | None
+    images: str | None
+    seed: int
+    width: int
+    fps: float
+    train_rooms: int
+    test_rooms: int
+    test_share: float
+
+
+def scene_of(slot: Slot, options: Options) -> tuple[Scene, np.random.SeedSequence, np.random.SeedSequence]:
+    """The plan of a recording and the seeds of its sound and its picture."""
+    chosen = preset(options.preset)
+    room_seed = np.random.SeedSequence([options.seed, ROOMS, slot.room])
+    room = draw_room(slot.room, chosen.reverberation, np.random.default_rng(room_seed))
+    seed = np.random.SeedSequence([options.seed, RECORDINGS, slot.index])
+    plan_seed, sound_seed, picture_seed = seed.spawn(3)
+    scene = draw_scene(room, options.seconds, chosen, np.random.default_rng(plan_seed))
+    return scene, sound_seed, picture_seed
+
+
+def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictures: Bank) -> None:
+    """Write one recording in STARSS23's layout: wav, csv, equirectangular mp4; and its boxes.
+
+    Source: STARSS23 (arXiv 2306.09126): 24 kHz int16, rows of 100 ms with distances in centimetres.
+    """
+
+    def place(kind: str, ending: str) -> Path:
+        return out / kind / slot.folder / f"{slot.name}{ending}"
+
+    boxes = place("boxes_dev", ".npz")
+    if boxes.is_file():  # the last of a recording's files
+        return
+    scene, sound_seed, picture_seed = scene_of(slot, options)
+    for name in options.formats:
+        # Every format starts from the same state of the seed, so that it renders the same sounds.
+        fresh = np.random.SeedSequence(sound_seed.entropy, spawn_key=sound_seed.spawn_key)
+        rendering = render(scene, FORMATS[name], sounds, fresh)
+        write_wav(place(FORMATS[name].folder, ".wav"), rendering.mix)
+    write_dcase(place("metadata_dev", ".csv"), rendering.labels)
+    rate = frame_rate(options.fps)
+    camera = Camera(scene, options.width, pictures)
+    video = place("video_dev", ".mp4")
+    frames = (camera.frame(time) for time in frame_times(scene.seconds, rate))
+    write_video(video, frames, rate, options.width)
+    about = {
+        "detector": "generator",
+        "weights": None,
+        "video": fingerprint(video),
+        "width": options.width,
+        "height": options.width // 2,
+        "fps": 1 / BOX_HOP,
+        "duration": scene.seconds,
+    }
+    times = np.arange(int(np.ceil(scene.seconds / BOX_HOP - 1e-6))) * BOX_HOP
+    write_boxes(boxes, camera.boxes(times, about, np.random.default_rng(picture_seed)))
+
+
+WRITERS: dict[str, Callable[[Path, Slot, Options, Bank, Bank], None]] = {"starss23": write_starss23}
+"""by layout: writes one recording"""
+
+
+def write_wav(path: Path, sound: np.ndarray) -> None:
+    """Write (channel, sample) in -1..1 as int16, the nearest value each."""
+    whole = np.clip(np.round(sound.T * 32768.0), -32768, 32767).astype(np.int16)
+    with replacing(path) as temporary:
+        soundfile.write(str(temporary), whole, SAMPLE_RATE, subtype="PCM_16", format="WAV")

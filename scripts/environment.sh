@@ -1,0 +1,23 @@
+# Sourced by the other scripts: makes .venv beside them if need be, installs the project in it, puts it first on the
+# path. One lock, so that two scripts started together do not install on top of each other.
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+use_environment() { # [extra]: install the project, with an extra if one is named
+    local extra="${1:-}" venv="$root/.venv" stamp wanted
+    stamp="$venv/.avseld-${extra:-plain}"
+    if [ ! -x "$venv/bin/python" ]; then
+        echo "== making $venv"
+        "${PYTHON:-python3}" -m venv "$venv"
+    fi
+    # shellcheck disable=SC1091
+    export PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv"
+    wanted="$(cat "$root/setup.cfg" "$root/pyproject.toml" | cksum)"
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
+        echo "== installing avseld${extra:+ with its $extra extra} (some 5 GB the first time, a minute or two on a fast line)"
+        python -m pip install --quiet --disable-pip-version-check --upgrade pip
+        # With a CPU-only torch wheel at hand pip would pair it with a torchvision that cannot load: name the pair first.
+        python -m pip install --quiet --disable-pip-version-check "torch==2.11.*" "torchvision==0.26.*"
+        python -m pip install --quiet --disable-pip-version-check --editable "$root${extra:+[$extra]}"
+        echo "$wanted" >"$stamp"
+    fi
+}

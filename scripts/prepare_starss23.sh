@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# From STARSS23 as it is unpacked to a prepared folder: videos at 360x180, labels and manifest, boxes.
+set -euo pipefail
+
+if [ $# -lt 1 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ]; then
+    cat >&2 <<'USAGE'
+usage: scripts/prepare_starss23.sh DATA [options of avseld-detect boxes]
+
+DATA holds foa_dev, metadata_dev and video_dev as STARSS23 is unpacked; they are only read.
+Writes DATA/video_360x180_dev and DATA/prepared. A second run goes on where the first one stopped.
+USAGE
+    exit 2
+fi
+
+data=${1%/}
+shift
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ -x "$root/.venv/bin/avseld-prep" ]; then
+    PATH="$root/.venv/bin:$PATH"
+fi
+
+echo "1/3 videos at 360x180: $data/video_360x180_dev" >&2
+if [ -d "$data/video_dev" ]; then
+    avseld-prep resize --source "$data/video_dev" --target "$data/video_360x180_dev"
+else
+    echo "    no $data/video_dev: nothing to resize" >&2
+fi
+
+echo "2/3 labels and manifest: $data/prepared" >&2
+avseld-prep dcase --raw "$data" --prepared "$data/prepared"
+
+echo "3/3 boxes: $data/prepared/boxes" >&2
+unmade=$(python3 - "$data/prepared" <<'PYTHON'
+import sys
+
+from avseld.boxes import read_boxes
+from avseld.errors import BadInput
+from avseld.manifest import read_manifest
+
+unmade = 0
+for recording in read_manifest(sys.argv[1]):
+    if recording.boxes and recording.video:
+        try:
+            read_boxes(recording.boxes, recording.video)
+        except BadInput:
+            unmade += 1
+print(unmade)
+PYTHON
+)
+if [ "$unmade" -eq 0 ]; then
+    echo "    all there; no detection needed" >&2
+else
+    avseld-detect boxes --prepared "$data/prepared" "$@"
+fi
+
+echo "ready: $data/prepared; next: scripts/train_seld_foa.sh $data" >&2

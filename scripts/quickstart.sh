@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# From nothing to a table in minutes, without a download beyond the packages: generates audio-visual scenes, trains the
+# audio-visual network and its audio-only twin, and scores both on held-out scenes in rooms that neither has heard.
+#   scripts/quickstart.sh [FOLDER] [--weights YOLOX.onnx] [--seed K]
+# FOLDER defaults to quickstart. A second call goes on where the first one stopped.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+folder="quickstart" weights="" seed=0
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --weights) weights="$2"; shift 2 ;;
+        --seed) seed="$2"; shift 2 ;;
+        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        -*) echo "quickstart.sh: no option $1; --help lists them" >&2; exit 2 ;;
+        *) folder="$1"; shift ;;
+    esac
+done
+
+use_environment
+began=$SECONDS
+step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
+
+step "1/5 scenes: 30 minutes in 6 rooms to train on, 5 in 3 other rooms to test on"
+avseld-prep synth --out "$folder/raw" --recordings 70 --test_share 0.15 --seconds 30 --width 360 --fps 10 --seed "$seed"
+avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
+
+step "2/5 people in the pictures"
+if [ -n "$weights" ]; then
+    echo "boxes by YOLOX with the weights $weights"
+    avseld-detect boxes --prepared "$folder/prepared" --weights "$weights" --force
+else
+    echo "boxes by the generator, which knows where its people are; --weights YOLOX.onnx looks for them in the pictures"
+fi
+
+train() { # name, options...
+    local run="$folder/$1"
+    shift
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+    else
+        rm -rf "$run"
+        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" "$@"
+    fi
+}
+step "3/5 the audio-visual network (recipe av_foa_quick: it learns fast, it is not the published one)"
+train audio_visual
+step "4/5 its audio-only twin: the same network, the visual embedding zero"
+train audio_only --data.video blank
+
+step "5/5 scores on the test rooms"
+avseld evaluate --run "$folder/audio_visual" --controls aligned,shuffled --untrained >"$folder/audio_visual.txt"
+avseld evaluate --run "$folder/audio_only" >"$folder/audio_only.txt"
+echo
+python "$root/scripts/table_of_runs.py" --json "$folder/table.json" \
+    "audio-visual=$folder/audio_visual:aligned" \
+    "audio-visual, videos of other recordings=$folder/audio_visual:shuffled" \
+    "audio-only=$folder/audio_only:blank" \
+    "untrained=$folder/audio_visual:untrained"
+echo
+echo "losses, scores, a figure: tensorboard --logdir $folder"
+echo "reference and prediction: $(ls "$folder"/audio_visual/evaluation/*.png)"
+echo "the same on the video:    $(ls "$folder"/audio_visual/evaluation/*.mp4)"
+printf 'took %d:%02d\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60))

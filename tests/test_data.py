@@ -1,0 +1,179 @@
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from avseld.boxes import Boxes, read_boxes, write_boxes
+from avseld.config import Data, Part
+from avseld.data import Numbers, Sight, Windows, choose, loader, reference, sights, with_video
+from avseld.errors import BadInput
+from avseld.events import Events, write_events
+from avseld.manifest import Recording, read_manifest, write_manifest
+from avseld.system import Blueprint, System
+
+CLASSES = [f"class {number}" for number in range(13)]
+NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold4_room9_mix001"]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """Four recordings of 4 s; each hears and sees its own number, so that mixed-up companions would show."""
+    folder = tmp_path_factory.mktemp("prepared")
+    recordings = []
+    for number, name in enumerate(NAMES):
+        audio = np.full((96_000, 4), (number + 1) / 16) * np.linspace(0, 1, 96_000)[:, None]
+        (folder / "audio").mkdir(exist_ok=True)
+        soundfile.write(folder / "audio" / f"{name}.wav", audio, 24000, subtype="PCM_16")
+        rows = [(f * 0.1, (f + 1) * 0.1, number, 0, f, 0, 1.0) for f in range(40)]
+        write_events(folder / "labels" / f"{name}.csv", Events.from_rows(rows))
+        place = np.arange(40)[:, None, None] / 100 + np.array([0.01 * (number + 1), 0.4, 0.5, 0.6])
+        boxes = Boxes(np.arange(40) * 0.1, place, np.full((40, 1), 0.9), np.zeros((40, 1)), {"duration": 4.0})
+        write_boxes(folder / "boxes" / f"{name}.npz", boxes)
+        fold, room, _ = name.split("_")
+        recordings.append(
+            Recording(
+                name, folder / "audio" / f"{name}.wav", "foa", folder / f"{name}.mp4", folder / "boxes" / f"{name}.npz",
+                folder / "labels" / f"{name}.csv", fold, room, 4.0,
+            )
+        )  # fmt: skip
+    write_manifest(folder, recordings, CLASSES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def system():
+    return System(Blueprint(Part("amplitude_ipd"), Part("avcrnn"), Part("multi_accdoa"), CLASSES))
+
+
+def settings(prepared, **changes) -> Data:
+    return replace(Data(prepared, validate=["fold3_room5"], batch_size=8), **changes)
+
+
+def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
+    windows = Windows(read_manifest(prepared), system, settings(prepared), seed=3)
+    drawn = set()
+    for index in range(60):
+        item = windows[index]
+        labels = item["accdoa"].numpy().any(axis=2)  # (frame, slot, class)
+        (number,) = np.flatnonzero(labels.any(axis=(0, 1)))
+        drawn.add(int(number))
+        slope = (number + 1) / 16 / 96_000
+        start = item["waveform"][0].numpy()[2000] / slope - 2000  # samples
+        first = item["accdoa"][0, 0, :, number].numpy()
+        # The ramp tells the start within some 50 samples, which matters only at the border of a label frame.
+        labelled = np.degrees(np.arctan2(first[1], first[0])) * 2400
+        assert labelled - 60 <= start <= labelled + 2460
+        seen = (float(item["boxes"][0, 0]) - 0.01 * (number + 1)) * 100 * 2400
+        assert seen - 60 <= start <= seen + 2460
+    assert drawn == {0, 1, 2, 3}
+
+
+def test_the_same_seed_gives_the_same_windows_with_any_number_of_workers(prepared, system):
+    windows = Windows(read_manifest(prepared), system, settings(prepared), seed=1)
+    alone = list(loader(windows, Numbers(5, 3, 8), workers=0))
+    helped = list(loader(windows, Numbers(5, 3, 8), workers=2))
+    for one, other in zip(alone, helped, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    different = Windows(read_manifest(prepared), system, settings(prepared), seed=2)[40]
+    assert not torch.equal(different["waveform"], alone[0]["waveform"][0])
+
+
+def test_processes_share_each_batch_and_a_later_start_continues():
+    whole = list(Numbers(0, 4, 6))
+    shares = [list(Numbers(0, 4, 6, rank, 3)) for rank in range(3)]
+    for step in range(4):
+        together = sorted(n for share in shares for n in share[2 * step : 2 * step + 2])
+        assert together == whole[6 * step : 6 * step + 6]
+    assert list(Numbers(2, 2, 6)) == whole[12:]
+    with pytest.raises(BadInput, match="16 is not a multiple of 3"):
+        Numbers(0, 1, 16, 0, 3)
+
+
+def test_files_are_drawn_equally_often_or_by_their_length(prepared, system, tmp_path):
+    recordings = read_manifest(prepared)[:2]
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.zeros((24000 * 30, 4)), 24000, subtype="PCM_16")
+    recordings[1] = replace(recordings[1], audio=long, duration=30.0)
+    shares = {}
+    for sampling in ("files", "duration"):
+        windows = Windows(recordings, system, settings(prepared, sampling=sampling), seed=0)
+        shares[sampling] = np.mean([windows[i]["waveform"].abs().max() == 0 for i in range(200)])
+    assert shares["files"] == pytest.approx(0.5, abs=0.1)
+    assert shares["duration"] == pytest.approx(28.73 / (28.73 + 2.73), abs=0.06)
+
+
+def test_a_room_to_validate_on_is_withheld_from_training(prepared, caplog):
+    caplog.set_level(logging.INFO, logger="avseld")
+    logging.getLogger("avseld").propagate = True
+    parts = choose(settings(prepared))
+    assert [r.name for r in parts["train"]] == NAMES[:2]
+    assert [r.name for r in parts["validate"]] == NAMES[2:3] and [r.name for r in parts["test"]] == NAMES[3:]
+    assert "1 recordings are withheld from training to validate" in caplog.text
+    with pytest.raises(BadInput, match="both in validate and in test"):
+        choose(settings(prepared, validate=["fold4"]))
+    choose(settings(prepared, validate=["fold4"], allow_overlap=True))
+    with pytest.raises(BadInput, match="no recording of format mic"):
+        choose(settings(prepared, format="mic"))
+
+
+def test_recordings_without_video_are_left_out_and_counted(prepared, caplog):
+    caplog.set_level(logging.INFO, logger="avseld")
+    logging.getLogger("avseld").propagate = True
+    recordings = read_manifest(prepared)
+    recordings[0] = replace(recordings[0], video=None, boxes=None)
+    recordings[1] = replace(recordings[1], boxes=prepared / "boxes" / "not_yet.npz")
+    assert with_video(recordings) == recordings[2:]
+    assert "2 of 4 recordings are left out" in caplog.text
+    assert "1 without video, 1 without boxes" in caplog.text
+
+
+def test_shuffling_shows_every_recording_another_ones_video(prepared):
+    recordings = read_manifest(prepared)
+    own = {r.name: Sight(r).at(np.array([0.0])).tobytes() for r in recordings}
+    for seed in range(5):
+        shown = {
+            name: sight.at(np.array([0.0])).tobytes()
+            for name, sight in sights(recordings, "shuffled", seed=seed).items()
+        }
+        assert sorted(shown.values()) == sorted(own.values())
+        assert all(shown[name] != own[name] for name in own)
+    assert all(sight is None for sight in sights(recordings, "blank").values())
+    with pytest.raises(BadInput, match="at least two"):
+        sights(recordings[:1], "shuffled")
+
+
+def test_after_the_end_of_the_video_nobody_is_seen(prepared, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, logger="avseld")
+    logging.getLogger("avseld").propagate = True
+    recording = read_manifest(prepared)[0]
+    boxes = read_boxes(recording.boxes)
+    write_boxes(tmp_path / "x.npz", replace(boxes, about={"duration": 2.0}))
+    sight = Sight(replace(recording, boxes=tmp_path / "x.npz"))
+    seen = sight.at(np.array([0.0, 1.95, 2.0, 3.0]))
+    assert seen.any(axis=(1, 2)).tolist() == [True, True, False, False]
+    assert "the video ends at 2.0 s, the audio at 4.0 s" in caplog.text
+
+
+def test_blank_windows_hold_no_boxes(prepared, system):
+    assert "boxes" not in Windows(read_manifest(prepared), system, settings(prepared, video="blank"), 0)[0]
+
+
+def test_a_recording_shorter_than_a_window_is_named(prepared, tmp_path, system):
+    short = tmp_path / "short.wav"
+    soundfile.write(short, np.zeros((30_480, 4)), 24000, subtype="PCM_16")
+    recordings = [replace(read_manifest(prepared)[0], audio=short)]
+    with pytest.raises(BadInput, match=r"short\.wav: 1\.27 s are no longer than a window"):
+        Windows(recordings, system, settings(prepared), 0)
+
+
+def test_labels_beyond_the_audio_are_named(prepared, tmp_path):
+    recording = replace(read_manifest(prepared)[0], duration=3.0)
+    with pytest.raises(
+        BadInput, match=r"fold3_room1_mix001\.csv: labels until 4\.0 s, but .* ends at 3\.0 s"
+    ):
+        reference(recording, 13)
+    with pytest.raises(BadInput, match="names no labels"):
+        reference(replace(recording, labels=None), 13)

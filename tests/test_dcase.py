@@ -1,0 +1,264 @@
+"""A corpus as it is unpacked becomes a prepared folder that says the same, or nothing is written at all."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+from raw_tree import state, write_sound, write_starss, write_video
+
+from avseld.boxes import Boxes, read_boxes, write_boxes
+from avseld.dcase_csv import Dialect, read_dcase, write_dcase
+from avseld.errors import BadInput
+from avseld.events import read_events
+from avseld.files import fingerprint
+from avseld.manifest import read_classes, read_manifest
+from data_prep.__main__ import main
+from data_prep.dcase import DATASETS, STARSS_CLASSES, dcase
+from data_prep.media import resize
+
+NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
+
+
+def boxes_of(video, detector="generator"):
+    return Boxes(
+        np.array([0.0, 0.1]),
+        np.full((2, 1, 4), 0.25),
+        np.ones((2, 1)),
+        np.zeros((2, 1)),
+        {"video": fingerprint(video), "detector": detector},
+    )
+
+
+def test_the_manifest_says_what_the_corpus_holds(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES, blind=(NAMES[0],), seconds=0.8)
+    before = state(raw)
+    prepared = tmp_path / "prepared"
+    assert dcase(raw, prepared) == 0
+    assert state(raw) == before
+    recordings = {recording.name: recording for recording in read_manifest(prepared)}
+    assert list(recordings) == NAMES
+    seen = recordings[NAMES[2]]
+    assert (seen.fold, seen.room, seen.format, seen.duration) == ("fold4", "room2", "foa", 0.8)
+    assert seen.audio == raw / "foa_dev" / "dev-train-sony" / f"{NAMES[2]}.wav"
+    assert seen.video == raw / "video_dev" / "dev-train-sony" / f"{NAMES[2]}.mp4"
+    assert seen.boxes == prepared / "boxes" / f"{NAMES[2]}.npz" and not seen.boxes.exists()
+    blind = recordings[NAMES[0]]
+    assert blind.video is None and blind.boxes is None and blind.labels is not None
+    assert read_classes(prepared) == list(STARSS_CLASSES) and len(STARSS_CLASSES) == 13
+    events = read_events(prepared / "labels" / f"{NAMES[0]}.csv")
+    assert events.azimuth.tolist() == [-30, 170] and events.distance.tolist() == [2.5, 0.9]
+    assert np.allclose(events.onset, [0, 0.3]) and np.allclose(events.offset, [0.1, 0.4])
+
+
+def test_a_second_run_writes_the_same_bytes(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1], seconds=0.5)
+    dcase(raw, raw / "prepared")
+    first = {name: content for name, (content, _) in state(raw / "prepared").items()}
+    dcase(raw, raw / "prepared")
+    assert {name: content for name, (content, _) in state(raw / "prepared").items()} == first
+
+
+def test_recordings_without_video_are_counted_aloud(tmp_path, capsys):
+    names = [f"fold3_room21_mix{number:03}" for number in range(1, 15)]
+    raw = write_starss(tmp_path / "raw", names, blind=tuple(names[:12]), seconds=0.4)
+    main(["dcase", "--raw", str(raw), "--prepared", str(tmp_path / "prepared")])
+    told = capsys.readouterr().err
+    assert "warning: fold3: 12 of 14 recordings have no video" in told
+    recordings = read_manifest(tmp_path / "prepared")
+    assert len(recordings) == 14 and sum(recording.video is None for recording in recordings) == 12
+
+
+def test_labels_of_all_starss22_recordings_come_back_byte_by_byte(shared, tmp_path):
+    metadata = shared("data/starss22_metadata/metadata_dev")
+    paths = sorted(metadata.rglob("*.csv"))
+    silent = write_sound(tmp_path / "silent.wav", 1, 1, 24000)
+    for path in paths:
+        audio = tmp_path / "raw" / "mic_dev" / path.relative_to(metadata).with_suffix(".wav")
+        audio.parent.mkdir(parents=True, exist_ok=True)
+        audio.symlink_to(silent)
+    (tmp_path / "raw" / "metadata_dev").symlink_to(metadata)
+    with pytest.MonkeyPatch.context() as patched:
+        # Only labels are looked at here: the true recordings last minutes.
+        patched.setattr(
+            "data_prep.dcase.with_duration",
+            lambda found, rate: type(found)(**{**vars(found), "duration": 1e6}),
+        )
+        dcase(tmp_path / "raw", tmp_path / "prepared", "starss22", "mic")
+    assert len(paths) == 121
+    for path in paths:
+        _, dialect = read_dcase(path)
+        events = read_events(tmp_path / "prepared" / "labels" / path.name)
+        write_dcase(tmp_path / "again.csv", events, dialect)
+        assert (tmp_path / "again.csv").read_bytes() == path.read_bytes(), path.name
+
+
+def test_distances_come_back_in_centimetres(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    labels = raw / "metadata_dev" / "dev-train-sony" / f"{NAMES[0]}.csv"
+    labels.write_bytes(b"".join(b"%d,1,0,-180,-90,%d\n" % (frame, 50 + 57 * frame) for frame in range(10)))
+    dcase(raw, tmp_path / "prepared")
+    events = read_events(tmp_path / "prepared" / "labels" / f"{NAMES[0]}.csv")
+    write_dcase(tmp_path / "again.csv", events, Dialect())
+    assert (tmp_path / "again.csv").read_bytes() == labels.read_bytes()
+
+
+def test_small_videos_are_preferred_and_their_boxes_are_theirs(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    video = raw / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4"
+    exact = raw / "boxes_dev" / "dev-train-sony" / f"{NAMES[0]}.npz"
+    write_boxes(exact, boxes_of(video))
+    resize(raw / "video_dev", raw / "video_360x180_dev", 48, 24)
+    dcase(raw, tmp_path / "prepared")
+    (recording,) = read_manifest(tmp_path / "prepared")
+    assert recording.video == raw / "video_360x180_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4"
+    boxes = read_boxes(recording.boxes, recording.video)  # refuses those of another video
+    assert boxes.about["detector"] == "generator"
+    assert np.array_equal(boxes.box, boxes_of(video).box)
+
+
+def test_boxes_that_a_detector_made_since_then_stay(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    video = raw / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4"
+    write_boxes(raw / "boxes_dev" / "dev-train-sony" / f"{NAMES[0]}.npz", boxes_of(video))
+    dcase(raw, tmp_path / "prepared")
+    target = tmp_path / "prepared" / "boxes" / f"{NAMES[0]}.npz"
+    write_boxes(target, boxes_of(video, detector="yolox"))
+    dcase(raw, tmp_path / "prepared")
+    assert read_boxes(target, video).about["detector"] == "yolox"
+    shutil.copy(write_video(tmp_path / "other.mp4", 30, grey=200), video)  # now both are of another video
+    with pytest.raises(BadInput, match="boxes of another video"):
+        dcase(raw, tmp_path / "prepared")
+
+
+def broken(change):
+    def build(tmp_path):
+        raw = write_starss(tmp_path / "raw", NAMES[:2])
+        change(raw, raw / "foa_dev" / "dev-train-sony", raw / "metadata_dev" / "dev-train-sony")
+        return raw
+
+    return build
+
+
+BROKEN = {
+    "a rate of 48 kHz": (
+        lambda raw, audio, labels: write_sound(audio / f"{NAMES[1]}.wav", 1, 4, 48000),
+        ["foa_dev/dev-train-sony/fold3_room4_mix001.wav: 48000 Hz", "avseld-prep resample"],
+    ),
+    "two channels": (
+        lambda raw, audio, labels: write_sound(audio / f"{NAMES[1]}.wav", 1, 2),
+        ["fold3_room4_mix001.wav: 2 channels instead of 4"],
+    ),
+    "an unreadable wav": (
+        lambda raw, audio, labels: (audio / f"{NAMES[1]}.wav").write_bytes(b"none"),
+        ["fold3_room4_mix001.wav: no readable audio"],
+    ),
+    "an unreadable mp4": (
+        lambda raw, audio, labels: (raw / "video_dev/dev-train-sony" / f"{NAMES[1]}.mp4").write_bytes(
+            b"none"
+        ),
+        ["fold3_room4_mix001.mp4: no readable video"],
+    ),
+    "a csv beyond the end of the audio": (
+        lambda raw, audio, labels: (labels / f"{NAMES[1]}.csv").write_text(
+            "1,1,0,0,0,100\n\n10,1,0,0,0,100\n"
+        ),
+        ["fold3_room4_mix001.csv:3: begins at 1.0 s", "ends at 1.00 s", "--beyond drop"],
+    ),
+    "a csv with a bad row": (
+        lambda raw, audio, labels: (labels / f"{NAMES[1]}.csv").write_text("1,1,0,0,0,100\n2,1,0,0,x,100\n"),
+        ["fold3_room4_mix001.csv:2: 'x' is not a number"],
+    ),
+    "a class that is not in the list": (
+        lambda raw, audio, labels: (labels / f"{NAMES[1]}.csv").write_text("1,13,0,0,0,100\n"),
+        ["fold3_room4_mix001.csv:1: class 13"],
+    ),
+    "a missing csv": (
+        lambda raw, audio, labels: (labels / f"{NAMES[1]}.csv").unlink(),
+        ["fold3_room4_mix001.csv: not found", "--no-labels"],
+    ),
+    "a name of another form": (
+        lambda raw, audio, labels: (audio / f"{NAMES[1]}.wav").rename(audio / "mix001.wav"),
+        ["mix001.wav: the name does not say fold, room and mix"],
+    ),
+    "a name that comes twice": (
+        lambda raw, audio, labels: write_sound(raw / "foa_dev" / "dev-test-tau" / f"{NAMES[1]}.wav"),
+        ["dev-train-sony/fold3_room4_mix001.wav: the name is taken by", "dev-test-tau"],
+    ),
+    "no audio at all": (
+        lambda raw, audio, labels: shutil.rmtree(raw / "foa_dev"),
+        ["foa_dev: not found", "--format"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_bad_input_is_one_line_status_2_and_nothing_written(tmp_path, capsys, fault):
+    change, words = BROKEN[fault]
+    raw = broken(change)(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        main(["dcase", "--raw", str(raw), "--prepared", str(tmp_path / "prepared")])
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    for word in words:
+        assert word in told
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_rows_beyond_the_end_can_be_left_out(tmp_path, caplog):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    (raw / "metadata_dev/dev-train-sony" / f"{NAMES[0]}.csv").write_text("9,1,0,0,0,100\n10,1,0,0,0,100\n")
+    dcase(raw, tmp_path / "prepared", beyond="drop")
+    assert len(read_events(tmp_path / "prepared" / "labels" / f"{NAMES[0]}.csv")) == 1
+    assert "1 rows after the end" in caplog.text
+
+
+def test_a_video_shorter_than_the_audio_is_told_with_both_durations(tmp_path, caplog):
+    raw = write_starss(tmp_path / "raw", NAMES[:2], seconds=2)
+    write_video(raw / "video_dev" / "dev-train-sony" / f"{NAMES[1]}.mp4", 30)
+    dcase(raw, tmp_path / "prepared")
+    short = [record.getMessage() for record in caplog.records if "as far as it goes" in record.getMessage()]
+    assert len(short) == 1 and NAMES[1] in short[0] and "1.00 s" in short[0] and "2.00 s" in short[0]
+
+
+def test_folds_and_formats_are_picked(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES, seconds=0.4)
+    shutil.copytree(raw / "foa_dev", raw / "mic_dev")
+    dcase(raw, tmp_path / "prepared", format="mic", folds="fold4")
+    (recording,) = read_manifest(tmp_path / "prepared")
+    assert recording.name == NAMES[2] and recording.format == "mic" and "mic_dev" in recording.audio.parts
+    with pytest.raises(BadInput, match="there are fold3, fold4"):
+        dcase(raw, tmp_path / "other", folds="fold5")
+
+
+def test_an_evaluation_set_needs_no_labels(tmp_path):
+    raw = tmp_path / "raw"
+    write_sound(raw / "foa_eval" / "mix001.wav")
+    dcase(raw, tmp_path / "prepared", "starss23_eval", no_labels=True)
+    (recording,) = read_manifest(tmp_path / "prepared")
+    assert recording.name == "mix001" and recording.labels is None and recording.fold == ""
+
+
+@pytest.mark.parametrize("place", [".", "foa_dev", "metadata_dev/dev-train-sony"])
+def test_the_corpus_itself_is_never_written_to(tmp_path, place):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    with pytest.raises(BadInput, match="lies in the corpus"):
+        dcase(raw, raw / place)
+
+
+def test_every_dataset_can_be_named_on_the_command_line():
+    choices = dcase.__annotations__["dataset"].__args__
+    assert set(choices) == set(DATASETS)
+    assert [len(DATASETS[name].classes) for name in choices] == [13, 13, 13, 12, 14]
+
+
+def test_the_manifest_is_plain_csv_with_relative_paths(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1])
+    dcase(raw, raw / "prepared")
+    with (raw / "prepared" / "manifest.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["audio"] == f"../foa_dev/dev-train-sony/{NAMES[0]}.wav"
+    assert row["labels"] == f"labels/{NAMES[0]}.csv"
+    shutil.move(raw, tmp_path / "moved")
+    (recording,) = read_manifest(tmp_path / "moved" / "prepared")
+    assert recording.audio.is_file() and recording.video.is_file() and recording.labels.is_file()

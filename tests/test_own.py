@@ -1,0 +1,105 @@
+"""Your own recordings: files belong together by their names."""
+
+import numpy as np
+import pytest
+from raw_tree import state, write_sound, write_video
+
+from avseld.errors import BadInput
+from avseld.events import read_events
+from avseld.manifest import read_classes, read_manifest
+from data_prep.__main__ import main
+from data_prep.own import own
+
+
+def test_sound_picture_and_labels_of_one_name_come_together(tmp_path):
+    write_sound(tmp_path / "in" / "audio" / "kitchen" / "one.wav", 1, 2)
+    write_sound(tmp_path / "in" / "audio" / "two.wav", 2, 2, seed=1)
+    write_video(tmp_path / "in" / "video" / "one.mp4", 30)
+    (tmp_path / "in" / "labels").mkdir()
+    (tmp_path / "in" / "labels" / "one.csv").write_text("frame,class,track,azi,ele\n3,1,0,90,0\n")
+    (tmp_path / "in" / "labels" / "two.csv").write_text("")
+    (tmp_path / "in" / "classes.txt").write_text("cup\nspoon\n")
+    before, folder = state(tmp_path / "in"), tmp_path / "in"
+    words = f"own --audio {folder}/audio --video {folder}/video --labels {folder}/labels --format binaural"
+    main([*words.split(), "--classes", f"{folder}/classes.txt", "--prepared", str(tmp_path / "prepared")])
+    assert state(tmp_path / "in") == before
+    one, two = read_manifest(tmp_path / "prepared")
+    assert (one.name, one.duration, one.format, one.fold) == ("one", 1.0, "binaural", "")
+    assert one.video == tmp_path / "in" / "video" / "one.mp4" and one.boxes.name == "one.npz"
+    assert two.video is None and two.duration == 2.0
+    assert read_classes(tmp_path / "prepared") == ["cup", "spoon"]
+    events = read_events(one.labels)
+    assert events.azimuth.tolist() == [90] and np.isnan(events.distance).all()
+    assert len(read_events(two.labels)) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "azimuth", "distance"),
+    [
+        ("3,1,90,10\n", 90, np.nan),
+        ("3,1,0,90,10\r\n", 90, np.nan),
+        ("3,1,0,90,10,150\n", 90, 1.5),
+        ("3,1,0,0.0,0.98,0.17\n", 90, np.nan),
+        ("3,1,0,0.0,0.98,0.17,150\n", 90, 1.5),
+        ("onset,offset,class,source,azimuth,elevation,distance\n0.25,0.4,1,0,90,10,1.5\n", 90, 1.5),
+    ],
+)
+def test_every_dialect_of_labels_is_read(tmp_path, text, azimuth, distance):
+    write_sound(tmp_path / "audio" / "a.wav")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.csv").write_bytes(text.encode())
+    own(tmp_path / "audio", tmp_path / "prepared", labels=tmp_path / "labels")
+    events = read_events(tmp_path / "prepared" / "labels" / "a.csv")
+    assert events.azimuth == pytest.approx(azimuth) and events.label.tolist() == [1]
+    assert events.distance == pytest.approx(distance, nan_ok=True)
+    assert events.elevation == pytest.approx(10, abs=0.2)
+
+
+def test_distances_in_metres_stay_metres(tmp_path):
+    write_sound(tmp_path / "audio" / "a.wav")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.csv").write_text("3,1,0,90,10,2\n")
+    own(tmp_path / "audio", tmp_path / "prepared", labels=tmp_path / "labels", distance="m")
+    assert read_events(tmp_path / "prepared" / "labels" / "a.csv").distance.tolist() == [2]
+
+
+def test_folds_and_rooms_come_from_folders_or_names(tmp_path):
+    write_sound(tmp_path / "audio" / "train" / "hall" / "fold1_roomA_x.wav")
+    write_sound(tmp_path / "audio" / "test" / "fold2_room7_mix1.wav", seed=1)
+    own(tmp_path / "audio", tmp_path / "a", fold_from="folder")
+    assert [(one.fold, one.room) for one in read_manifest(tmp_path / "a")] == [
+        ("test", ""),
+        ("train", "hall"),
+    ]
+    own(tmp_path / "audio", tmp_path / "b", fold_from="name")
+    found = [(one.fold, one.room) for one in read_manifest(tmp_path / "b")]
+    assert found == [("fold2", "room7"), ("fold1", "roomA")]
+    own(tmp_path / "audio", tmp_path / "c")
+    assert {one.fold for one in read_manifest(tmp_path / "c")} == {""}
+
+
+def test_bad_input_is_refused_before_anything_is_written(tmp_path):
+    audio, labels, video = tmp_path / "audio", tmp_path / "labels", tmp_path / "video"
+    write_sound(audio / "a.wav")
+    labels.mkdir()
+    video.mkdir()
+    prepared = tmp_path / "prepared"
+    faults = {
+        "empty file says": {"labels": labels},
+        "no video has the name": {"video": video},
+        "no such folder": {"video": tmp_path / "nowhere"},
+        "4 channels instead of 2": {"format": "binaural"},
+        "24000 Hz instead of 48000": {"sample_rate": 48000},
+        "names its fold|name its fold": {"fold_from": "folder"},
+        "does not say fold": {"fold_from": "name"},
+        "check --classes": {"classes": tmp_path / "nothing.txt"},
+    }
+    for words, options in faults.items():
+        with pytest.raises(BadInput, match=words):
+            own(audio, prepared, **options)
+    with pytest.raises(BadInput, match="lies in"):
+        own(audio, audio / "prepared")
+    write_sound(audio / "sub" / "a.wav")
+    with pytest.raises(BadInput, match="is taken by"):
+        own(audio, prepared)
+    assert not prepared.exists()

@@ -1,0 +1,202 @@
+"""The figure of a recording and the tracks in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import _pylab_helpers
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from avseld.audio import read_audio
+from avseld.dcase_csv import read_dcase
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.geometry import angle_between, unit_vector
+from avseld.plotting import figure
+from avseld.plotting.colours import COLOURS, colour
+from avseld.plotting.spectrogram import log_spectrogram
+from avseld.plotting.tracks import azimuth_line, lanes, shown, tracks
+
+RATE = 24000
+CLASSES = [f"sound {label}" for label in range(13)]
+SILENCE = np.zeros((4, 3 * RATE), np.float32)
+
+
+def frames(azimuth: list[float], label: int = 1, source: int = 0, first: int = 0) -> Events:
+    """One source, a row a label frame."""
+    onset = (first + np.arange(len(azimuth))) / 10
+    same = np.ones(len(azimuth))
+    return Events(onset, onset + 0.1, label * same, source * same, azimuth, 5.0 * same, np.nan * same)
+
+
+def line(picture: Figure, row: int, label: str) -> np.ndarray:
+    """Points (point, 2) of the line with this label in a row of the figure."""
+    return next(line for line in picture.axes[row].lines if line.get_label() == label).get_xydata()
+
+
+def rendered(picture: Figure) -> np.ndarray:
+    picture.canvas.draw()
+    return np.asarray(picture.canvas.buffer_rgba())
+
+
+def test_figure_of_a_real_recording_shows_its_labels_over_a_shared_time_axis(
+    shared: Callable[[str], Path],
+) -> None:
+    stem = "data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s"
+    audio, (reference, _) = read_audio(shared(f"{stem}.wav")), read_dcase(shared(f"{stem}.csv"))
+    picture = figure(audio, RATE, reference, None, CLASSES, title="real")
+    rows = picture.axes[:4]
+    assert rendered(picture).shape[:2] == (900, 1200)
+    assert all(row.get_xlim() == (0, 5) for row in rows)
+    left, right = rows[0].get_window_extent().intervalx, rows[3].get_window_extent().intervalx
+    np.testing.assert_allclose(left, right)
+    drawn = line(picture, 2, "reference 1")
+    assert drawn[0, 0] == pytest.approx(reference.onset.min())
+    np.testing.assert_allclose(drawn[1:6, 1], reference.azimuth[:5])
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["sound 1", "reference"]
+
+
+def test_left_is_drawn_above_front_and_up_above_level() -> None:
+    picture = figure(SILENCE, RATE, frames([90.0]), None, CLASSES)
+    rendered(picture)
+    for axis in picture.axes[2:4]:
+        low, middle, high = (axis.transData.transform((0, angle))[1] for angle in (-80, 0, 80))
+        assert low < middle < high
+
+
+def test_a_class_has_one_colour_in_every_row_for_reference_and_prediction() -> None:
+    reference = Events.from_rows([*rows_of(frames([0] * 20, 3)), *rows_of(frames([40] * 20, 7))])
+    picture = figure(SILENCE, RATE, reference, reference, CLASSES)
+    for label in (3, 7):
+        colours = [
+            drawn.get_color()
+            for axis in picture.axes
+            for drawn in axis.lines
+            if drawn.get_label()[-2:] == f" {label}"
+        ]
+        bars = [c for c in picture.axes[1].collections if c.get_label()[-2:] == f" {label}"]
+        assert colours == [COLOURS[label]] * 4
+        assert [to_hex(c.get_facecolor()[0]) for c in bars] == [COLOURS[label]] * 2
+    assert len({colour(label) for label in range(200)}) == 200
+
+
+def test_reference_is_wide_and_pale_and_the_prediction_narrow_and_dark() -> None:
+    events = frames([30.0] * 20)
+    picture = figure(SILENCE, RATE, events, events, CLASSES)
+    styles = {
+        drawn.get_label(): (drawn.get_linewidth(), drawn.get_alpha(), drawn.get_zorder())
+        for drawn in picture.axes[2].lines
+    }
+    wide, narrow = styles["reference 1"], styles["prediction 1"]
+    assert wide[0] > 2 * narrow[0] and wide[1] < 0.5 <= narrow[1] and wide[2] < narrow[2]
+
+
+def test_a_source_walking_behind_the_listener_leaves_no_line_across_the_figure() -> None:
+    walk = frames([(150 + 4 * i + 180) % 360 - 180 for i in range(20)])
+    drawn = line(figure(SILENCE, RATE, walk, walk, CLASSES), 2, "prediction 1")
+    steps = np.abs(np.diff(drawn[:, 1]))
+    assert np.nanmax(steps) < 10
+    assert np.nanmax(drawn[:, 1]) == 180 and np.nanmin(drawn[:, 1]) == -180
+    before, after = drawn[drawn[:, 1] == 180, 0], drawn[drawn[:, 1] == -180, 0]
+    assert before == pytest.approx(after)
+
+
+@given(
+    st.floats(-180, 180),
+    st.lists(st.floats(-44, 44), min_size=1, max_size=60),
+)
+def test_azimuth_lines_pass_through_every_row_and_never_across(first: float, steps: list[float]) -> None:
+    walk = first + np.cumsum([0.0, *steps])
+    (track,) = tracks(Events(*frames(list((walk + 180) % 360 - 180)).__dict__.values()))
+    time, azimuth = azimuth_line(track)
+    assert np.nanmax(np.abs(azimuth)) <= 180
+    assert np.nanmax(np.abs(np.diff(azimuth)), initial=0) < 45
+    at_rows = [
+        azimuth[np.argmin(np.abs(time - (i + 0.5) / 10) + 9 * np.isnan(azimuth))] for i in range(len(walk))
+    ]
+    assert angle_between(unit_vector(at_rows, 0), unit_vector(walk, 0)).max() < 1e-6
+
+
+def test_simultaneous_sounds_of_one_number_fall_into_one_track_each() -> None:
+    mixed = Events.from_rows(
+        row
+        for pair in zip(rows_of(frames([-60] * 9)), rows_of(frames([60] * 9)), strict=True)
+        for row in pair
+    )
+    found = tracks(mixed)
+    assert [set(track.azimuth) for track in found] == [{-60.0}, {60.0}]
+    assert sorted(lanes(found)) == [0, 1]
+
+
+def test_sounds_one_after_the_other_share_a_lane() -> None:
+    found = tracks(Events.from_rows([*rows_of(frames([0] * 5)), *rows_of(frames([90] * 5, first=5))]))
+    assert len(found) == 2
+    assert lanes(found) == [0, 0]
+
+
+def test_activity_bars_span_the_events() -> None:
+    picture = figure(SILENCE, RATE, frames([0.0] * 7, 4, first=5), None, CLASSES)
+    (bars,) = (c for c in picture.axes[1].collections if c.get_label() == "reference 4")
+    (corners,) = (path.vertices for path in bars.get_paths())
+    assert corners[:, 0].min() == pytest.approx(0.5) and corners[:, 0].max() == pytest.approx(1.2)
+    assert [text.get_text() for text in picture.axes[1].get_yticklabels()] == ["sound 4"]
+
+
+@pytest.mark.parametrize("reference", [None, Events.empty(), frames([10.0] * 3)])
+@pytest.mark.parametrize("prediction", [None, Events.empty(), frames([10.0] * 3)])
+def test_figure_needs_neither_reference_nor_prediction(
+    reference: Events | None, prediction: Events | None
+) -> None:
+    rendered(figure(SILENCE, RATE, reference, prediction, CLASSES))
+    assert not _pylab_helpers.Gcf.get_all_fig_managers()
+
+
+def test_events_without_times_last_throughout_and_without_direction_show_as_activity_only() -> None:
+    weak = Events.from_rows([(np.nan, np.nan, 2, 0, np.nan, np.nan, np.nan)])
+    cut = shown(weak, 1.0, 2.5)
+    assert (cut.onset[0], cut.offset[0]) == (1.0, 2.5)
+    picture = figure(SILENCE, RATE, weak, weak, CLASSES, start=1.0, stop=2.5)
+    rendered(picture)
+    assert len(picture.axes[1].collections) == 2
+    assert np.isnan(line(picture, 2, "reference 2")[:, 1]).all()
+
+
+def test_nothing_to_draw_is_said_in_one_line() -> None:
+    with pytest.raises(BadInput, match="between 7 and 3 s of 3 s"):
+        figure(SILENCE, RATE, None, None, CLASSES, start=7.0)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 40.0])
+def test_spectrogram_shows_a_full_scale_tone_at_its_frequency_with_0_db(seconds: float) -> None:
+    time = np.arange(round(seconds * RATE)) / RATE
+    power, frequency = log_spectrogram(np.sin(2 * np.pi * 1500 * time), RATE)
+    middle = power[:, power.shape[1] // 2]
+    assert power.shape[1] <= 1200
+    assert frequency[middle.argmax()] == pytest.approx(1500, rel=0.03)
+    assert middle.max() == pytest.approx(0, abs=1.5)
+
+
+def test_spectrogram_keeps_clicks_of_a_long_recording() -> None:
+    samples = np.zeros(120 * RATE, np.float32)
+    samples[37 * RATE] = 1.0
+    power, _ = log_spectrogram(samples, RATE)
+    assert power.mean(axis=0).argmax() == pytest.approx(37 / 120 * power.shape[1], abs=2)
+
+
+def rows_of(events: Events) -> list[tuple[float, ...]]:
+    return list(
+        zip(
+            events.onset,
+            events.offset,
+            events.label,
+            events.source,
+            events.azimuth,
+            events.elevation,
+            events.distance,
+            strict=True,
+        )
+    )
