@@ -1,0 +1,140 @@
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import plane_waves
+import pytest
+import soundfile
+import torch
+import yaml
+
+from avseld.audio import read_audio
+from avseld.boxes import read_boxes
+from avseld.config import Part
+from avseld.dcase_csv import read_dcase
+from avseld.errors import BadInput
+from avseld.manifest import read_manifest
+from avseld.prediction import load, predict, predict_all, recordings_of
+from avseld.system import Blueprint, System
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+AVSELD = [sys.executable, "-m", "avseld"]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return plane_waves.make(tmp_path_factory.mktemp("plane_waves"))
+
+
+def make_run(folder, prepared, n_classes=3, format="foa", feature="logamplitude_iv", **model):
+    """A run folder of a network with drawn weights and a low threshold, so that it says something everywhere."""
+    torch.manual_seed(0)
+    features, target = Part(feature), Part("multi_accdoa", {"threshold": 0.02})
+    names = [f"tone {k}" for k in range(n_classes)]
+    system = System(Blueprint(features, Part("avcrnn", model), target, names, format))
+    system.save(folder / "model.safetensors")
+    config = {
+        "data": {"prepared": str(prepared), "train": ["fold3_room1"], "validate": ["fold3_room5"], "test": ["fold4"],
+                 "format": format, "video": "aligned", "allow_overlap": False},
+        "challenge": 2023, "seed": 0,
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(prepared, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("run"), prepared, hidden=32)
+
+
+@pytest.fixture(scope="module")
+def recording(prepared):
+    return read_manifest(prepared)[-1]
+
+
+def test_a_file_an_array_and_a_recording_of_a_folder_give_the_same_events(run, recording):
+    predictor = load(run)
+    of_file = predictor.predict(recording.audio, recording.boxes)
+    of_array = predictor.predict(read_audio(recording.audio), read_boxes(recording.boxes))
+    of_folder = predict_all(predictor, [recording])[recording.name]
+    assert len(of_file) and of_file == of_array == of_folder
+
+
+def test_the_video_is_looked_at(run, recording):
+    predictor = load(run)
+    seen, unseen = predictor.predict(recording.audio, recording.boxes), predictor.predict(recording.audio)
+    assert seen != unseen
+
+
+def test_the_csv_of_one_recording_holds_what_was_predicted(run, recording, tmp_path):
+    command = [*AVSELD, "predict", "--run", run, "--audio", recording.audio, "--video", recording.boxes]
+    done = subprocess.run(
+        [*map(str, command), "--out", str(tmp_path / "x.csv")], capture_output=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    events, dialect = read_dcase(tmp_path / "x.csv", n_classes=3)
+    expected = load(run).predict(recording.audio, recording.boxes)
+    assert dialect.columns == ("frame", "class", "source", "azimuth", "elevation")
+    assert np.array_equal(events.label, expected.label) and np.allclose(
+        events.azimuth, expected.azimuth, atol=1e-5
+    )
+
+
+def test_a_fold_is_predicted_into_one_csv_a_recording(run, prepared, tmp_path):
+    predict(run, out=tmp_path, device="cpu")
+    assert sorted(p.stem for p in tmp_path.iterdir()) == sorted(
+        r.name for r in recordings_of(run, prepared, "test")
+    )
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.4, 61.3])
+def test_any_length_is_predicted(run, seconds):
+    waveform = np.random.default_rng(0).normal(size=(4, int(seconds * 24000))).astype(np.float32) * 0.1
+    events = load(run).predict(waveform)
+    assert events.duration <= np.ceil(seconds * 10) / 10 + 1e-9
+
+
+def test_a_real_recording_goes_through_prediction_and_scoring(shared, tmp_path, prepared):
+    excerpt = shared("data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s.wav")
+    run = make_run(tmp_path / "run", prepared, n_classes=13, feature="amplitude_ipd")
+    (tmp_path / "reference").mkdir()
+    shutil.copy(excerpt.with_suffix(".csv"), tmp_path / "reference")
+    commands = (
+        [*AVSELD, "predict", "--run", run, "--audio", excerpt, "--out", tmp_path / "prediction"],
+        [*AVSELD, "score", tmp_path / "reference", tmp_path / "prediction", "--challenge", "2023"],
+    )
+    for command in commands:
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=ENVIRONMENT)
+        assert done.returncode == 0, done.stderr
+    assert "SELD" in done.stdout or "seld" in done.stdout
+
+
+def test_bad_recordings_are_named(run, recording, tmp_path):
+    predictor = load(run)
+    for rate, channels, says in (
+        (48000, 4, "48000 Hz instead of 24000"),
+        (24000, 2, "2 channels instead of 4"),
+    ):
+        path = tmp_path / "x.wav"
+        soundfile.write(path, np.zeros((rate, channels)), rate)
+        with pytest.raises(BadInput, match=f"x\\.wav: {says}"):
+            predictor.predict(path)
+    soundfile.write(tmp_path / "x.wav", np.zeros((100, 4)), 24000)
+    with pytest.raises(BadInput, match=r"x\.wav: 100 samples are shorter than one frame"):
+        predictor.predict(tmp_path / "x.wav")
+    with pytest.raises(BadInput, match="goes with --audio"):
+        predict(run, video=recording.boxes)
+    (tmp_path / "x.mp4").write_text("no video")
+    with pytest.raises(BadInput, match=r"x\.mp4"):
+        predictor.predict(recording.audio, tmp_path / "x.mp4")
+
+
+def test_a_missing_run_is_named(tmp_path, run):
+    with pytest.raises(BadInput, match="train first"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match=r"config\.yaml: not found"):
+        recordings_of(tmp_path, None, "test")
+    with pytest.raises(BadInput, match="'fold7' names no fold"):
+        recordings_of(run, None, "fold7")
