@@ -27,6 +27,9 @@ VERBS = {
     "plot": Verb(
         "avseld.plotting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
     ),
+    "bench": Verb(
+        "avseld.bench", "bench", "time a part against the same work done the published way", positional=True
+    ),
     "view": Verb("avseld.viewer", "view", "one html file to look at and listen to a run's recordings"),
 }
 

@@ -79,7 +79,7 @@ def read_classes(prepared: Path | str) -> list[str]:
     path = Path(prepared) / "classes.txt"
     if not path.is_file():
         raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
-    classes = [name.strip() for name in path.read_text(encoding="utf-8").splitlines() if name.strip()]
+    classes = [name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip()]
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")
     return classes

@@ -118,8 +118,8 @@ def open_pair(
     guess = _side(prediction, "prediction")
     if _is_file(reference) and _is_file(prediction):
         guess = dict(zip(truth, guess.values(), strict=True))  # two files given by name belong together
-    names = _matched(truth, guess, prediction, missing)
-    classes = tuple(read_classes(home)) if home and (home / "classes.txt").is_file() else ()
+    names = _matched(truth, guess, prediction, missing, "--fold or " if home else "")
+    classes = _classes(reference)
     unit = UNITS.get(distance_unit or "", rule.prediction_unit)
     n_classes = n_classes or len(classes) or rule.n_classes
     kind, distance = _peek(truth, guess, rule, n_classes, unit, distance_unit)
@@ -217,6 +217,17 @@ def _prepared(reference: Reference) -> Path | None:
     return homes[0] if homes else None
 
 
+def _classes(reference: Reference) -> tuple[str, ...]:
+    """Class names of the file beside the labels, if any."""
+    if isinstance(reference, Mapping):
+        return ()
+    folder = Path(reference)
+    return next(
+        (tuple(read_classes(home)) for home in (folder, folder.parent) if (home / "classes.txt").is_file()),
+        (),
+    )
+
+
 def _side(side: Reference, what: str) -> dict[str, Events | Path]:
     if isinstance(side, Mapping):
         return dict(side)
@@ -238,15 +249,19 @@ def _side(side: Reference, what: str) -> dict[str, Events | Path]:
 
 
 def _matched(
-    truth: Mapping[str, object], guess: Mapping[str, object], prediction: Prediction, missing: str
+    truth: Mapping[str, object],
+    guess: Mapping[str, object],
+    prediction: Prediction,
+    missing: str,
+    other_ways: str,
 ) -> tuple[str, ...]:
     where = "" if isinstance(prediction, Mapping) else f"{prediction}: "
     if extra := [name for name in guess if name not in truth]:
         raise BadInput(f"{where}no reference for {_listed(extra)}; remove them or complete the references")
     if (absent := [name for name in truth if name not in guess]) and missing == "error":
         raise BadInput(
-            f"{where}no prediction for {_listed(absent)}; predict them, or count them as silence with "
-            "--missing empty"
+            f"{where}no prediction for {_listed(absent)}; predict them, leave them out or count them as "
+            f"silence ({other_ways}--missing empty)"
         )
     if not truth:
         raise BadInput("no recordings to score; check the reference")

@@ -1,0 +1,244 @@
+"""The verb `score`: what it prints, and what it says about files that cannot be scored."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from avseld.__main__ import main
+from avseld.events import read_events, write_events
+from avseld.manifest import Recording, write_manifest
+from avseld.metrics import score
+
+LABELS = (
+    "0,1,0,30,10,200\n1,1,0,32,10,200\n2,1,0,34,10,200\n5,4,0,-90,0,150\n9,4,0,-90,0,150\n14,1,0,0,0,300\n"
+)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two recordings in sub-folders, as DCASE ships labels, and predictions in one folder."""
+    for name in ("dev-test-sony/fold4_room23_mix001", "dev-test-tau/fold4_room8_mix002"):
+        path = tmp_path / "labels" / f"{name}.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(LABELS)
+        guess = tmp_path / "predictions" / path.name
+        guess.parent.mkdir(exist_ok=True)
+        guess.write_text(LABELS.replace("34,10", "44,10").replace("150\n14", "150\n17,2,0,0,0,10\n14"))
+    return tmp_path / "labels", tmp_path / "predictions"
+
+
+def run(*words: object) -> None:
+    main(["score", *map(str, words)])
+
+
+def failure(capsys: pytest.CaptureFixture, *words: object) -> str:
+    """The one line that a failing call leaves on standard error."""
+    with pytest.raises(SystemExit) as stop:
+        run(*words)
+    assert stop.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("year", [2020, 2021, 2022, 2023, 2024, 2025])
+def test_json_holds_the_scores_of_the_year_by_their_usual_names(folders, capsys, year) -> None:
+    run(*folders, "--challenge", year, "--jackknife", "--json", "--distance-unit", "cm")
+    printed = json.loads(capsys.readouterr().out)
+    names = ["ER", "F", "LE", "LR", "seld_score"]
+    if year >= 2024:
+        names = ["F", "DOAE", "RDE", "DE", "seld_score"] + ["onscreen_accuracy"] * (year == 2025)
+    ours = score(*folders, year, distance_unit="cm", jackknife=True)
+    assert printed["challenge"] == year
+    assert printed["average"] == ("micro" if year < 2022 else "macro")
+    for name in names:
+        assert printed[name] == (None if name == "onscreen_accuracy" else pytest.approx(ours[name]))
+        assert len(printed["classwise"][name]) == {2020: 14, 2021: 12}.get(year, 13)
+        assert len(printed["interval"][name]) == 2
+
+
+@pytest.mark.parametrize("year", [2020, 2022, 2024, 2025])
+@pytest.mark.parametrize(
+    "more", [[], ["--jackknife"], ["--per", "room"], ["--per", "overlap"], ["--corrected"]]
+)
+def test_the_table_fits_a_hundred_columns(folders, capsys, year, more) -> None:
+    run(*folders, "--challenge", year, "--distance-unit", "cm", *more)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any(line.startswith("all ") for line in lines)
+    assert sum(line.startswith("class ") for line in lines) == {2020: 14}.get(year, 13)
+    if "room" in more:
+        assert [line.split()[1] for line in lines if line.startswith("room ")] == ["room23", "room8"]
+    if "overlap" in more:
+        assert [line.split()[1] for line in lines if line.startswith("overlap ")] == ["0", "1"]
+    assert ("corrected" in lines[0]) == ("--corrected" in more)
+
+
+def test_missing_predictions_are_named_or_count_as_silence(folders, capsys) -> None:
+    (folders[1] / "fold4_room8_mix002.csv").unlink()
+    line = failure(capsys, *folders, "--challenge", 2022)
+    assert "no prediction for fold4_room8_mix002" in line
+    assert "--missing empty" in line
+    run(*folders, "--challenge", 2022, "--missing", "empty", "--json", "--average", "micro")
+    assert json.loads(capsys.readouterr().out)["LR"] < 0.9
+
+
+def test_extra_files_and_files_of_one_name_are_refused(folders, capsys) -> None:
+    (folders[1] / "other.csv").write_text(LABELS)
+    assert "no reference for other" in failure(capsys, *folders, "--challenge", 2022)
+    (folders[1] / "other.csv").unlink()
+    (folders[1] / "again").mkdir()
+    (folders[1] / "again" / "fold4_room8_mix002.csv").write_text(LABELS)
+    assert "same name" in failure(capsys, *folders, "--challenge", 2022)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("3,13,0,0,0,100", "class 13 is not an index below 13"),
+        ("3,-1,0,0,0,100", "class -1 is not an index"),
+        ("3,1.5,0,0,0,100", "class 1.5 is not an index"),
+        ("3,1,0,nan,0,100", "'nan' is not finite"),
+        ("3,1,0,one,0,100", "'one' is not a number"),
+        ("3,1,0,0,95,100", "no direction"),
+        ("2.5,1,0,0,0,100", "frame 2.5 is no index"),
+        ("-2,1,0,0,0,100", "frame -2 is no index"),
+        ("3,1,0,0,0", "5 columns"),
+        ("1,1,0,32,10,200", "the same row stands above"),
+        ("100000,1,0,0,0,100", "frame 100000 lies behind the end"),
+    ],
+)
+@pytest.mark.parametrize("header", [False, True])
+def test_bad_rows_are_named_by_file_and_line(folders, capsys, row, words, header) -> None:
+    path = folders[1] / "fold4_room8_mix002.csv"
+    rows = LABELS.splitlines()
+    lines = ["frame,class,source,azimuth,elevation,distance"] * header + [*rows[:4], "", row, *rows[4:]]
+    path.write_text("\r\n".join(lines))
+    line = failure(capsys, *folders, "--challenge", 2022)
+    assert f"{path.name}:{6 + header}: " in line
+    assert words in line
+
+
+def test_frames_behind_the_end_are_fine_in_2025_and_where_the_recording_is_long(
+    folders, tmp_path, capsys
+) -> None:
+    path = folders[1] / "fold4_room8_mix002.csv"
+    path.write_text(LABELS + "500,1,0,0,0,100\n")
+    assert "frame 500" in failure(capsys, *folders, "--challenge", 2023)
+    run(*folders, "--challenge", 2025, "--json")
+    prepared = tmp_path / "prepared"
+    recordings = []
+    for label in folders[0].rglob("*.csv"):
+        recordings.append(
+            Recording(
+                label.stem, prepared / "a.wav", "foa", labels=label, fold="fold4", room="r", duration=60
+            )
+        )
+    write_manifest(prepared, recordings, [f"name{i}" for i in range(13)])
+    run(prepared, folders[1], "--challenge", 2023)
+    printed = capsys.readouterr().out
+    assert "name12" in printed  # class names of the prepared folder
+    path.write_text(LABELS + "601,1,0,0,0,100\n")
+    assert "frame 601" in failure(capsys, prepared, folders[1], "--challenge", 2023)
+
+
+def test_labels_of_a_prepared_folder_are_read_and_the_fold_can_be_chosen(folders, tmp_path, capsys) -> None:
+    from avseld.dcase_csv import read_dcase
+
+    prepared = tmp_path / "prepared"
+    recordings = []
+    for index, path in enumerate(sorted(folders[0].rglob("*.csv"))):
+        label = prepared / "labels" / path.name
+        write_events(label, read_dcase(path)[0])
+        assert len(read_events(label)) == 6
+        recordings.append(
+            Recording(
+                path.stem, prepared / "a.wav", "foa", labels=label, fold=f"fold{index}", room="", duration=2
+            )
+        )
+    write_manifest(prepared, recordings, [f"name{i}" for i in range(13)])
+    plain = score(*folders, 2023)
+    for reference in (prepared, prepared / "labels"):
+        assert score(reference, folders[1], 2023)["F"] == pytest.approx(plain.F)
+    (folders[1] / f"{recordings[1].name}.csv").unlink()
+    run(prepared / "labels", folders[1], "--challenge", 2023, "--fold", "fold0", "--json")
+    assert json.loads(capsys.readouterr().out)["recordings"] == 1
+    assert "names no fold" in failure(capsys, prepared, folders[1], "--challenge", 2023, "--fold", "fold9")
+
+
+def test_distances_that_look_like_another_unit_are_warned_of(folders, caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        wrong = score(*folders, 2024)
+        assert "read as m, but their median" in caplog.text
+        caplog.clear()
+        right = score(*folders, 2024, distance_unit="cm")
+        assert not caplog.text
+    assert wrong.RDE > 50
+    assert right.RDE == 0
+    assert right.DE == 0
+
+
+def test_cartesian_and_polar_predictions_score_alike(folders) -> None:
+    from avseld.dcase_csv import CARTESIAN, Dialect, read_dcase, write_dcase
+
+    plain = score(*folders, 2023)
+    for columns in CARTESIAN.values():
+        for path in folders[1].glob("*.csv"):
+            write_dcase(path, read_dcase(path)[0], Dialect(columns))
+        assert score(*folders, 2023)["LE"] == pytest.approx(plain.LE, abs=1e-4)
+
+
+def test_one_file_can_be_scored_against_another(folders) -> None:
+    reference = folders[0] / "dev-test-tau" / "fold4_room8_mix002.csv"
+    other = folders[1].parent / "my_output.csv"
+    other.write_text(LABELS)
+    assert score(reference, other, 2023, "micro")["F"] == pytest.approx(1)
+
+
+def test_a_submission_is_checked_without_scoring(folders, capsys) -> None:
+    run(*folders, "--challenge", 2023, "--check-only")
+    assert "a valid submission for 2023" in capsys.readouterr().out
+    for name, text in (
+        ("fold4_room8_mix002", "3,1,0,0,0\n"),
+        ("fold4_room23_mix001", "3,77,0,0,0,100\n"),
+    ):
+        (folders[1] / f"{name}.csv").write_text(text)
+    with pytest.raises(SystemExit) as stop:
+        run(*folders, "--challenge", 2024, "--check-only", "--json")
+    assert stop.value.code == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert not answer["valid"]
+    assert any("no column distance" in problem for problem in answer["problems"])
+    assert any("class 77" in problem for problem in answer["problems"])
+    (folders[1] / "fold4_room8_mix002.csv").unlink()
+    with pytest.raises(SystemExit):
+        run(*folders, "--challenge", 2024, "--check-only")
+    assert "not a valid submission" in capsys.readouterr().out
+
+
+def test_the_number_of_classes_comes_from_the_list_beside_the_labels(folders, capsys) -> None:
+    (folders[0].parent / "classes.txt").write_text("".join(f"name{i}\n" for i in range(6)))
+    run(*folders, "--challenge", 2023, "--json")
+    assert len(json.loads(capsys.readouterr().out)["classwise"]["F"]) == 6
+    assert score(*folders, 2023, n_classes=5).classwise["F"][4] == pytest.approx(1)
+    (folders[0].parent / "classes.txt").write_text("name0\n")
+    assert "is not an index below 1" in failure(capsys, *folders, "--challenge", 2023)
+
+
+def test_questions_left_open_are_asked(folders, tmp_path, capsys) -> None:
+    assert "add --challenge" in failure(capsys, *folders)
+    assert "choose one of 2019" in failure(capsys, *folders, "--challenge", 2030)
+    assert "not found" in failure(capsys, tmp_path / "nowhere", folders[1], "--challenge", 2022)
+    (tmp_path / "empty").mkdir()
+    assert "no csv file in it" in failure(capsys, folders[0], tmp_path / "empty", "--challenge", 2022)
+
+
+def test_frame_files_of_2019_count_20_ms(tmp_path) -> None:
+    for side in ("labels", "predictions"):
+        (tmp_path / side).mkdir()
+        rows = [f"{frame},3,10,0" for frame in range(100)]
+        (tmp_path / side / "split1_ir0_ov1_1.csv").write_text("\n".join(rows))
+    ours = score(tmp_path / "labels", tmp_path / "predictions", 2019)
+    assert ours["F"] == pytest.approx(1)
+    assert ours.doa_error == pytest.approx(0, abs=1e-5)
+    assert ours.frame_recall == 1
