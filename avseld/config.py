@@ -9,7 +9,12 @@ VideoControl = Literal["aligned", "shuffled", "blank"]
 
 @dataclass
 class Part:
-    """One exchangeable part: a name and the options of its constructor."""
+    """One exchangeable part: a name and the options of its constructor.
+
+    Args:
+        name: what it is called in the tables of features, models, targets, optimizers or schedules.
+        options: words of its constructor, `--model.options.width 32` say.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)

@@ -12,6 +12,9 @@ use_environment() { # [extra]: install the project, with an extra if one is name
     # shellcheck disable=SC1091
     export PATH="$venv/bin:$PATH" VIRTUAL_ENV="$venv"
     wanted="$(cat "$root/setup.cfg" "$root/pyproject.toml" | cksum)"
+    if [ -z "$extra" ] && [ "$(cat "$venv/.avseld-test" 2>/dev/null)" = "$wanted" ]; then
+        return # the test extra holds everything that the project alone needs
+    fi
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         echo "== installing avseld${extra:+ with its $extra extra} (some 5 GB the first time, a minute or two on a fast line)"
         python -m pip install --quiet --disable-pip-version-check --upgrade pip

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # From nothing to a table in minutes, without a download beyond the packages: generates audio-visual scenes, trains the
 # audio-visual network and its audio-only twin, and scores both on held-out scenes in rooms that neither has heard.
-#   scripts/quickstart.sh [FOLDER] [--weights YOLOX.onnx] [--seed K]
+#   scripts/quickstart.sh [FOLDER] [--weights YOLOX.onnx] [--seed K] [--recordings N] [--seconds S] [--steps N]
 # FOLDER defaults to quickstart. A second call goes on where the first one stopped.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="quickstart" weights="" seed=0
+folder="quickstart" weights="" seed=0 recordings=70 seconds=30 steps=600
 while [ $# -gt 0 ]; do
     case "$1" in
         --weights) weights="$2"; shift 2 ;;
         --seed) seed="$2"; shift 2 ;;
+        --recordings) recordings="$2"; shift 2 ;;
+        --seconds) seconds="$2"; shift 2 ;;
+        --steps) steps="$2"; shift 2 ;;
         -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
         -*) echo "quickstart.sh: no option $1; --help lists them" >&2; exit 2 ;;
         *) folder="$1"; shift ;;
@@ -21,8 +24,9 @@ use_environment
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
-step "1/5 scenes: 30 minutes in 6 rooms to train on, 5 in 3 other rooms to test on"
-avseld-prep synth --out "$folder/raw" --recordings 70 --test_share 0.15 --seconds 30 --width 360 --fps 10 --seed "$seed"
+step "1/5 scenes: $recordings of $seconds s, 6 rooms to train on (one of them to validate) and 3 others to test on"
+avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.15 --seconds "$seconds" \
+    --width 360 --fps 10 --seed "$seed"
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
 step "2/5 people in the pictures"
@@ -39,8 +43,9 @@ train() { # name, options...
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run"
-        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" "$@"
+        rm -rf "$run" # begun, but stopped before its first checkpoint
+        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
+            --steps "$steps" --validate_every $((steps / 4)) "$@"
     fi
 }
 step "3/5 the audio-visual network (recipe av_foa_quick: it learns fast, it is not the published one)"

@@ -1,5 +1,17 @@
 """Features: waveform (batch, channel, sample) -> (batch, feature, frame, bin), each an `nn.Module`."""
 
+from avseld.features.correlation import LogMelGCC
+from avseld.features.magnitude import MagnitudePhase
+from avseld.features.mel import LogMel, LogMelIV
+from avseld.features.salsa import SalsaLite
 from avseld.features.spatial import AmplitudeIPD, LogAmplitudeIV
 
-FEATURES = {"amplitude_ipd": AmplitudeIPD, "logamplitude_iv": LogAmplitudeIV}
+FEATURES = {
+    "amplitude_ipd": AmplitudeIPD,
+    "logamplitude_iv": LogAmplitudeIV,
+    "logmel": LogMel,
+    "logmel_iv": LogMelIV,
+    "logmel_gcc": LogMelGCC,
+    "salsa_lite": SalsaLite,
+    "magnitude_phase": MagnitudePhase,
+}

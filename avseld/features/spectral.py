@@ -8,17 +8,32 @@ from avseld.timing import exact_div
 
 
 class Stft(nn.Module):
-    """Short-time Fourier transform with a periodic Hann window as long as the transform.
+    """Short-time Fourier transform with a Hann window.
 
     Centred, frame k lies around sample k * hop and the waveform is taken as silent (or mirrored) beyond its ends;
     not centred, frame k starts at sample k * hop. `Sony audio-visual SELD` spec, section 4.
+
+    Args of the constructor:
+        n_fft: samples of the transform.
+        hop: samples between frames.
+        pad_mode: constant or reflect, at the ends.
+        win_length: samples of the window, in the middle of the transform; as long as it if None.
+        symmetric: a window whose two ends are both zero (SELDnet 2018) in place of the periodic one.
     """
 
-    def __init__(self, n_fft: int = 512, hop: int = 240, pad_mode: str = "constant") -> None:
+    def __init__(
+        self,
+        n_fft: int = 512,
+        hop: int = 240,
+        pad_mode: str = "constant",
+        win_length: int | None = None,
+        symmetric: bool = False,
+    ) -> None:
         super().__init__()
         self.n_fft, self.hop, self.pad_mode = n_fft, hop, pad_mode
         self.n_bins = n_fft // 2 + 1
-        self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
+        window = torch.hann_window(win_length or n_fft, periodic=not symmetric)
+        self.register_buffer("window", window, persistent=False)
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Transform the last axis.
@@ -42,6 +57,7 @@ class Stft(nn.Module):
             waveform.reshape(batch * channel, n_samples),
             self.n_fft,
             self.hop,
+            win_length=len(self.window),  # type: ignore[arg-type]
             window=self.window,  # type: ignore[arg-type]
             center=centered,
             pad_mode=self.pad_mode,

@@ -4,6 +4,7 @@ import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
+from torch.nn import functional
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -21,9 +22,10 @@ class BatchNorm(nn.BatchNorm2d):
         if n_processes == 1:
             return super().forward(input)
         axes = (0, 2, 3)
-        moments = torch.stack([input.mean(axes), input.square().mean(axes)])
-        mean, square = all_reduce(moments) / n_processes
-        variance = square - mean.square()
+        # In double precision, because the square of the mean is taken off again.
+        variance, mean = (moment.double() for moment in torch.var_mean(input, axes, correction=0))
+        mean, square = all_reduce(torch.stack([mean, variance + mean.square()])) / n_processes
+        variance, mean = (square - mean.square()).to(input.dtype), mean.to(input.dtype)
         with torch.no_grad():
             count = input.numel() // input.shape[1] * n_processes
             rate = self.momentum if self.momentum is not None else 0.1
@@ -34,6 +36,58 @@ class BatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return input * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+
+
+class BinNorm(nn.Module):
+    """Batch normalization of every frequency bin over batch, channels and frames.
+
+    SELDnet of 2018 to 2020 normalizes this way by a default of its library (`SELDnet` spec, section 5), and its
+    parameter counts contain it.
+
+    Args of the constructor:
+        n_bins: bins.
+        eps, momentum: as in `nn.BatchNorm2d`.
+    """
+
+    def __init__(self, n_bins: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.norm = BatchNorm(n_bins, eps, momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize (batch, channel, frame, bin)."""
+        batch, channel, frame, bin = x.shape
+        # The order in which channels-last memory lies: nothing is copied, and it is four times as fast as transposing.
+        rows = x.permute(0, 2, 3, 1).reshape(batch * frame, bin, channel, 1)
+        return self.norm(rows).reshape(batch, frame, bin, channel).permute(0, 3, 1, 2)
+
+
+class ConvBlock(nn.Module):
+    """A convolution of 3 x 3 frames and bins, normalization, rectifier and, if asked for, max pooling.
+
+    Args of the constructor:
+        n_inputs, n_outputs: channels.
+        pooling: (frames, bins) that become one, None for no pooling.
+        bias: of the convolution.
+        norm: normalization; per channel if None.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        pooling: tuple[int, int] | None = None,
+        bias: bool = True,
+        norm: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(n_inputs, n_outputs, 3, padding=1, bias=bias)
+        self.bn = BatchNorm(n_outputs) if norm is None else norm
+        self.pooling = pooling
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channel, frame, bin) -> (batch, output channel, frame // pooling, bin // pooling)."""
+        x = functional.relu(self.bn(self.conv(x)))
+        return x if self.pooling is None else functional.max_pool2d(x, self.pooling)
 
 
 def hold(x: Tensor, times: int, n_frames: int) -> Tensor:

@@ -1,5 +1,13 @@
 """Targets (output formats): each owns its encode, loss and decode, and tells the model the shape of its heads."""
 
+from avseld.targets.accdoa import ACCDOA
+from avseld.targets.multi_accddoa import MultiACCDDOA
 from avseld.targets.multi_accdoa import MultiACCDOA
+from avseld.targets.sed_doa import SedDoa
 
-TARGETS = {"multi_accdoa": MultiACCDOA}
+TARGETS = {
+    "multi_accdoa": MultiACCDOA,
+    "multi_accddoa": MultiACCDDOA,
+    "accdoa": ACCDOA,
+    "sed_doa": SedDoa,
+}

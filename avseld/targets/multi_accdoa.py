@@ -22,6 +22,26 @@ CANDIDATES = torch.tensor(
 )  # (candidate = 13, case, track)
 
 
+def adpit(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Auxiliary duplicating permutation-invariant training: error of the best of the allowed track orders.
+
+    Args:
+        output: (batch, frame, track = 3, axis, class).
+        target: (batch, frame, dummy track = 6, axis, class).
+
+    Returns:
+        Mean squared error over tracks and axes, and which candidate has it, both (batch, frame, class).
+    """
+    candidates = orders(target)
+    error, best = (output.unsqueeze(2) - candidates).square().mean(dim=(3, 4)).min(dim=2)
+    return error, best
+
+
+def orders(target: Tensor) -> Tensor:
+    """All candidates (batch, frame, candidate, track, axis, class) of a target as in `adpit`."""
+    return target[:, :, CANDIDATES.to(target.device)].sum(dim=3)
+
+
 class MultiACCDOA:
     """Encode, loss and decode of Multi-ACCDOA without distance.
 
@@ -64,12 +84,7 @@ class MultiACCDOA:
         Returns:
             loss: a scalar.
         """
-        tracks = CANDIDATES.to(target["accdoa"].device)
-        candidates = target["accdoa"][:, :, tracks].sum(
-            dim=3
-        )  # (batch, frame, candidate, track, axis, class)
-        error = (output["accdoa"].unsqueeze(2) - candidates).square().mean(dim=(3, 4))
-        return {"loss": error.min(dim=2).values.mean()}
+        return {"loss": adpit(output["accdoa"], target["accdoa"])[0].mean()}
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Events in label frames of 100 ms.
@@ -130,7 +145,7 @@ class MultiACCDOA:
             ]
         )
         weight = np.where(active, activity, 0.0)
-        # Only the legacy means are angles: the others are averaged as unit vectors, so that length does not count twice.
+        # The legacy means are angles; others are averaged as unit vectors, so that length does not count twice.
         value = (
             mean if self.legacy else mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
         )

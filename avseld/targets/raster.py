@@ -32,9 +32,15 @@ def first_tick(start: float, hop: float, legacy: bool = False) -> int:
 
 
 def slots(
-    events: Events, start: float, n_frames: int, hop: float, n_classes: int, legacy: bool = False
+    events: Events,
+    start: float,
+    n_frames: int,
+    hop: float,
+    n_classes: int,
+    legacy: bool = False,
+    values: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Unit vectors in the six dummy tracks of ADPIT.
+    """Unit vectors, or other values, in the six dummy tracks of ADPIT.
 
     A class heard once in a frame fills slot A0; twice, B0 and B1; three times or more, C0, C1 and C2 (the fourth
     is dropped). Same-class sources keep their order in the table.
@@ -46,11 +52,13 @@ def slots(
         hop: seconds between frames.
         n_classes: classes.
         legacy: the published rounding of `start`.
+        values: (row of the table, axis); unit vectors if None.
 
     Returns:
-        (frame, slot = 6, axis = 3, class) float32.
+        (frame, slot = 6, axis, class) float32.
     """
-    target = np.zeros((n_frames, 6, 3, n_classes), np.float32)
+    n_axes = 3 if values is None else values.shape[1]
+    target = np.zeros((n_frames, 6, n_axes, n_classes), np.float32)
     begin = first_tick(start, hop, legacy)
     onset, offset = ticks(events.onset, hop) - begin, ticks(events.offset, hop) - begin
     inside = np.flatnonzero((offset > 0) & (onset < n_frames))
@@ -60,7 +68,9 @@ def slots(
     frame = np.arange(n_frames)
     active = (onset[inside, None] <= frame) & (frame < offset[inside, None])
     label = events.label[inside]
-    vector = unit_vector(events.azimuth[inside], events.elevation[inside])
+    vector = (
+        unit_vector(events.azimuth[inside], events.elevation[inside]) if values is None else values[inside]
+    )
     same_class = label[:, None] == label[None, :]
     count = same_class.astype(int) @ active
     rank = np.tril(same_class, -1).astype(int) @ active

@@ -58,7 +58,7 @@ def synth(
         recordings: how many, training and test together.
         seconds: duration of each, in tenths.
         formats: audio formats, separated by commas.
-        preset: how difficult: easy, reverberant, noisy or crowded.
+        preset: how difficult: simple, easy, reverberant, noisy or crowded.
         soundbank: folder of sounds, one folder a class; classes without are synthesised.
         images: folder of pictures, one folder a class, in place of drawn people and things.
         seed: all chance comes from it.

@@ -1,0 +1,108 @@
+"""Log-mel spectrograms with the generalized cross-correlation of every pair of channels."""
+
+from itertools import combinations
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.features.mel import Mel, decibel
+from avseld.features.spectral import Stft, check_hop
+from avseld.features.standardize import Layout, standardizer
+
+
+def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
+    """Cross-correlation of every pair of channels, all frequencies weighing the same (phase transform).
+
+    If the later channel of a pair lags behind the earlier one by d samples, the peak is at n_lags // 2 + d.
+    C. Knapp, G. Carter, The generalized correlation method for estimation of time delay, 1976.
+
+    Args:
+        spectrum: (batch, channel, frame, bin) complex, bin 0 to half the sample rate.
+        n_lags: lags kept around 0; even.
+
+    Returns:
+        (batch, pair = (0, 1) (0, 2) ... (1, 2) ..., frame, lag).
+    """
+    first, second = zip(*combinations(range(spectrum.shape[1]), 2), strict=True)
+    cross = spectrum[:, list(first)].conj() * spectrum[:, list(second)]
+    # The phase of 0 is taken as 0, as published: silence correlates at lag 0.
+    whitened = torch.polar(torch.ones_like(cross.real), torch.angle(cross))
+    correlation = torch.fft.irfft(whitened, n=2 * (spectrum.shape[3] - 1))
+    half = n_lags // 2
+    return torch.cat([correlation[..., -half:], correlation[..., :half]], dim=3)
+
+
+class LogMelGCC(nn.Module):
+    """Log-mel of every channel and GCC-PHAT of every pair, as many lags as there are bands.
+
+    Args of the constructor:
+        n_channels: at least 2.
+        sample_rate: Hz.
+        n_fft, win_length, hop: samples.
+        n_mels, low_hz, high_hz: see `Mel`; n_mels even.
+        pad_mode: constant or reflect.
+        top_db: see `decibel`.
+        gcc_fft: samples of the correlation's own transform, with a window as long; None shares the first.
+        mirrored: lags in the opposite direction (the two-stage system of 2019).
+        layout: correct, or legacy for the published order of 2020, see `Layout`.
+        standardize: learn mean and deviation.
+
+    Raises:
+        BadInput: a single channel, or transforms that cannot be aligned.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        win_length: int | None = 960,
+        hop: int = 480,
+        n_mels: int = 64,
+        low_hz: float = 0.0,
+        high_hz: float | None = None,
+        pad_mode: str = "constant",
+        top_db: float | None = None,
+        gcc_fft: int | None = None,
+        mirrored: bool = False,
+        layout: str = "correct",
+        standardize: bool = True,
+    ) -> None:
+        super().__init__()
+        if n_channels < 2 or n_mels % 2:
+            raise BadInput(
+                f"GCC-PHAT needs two channels or more and an even n_mels, not {n_channels} and {n_mels}; "
+                "use logmel for one channel"
+            )
+        if gcc_fft is not None and gcc_fft < n_fft:
+            raise BadInput(f"gcc_fft: {gcc_fft} is less than n_fft, {n_fft}; lengthen it")
+        self.sample_rate, self.n_channels, self.top_db = sample_rate, n_channels, top_db
+        self.hop = check_hop(hop, sample_rate)
+        self.mel_stft = Stft(n_fft, hop, pad_mode, win_length)
+        # The longer transform: it decides how much sound around a window is read.
+        self.stft = self.mel_stft if gcc_fft is None else Stft(gcc_fft, hop, pad_mode)
+        self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
+        self.mirrored = mirrored
+        n_pairs = n_channels * (n_channels - 1) // 2
+        self.n_features, self.n_bins = n_channels + n_pairs, n_mels
+        self.layout = Layout(layout, (n_channels, n_pairs), n_mels)
+        self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = log-mels then pairs, frame, bin = mel band or lag; the middle one is lag 0).
+        """
+        spectrum = short = self.stft(waveform, centered)
+        if self.stft is not self.mel_stft:
+            more = 0 if centered else (self.stft.n_fft - self.mel_stft.n_fft) // 2
+            short = self.mel_stft(waveform[..., more : waveform.shape[2] - more], centered)
+        level = decibel(self.mel(short.abs().square()), self.top_db)
+        correlation = gcc_phat(spectrum.conj() if self.mirrored else spectrum, self.n_bins)
+        return self.standardize(self.layout(torch.cat([level, correlation], dim=1)))

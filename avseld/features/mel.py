@@ -1,0 +1,187 @@
+"""Log-mel spectrograms, alone or with the intensity vector of first-order ambisonics in mel bands."""
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.features.spectral import Stft, check_hop
+from avseld.features.standardize import Layout, standardizer
+
+FLOOR = 1e-10
+"""smallest power that is told apart: -100 dB"""
+
+
+class Mel(nn.Module):
+    """Sum of bins in triangular bands, equally wide on the Slaney mel scale and of equal area.
+
+    Args of the constructor:
+        sample_rate: Hz.
+        n_fft: samples of the transform.
+        n_mels: bands.
+        low_hz: lower edge of the lowest band.
+        high_hz: upper edge of the highest one; half the sample rate if None.
+
+    Raises:
+        BadInput: bands narrower than a bin.
+    """
+
+    bands: Tensor
+
+    def __init__(
+        self, sample_rate: int, n_fft: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None
+    ) -> None:
+        super().__init__()
+        from librosa.filters import mel  # slow to import, wanted by few systems
+
+        self.n_bins = n_mels
+        bands = torch.from_numpy(mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz))
+        if (bands.sum(dim=1) == 0).any():
+            raise BadInput(f"{n_mels} mel bands are too many for a transform of {n_fft}; lengthen n_fft")
+        self.register_buffer("bands", bands.T.contiguous(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bands (..., band) of bins (..., bin)."""
+        return x @ self.bands
+
+
+def decibel(power: Tensor, top_db: float | None = None) -> Tensor:
+    """Level in decibels, at least -100 dB.
+
+    Args:
+        power: (batch, channel, frame, bin).
+        top_db: lift everything to at most so many decibels below the loudest value of its channel, in the whole of
+            what is given (as the published systems do for a whole recording); None leaves it.
+    """
+    level = 10 * torch.log10(power.clamp(min=FLOOR))
+    return level if top_db is None else level.maximum(level.amax(dim=(2, 3), keepdim=True) - top_db)
+
+
+class LogMel(nn.Module):
+    """Log-mel spectrogram of every channel.
+
+    Args of the constructor:
+        n_channels: channels.
+        sample_rate: Hz.
+        n_fft, win_length, hop: samples.
+        n_mels, low_hz, high_hz: see `Mel`.
+        pad_mode: constant or reflect.
+        top_db: see `decibel`.
+        standardize: learn mean and deviation.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        win_length: int | None = 960,
+        hop: int = 480,
+        n_mels: int = 64,
+        low_hz: float = 0.0,
+        high_hz: float | None = None,
+        pad_mode: str = "constant",
+        top_db: float | None = None,
+        standardize: bool = True,
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.n_channels, self.top_db = sample_rate, n_channels, top_db
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode, win_length)
+        self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
+        self.n_features, self.n_bins = n_channels, n_mels
+        self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = channel, frame, bin = mel band), decibels or standardized.
+        """
+        power = self.mel(self.stft(waveform, centered).abs().square())
+        return self.standardize(decibel(power, self.top_db))
+
+
+def _over_energy(spectrum: Tensor) -> Tensor:
+    """Intensity over energy, of the channels 1 to 3 in their order: y z x (`DCASE baselines` spec, 1.3)."""
+    omni, dipoles = spectrum[:, :1], spectrum[:, 1:]
+    energy = omni.abs().square() + dipoles.abs().square().sum(dim=1, keepdim=True) / 3
+    return (omni.conj() * dipoles).real / (energy + 1e-8)
+
+
+def _over_length(spectrum: Tensor) -> Tensor:
+    """Intensity of length 1, x y z (`SELDnet` spec, 2.4)."""
+    intensity = (spectrum[:, :1].conj() * spectrum[:, [3, 1, 2]]).real
+    return intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8)
+
+
+INTENSITIES = {"energy": _over_energy, "length": _over_length}
+
+
+class LogMelIV(nn.Module):
+    """Log-mel of the four FOA channels and the intensity vector, summed in mel bands.
+
+    Args of the constructor:
+        n_channels: 4, W Y Z X.
+        sample_rate: Hz.
+        n_fft, win_length, hop: samples.
+        n_mels, low_hz, high_hz: see `Mel`.
+        pad_mode: constant or reflect.
+        top_db: see `decibel`.
+        intensity: energy divides every bin by its energy, axes y z x (DCASE 2021 to 2024); length divides it by its
+            own length, axes x y z (DCASE 2020).
+        layout: correct, or legacy for the published order of 2020, see `Layout`.
+        standardize: learn mean and deviation.
+
+    Raises:
+        BadInput: another channel count, or an unknown word.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        win_length: int | None = 960,
+        hop: int = 480,
+        n_mels: int = 64,
+        low_hz: float = 0.0,
+        high_hz: float | None = None,
+        pad_mode: str = "constant",
+        top_db: float | None = None,
+        intensity: str = "energy",
+        layout: str = "correct",
+        standardize: bool = True,
+    ) -> None:
+        super().__init__()
+        if n_channels != 4:
+            raise BadInput(
+                f"an intensity vector needs FOA's 4 channels, not {n_channels}; use logmel_gcc instead"
+            )
+        if intensity not in INTENSITIES:
+            raise BadInput(f"intensity: '{intensity}' is none of {', '.join(INTENSITIES)}")
+        self.sample_rate, self.n_channels, self.top_db = sample_rate, n_channels, top_db
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode, win_length)
+        self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
+        self.intensity = INTENSITIES[intensity]
+        self.n_features, self.n_bins = 7, n_mels
+        self.layout = Layout(layout, (4, 3), n_mels)
+        self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel = W Y Z X, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = 4 log-mels then 3 intensities, frame, bin = mel band).
+        """
+        spectrum = self.stft(waveform, centered)
+        level = decibel(self.mel(spectrum.abs().square()), self.top_db)
+        return self.standardize(self.layout(torch.cat([level, self.mel(self.intensity(spectrum))], dim=1)))

@@ -1,0 +1,86 @@
+"""SALSA-Lite: linear log-spectrograms with the delays of the channels (Nguyen et al., ICASSP 2022)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.features.mel import FLOOR
+from avseld.features.spectral import Stft, check_hop
+from avseld.features.standardize import standardizer
+
+SOUND_SPEED = 343.0
+"""metres a second"""
+
+
+class SalsaLite(nn.Module):
+    """Log-power of every channel, and phase of every channel to the first one over frequency.
+
+    Phase over frequency is a path difference in metres, the same in all bins, up to where phase becomes ambiguous;
+    from there on it is zero. Constants for the 4.2 cm sphere of STARSS23 (`DCASE baselines` spec, section 1.3).
+
+    Args of the constructor:
+        n_channels: at least 2.
+        sample_rate: Hz.
+        n_fft, win_length, hop: samples.
+        low_hz, high_hz: range of bins that are kept.
+        alias_hz: frequency from which on phase is left out.
+        pad_mode: constant or reflect.
+        standardize: learn mean and deviation.
+        legacy: count the bins up to `alias_hz` from the first kept one, as published: phase goes on two bins longer.
+
+    Raises:
+        BadInput: a single channel, or an empty range.
+    """
+
+    wave_number: Tensor
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        win_length: int | None = 960,
+        hop: int = 480,
+        low_hz: float = 50.0,
+        high_hz: float = 9000.0,
+        alias_hz: float = 2000.0,
+        pad_mode: str = "constant",
+        standardize: bool = True,
+        legacy: bool = False,
+    ) -> None:
+        super().__init__()
+        if n_channels < 2:
+            raise BadInput("salsa_lite needs two channels or more; use logmel for one")
+        self.sample_rate, self.n_channels = sample_rate, n_channels
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode, win_length)
+        self.low = max(1, math.floor(low_hz * n_fft / sample_rate))
+        self.high = min(math.floor(high_hz * n_fft / sample_rate), self.stft.n_bins)
+        if self.high <= self.low:
+            raise BadInput(f"no bin between {low_hz} and {high_hz} Hz; widen the range")
+        last = math.floor(alias_hz * n_fft / sample_rate)
+        self.unambiguous = max(last if legacy else last - self.low, 0)
+        self.n_features, self.n_bins = 2 * n_channels - 1, self.high - self.low
+        # 2 pi f / c, radians for every metre of path
+        wave_number = 2 * math.pi * sample_rate / (n_fft * SOUND_SPEED) * torch.arange(self.low, self.high)
+        self.register_buffer("wave_number", wave_number[: self.unambiguous], persistent=False)
+        self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = log-powers in dB then path differences in metres, frame, bin).
+        """
+        spectrum = self.stft(waveform, centered)[..., self.low : self.high]
+        level = 10 * torch.log10(spectrum.abs().square().clamp(min=FLOOR))
+        below = spectrum[..., : self.unambiguous]
+        path = torch.angle(below[:, 1:] * below[:, :1].conj()) / self.wave_number
+        path = nn.functional.pad(path, (0, self.n_bins - path.shape[3]))
+        return self.standardize(torch.cat([level, path], dim=1))

@@ -1,0 +1,83 @@
+"""What a person meets on the command line."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import avseld.__main__
+import data_prep.__main__
+import detection.__main__
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = {"avseld": avseld.__main__, "avseld-prep": data_prep.__main__, "avseld-detect": detection.__main__}
+VERBS = [(room, verb) for room, module in ROOMS.items() for verb in module.VERBS]
+
+
+def call(room: str, *words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", ROOMS[room].__package__, *words]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "100"})
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_help_names_every_verb_at_once(room):
+    began = time.perf_counter()
+    done = call(room, "--help")
+    assert time.perf_counter() - began < 3
+    assert done.returncode == 0 and all(f"  {verb} " in done.stdout for verb in ROOMS[room].VERBS)
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, avseld.__main__ as m; m.main(['--help']); print(sorted({'torch', 'numpy', 'jsonargparse'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("room", "verb"), VERBS, ids=lambda word: word)
+def test_every_verb_explains_its_options(room, verb, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [room, verb, "--help"])
+    with pytest.raises(SystemExit) as end:
+        ROOMS[room].main()
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    options = re.findall(r"^  --(\w[\w.]*)", text, flags=re.M)
+    assert options or "positional" in text
+    for line in re.findall(r"^  --\w[\w.]* [A-Z_]+ +\((?:required|type|default)", text, flags=re.M):
+        pytest.fail(f"no word on what it is: {line}")
+
+
+@pytest.mark.parametrize(
+    ("room", "words", "says"),
+    [
+        ("avseld", ["trian"], "no verb 'trian'; there are train"),
+        ("avseld", ["predict", "--rum", "x"], "unrecognized arguments"),
+        ("avseld", ["predict"], "required: run"),
+        ("avseld", ["evaluate", "--run", "/nowhere"], "/nowhere/config.yaml: not found"),
+        ("avseld-prep", ["dcase", "--raw", "/nowhere", "--prepared", "/tmp/never"], "/nowhere"),
+        ("avseld-detect", ["boxes", "--prepared", "/nowhere"], "/nowhere/manifest.csv: not found"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_two(room, words, says):
+    done = call(room, *words)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert says in done.stderr and done.stderr.startswith(room)
+
+
+def test_debug_shows_where():
+    done = call("avseld", "evaluate", "--run", "/nowhere", "--debug")
+    assert "Traceback" in done.stderr and done.returncode == 1
+
+
+def test_the_commands_of_the_readme_exist():
+    text = (ROOT / "README.md").read_text()
+    called = re.findall(r"\b(avseld|avseld-prep|avseld-detect) ([a-z]+) ", text)
+    assert len(called) > 10
+    assert not [one for one in called if one not in VERBS]
+    for name in set(re.findall(r"scripts/\w+\.sh", text)):
+        assert (ROOT / name).is_file() and os.access(ROOT / name, os.X_OK), name
+    for name in set(re.findall(r"\]\(([^)#:]+)\)", text)):
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,64 @@
+"""The house's own rules."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = [
+    path for room in ("avseld", "detection", "data_prep") for path in sorted((ROOT / room).rglob("*.py"))
+]
+
+
+def test_no_file_is_two_rooms():
+    long = {
+        str(path.relative_to(ROOT)): n for path in FILES if (n := len(path.read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_public_thing_says_what_it_is(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), "no module docstring"
+    for node in public(tree):
+        assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def public(tree):
+    """Functions and classes that can be reached from outside by names without an underscore."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node)
+
+
+def test_no_function_is_longer_than_a_screen_and_a_half():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                body = node.end_lineno - node.lineno - len((ast.get_docstring(node) or "").splitlines())
+                assert body <= 80, f"{path.name}: {node.name} has {body} lines"
+
+
+def test_torch_and_torchvision_are_a_pair():
+    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30]])
+    kept = torchvision.ops.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)
+    assert kept.tolist() == [0, 2]
+
+
+def test_the_project_speaks_only_of_itself():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    if not tracked:
+        pytest.skip("no git checkout")
+    words = ("/wo" + "rk/", "/ro" + "ot/", "pypi" + ".org", "debian" + ".org")
+    for name in tracked:
+        path = ROOT / name
+        if path.suffix in (".py", ".sh", ".md", ".yaml", ".cfg", ".toml", ".html") and path.exists():
+            text = path.read_text()
+            assert not [word for word in words if word in text], name

@@ -1,0 +1,110 @@
+"""The scripts that the README shows, run as a newcomer runs them, on small generated trees of the real layout."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".venv" / ".avseld-test").exists(), reason="scripts use .venv, which scripts/test.sh makes"
+)
+
+
+def script(name: str, *words, expect: int = 0) -> str:
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        ["bash", str(SCRIPTS / name), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=400,
+    )
+    assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def starss23(tmp_path_factory):
+    """A generated tree of STARSS23's layout: names, folds, rooms, 24 kHz int16, 1920x960 at 29.97 frames a second."""
+    folder = tmp_path_factory.mktemp("starss23") / "DATA"
+    command = [
+        sys.executable,
+        "-m",
+        "data_prep",
+        "synth",
+        "--out",
+        str(folder),
+        "--recordings",
+        "8",
+        "--seconds",
+        "4",
+    ]
+    subprocess.run([*command, "--train_rooms", "4", "--test_rooms", "2"], check=True, capture_output=True)
+    return folder
+
+
+def test_starss23_goes_from_the_unpacked_folders_to_scores(starss23, tmp_path):
+    for folder in ("foa_dev", "metadata_dev", "video_dev"):
+        assert (starss23 / folder / "dev-train-sony").is_dir() and (
+            starss23 / folder / "dev-test-sony"
+        ).is_dir()
+    script("prepare_starss23.sh", starss23)
+    run = tmp_path / "run"
+    small = ("--steps", 2, "--validate_every", 1, "--data.batch_size", 4, "--model.options.hidden", 16)
+    script("train_seld_foa.sh", starss23, run, *small)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["features"]["name"] == "amplitude_ipd" and config["data"]["allow_overlap"]
+    said = script("eval_seld.sh", run)
+    assert "ER20" in said and "share recordings" in said
+    result = json.loads((run / "evaluation" / "scores.json").read_text())
+    assert result["selected_on_test"] and set(result["scores"]) == {"aligned"}
+    assert {room.split("_")[0] for room in result["rooms"]} == {"fold4"}
+    assert list((run / "evaluation").glob("*.png")) and list((run / "evaluation").glob("*.mp4"))
+
+
+def test_the_published_recipe_is_the_published_one():
+    recipe = yaml.safe_load((ROOT / "avseld" / "recipes" / "av_foa.yaml").read_text())
+    assert (recipe["steps"], recipe["validate_every"]) == (20_000, 1000)
+    assert (recipe["data"]["batch_size"], recipe["data"]["chunk"]) == (16, 1.27)
+    assert recipe["optimizer"] == {"name": "adam", "options": {"lr": 1e-3, "weight_decay": 1e-6}}
+    assert recipe["target"]["options"] == {"threshold": 0.3, "unify_deg": 15}
+
+
+def test_the_quickstart_prints_its_table_and_goes_on_where_it_stopped(tmp_path):
+    small = ("--recordings", 12, "--seconds", 4, "--steps", 4, "--seed", 3)
+    said = script("quickstart.sh", tmp_path / "quick", *small)
+    rows = [line for line in said.splitlines() if line.startswith("| ")]
+    assert [row.split("|")[1].strip() for row in rows[1:]] == [
+        "audio-visual", "audio-visual, videos of other recordings", "audio-only", "untrained"
+    ]  # fmt: skip
+    assert all(name in rows[0] for name in ("ER20", "F20", "LE_CD", "LR_CD", "SELD"))
+    assert (
+        "boxes by the generator" in said
+        and "not the published one" in said
+        and "tensorboard --logdir" in said
+    )
+    table = json.loads((tmp_path / "quick" / "table.json").read_text())
+    again = script("quickstart.sh", tmp_path / "quick", *small)
+    assert json.loads((tmp_path / "quick" / "table.json").read_text()) == table
+    assert "0/4" not in again.split("== 3/5")[1].split("== 5/5")[0]
+
+
+def test_a_script_without_its_folder_says_how_it_is_called(tmp_path):
+    for name in ("prepare_starss23.sh", "train_seld_foa.sh", "eval_seld.sh"):
+        assert f"scripts/{name}" in script(name, expect=2)
+    assert "run scripts/prepare_starss23.sh" in script("train_seld_foa.sh", tmp_path, expect=2)
+    assert "no option --bogus" in script("quickstart.sh", "--bogus", expect=2)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_every_script_is_valid_shell():
+    for path in [*SCRIPTS.glob("*.sh"), ROOT / ".ci" / "run"]:
+        subprocess.run(["bash", "-n", str(path)], check=True)

@@ -1,0 +1,253 @@
+"""The generated corpus as files: STARSS23's layout, the same bytes for the same seed, bad options refused."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from avseld.boxes import centre_direction, read_boxes
+from avseld.dcase_csv import read_dcase
+from avseld.errors import BadInput
+from avseld.geometry import angle_between, unit_vector, wrap
+from data_prep.__main__ import main
+from data_prep.dcase import DATASETS, STARSS_CLASSES
+from data_prep.synth.classes import CLASSES
+from data_prep.synth.corpus import synth
+from data_prep.synth.layouts import Options, scene_of
+from data_prep.synth.presets import PRESETS
+
+KINDS = {"foa_dev": ".wav", "metadata_dev": ".csv", "video_dev": ".mp4", "boxes_dev": ".npz"}
+SMALL = {
+    "recordings": 6,
+    "seconds": 6.0,
+    "width": 180,
+    "fps": 10.0,
+    "jobs": 1,
+    "train_rooms": 2,
+    "test_rooms": 2,
+}
+PLACES = ["dev-test-sony", "dev-test-tau", "dev-train-sony", "dev-train-tau"]
+
+
+def files(corpus: Path) -> dict[str, bytes]:
+    found = (path for kind in KINDS for path in sorted((corpus / kind).rglob("*.*")))
+    return {str(path.relative_to(corpus)): path.read_bytes() for path in found}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("synth") / "corpus"
+    synth(out, seed=3, test_share=0.34, **SMALL)
+    return out
+
+
+def test_layout_is_that_of_starss23(corpus: Path) -> None:
+    for kind, ending in KINDS.items():
+        assert sorted(path.name for path in (corpus / kind).iterdir()) == PLACES
+        names = {path.name for path in (corpus / kind).rglob("*.*")}
+        assert names == {
+            f"fold3_room{room}_mix{mix:03d}{ending}" for room, mix in ((1, 1), (1, 2), (2, 1), (2, 2))
+        } | {f"fold4_room{room}_mix001{ending}" for room in (3, 4)}
+    assert {path.parent.name for path in (corpus / "foa_dev").rglob("fold4*")} == {
+        "dev-test-sony",
+        "dev-test-tau",
+    }
+    assert sorted(path.name for path in corpus.iterdir()) == sorted([*KINDS, "synth.json"])
+    assert set(KINDS) - {"foa_dev"} == {DATASETS["starss23"].labels, DATASETS["starss23"].boxes, "video_dev"}
+
+
+def test_no_room_is_in_training_and_test(corpus: Path) -> None:
+    rooms: dict[str, set[str]] = {"fold3": set(), "fold4": set()}
+    for path in (corpus / "foa_dev").rglob("*.wav"):
+        fold, room, _ = path.stem.split("_")
+        rooms[fold].add(room)
+    assert len(rooms["fold3"]) == len(rooms["fold4"]) == 2
+    assert not rooms["fold3"] & rooms["fold4"]
+
+
+def test_recordings_of_one_room_share_it_and_rooms_differ() -> None:
+    options = Options("starss23", 4, 6.0, ("foa",), "easy", None, None, 3, 180, 10.0, 2, 2, 0.0)
+    from data_prep.synth.corpus import plan
+
+    rooms = [(slot.room, scene_of(slot, options)[0].room) for slot in plan(options)]
+    assert all((number == other) == (room == same) for number, room in rooms for other, same in rooms)
+
+
+def test_audio_is_24_khz_int16_of_four_channels(corpus: Path) -> None:
+    for path in (corpus / "foa_dev").rglob("*.wav"):
+        header = soundfile.info(path)
+        assert (header.samplerate, header.channels, header.subtype) == (24000, 4, "PCM_16")
+        assert header.frames == 6 * 24000
+        sound, _ = soundfile.read(path)
+        assert 0.01 < np.abs(sound).max() < 0.96
+
+
+def test_labels_are_read_as_dcase_rows_inside_the_audio(corpus: Path) -> None:
+    rows = 0
+    for path in (corpus / "metadata_dev").rglob("*.csv"):
+        events, dialect = read_dcase(path, n_classes=13)
+        rows += len(events)
+        assert dialect.columns == ("frame", "class", "source", "azimuth", "elevation", "distance")
+        assert not dialect.header
+        assert events.duration <= 6.0 + 1e-9
+        assert ((events.distance > 0.5) & (events.distance < 5)).all()
+        assert ((events.azimuth >= -180) & (events.azimuth < 181)).all()
+        keys = list(zip(events.onset.round(2), events.label, events.source, strict=True))
+        assert len(set(keys)) == len(keys)
+        assert all(float(word).is_integer() for line in path.read_text().split() for word in line.split(","))
+        assert (np.diff(events.onset) > -1e-9).all()
+    assert rows > 100
+
+
+def test_sound_comes_from_where_the_label_says(corpus: Path) -> None:
+    """Intensity of the onsets of a frame with one source, all recordings together: the median is close."""
+    errors = []
+    for path in (corpus / "metadata_dev").rglob("*.csv"):
+        events, _ = read_dcase(path)
+        wav = corpus / "foa_dev" / path.parent.name / f"{path.stem}.wav"
+        sound = soundfile.read(wav)[0].T
+        frames = np.round(events.onset * 10).astype(int)
+        for row in np.flatnonzero(np.bincount(frames, minlength=60)[frames] == 1):
+            here = sound[:, frames[row] * 2400 : (frames[row] + 1) * 2400]
+            flow = (here[0] * here[[3, 1, 2]]).mean(axis=1)
+            errors.append(angle_between(flow, unit_vector(events.azimuth[row], events.elevation[row])))
+    assert len(errors) > 50
+    assert np.median(errors) < 20
+
+
+def test_video_is_equirectangular_and_covers_the_audio(corpus: Path) -> None:
+    for path in (corpus / "video_dev").rglob("*.mp4"):
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 180, 90)
+            assert stream.average_rate == 10
+            assert sum(1 for _ in container.decode(stream)) == 60
+
+
+def test_boxes_are_of_the_video_and_follow_somebody_who_speaks(corpus: Path) -> None:
+    near = []
+    for path in (corpus / "boxes_dev").rglob("*.npz"):
+        boxes = read_boxes(path, corpus / "video_dev" / path.parent.name / f"{path.stem}.mp4")
+        assert boxes.about["detector"] == "generator"
+        assert boxes.about["fps"] == 10
+        np.testing.assert_allclose(np.diff(boxes.time), 0.1)
+        assert len(boxes.time) == 60
+        events, _ = read_dcase(corpus / "metadata_dev" / path.parent.name / f"{path.stem}.csv")
+        for row in np.flatnonzero(np.isin(events.label, (0, 1, 2, 4, 6))):
+            azimuth, _ = centre_direction(boxes.box[boxes.at(events.onset[row] + 0.05)])
+            near.append(np.abs(wrap(azimuth - events.azimuth[row])).min() < 3)
+    assert np.mean(near) > 0.5
+
+
+def test_same_seed_same_bytes_whatever_the_jobs(corpus: Path, tmp_path: Path) -> None:
+    synth(tmp_path / "again", seed=3, test_share=0.34, **(SMALL | {"jobs": 2}))
+    first, second = files(corpus), files(tmp_path / "again")
+    assert len(first) == 24
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_other_seed_gives_other_scenes(corpus: Path, tmp_path: Path) -> None:
+    synth(tmp_path / "other", seed=4, test_share=0.34, **(SMALL | {"recordings": 2}))
+    other = files(tmp_path / "other")
+    assert all(files(corpus).get(name) != other[name] for name in other)
+
+
+def test_interrupted_run_goes_on_and_other_options_are_refused(corpus: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    shutil.copytree(corpus, begun)
+    (begun / "boxes_dev/dev-train-tau/fold3_room2_mix002.npz").unlink()
+    untouched = begun / "foa_dev/dev-train-sony/fold3_room1_mix001.wav"
+    before = untouched.stat().st_mtime_ns
+    synth(begun, seed=3, test_share=0.34, **SMALL)
+    assert files(begun) == files(corpus)
+    assert untouched.stat().st_mtime_ns == before
+    with pytest.raises(BadInput, match="seed"):
+        synth(begun, seed=5, test_share=0.34, **SMALL)
+
+
+def test_picture_options_leave_the_sound_as_it_is(corpus: Path, tmp_path: Path) -> None:
+    synth(tmp_path / "wide", seed=3, test_share=0.34, **(SMALL | {"width": 240, "fps": 29.97}))
+    first, second = files(corpus), files(tmp_path / "wide")
+    assert all((first[name] == second[name]) == (Path(name).suffix in (".wav", ".csv")) for name in first)
+
+
+def test_own_sounds_and_pictures_are_used(
+    shared: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = SMALL | {"recordings": 2, "seed": 3}
+    bank, pictures = shared("data/soundbank/dcase_classes"), shared("data/images/objects")
+    synth(tmp_path / "plain", **small)
+    synth(tmp_path / "own", soundbank=bank, images=pictures, **small)
+    plain, own = files(tmp_path / "plain"), files(tmp_path / "own")
+    for name in plain:
+        assert Path(name).suffix == ".csv" or plain[name] != own[name]
+    assert "nothing for clapping" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"recordings": 0}, "recordings"),
+        ({"seconds": 1.0}, "seconds"),
+        ({"seconds": 6.05}, "tenths"),
+        ({"preset": "hard"}, "preset"),
+        ({"formats": "quad"}, "formats"),
+        ({"width": 181}, "width"),
+        ({"fps": 0.0}, "fps"),
+        ({"test_share": 1.5}, "test_share"),
+        ({"seed": -1}, "seed"),
+        ({"soundbank": Path("nowhere")}, "nowhere"),
+        ({"images": Path("nowhere")}, "nowhere"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_written(
+    wrong: dict[str, object], word: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=word):
+        synth(tmp_path / "out", **(SMALL | wrong))
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(BadInput, match="something else"):
+        synth(tmp_path, **SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_verb_makes_a_corpus_and_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "--recordings",
+        "1",
+        "--seconds",
+        "4",
+        "--width",
+        "64",
+        "--fps",
+        "5",
+        "--jobs",
+        "1",
+        "--preset",
+        "crowded",
+    ]
+    main(["synth", "--out", str(tmp_path / "one"), *words])
+    assert len(files(tmp_path / "one")) == 4
+    with pytest.raises(SystemExit) as stop:
+        main(["synth", "--out", str(tmp_path / "two"), *words, "--soundbank", str(tmp_path / "none")])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].count("none") == 1
+    for name in ("avseld", "detection", "data_prep"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+
+
+def test_classes_are_those_of_the_corpus_in_its_order() -> None:
+    assert tuple(kind.name for kind in CLASSES) == STARSS_CLASSES
+    assert set(PRESETS) == {"easy", "reverberant", "noisy", "crowded"}

@@ -1,0 +1,92 @@
+"""Material for the detection tests: small videos, pictures, and a YOLOX network in mmdet's form."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image
+
+
+def picture(path: Path) -> np.ndarray:
+    """(height, width, 3) RGB, uint8."""
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def write_video(path: Path, pictures: Sequence[np.ndarray], fps: Fraction | int) -> Path:
+    """Encode (height, width, 3) pictures nearly without loss."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "10", "preset": "ultrafast"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for each in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(each, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def panorama(
+    crops: dict[tuple[float, float], Path], height: int, shape: tuple[int, int] = (960, 1920)
+) -> np.ndarray:
+    """Equirectangular picture of a grey room with crops centred at places in 0..1 of width and height.
+
+    Args:
+        crops: (x, y) -> picture file.
+        height: of every crop, pixels.
+        shape: height and width of the panorama.
+    """
+    rows = np.linspace(90, 170, shape[0])[:, None, None]
+    scene = Image.fromarray(np.broadcast_to(rows, (*shape, 3)).astype(np.uint8))
+    for (x, y), path in crops.items():
+        crop = Image.open(path).convert("RGB")
+        crop = crop.resize((round(crop.width * height / crop.height), height))
+        scene.paste(crop, (round(x * shape[1] - crop.width / 2), round(y * shape[0] - height / 2)))
+    return np.asarray(scene)
+
+
+def adopt(model: Any, onnx_file: Path) -> None:
+    """Give an mmdet YOLOX the weights of a YOLOX release in ONNX.
+
+    The release has its normalisations folded into the convolutions, in the order in which YOLOX runs them;
+    mmdet has the same layers under other names, and in a cross-stage block it runs the short branch first.
+    """
+    import onnx
+    import torch
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(onnx_file)).graph
+    arrays = {each.name: torch.tensor(numpy_helper.to_array(each)) for each in graph.initializer}
+    weights = [[arrays[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
+    layers = _in_order(model)
+    assert len(layers) == len(weights)
+    with torch.no_grad():
+        for layer, (kernel, bias) in zip(layers, weights, strict=True):
+            convolution = getattr(layer, "conv", layer)
+            assert convolution.weight.shape == kernel.shape
+            convolution.weight.copy_(kernel)
+            (layer.bn if hasattr(layer, "bn") else layer).bias.copy_(bias)
+            if hasattr(layer, "bn"):
+                layer.bn.weight.fill_((1 + layer.bn.eps) ** 0.5)
+                layer.bn.running_mean.zero_()
+                layer.bn.running_var.fill_(1)
+
+
+def _in_order(module: Any) -> list[Any]:
+    """Convolutions (with their normalisation) of an mmdet YOLOX in the order of YOLOX's own code."""
+    kind = type(module).__name__
+    if kind in ("ConvModule", "Conv2d"):
+        return [module]
+    if kind == "CSPLayer":
+        parts = [module.main_conv, module.short_conv, module.blocks, module.final_conv]
+    elif kind == "YOLOX":
+        neck, head = module.neck, module.bbox_head
+        down = zip(neck.reduce_layers, neck.top_down_blocks, strict=True)
+        up = zip(neck.downsamples, neck.bottom_up_blocks, strict=True)
+        names = ("cls_convs", "conv_cls", "reg_convs", "conv_reg", "conv_obj")
+        levels = zip(neck.out_convs, *(getattr(head, f"multi_level_{name}") for name in names), strict=True)
+        parts = [module.backbone, *(part for group in (*down, *up, *levels) for part in group)]
+    else:
+        parts = list(module.children())
+    return [layer for part in parts for layer in _in_order(part)]
