@@ -6,7 +6,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="demo" seeds="0 1 2" steps=1500 recordings=140 seconds=30 more=()
+folder="demo" seeds="0 1 2" steps=1000 recordings=140 seconds=30 more=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --seeds) seeds="$2"; shift 2 ;;
@@ -30,18 +30,21 @@ avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings"
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
 rows_seen="" rows_shuffled="" rows_heard="" rows_untrained=""
+train() { # video control
+    local run="$folder/${1}_$seed"
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+    else
+        rm -rf "$run" # begun, but stopped before its first checkpoint
+        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
+            --data.video "$1" --steps "$steps" --validate_every $((steps / 5)) ${more[@]+"${more[@]}"}
+    fi
+}
+audio_visual() { train aligned; }
+audio_only() { train blank; }
 for seed in $seeds; do
-    for video in aligned blank; do
-        run="$folder/${video}_$seed"
-        step "seed $seed, video $video"
-        if [ -f "$run/checkpoints/last.ckpt" ]; then
-            avseld train --resume "$run"
-        else
-            rm -rf "$run" # begun, but stopped before its first checkpoint
-            avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
-                --data.video "$video" --steps "$steps" --validate_every $((steps / 5)) ${more[@]+"${more[@]}"}
-        fi
-    done
+    step "seed $seed: the audio-visual network and its audio-only twin"
+    train_pair audio_visual audio_only
     avseld evaluate --run "$folder/aligned_$seed" --controls aligned,shuffled --untrained >/dev/null
     avseld evaluate --run "$folder/blank_$seed" >/dev/null
     rows_seen+=",$folder/aligned_$seed:aligned"

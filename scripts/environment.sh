@@ -24,3 +24,22 @@ use_environment() { # [extra]: install the project, with an extra if one is name
         echo "$wanted" >"$stamp"
     fi
 }
+
+train_pair() { # first, second: names of functions that train; side by side, since one training hardly gains from two cores
+    if [ "$(nproc 2>/dev/null || echo 1)" -lt 2 ]; then
+        "$1"
+        "$2"
+        return
+    fi
+    local log="$folder/$2.log" second
+    echo "($2 trains beside it, its progress is in $log)"
+    OMP_NUM_THREADS=1 "$2" >"$log" 2>&1 &
+    second=$!
+    trap 'kill $second 2>/dev/null' EXIT
+    OMP_NUM_THREADS=1 "$1"
+    if ! wait $second; then
+        tail -n 3 "$log" >&2
+        return 1
+    fi
+    trap - EXIT
+}

@@ -24,12 +24,12 @@ use_environment
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
-step "1/5 scenes: $recordings of $seconds s, 6 rooms to train on (one of them to validate) and 3 others to test on"
+step "1/4 scenes: $recordings of $seconds s, 6 rooms to train on (one of them to validate) and 3 others to test on"
 avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.15 --seconds "$seconds" \
     --width 360 --fps 10 --seed "$seed"
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
-step "2/5 people in the pictures"
+step "2/4 people in the pictures"
 if [ -n "$weights" ]; then
     echo "boxes by YOLOX with the weights $weights"
     avseld-detect boxes --prepared "$folder/prepared" --weights "$weights" --force
@@ -48,12 +48,13 @@ train() { # name, options...
             --steps "$steps" --validate_every $((steps / 4)) "$@"
     fi
 }
-step "3/5 the audio-visual network (recipe av_foa_quick: it learns fast, it is not the published one)"
-train audio_visual
-step "4/5 its audio-only twin: the same network, the visual embedding zero"
-train audio_only --data.video blank
+audio_visual() { train audio_visual; }
+audio_only() { train audio_only --data.video blank; }
+step "3/4 the audio-visual network and its audio-only twin: the same network, the visual embedding zero"
+echo "(recipe av_foa_quick: it learns fast, it is not the published one)"
+train_pair audio_visual audio_only
 
-step "5/5 scores on the test rooms"
+step "4/4 scores on the test rooms"
 avseld evaluate --run "$folder/audio_visual" --controls aligned,shuffled --untrained >"$folder/audio_visual.txt"
 avseld evaluate --run "$folder/audio_only" >"$folder/audio_only.txt"
 echo
