@@ -71,3 +71,18 @@ class Hardware:
     strategy: str = "auto"
     precision: str = "32-true"
     deterministic: bool = False
+
+
+@dataclass
+class Start:
+    """Weights of another run to start from.
+
+    Args:
+        weights: a run folder (its best weights), or a safetensors file.
+        modules: beginnings of the names to take, `audio_encoder` say; every name that both have if left out.
+        freeze: beginnings of the names that training leaves as they are.
+    """
+
+    weights: Path
+    modules: list[str] = field(default_factory=list)
+    freeze: list[str] = field(default_factory=list)

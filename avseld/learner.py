@@ -23,6 +23,7 @@ from avseld.files import replacing
 from avseld.manifest import Recording
 from avseld.metrics import Counts, counts, scores, total
 from avseld.plotting import figure
+from avseld.schedules import line, stairs
 from avseld.system import System
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
@@ -84,6 +85,8 @@ class Learner(lightning.LightningModule):
             "one_cycle": partial(
                 kinds.OneCycleLR, max_lr=optimizer.param_groups[0]["lr"], total_steps=self.steps + 1
             ),
+            "stairs": partial(_by_factor, factor_at=stairs),
+            "line": partial(_by_factor, factor_at=partial(line, steps=self.steps)),
         }
         if self.schedule.name not in table:
             raise BadInput(f"schedule.name: '{self.schedule.name}' is none of {', '.join(table)}")
@@ -176,11 +179,9 @@ class Learner(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another architecture in one line; remember the generators' states."""
-        prefix = "system.model."
-        state = checkpoint["state_dict"]
+        kept = {name.removeprefix("system."): value for name, value in checkpoint["state_dict"].items()}
         self.system.load_weights(
-            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)},
-            "checkpoint",
+            {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
         )
         self.random_state = checkpoint.get("random_state")
         self.history = checkpoint.get("history", [])
@@ -206,6 +207,11 @@ class Learner(lightning.LightningModule):
         board = self.trainer.loggers[0]
         assert isinstance(board, TensorBoardLogger)
         board.experiment.add_figure("prediction", picture, self.global_step)
+
+
+def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: float) -> Any:
+    factor_at(0, **options)  # a wrong word must show at once
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, partial(factor_at, **options))
 
 
 def _optimizer(part: Part, system: System) -> torch.optim.Optimizer:

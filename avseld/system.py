@@ -26,6 +26,9 @@ from avseld.timing import LABEL_HOP, exact_div, samples
 Reader = Callable[[int, int], np.ndarray]
 """(first sample, how many) -> (channel, sample) float32, zeros beyond the recording."""
 
+STATISTICS = "features."
+"""Prefix of what the features keep (means, deviations) among the names of a weights file."""
+
 BoxesAt = Callable[[np.ndarray], np.ndarray]
 """(window,) seconds -> (window, n_boxes, 4)."""
 
@@ -67,16 +70,11 @@ class System(nn.Module):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         self.blueprint = blueprint
+        defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
         self.features = _build(
-            FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format]
+            FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format], **defects
         )
-        self.target = _build(
-            TARGETS,
-            blueprint.target,
-            "target",
-            len(blueprint.classes),
-            **({"legacy": True} if blueprint.legacy else {}),
-        )
+        self.target = _build(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
         self.model = _build(
             MODELS,
             blueprint.model,
@@ -93,13 +91,22 @@ class System(nn.Module):
         self.window_frames = (
             exact_div(self.window_samples, self.hop_samples, "samples of a chunk and of a hop") + 1
         )
-        self.label_frames = round(LABEL_HOP / self.hop)
+        self.label_hop: float = getattr(self.target, "label_hop", LABEL_HOP) or self.hop
+        self.label_frames = round(self.label_hop / self.hop)
+        if abs(self.label_frames * self.hop - self.label_hop) > 1e-9:
+            raise BadInput(
+                f"target: labels every {self.label_hop} s are no multiple of frames every {self.hop} s"
+            )
         self.kept_frames = (self.window_frames - 1) // self.label_frames * self.label_frames
         if self.kept_frames == 0:
             raise BadInput(
-                f"chunk: {blueprint.chunk} s hold no label frame of {LABEL_HOP} s; choose a longer window"
+                f"chunk: {blueprint.chunk} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
         self.margin = (self.window_frames - self.kept_frames) // 2
+
+    @property
+    def _is_standardized(self) -> bool:
+        return bool(self.features.state_dict())
 
     @property
     def device(self) -> torch.device:
@@ -168,10 +175,12 @@ class System(nn.Module):
     def decode(self, first: int, heads: dict[str, Tensor]) -> Events:
         """Events of a stretch whose first frame is `first`, at their time in the recording."""
         events = self.target.decode({name: head.cpu().numpy() for name, head in heads.items()}, self.hop)
-        frame = np.round(events.onset / LABEL_HOP).astype(int) + first // self.label_frames
+        step = self.label_hop
+        begin = np.round(events.onset / step).astype(int) + first // self.label_frames
+        end = np.round(events.offset / step).astype(int) + first // self.label_frames
         if self.blueprint.legacy:
-            frame = self._published_frame(frame)
-        return replace(events, onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
+            begin, end = self._published_frame(begin), self._published_frame(begin) + end - begin
+        return replace(events, onset=begin * step, offset=end * step)
 
     def loss(self, first: int, heads: dict[str, Tensor], events: Events) -> float:
         """Loss of a stretch against the recording's reference."""
@@ -182,8 +191,9 @@ class System(nn.Module):
             return float(self.target.loss({name: head[None] for name, head in heads.items()}, wanted)["loss"])
 
     def save(self, path: Path | str) -> None:
-        """Write weights and blueprint to one safetensors file, whole or not at all."""
-        state = {name: value.detach().contiguous().cpu() for name, value in self.model.state_dict().items()}
+        """Write weights, feature statistics and blueprint to one safetensors file, whole or not at all."""
+        state = self.model.state_dict() | self.features.state_dict(prefix=STATISTICS)
+        state = {name: value.detach().contiguous().cpu() for name, value in state.items()}
         with replacing(path) as temporary:
             save_file(state, temporary, metadata={"avseld": self.blueprint.to_json()})
 
@@ -215,12 +225,12 @@ class System(nn.Module):
         return system.eval()
 
     def load_weights(self, state: dict[str, Tensor], origin: Path | str) -> None:
-        """Put weights into the model.
+        """Put weights into the model, and statistics, where there are some, into the features.
 
         Raises:
             BadInput: names or shapes of another architecture; names the first that differs.
         """
-        own = self.model.state_dict()
+        own = self.model.state_dict() | self.features.state_dict(prefix=STATISTICS)
         wrong = sorted(set(own) ^ set(state)) or [
             name for name in own if own[name].shape != state[name].shape
         ]
@@ -229,15 +239,20 @@ class System(nn.Module):
                 f"{origin}: weights of another architecture ('{wrong[0]}' differs); "
                 f"they do not fit {self.blueprint.model.name} {self.blueprint.model.options}"
             )
-        self.model.load_state_dict(state)
+        kinds: dict[bool, dict[str, Tensor]] = {False: {}, True: {}}
+        for name, value in state.items():
+            kinds[name.startswith(STATISTICS)][name.removeprefix(STATISTICS)] = value
+        self.model.load_state_dict(kinds[False])
+        self.features.load_state_dict(kinds[True])
 
     def _heads(
         self, waveform: np.ndarray, seen: np.ndarray | None, first: np.ndarray, n_frames: int
     ) -> dict[str, Tensor]:
         kind = next(self.model.parameters()).dtype
         features = self.features(torch.from_numpy(waveform).to(self.device, kind), centered=False)
-        if self.blueprint.legacy:
+        if self.blueprint.legacy or self._is_standardized:
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
+            # Zero is the mean of a standardized feature, where the logarithm of silence is far from anything heard.
             frame = torch.from_numpy(first)[:, None] + torch.arange(self.window_frames)
             features = features * ((frame >= 0) & (frame < n_frames)).to(features)[:, None, :, None]
         boxes = None if seen is None else torch.from_numpy(seen).to(self.device, kind)

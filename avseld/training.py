@@ -12,20 +12,34 @@ from typing import Any
 import lightning
 import torch
 import yaml
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from avseld.config import Data, Hardware, Part
+from avseld.config import Data, Hardware, Part, Start
 from avseld.data import Windows, choose
 from avseld.errors import BadInput
+from avseld.features import learn_statistics
 from avseld.files import replacing
 from avseld.learner import Learner
 from avseld.manifest import read_classes
+from avseld.metrics import RULES
 from avseld.system import Blueprint, System
 from avseld.timing import exact_div
+from avseld.transfer import start_from
 
 log = logging.getLogger(__name__)
+
+STATISTICS_WINDOWS = 256
+"""training windows from which features learn their mean and deviation"""
+
+GREATER_IS_BETTER = ("F", "LR", "frame_recall", "onscreen_accuracy")
 
 PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
 
@@ -44,6 +58,9 @@ def train(
     seed: int = 0,
     legacy: bool = False,
     challenge: int = 2023,
+    best_by: str = "seld_score",
+    patience: int | None = None,
+    init_from: Start | None = None,
     hardware: Hardware | None = None,
     resume: bool = False,
 ) -> None:
@@ -58,11 +75,14 @@ def train(
         out: the run folder; must not exist unless resume.
         schedule: learning rate over the steps: constant, cosine or one_cycle, with torch's options.
         steps: batches to learn from.
-        validate_every: steps between validations; the best weights are those with the lowest SELD score.
+        validate_every: steps between validations.
         validate_first: score the untrained system, too.
         seed: of weights, windows and everything else that is random.
         legacy: the published rounding and averaging, defects included.
         challenge: the year whose scores are computed.
+        best_by: score of a validation by which the best weights are kept: seld_score, F, ...
+        patience: validations without a better score after which training stops; never if left out.
+        init_from: weights of another run to start from.
         hardware: where it runs.
         resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
 
@@ -72,6 +92,10 @@ def train(
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     hardware = hardware or Hardware()
     epochs = exact_div(steps, validate_every, "steps and validate_every")
+    if best_by not in RULES[challenge].scores:
+        raise BadInput(
+            f"best_by: '{best_by}' is no score of {challenge}; it has {', '.join(RULES[challenge].scores)}"
+        )
     _claim(out, resume)
     if resume:
         _same_recipe(out / "config.yaml", recipe)
@@ -92,7 +116,11 @@ def train(
         len(parts["validate"]),
         f"{sum(weight.numel() for weight in system.model.parameters()):,}",
     )
-    trainer = _trainer(out, hardware, epochs)
+    if not resume:
+        learn_statistics(system.features, (windows[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
+    if init_from is not None:
+        start_from(system, init_from)
+    trainer = _trainer(out, hardware, epochs, best_by, patience)
     if trainer.is_global_zero and not resume:
         _write_config(out / "config.yaml", recipe)
     checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
@@ -141,37 +169,42 @@ class Weights(Callback):
 
     def __init__(self, out: Path, best: ModelCheckpoint) -> None:
         self.out, self.best = out, best
-        self.written: str | None = None
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write after the checkpoints of the same moment."""
+        """Write before the checkpoints of the same moment, which Lightning keeps for last."""
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
         pl_module.system.save(self.out / "last.safetensors")
-        score = trainer.callback_metrics.get("scores/seld_score")
-        if score is None or self.best.best_model_score is None or score <= self.best.best_model_score:
+        score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
+        if before is None or (score > before if self.best.mode == "max" else score < before):
             pl_module.system.save(self.out / "model.safetensors")
 
 
-def _trainer(out: Path, hardware: Hardware, epochs: int) -> lightning.Trainer:
+def _trainer(
+    out: Path, hardware: Hardware, epochs: int, best_by: str, patience: int | None
+) -> lightning.Trainer:
     folder = out / "checkpoints"
+    monitor, mode = f"scores/{best_by}", "max" if best_by in GREATER_IS_BETTER else "min"
     best = ModelCheckpoint(
         folder,
         "best",
-        monitor="scores/seld_score",
+        monitor=monitor,
+        mode=mode,
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    stop = [] if patience is None else [EarlyStopping(monitor, mode=mode, patience=patience)]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return lightning.Trainer(
         **asdict(hardware),
         max_epochs=epochs,
         logger=TensorBoardLogger(out, name="", version=""),
         callbacks=[
+            Weights(out, best),
+            *stop,
             best,
             last,
-            Weights(out, best),
             LearningRateMonitor("step"),
             TQDMProgressBar(refresh_rate=10),
         ],

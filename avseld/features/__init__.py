@@ -5,6 +5,7 @@ from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
 from avseld.features.salsa import SalsaLite
 from avseld.features.spatial import AmplitudeIPD, LogAmplitudeIV
+from avseld.features.standardize import learn_statistics
 
 FEATURES = {
     "amplitude_ipd": AmplitudeIPD,
@@ -15,3 +16,5 @@ FEATURES = {
     "salsa_lite": SalsaLite,
     "magnitude_phase": MagnitudePhase,
 }
+
+__all__ = ["FEATURES", "learn_statistics"]

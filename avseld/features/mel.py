@@ -67,6 +67,7 @@ class LogMel(nn.Module):
         pad_mode: constant or reflect.
         top_db: see `decibel`.
         standardize: learn mean and deviation.
+        symmetric: see `Stft`.
     """
 
     def __init__(
@@ -82,11 +83,12 @@ class LogMel(nn.Module):
         pad_mode: str = "constant",
         top_db: float | None = None,
         standardize: bool = True,
+        symmetric: bool = False,
     ) -> None:
         super().__init__()
         self.sample_rate, self.n_channels, self.top_db = sample_rate, n_channels, top_db
         self.hop = check_hop(hop, sample_rate)
-        self.stft = Stft(n_fft, hop, pad_mode, win_length)
+        self.stft = Stft(n_fft, hop, pad_mode, win_length, symmetric)
         self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
         self.n_features, self.n_bins = n_channels, n_mels
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)

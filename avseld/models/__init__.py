@@ -1,6 +1,15 @@
 """Models: (batch, feature, frame, bin) and boxes -> {head: (batch, frame, ...)}."""
 
 from avseld.models.avcrnn import AudioVisualCRNN
+from avseld.models.cnn import CNN
 from avseld.models.seldnet import SELDnet, SeldNet
+from avseld.models.two_stage import CRNN10, TwoStage
 
-MODELS = {"avcrnn": AudioVisualCRNN, "seldnet": SELDnet, "seldnet_attention": SeldNet}
+MODELS = {
+    "avcrnn": AudioVisualCRNN,
+    "seldnet": SELDnet,
+    "seldnet_attention": SeldNet,
+    "crnn10": CRNN10,
+    "two_stage": TwoStage,
+    "cnn": CNN,
+}

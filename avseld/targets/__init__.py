@@ -4,10 +4,14 @@ from avseld.targets.accdoa import ACCDOA
 from avseld.targets.multi_accddoa import MultiACCDDOA
 from avseld.targets.multi_accdoa import MultiACCDOA
 from avseld.targets.sed_doa import SedDoa
+from avseld.targets.tagging import Tagging
+from avseld.targets.two_stage import TwoStageTarget
 
 TARGETS = {
     "multi_accdoa": MultiACCDOA,
     "multi_accddoa": MultiACCDDOA,
     "accdoa": ACCDOA,
     "sed_doa": SedDoa,
+    "two_stage": TwoStageTarget,
+    "tagging": Tagging,
 }

@@ -1,0 +1,103 @@
+"""Weights of one network for the modules of another: read without executing anything, matched by name and shape."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+
+ENTRIES = ("model", "model_state_dict", "state_dict")
+"""under one of these a checkpoint keeps its weights, if not at the top"""
+
+
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """Weights by name, of a safetensors file or of a PyTorch checkpoint (the PANNs' is one).
+
+    Nothing in the file is executed: checkpoints are read with `weights_only`.
+
+    Args:
+        path: .safetensors, or .pth, .pt, .ckpt with the weights at the top or in an entry such as `model`.
+
+    Raises:
+        BadInput: missing, damaged, more than weights, or none.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; give a file of weights")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadInput(f"{path}: no readable weights ({reason}); download or copy it again") from None
+    for entry in ENTRIES:
+        if isinstance(content, dict) and isinstance(content.get(entry), dict):
+            content = content[entry]
+            break
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: holds no weights by name; give a checkpoint or a .safetensors file")
+    weights = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not weights:
+        raise BadInput(f"{path}: holds no weights by name; give a checkpoint or a .safetensors file")
+    return weights
+
+
+def transfer(
+    model: nn.Module, weights: Mapping[str, Tensor], modules: Mapping[str, str], origin: Path | str
+) -> list[str]:
+    """Copy the weights of whole modules; all of them or none.
+
+    Args:
+        model: gets the weights.
+        weights: by name, as from `read_weights` or `state_dict`.
+        modules: module of `model` -> module there, both by their dotted names; "" is the whole network.
+        origin: where the weights come from, for the message.
+
+    Returns:
+        Names of the weights that were copied.
+
+    Raises:
+        BadInput: a module that the model has not, or a weight that is missing there or of another shape.
+    """
+    known, own = dict(model.named_modules()), model.state_dict()
+    chosen: dict[str, Tensor] = {}
+    for here, there in modules.items():
+        if here not in known:
+            raise BadInput(f"{origin}: '{here}' is no module of the network; it has {', '.join(_top(known))}")
+        prefix, other = here and f"{here}.", there and f"{there}."
+        for name in own:
+            if name.startswith(prefix):
+                chosen[name] = _fitting(weights, other + name.removeprefix(prefix), name, own[name], origin)
+    with torch.no_grad():
+        for name, value in chosen.items():
+            own[name].copy_(value)
+    return sorted(chosen)
+
+
+def _fitting(weights: Mapping[str, Tensor], name: str, here: str, own: Tensor, origin: Path | str) -> Tensor:
+    # The counter of seen batches is not used with a fixed momentum, and old checkpoints lack it.
+    value = weights.get(name, own if name.endswith("num_batches_tracked") else None)
+    if value is None:
+        raise BadInput(f"{origin}: no weight '{name}'; give weights of the same architecture")
+    if value.shape != own.shape:
+        raise BadInput(
+            f"{origin}: '{name}' has shape {tuple(value.shape)}, the network's '{here}' {tuple(own.shape)}; "
+            "give weights of the same architecture"
+        )
+    return value
+
+
+def _top(modules: Mapping[str, nn.Module]) -> list[str]:
+    return [name for name in modules if name and "." not in name]
+
+
+def freeze(module: nn.Module) -> None:
+    """Stop a module from learning; whoever trains it must also keep it in evaluation mode."""
+    module.requires_grad_(False)
+    module.eval()

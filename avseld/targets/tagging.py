@@ -1,0 +1,152 @@
+"""What is heard in a clip and when, learned from clip-wise (weak) or frame-wise (strong) labels.
+
+The supervised systems of DCASE 2019 Task 4 (arXiv 1904.03476; `DCASE2019 Task 4` spec, sections 3, 5 and 7).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.targets.decoding import sigmoid
+from avseld.targets.raster import first_tick
+from avseld.targets.segments import Thresholds, median, per_class, segments
+
+LOSSES = ("clip", "frame")
+
+
+class Tagging:
+    """Encode, loss and decode of activity of the clip and of every frame, without direction.
+
+    Args of the constructor:
+        n_classes: classes.
+        loss: clip compares the whole clip with the classes in it (weak labels; strong ones are summed up); frame
+            compares every frame, and needs labels with times.
+        high: a class is heard in a clip, and surely heard in a frame, above this probability; one for all classes
+            or one a class.
+        low: it goes on as long as its probability is not lower; None ends it at the high one.
+        tag_threshold: that a class must pass in the whole clip; the high one if None.
+        smooth: seconds of a gap that is closed.
+        salt: seconds up to which what is heard is dropped.
+        median_frames: first take the median of so many frames; 1 takes none.
+    """
+
+    task = "tagging"
+    label_hop = None
+    """times are those of the network's frames"""
+
+    def __init__(
+        self,
+        n_classes: int,
+        loss: str = "clip",
+        high: float | Sequence[float] = 0.9,
+        low: float | Sequence[float] | None = 0.5,
+        tag_threshold: float | Sequence[float] | None = None,
+        smooth: float = 0.25,
+        salt: float = 0.25,
+        median_frames: int = 1,
+    ) -> None:
+        if loss not in LOSSES:
+            raise BadInput(f"loss: '{loss}' is none of {', '.join(LOSSES)}")
+        if median_frames < 1 or median_frames % 2 == 0:
+            raise BadInput(f"median_frames: {median_frames} is not odd; choose 1, 3, 5, ...")
+        self.n_classes, self.kind = n_classes, loss
+        self.high = _thresholds("high", high, n_classes)
+        self.low = None if low is None else _thresholds("low", low, n_classes)
+        self.tag = (
+            self.high if tag_threshold is None else _thresholds("tag_threshold", tag_threshold, n_classes)
+        )
+        self.smooth, self.salt, self.median_frames = smooth, salt, median_frames
+        self.shapes = {"frame": (n_classes,), "clip": (n_classes,)}
+
+    def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
+        """Target of a window.
+
+        An event fills the frames from round(onset / hop) to round(offset / hop), both included, as published.
+
+        Args:
+            events: the whole recording; those without times hold for all of it.
+            start: seconds.
+            n_frames: frames.
+            hop: seconds between frames.
+
+        Returns:
+            clip: (class,), and for the loss frame also frame: (frame, class); 0 or 1, float32.
+
+        Raises:
+            BadInput: an event without times, for the loss frame.
+        """
+        timed = ~np.isnan(events.onset)
+        if self.kind == "frame" and not timed.all():
+            raise BadInput(
+                "labels without times cannot train frame by frame; choose target.options.loss clip"
+            )
+        clip = np.zeros(self.n_classes, np.float32)
+        clip[events.label[~timed]] = 1
+        frame = np.zeros((n_frames, self.n_classes), np.float32)
+        first = first_tick(start, hop)
+        for row in np.flatnonzero(timed):
+            onset, offset = (
+                round(float(time) / hop) - first for time in (events.onset[row], events.offset[row])
+            )
+            if offset >= 0 and onset < n_frames:
+                frame[max(onset, 0) : offset + 1, events.label[row]] = 1
+        clip = np.maximum(clip, frame.max(axis=0, initial=0))
+        return {"clip": clip, "frame": frame} if self.kind == "frame" else {"clip": clip}
+
+    def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Mean binary cross-entropy.
+
+        Args:
+            output: frame and clip, (batch, frame, class) logits, clip constant over frames.
+            target: as from `encode`, with a batch axis.
+
+        Returns:
+            loss: a scalar.
+        """
+        if self.kind == "clip":
+            return {"loss": functional.binary_cross_entropy_with_logits(output["clip"][:, 0], target["clip"])}
+        n_frames = min(output["frame"].shape[1], target["frame"].shape[1])
+        return {
+            "loss": functional.binary_cross_entropy_with_logits(
+                output["frame"][:, :n_frames], target["frame"][:, :n_frames]
+            )
+        }
+
+    def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
+        """Events with onset and offset, of the classes that are heard in their clip.
+
+        Args:
+            output: frame and clip, (frame, class) logits; several clips may follow one another.
+            hop: seconds between frames.
+
+        Returns:
+            One row per event, by class and onset, without direction.
+        """
+        probability = median(sigmoid(output["frame"]), self.median_frames)
+        probability = np.where(sigmoid(output["clip"]) > self.tag, probability, 0.0)
+        rows = []
+        for label in range(self.n_classes):
+            low = None if self.low is None else self.low[label]
+            n_smooth, n_salt = round(self.smooth / hop), round(self.salt / hop)
+            for begin, end in segments(probability[:, label], self.high[label], low, n_smooth, n_salt):
+                rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
+        return Events.from_rows(rows)
+
+    def tags(self, output: dict[str, np.ndarray]) -> np.ndarray:
+        """Probability (class,) that a class is anywhere in the recording, for average precision.
+
+        Args:
+            output: as for `decode`.
+        """
+        return sigmoid(np.max(output["clip"], axis=0))
+
+
+def _thresholds(what: str, value: Thresholds, n_classes: int) -> np.ndarray:
+    try:
+        return per_class(value, n_classes)
+    except ValueError:
+        raise BadInput(f"{what}: give one threshold, or one for each of {n_classes} classes") from None

@@ -1,0 +1,81 @@
+"""What a detector is, and the table of those there are."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+
+from avseld.errors import BadInput
+from detection.weights import find_weights
+
+Backend = Literal["onnx", "mmdet"]
+
+SCORE_THRESHOLD = 0.01
+"""Score from which a detector reports a box (YOLOX test settings; Sony audio-visual SELD spec, section 5)."""
+
+NMS_IOU = 0.65
+"""Overlap above which the weaker of two boxes of one class goes (same settings)."""
+
+LOADERS = {"onnx": ("detection.yolox", "load"), "mmdet": ("detection.mmdet", "load")}
+"""Backend -> module and function; a module is imported when asked for, because mmdet is an extra."""
+
+
+class Found(NamedTuple):
+    """What was found in one picture, in falling order of score."""
+
+    box: np.ndarray
+    """(m, 4) x0 y0 x1 y1 in 0..1 of width and height; may leave 0..1 where a box leaves the picture"""
+    score: np.ndarray
+    """(m,) in 0..1"""
+    label: np.ndarray
+    """(m,) class ids (COCO: 0 is a person)"""
+
+
+class Detector(Protocol):
+    """Anything that finds boxes in a batch of pictures."""
+
+    name: str
+    """the backend"""
+    weights: str
+    """SHA-256 of the weights file"""
+    size: int
+    """longest side in pixels that it looks at; larger pictures are shrunk to it"""
+
+    def __call__(self, frames: np.ndarray) -> list[Found]:
+        """Find boxes.
+
+        Args:
+            frames: (n, height, width, 3) RGB, uint8.
+        """
+        ...
+
+
+def load(
+    backend: Backend = "onnx",
+    weights: Path | None = None,
+    threads: int = 0,
+    mmdet_config: Path | None = None,
+) -> Detector:
+    """Make a detector.
+
+    Args:
+        backend: `onnx` (ONNX Runtime) or `mmdet` (MMDetection).
+        weights: weights file, or the bare name of a release; None takes YOLOX-tiny's release.
+        threads: processor threads; 0 leaves the choice to the backend.
+        mmdet_config: configuration of an mmdet YOLOX model; None takes YOLOX-tiny's own.
+
+    Raises:
+        BadInput: no such backend, weights that are missing or unreadable, or mmdet not installed.
+    """
+    if backend not in LOADERS:
+        raise BadInput(f"backend '{backend}' is none of {', '.join(LOADERS)}; choose one of them")
+    if mmdet_config is not None and backend != "mmdet":
+        raise BadInput(
+            f"{mmdet_config}: a configuration of mmdet, of no use to the backend '{backend}'; leave it out"
+        )
+    module, function = LOADERS[backend]
+    maker: Callable[..., Detector] = getattr(import_module(module), function)
+    options = {} if mmdet_config is None else {"config": mmdet_config}
+    return maker(find_weights(backend, weights), threads=threads, **options)

@@ -1,0 +1,142 @@
+"""From an mmdet YOLOX checkpoint to ONNX, in the form of YOLOX's releases, which the onnx backend reads."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from avseld.errors import BadInput
+from avseld.files import replacing
+from detection.mmdet import load_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+OPSET = 17
+TOLERANCE = 1e-4
+"""Share of the largest output that counts as rounding; it is 1e-5 even with random weights."""
+
+
+def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> None:
+    """Turn an mmdet YOLOX checkpoint into ONNX for the onnx backend.
+
+    The graph takes any number n of pictures (n, 3, height, width), BGR in 0..255, and gives
+    (n, cell, 5 + class): offsets and logarithmic sizes as the head has them, objectness and classes
+    as probabilities. It is run once and compared with the checkpoint before it is kept.
+
+    Args:
+        checkpoint: checkpoint of mmdet 2 or 3.
+        out: ONNX file to write.
+        mmdet_config: the model's configuration; by default YOLOX-tiny's own.
+
+    Raises:
+        BadInput: no such checkpoint, no YOLOX, or a package that is not installed.
+    """
+    if out.suffix != ".onnx":
+        raise BadInput(f"{out}: give a name that ends in .onnx")
+    if not checkpoint.is_file():
+        raise BadInput(f"{checkpoint}: not found; give a checkpoint of mmdet")
+    model = load_model(checkpoint, mmdet_config, "cpu")
+    height, width = input_size(model)
+    with replacing(out) as temporary:
+        write_onnx(model, temporary, height, width)
+        difference = compare(model, temporary, height, width)
+        if not difference < TOLERANCE:
+            raise RuntimeError(f"{out}: differs from {checkpoint} by {difference:.2g}, so it was not kept")
+    logger.info(
+        "%s: %d x %d, differs from the checkpoint by at most %.1g of its output",
+        out,
+        width,
+        height,
+        difference,
+    )
+
+
+def input_size(model: Any) -> tuple[int, int]:
+    """Height and width that the model's configuration scales pictures to, in pixels.
+
+    Raises:
+        BadInput: it is no YOLOX.
+    """
+    from mmdet.utils import get_test_pipeline_cfg
+
+    if type(model).__name__ != "YOLOX":
+        raise BadInput(f"{type(model).__name__}: only YOLOX can be exported; give a YOLOX configuration")
+    width, height = next(step.scale for step in get_test_pipeline_cfg(model.cfg) if step.type == "Resize")
+    return height, width
+
+
+def write_onnx(model: Any, path: Path, height: int, width: int) -> None:
+    """Trace the network and write its graph.
+
+    Args:
+        model: an mmdet YOLOX.
+        path: ONNX file.
+        height: of the input, pixels.
+        width: of the input, pixels.
+    """
+    import torch
+
+    class Raw(torch.nn.Module):
+        """The network up to its head's outputs, side by side."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = model
+
+        def forward(self, picture: "Tensor") -> "Tensor":
+            return raw_outputs(self.network, picture)
+
+    with warnings.catch_warnings(record=True), torch.no_grad():
+        torch.onnx.export(
+            Raw().eval(),
+            (torch.zeros(1, 3, height, width),),
+            str(path),
+            input_names=["images"],
+            output_names=["output"],
+            dynamic_axes={"images": {0: "n"}, "output": {0: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def raw_outputs(model: Any, picture: "Tensor") -> "Tensor":
+    """What the head of an mmdet YOLOX gives, in the layout of YOLOX's own exports.
+
+    Args:
+        model: an mmdet YOLOX.
+        picture: (n, 3, height, width) BGR in 0..255, float32.
+
+    Returns:
+        (n, cell, 5 + class): x y width height as they are, objectness and classes after the sigmoid.
+    """
+    import torch
+
+    levels = zip(*model.bbox_head(model.extract_feat(picture)), strict=True)
+    parts = [torch.cat([box, there.sigmoid(), kind.sigmoid()], 1).flatten(2) for kind, box, there in levels]
+    return torch.cat(parts, 2).transpose(1, 2)
+
+
+def compare(model: Any, path: Path, height: int, width: int) -> float:
+    """Largest difference between a graph and its model over the largest output, on two pictures of patches.
+
+    Args:
+        model: an mmdet YOLOX.
+        path: its ONNX file.
+        height: of the input, pixels.
+        width: of the input, pixels.
+    """
+    import onnxruntime
+    import torch
+
+    patches = np.random.default_rng(0).uniform(0, 255, (2, 3, height // 32, width // 32)).astype(np.float32)
+    picture = patches.repeat(32, axis=2).repeat(32, axis=3)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    ours = session.run(None, {"images": picture})[0]
+    with torch.no_grad():
+        theirs = raw_outputs(model, torch.from_numpy(picture)).numpy()
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())

@@ -1,0 +1,134 @@
+"""Weights of the detectors: a file that is given, or the official release, fetched once and checked."""
+
+import hashlib
+import http.client
+import logging
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from avseld.errors import BadInput
+from avseld.files import replacing
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 30
+"""Seconds without an answer after which the network counts as absent."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """An official weights file."""
+
+    url: str
+    sha256: str
+    """hexadecimal digits of the file's SHA-256: all 64, or the first ones where only these are published"""
+
+    @property
+    def name(self) -> str:
+        """File name."""
+        return self.url.rpartition("/")[2]
+
+
+# The two ONNX files belong to YOLOX release 0.1.1rc0, which states no hashes: these are the ones that several
+# independent public projects recorded on downloading them. mmdet writes the first eight digits into the name.
+_YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_MMDET = "https://download.openmmlab.com/mmdetection/v2.0/yolox"
+TINY = Release(
+    f"{_YOLOX}/yolox_tiny.onnx", "427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7"
+)
+NANO = Release(
+    f"{_YOLOX}/yolox_nano.onnx", "c789161ed43c8269fcd4e67c67eeeb4e80c622da2eb296a20bc6007bd18a0b7d"
+)
+MMDET_TINY = Release(
+    f"{_MMDET}/yolox_tiny_8x8_300e_coco/yolox_tiny_8x8_300e_coco_20211124_171234-b4047906.pth", "b4047906"
+)
+
+RELEASES = {release.name: release for release in (TINY, NANO, MMDET_TINY)}
+DEFAULT = {"onnx": TINY, "mmdet": MMDET_TINY}
+"""Backend -> release: YOLOX-tiny, the detector of the published audio-visual baseline."""
+
+
+def find_weights(backend: str, weights: Path | None = None) -> Path:
+    """Path of the weights that a backend is to use.
+
+    Args:
+        backend: a key of `DEFAULT`.
+        weights: a file, or the bare name of a release (`yolox_nano.onnx`); None takes the backend's default.
+
+    Raises:
+        BadInput: the file is missing, or the release can neither be found in the cache nor fetched.
+    """
+    if weights is None:
+        return fetch(DEFAULT[backend])
+    weights = Path(weights)
+    if weights.is_file():
+        return weights
+    if str(weights) in RELEASES:
+        return fetch(RELEASES[str(weights)])
+    raise BadInput(f"{weights}: not found; give a weights file, or one of {', '.join(RELEASES)}")
+
+
+def cache_folder() -> Path:
+    """Folder of fetched weights: `avseld` in XDG_CACHE_HOME, or in ~/.cache (XDG base directories)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "avseld"
+
+
+def fetch(release: Release) -> Path:
+    """Path of a release in the cache; it is fetched if it is not there yet.
+
+    Raises:
+        BadInput: the cached or the fetched file is another one, or there is no network; nothing is kept of a
+            failed download.
+    """
+    target = cache_folder() / release.name
+    if target.is_file():
+        if not sha256(target).startswith(release.sha256):
+            raise BadInput(
+                f"{target}: not the released file (SHA-256 differs); remove it, or give --weights FILE"
+            )
+        return target
+    logger.info("fetching %s", release.url)
+    with replacing(target) as temporary:
+        try:
+            digest = _download(release.url, temporary)
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            reason = " ".join(str(getattr(error, "reason", None) or error).split())
+            raise BadInput(
+                f"{release.url}: cannot be fetched ({reason}); put it at {target}, or give --weights FILE"
+            ) from error
+        if not digest.startswith(release.sha256):
+            raise BadInput(
+                f"{release.url}: not the released file (SHA-256 {digest[:8]}... instead of "
+                f"{release.sha256[:8]}...); put the right one at {target}, or give --weights FILE"
+            )
+    return target
+
+
+def sha256(path: Path | str) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _download(url: str, path: Path) -> str:
+    """Stream a URL into a file and return its SHA-256; a transfer that ends early raises."""
+    digest, received = hashlib.sha256(), 0
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:
+        announced = int(answer.headers.get("Content-Length") or 0)
+        with tqdm(total=announced or None, unit="B", unit_scale=True, desc=url.rpartition("/")[2]) as bar:
+            while block := answer.read(1 << 16):
+                digest.update(block)
+                received += file.write(block)
+                bar.update(len(block))
+    if received < announced:
+        raise ConnectionError(f"the transfer ended after {received} of {announced} bytes")
+    return digest.hexdigest()
