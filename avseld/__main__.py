@@ -30,6 +30,7 @@ VERBS = {
     "bench": Verb(
         "avseld.bench", "bench", "time a part against the same work done the published way", positional=True
     ),
+    "models": Verb("avseld.catalogue", "models", "every recipe: system, parameters, input, output"),
     "view": Verb("avseld.viewer", "view", "one html file to look at and listen to a run's recordings"),
 }
 

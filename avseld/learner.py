@@ -128,7 +128,6 @@ class Learner(lightning.LightningModule):
             batch_size=size,
             sync_dist=several,
         )
-        self.log("loss", losses["loss"].detach(), prog_bar=True, logger=False, batch_size=size)
         return losses["loss"]
 
     def on_validation_epoch_start(self) -> None:
@@ -165,7 +164,6 @@ class Learner(lightning.LightningModule):
         values = {f"scores/{name}": result[name] for name in result.printed}
         values["loss/validate"] = float(np.mean([loss for part in gathered for loss in part[1]]))
         self.log_dict(values, rank_zero_only=False, sync_dist=False)
-        self.log("SELD", values["scores/seld_score"], prog_bar=True, logger=False)
         if self.trainer.is_global_zero:
             self.history.append({"step": float(self.global_step), **values})
             self._write_history()

@@ -30,6 +30,7 @@ from avseld.files import replacing
 from avseld.learner import Learner
 from avseld.manifest import read_classes
 from avseld.metrics import RULES
+from avseld.progress import Progress
 from avseld.system import Blueprint, System
 from avseld.timing import exact_div
 from avseld.transfer import start_from
@@ -120,7 +121,7 @@ def train(
         learn_statistics(system.features, (windows[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         start_from(system, init_from)
-    trainer = _trainer(out, hardware, epochs, best_by, patience)
+    trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
     if trainer.is_global_zero and not resume:
         _write_config(out / "config.yaml", recipe)
     checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
@@ -181,7 +182,7 @@ class Weights(Callback):
 
 
 def _trainer(
-    out: Path, hardware: Hardware, epochs: int, best_by: str, patience: int | None
+    out: Path, hardware: Hardware, steps: int, epochs: int, best_by: str, patience: int | None
 ) -> lightning.Trainer:
     folder = out / "checkpoints"
     monitor, mode = f"scores/{best_by}", "max" if best_by in GREATER_IS_BETTER else "min"
@@ -199,6 +200,7 @@ def _trainer(
     return lightning.Trainer(
         **asdict(hardware),
         max_epochs=epochs,
+        enable_progress_bar=False,
         logger=TensorBoardLogger(out, name="", version=""),
         callbacks=[
             Weights(out, best),
@@ -206,14 +208,14 @@ def _trainer(
             best,
             last,
             LearningRateMonitor("step"),
-            TQDMProgressBar(refresh_rate=10),
+            Progress(steps),
         ],
         plugins=[WholeFiles()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, steps // epochs),
     )
 
 

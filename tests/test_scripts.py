@@ -94,7 +94,7 @@ def test_the_quickstart_prints_its_table_and_goes_on_where_it_stopped(tmp_path):
     table = json.loads((tmp_path / "quick" / "table.json").read_text())
     again = script("quickstart.sh", tmp_path / "quick", *small)
     assert json.loads((tmp_path / "quick" / "table.json").read_text()) == table
-    assert "0/1 [" not in again.split("== 3/4")[1].split("== 4/4")[0]
+    assert "0/4" not in again.split("== 3/4")[1].split("== 4/4")[0]
 
 
 def test_a_script_without_its_folder_says_how_it_is_called(tmp_path):

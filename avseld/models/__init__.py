@@ -2,6 +2,7 @@
 
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
+from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
 
@@ -12,4 +13,6 @@ MODELS = {
     "crnn10": CRNN10,
     "two_stage": TwoStage,
     "cnn": CNN,
+    "general": GeneralNetwork,
+    "general_system": GeneralSystem,
 }

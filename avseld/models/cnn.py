@@ -79,7 +79,7 @@ class CNN(nn.Module):
         else:
             _add_single(self, n_features, widths)
             self.sizes, self.pool = sizes, pooling_of(pooling)
-        self.double = depth.double
+        self.paired = depth.double
         self.fc = nn.Linear(widths[-1], shapes["frame"][0])
         initialize(self)
 
@@ -109,7 +109,7 @@ class CNN(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """(batch, feature, frame, bin) -> (batch, channel, step, bin // frames_per_step)."""
-        if self.double:
+        if self.paired:
             for name in self.blocks:
                 x = getattr(self, name)(x)
             return x

@@ -1,0 +1,282 @@
+"""General architecture: a network for what sounds, one for where, and one that aligns them.
+
+T. N. T. Nguyen et al., A general network architecture for sound event localization and detection using transfer
+learning and recurrent neural network (arXiv 2011.07859), table 1; `General architecture` spec, sections 1 and 9.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.models.blocks import hold
+from avseld.models.convolution import add_blocks, check_shape
+from avseld.models.transfer import freeze, read_weights, transfer
+
+LABEL_STEPS = 2
+"""label frames of a step: 80 frames a second, 16 frames a step, 10 label frames a second"""
+
+HEADS = {"azimuth": (72,), "elevation": (19,)}
+"""direction classes of 5 degrees"""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One row of table 1."""
+
+    n_features: int
+    n_bins: int
+    widths: tuple[int, ...]
+    n_recurrent: int
+    hidden: int
+    heads: tuple[str, ...]
+
+
+MODULES = {
+    "sed_m": Module(4, 128, (64, 128, 256, 512), 1, 128, ("sed",)),
+    "sed_t": Module(1, 64, (64, 128, 256, 512), 1, 128, ("sed",)),
+    "doa_iv": Module(3, 128, (32, 64, 128, 256), 2, 128, ("azimuth", "elevation")),
+    "doa_gcc": Module(6, 128, (32, 64, 128, 256), 2, 128, ("azimuth", "elevation")),
+    "azi_hist": Module(1, 72, (32, 64, 128, 256), 2, 128, ("azimuth",)),
+    "ele_hist": Module(1, 19, (16, 32, 64, 128), 2, 64, ("elevation",)),
+}
+
+DIRECTIONS = {
+    "doa_iv": {"doa": "doa_iv"},
+    "doa_gcc": {"doa": "doa_gcc"},
+    "hist": {"azimuth": "azi_hist", "elevation": "ele_hist"},
+}
+"""ways to hear directions: the modules that together tell azimuth and elevation, by their names in the network"""
+
+
+class GeneralNetwork(nn.Module):
+    """One module of table 1: four convolution blocks, recurrence, one linear layer a head.
+
+    Parameters, with 14 classes: sed_m 5,184,526, sed_t 5,182,798, doa_iv 1,789,499, doa_gcc 1,790,363, azi_hist
+    1,784,040, ele_hist 445,155.
+
+    Args of the constructor:
+        n_features, n_bins: shape of the features.
+        shapes: heads of the target; those of the module.
+        module: sed_m, sed_t, doa_iv, doa_gcc, azi_hist or ele_hist.
+        dropout: before the heads.
+
+    Raises:
+        BadInput: an unknown module, or features or heads of another one.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int,
+        shapes: dict[str, tuple[int, ...]],
+        module: str = "sed_m",
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if module not in MODULES:
+            raise BadInput(f"module: '{module}' is none of {', '.join(MODULES)}")
+        row = MODULES[module]
+        if (n_features, n_bins) != (row.n_features, row.n_bins):
+            raise BadInput(
+                f"{module} hears {row.n_features} x {row.n_bins} values a frame, not {n_features} x {n_bins}; "
+                f"choose the features general with the part {module}"
+            )
+        if set(shapes) != set(row.heads):
+            raise BadInput(
+                f"{module} has the heads {', '.join(row.heads)}, not {', '.join(shapes)}; change the target"
+            )
+        self.shapes, self.frames_per_step = dict(shapes), 2 ** len(row.widths)
+        self.blocks = add_blocks(self, n_features, row.widths)
+        self.gru = nn.GRU(row.widths[-1], row.hidden, row.n_recurrent, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(2 * row.hidden, math.prod(shape)) for name, shape in shapes.items()}
+        )
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of any length.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            boxes: not looked at.
+
+        Returns:
+            Each head (batch, frame, class) before the sigmoid; constant over 16 frames.
+
+        Raises:
+            BadInput: the window is shorter than a step.
+        """
+        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+
+    def steps(self, x: Tensor) -> dict[str, Tensor]:
+        """The heads (batch, step, class), one step for 16 frames."""
+        check_shape(x, self.frames_per_step, self.frames_per_step)
+        for name in self.blocks:
+            x = getattr(self, name)(x)
+        x = self.dropout(self.gru(x.mean(dim=3).transpose(1, 2))[0])
+        return {name: head(x).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
+
+
+def start_from_panns(network: GeneralNetwork, path: Path | str) -> list[str]:
+    """Take the convolution blocks of a PANN Cnn14 checkpoint (Q. Kong et al., 2020), matched by name and shape.
+
+    The module must hear a single channel, as the PANNs do: sed_t.
+
+    Args:
+        network: gets the weights.
+        path: Cnn14_mAP=0.431.pth, say; read without executing anything in it.
+
+    Returns:
+        Names of the weights that were taken.
+
+    Raises:
+        BadInput: no checkpoint, or one of another architecture; then nothing is taken.
+    """
+    weights = read_weights(path)
+    if not any(name.startswith("conv_block1.") for name in weights):
+        raise BadInput(f"{path}: no convolution blocks in it; give the checkpoint of a PANN Cnn14")
+    return transfer(network, weights, {name: name for name in network.blocks}, path)
+
+
+class Alignment(nn.Module):
+    """Two bidirectional recurrent layers over the posteriors of all label frames, and a linear layer a head.
+
+    491,320 parameters for 14 classes and the heads for activity and x, y, z.
+
+    Args of the constructor:
+        n_inputs: posteriors a label frame.
+        shapes: heads of the target; any.
+        hidden: units in each direction.
+        n_recurrent: layers.
+        dropout: before the heads.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        shapes: Mapping[str, tuple[int, ...]],
+        hidden: int = 128,
+        n_recurrent: int = 2,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.shapes = dict(shapes)
+        self.gru = nn.GRU(n_inputs, hidden, n_recurrent, batch_first=True, bidirectional=True)
+        self.dropout = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(2 * hidden, math.prod(shape)) for name, shape in shapes.items()}
+        )
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Posteriors (batch, label frame, n_inputs) -> heads (batch, label frame, *shape), before activation."""
+        x = self.dropout(self.gru(x)[0])
+        return {name: head(x).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
+
+
+class GeneralSystem(nn.Module):
+    """A module that hears what sounds, modules that hear where, and the alignment network over what they say.
+
+    Any SED module goes with any way to hear directions. The modules are trained before, each on its own, and stay as
+    they are unless they are to be tuned: `avseld.models.transfer.transfer` with {"sed": "", ...} puts their weights in.
+
+    Args of the constructor:
+        n_features, n_bins: shape of the features of all modules side by side.
+        shapes: heads of the target, sed among them, per class; any.
+        sed: sed_m or sed_t.
+        doa: doa_iv, doa_gcc or hist.
+        fine_tune: let the modules learn, too.
+        hidden, n_recurrent, dropout: of the alignment network.
+
+    Raises:
+        BadInput: an unknown module, or features of other ones.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int,
+        shapes: dict[str, tuple[int, ...]],
+        sed: str = "sed_m",
+        doa: str = "doa_iv",
+        fine_tune: bool = False,
+        hidden: int = 128,
+        n_recurrent: int = 2,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if sed not in ("sed_m", "sed_t"):
+            raise BadInput(f"sed: '{sed}' is none of sed_m, sed_t")
+        if doa not in DIRECTIONS:
+            raise BadInput(f"doa: '{doa}' is none of {', '.join(DIRECTIONS)}")
+        self.parts = {"sed": sed, **DIRECTIONS[doa]}
+        rows = [MODULES[name] for name in self.parts.values()]
+        expected = max(row.n_features for row in rows), sum(row.n_bins for row in rows)
+        if (n_features, n_bins) != expected:
+            raise BadInput(
+                f"{', '.join(self.parts.values())} hear {expected[0]} x {expected[1]} values a frame side by side, not "
+                f"{n_features} x {n_bins}; choose the features general with these parts"
+            )
+        heads = {"sed": shapes["sed"], **HEADS}
+        for name, module in self.parts.items():
+            row = MODULES[module]
+            own = {head: heads[head] for head in row.heads}
+            self.add_module(name, GeneralNetwork(row.n_features, row.n_bins, own, module))
+        n_inputs = sum(math.prod(shape) for shape in heads.values())
+        self.alignment = Alignment(n_inputs, shapes, hidden, n_recurrent, dropout)
+        self.frames_per_step, self.fine_tune = 2 ** len(MODULES[sed].widths), fine_tune
+        if not fine_tune:
+            for name in self.parts:
+                freeze(getattr(self, name))
+
+    @property
+    def parameter_count(self) -> int:
+        """Parameters as published: of the alignment network."""
+        return sum(weight.numel() for weight in self.alignment.parameters())
+
+    def train(self, mode: bool = True) -> "GeneralSystem":
+        """Training or evaluation; modules that do not learn stay in evaluation."""
+        super().train(mode)
+        if not self.fine_tune:
+            for name in self.parts:
+                getattr(self, name).eval()
+        return self
+
+    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of any length.
+
+        Args:
+            x: (batch, feature, frame, bin), the modules' features side by side along the bins.
+            boxes: not looked at.
+
+        Returns:
+            Each head (batch, frame, *shape) before its activation; constant over a label frame of 8 frames.
+
+        Raises:
+            BadInput: the window is shorter than a step.
+        """
+        aligned = self.alignment(self.posteriors(x).repeat_interleave(LABEL_STEPS, dim=1))
+        times = self.frames_per_step // LABEL_STEPS
+        return {name: hold(head, times, x.shape[2]) for name, head in aligned.items()}
+
+    def posteriors(self, x: Tensor) -> Tensor:
+        """What the modules say: probabilities (batch, step, classes + 72 azimuths + 19 elevations)."""
+        logits: dict[str, Tensor] = {}
+        first = 0
+        with torch.set_grad_enabled(self.fine_tune and torch.is_grad_enabled()):
+            for name, module in self.parts.items():
+                row = MODULES[module]
+                own = x[:, : row.n_features, :, first : first + row.n_bins]
+                logits |= getattr(self, name).steps(own)
+                first += row.n_bins
+            said = [logits[head].flatten(2) for head in ("sed", *HEADS)]
+            return torch.cat(said, dim=2).sigmoid()

@@ -1,0 +1,67 @@
+"""One bar for a whole training: steps done, loss, and the scores of the last validation."""
+
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from tqdm import tqdm
+
+
+class Progress(Callback):
+    """A bar over the steps of the whole training, on the first process only.
+
+    Args of the constructor:
+        steps: of the whole training.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.bar: tqdm | None = None
+        self.scores: dict[str, str] = {}
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Begin where a resumed run stopped."""
+        if trainer.is_global_zero:
+            self.bar = tqdm(
+                total=self.steps,
+                initial=trainer.global_step,
+                desc="train",
+                unit="step",
+                dynamic_ncols=True,
+                mininterval=1,
+            )
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """One step more; the loss every tenth."""
+        if self.bar is None:
+            return
+        self.bar.update()
+        if trainer.global_step % 10 == 0 and outputs is not None:
+            self.bar.set_postfix({"loss": f"{float(outputs['loss']):.4f}", **self.scores}, refresh=False)
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Say why the bar stands still."""
+        if self.bar is not None:
+            self.bar.set_description("validate")
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Show the scores from now on."""
+        if self.bar is None:
+            return
+        known = trainer.callback_metrics
+        names = ("F", "LE", "DOAE", "seld_score")
+        self.scores = {name: f"{known[f'scores/{name}']:.3g}" for name in names if f"scores/{name}" in known}
+        self.bar.set_description("train")
+        self.bar.set_postfix(self.scores)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Leave the full bar."""
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,31 @@
+import json
+
+import pytest
+
+from avseld.catalogue import describe, models
+from avseld.recipes import FOLDER, recipe_path
+
+PUBLISHED = {
+    "av_foa": 763_701,
+    "seldnet_2018": 513_148,
+    "seldnet_2019": 613_537,
+    "seldnet_2020": 513_288,
+    "seldnet_2024": 742_172,
+}
+
+
+@pytest.mark.parametrize("recipe", PUBLISHED)
+def test_every_recipe_has_the_published_number_of_parameters(recipe):
+    assert describe(FOLDER / f"{recipe}.yaml")["parameters"] == PUBLISHED[recipe]
+
+
+def test_the_list_has_one_object_a_recipe(capsys):
+    models(json=True)
+    listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["recipe"] for one in listed] == sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    assert all(one["parameters"] >= one["learned"] >= 0 and one["about"] for one in listed)
+
+
+def test_a_recipe_is_found_by_its_name_and_a_file_by_its_path():
+    assert recipe_path("av_foa") == str(FOLDER / "av_foa.yaml")
+    assert recipe_path("mine/av_foa.yaml") == "mine/av_foa.yaml"
