@@ -8,8 +8,8 @@ import soundfile
 
 from avseld.errors import BadInput
 
-CHANNELS = {"foa": 4, "mic": 4, "binaural": 2, "stereo": 2, "mono": 1}
-"""Channels of each format; foa is W Y Z X (ACN, SN3D)."""
+CHANNELS = {"foa": 4, "mic": 4, "circular": 8, "binaural": 2, "stereo": 2, "mono": 1}
+"""Channels of each format; foa is W Y Z X (ACN, SN3D), circular the array of TUT Sound Events 2018."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
 
     Args:
         path: wav, flac or another format that libsndfile reads.
-        format: foa, mic, binaural, stereo or mono; decides the number of channels.
+        format: foa, mic, circular, binaural, stereo or mono; decides the number of channels.
         sample_rate: Hz.
 
     Raises:

@@ -25,19 +25,19 @@ def describe(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
     n_classes = recipe.get("n_classes") or RULES[recipe["challenge"]].n_classes
-    parts = {name: Part(**recipe[name]) for name in ("features", "model", "target")}
+    features, model, target = (Part(**recipe[name]) for name in ("features", "model", "target"))
     data = recipe["data"]
     names = [f"class {number}" for number in range(n_classes)]
-    system = System(Blueprint(**parts, classes=names, format=data["format"], chunk=data["chunk"]))
-    learned = sum(weight.numel() for weight in system.model.parameters())
+    system = System(Blueprint(features, model, target, names, data["format"], data["chunk"]))
+    learned = sum(weight.numel() for weight in system.model.parameters() if weight.requires_grad)
     return {
         "recipe": path.stem,
-        "system": parts["model"].name,
+        "system": model.name,
         "parameters": getattr(system.model, "parameter_count", learned),
         "learned": learned,
-        "input": f"{data['format']}, {parts['features'].name}",
+        "input": f"{data['format']}, {features.name}",
         "video": data["video"] != "blank",
-        "output": parts["target"].name,
+        "output": target.name,
         "classes": n_classes,
         "about": text.splitlines()[0].removeprefix("# ").partition(" - ")[2],
     }

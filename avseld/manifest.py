@@ -10,7 +10,7 @@ from pathlib import Path
 from avseld.errors import BadInput
 from avseld.files import replacing
 
-FORMATS = ("foa", "mic", "binaural", "stereo", "mono")
+FORMATS = ("foa", "mic", "circular", "binaural", "stereo", "mono")
 
 
 @dataclass(frozen=True)

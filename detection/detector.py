@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from avseld.errors import BadInput
-from detection.weights import find_weights
 
 Backend = Literal["onnx", "mmdet"]
 
@@ -78,4 +77,4 @@ def load(
     module, function = LOADERS[backend]
     maker: Callable[..., Detector] = getattr(import_module(module), function)
     options = {} if mmdet_config is None else {"config": mmdet_config}
-    return maker(find_weights(backend, weights), threads=threads, **options)
+    return maker(weights, threads=threads, **options)

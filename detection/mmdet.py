@@ -16,7 +16,7 @@ import numpy as np
 
 from avseld.errors import BadInput
 from detection.detector import Found
-from detection.weights import sha256
+from detection.weights import find_weights, sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,17 +64,19 @@ class MmdetDetector:
         return [_found(sample.pred_instances, unit) for sample in samples]
 
 
-def load(weights: Path, threads: int = 0, config: Path | None = None) -> MmdetDetector:
+def load(weights: Path | None = None, threads: int = 0, config: Path | None = None) -> MmdetDetector:
     """Open an mmdet checkpoint, on the GPU if there is one.
 
     Args:
-        weights: checkpoint of mmdet 2 or 3.
+        weights: checkpoint of mmdet 2 or 3; None takes YOLOX-tiny's release.
         threads: processor threads; 0 leaves torch's choice.
         config: the model's configuration; None takes YOLOX-tiny's own.
 
     Raises:
         BadInput: mmdet is not installed, no checkpoint, or one of another architecture.
     """
+    require()  # before anything is fetched
+    weights = find_weights("mmdet", weights)
     if threads:
         import torch
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from avseld.errors import BadInput
 from detection.detector import NMS_IOU, SCORE_THRESHOLD, Found
-from detection.weights import sha256
+from detection.weights import find_weights, sha256
 
 STRIDES = (8, 16, 32)
 """Pixels of the network's input that a cell of each of the three grids stands for."""
@@ -71,16 +71,18 @@ class OnnxDetector:
         return self.session.run(None, {self.input: picture})[0]
 
 
-def load(weights: Path, threads: int = 0) -> OnnxDetector:
+def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
     """Open an ONNX file.
 
     Args:
-        weights: a YOLOX network with raw head outputs (an official release, or from `avseld-detect export`).
+        weights: a YOLOX network with raw head outputs, from `avseld-detect export` or a release; None takes
+            YOLOX-tiny's release.
         threads: processor threads; 0 means all cores.
 
     Raises:
         BadInput: no ONNX file, or one with other inputs and outputs.
     """
+    weights = find_weights("onnx", weights)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

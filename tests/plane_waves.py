@@ -1,4 +1,4 @@
-"""A tiny prepared folder whose recordings are plane waves of one tone a class: learned in seconds, no generator needed."""
+"""A tiny prepared folder of plane waves, one tone a class: learned in seconds, no generator needed."""
 
 from pathlib import Path
 

@@ -212,6 +212,8 @@ def test_without_mmdet_the_line_says_how_to_get_it(tmp_path, monkeypatch, shared
     monkeypatch.setattr("detection.mmdet.find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"mmdet: not installed; run scripts/install_mmdet\.sh"):
         boxes_of_video(video, "mmdet", checkpoint)
+    with pytest.raises(BadInput, match="mmdet: not installed"):  # and no weights are fetched for nothing
+        boxes_of_video(video, "mmdet")
 
 
 def test_the_installer_is_sound_shell():

@@ -41,7 +41,7 @@ def test_another_content_or_length_has_another_fingerprint(tmp_path, place):
 
 def test_rates_that_do_not_divide_are_named():
     assert exact_div(30480, 240) == 127
-    with pytest.raises(BadInput, match="1000 is not a multiple of 3 .remainder 1."):
+    with pytest.raises(BadInput, match=r"1000 is not a multiple of 3 .remainder 1."):
         exact_div(1000, 3)
     assert samples(1.27, 24000) == 30480
     with pytest.raises(BadInput, match=r"1\.27001"):

@@ -32,7 +32,7 @@ def test_folds_rooms_and_names_pick_recordings(four):
     assert pick(four, ["fold3"]) == four[:3]
     assert pick(four, ["fold3_room2"]) == four[1:3]
     assert pick(four, ["fold4", "fold3_room1_mix001"]) == [four[0], four[3]]
-    with pytest.raises(BadInput, match="'fold7' names no fold.*fold3, fold4"):
+    with pytest.raises(BadInput, match=r"'fold7' names no fold.*fold3, fold4"):
         pick(four, ["fold7"])
 
 

@@ -36,10 +36,11 @@ def test_the_scene_of_the_spec_has_its_slots():
     table = [(12, 1, 0, 30, -10), (12, 1, 1, -60, 5), (13, 1, 0, 30, -10), (14, 1, 0, 0, 0), (14, 1, 1, 90, 0),
              (14, 1, 2, 180, 0), (14, 1, 3, -90, 0), (15, 4, 0, -170, 20), (15, 2, 0, 45, 45)]  # fmt: skip
     label = slots(frames(table), 1.234, 128, HOP, 13)
+    active = label.any(axis=2)
     heard = {
-        (slot, c): (np.flatnonzero(label[:, slot, :, c].any(axis=1)).min(), np.flatnonzero(label[:, slot, :, c].any(axis=1)).max())
-        for slot in range(6) for c in range(13) if label[:, slot, :, c].any()
-    }  # fmt: skip
+        (slot, c): (np.flatnonzero(active[:, slot, c]).min(), np.flatnonzero(active[:, slot, c]).max())
+        for slot, c in zip(*np.nonzero(active.any(axis=0)), strict=True)
+    }
     assert heard == {
         (1, 1): (0, 6), (2, 1): (0, 6), (0, 1): (7, 16), (3, 1): (17, 26), (4, 1): (17, 26), (5, 1): (17, 26),
         (0, 2): (27, 36), (0, 4): (27, 36),

@@ -241,7 +241,7 @@ def test_labels_that_lack_what_is_learned_are_refused():
             target.encode(never, 0.0, 5, 0.1)
     with pytest.raises(BadInput, match="without direction or distance"):
         ACCDOA(1, distance=True).encode(scene((0, 1, 0, 0, 0)), 0.0, 5, 0.1)
-    with pytest.raises(BadInput, match="none of xyz, xy, angles"):
+    with pytest.raises(BadInput, match="none of xyz, linear_xyz, xy, angles"):
         SedDoa(1, "polar")
     with pytest.raises(BadInput, match="none of 2018, 2019, 2020"):
         SedDoa(1, rounding=2017)

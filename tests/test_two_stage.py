@@ -7,13 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.features import LogMelGCC
 from avseld.models.convolution import DoubleConvBlock
-from avseld.models.transfer import read_weights, transfer
-from avseld.models.two_stage import CONVOLUTIONS, CRNN10, TwoStage
+from avseld.models.transfer import read_weights, take, transfer
+from avseld.models.two_stage import CRNN10, TwoStage
 from avseld.schedules import line, stairs
 from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest
 
@@ -55,6 +56,23 @@ def test_every_weight_learns():
     assert all(w.grad is not None and w.grad.abs().sum() > 0 for w in model.parameters())
 
 
+def test_layers_start_as_published():
+    torch.manual_seed(0)
+    model = CRNN10(10, 96, SHAPES)
+    assert model.conv_block1.bn1.weight.std().item() == pytest.approx(0.02, rel=0.4)
+    limit = math.sqrt(6 / (64 * 9))  # gain sqrt 2
+    assert 0.95 * limit < model.conv_block1.conv2.weight.abs().max() <= limit
+    for name, weight in model.gru.named_parameters():
+        if name.startswith("bias"):
+            assert not weight.any()
+            continue
+        *gates, candidate = weight.detach().chunk(3)
+        for gate in gates:
+            assert 0.98 * math.sqrt(3 / gate.shape[1]) < gate.abs().max() <= math.sqrt(3 / gate.shape[1])
+        turned = candidate @ candidate.T
+        assert torch.allclose(turned, torch.eye(256), atol=1e-3) == name.startswith("weight_hh")
+
+
 def test_pooling_is_a_mean_or_a_maximum_of_four():
     x = torch.randn(1, 3, 8, 8)
     for kind, reduce in (("average", torch.mean), ("max", torch.amax)):
@@ -72,11 +90,11 @@ def test_the_second_stage_takes_over_the_convolutions_and_nothing_else():
     first = CRNN10(10, 96, SHAPES, **SMALL)
     both = TwoStage(10, 96, SHAPES, **SMALL)
     before = {name: value.clone() for name, value in both.state_dict().items()}
-    copied = transfer(both, first.state_dict(), TwoStage.STARTS, "first.safetensors")
+    copied = transfer(both, first.state_dict(), both.starts["sed"], "first.safetensors")
     trained = first.state_dict()
     for name, value in both.state_dict().items():
         stage, own = name.split(".", 1)
-        taken = stage == "sed" or own.startswith(CONVOLUTIONS)
+        taken = stage == "sed" or own.startswith("conv_block")
         assert (name in copied) == taken
         assert torch.equal(value, trained[own] if taken else before[name]), name
     assert not torch.equal(before["doa.gru.weight_ih_l0"], trained["gru.weight_ih_l0"])
@@ -87,14 +105,31 @@ def test_weights_of_another_architecture_are_refused_and_nothing_is_copied():
     both = TwoStage(10, 96, SHAPES, **SMALL)
     before = {name: value.clone() for name, value in both.state_dict().items()}
     with pytest.raises(BadInput, match=r"there.pth: 'conv_block1.conv1.weight' has shape \(4, 7, 3, 3\)"):
-        transfer(both, other.state_dict(), TwoStage.STARTS, "there.pth")
+        transfer(both, other.state_dict(), both.starts["sed"], "there.pth")
     lacking = {name: value for name, value in CRNN10(10, 96, SHAPES, **SMALL).state_dict().items()}
     del lacking["conv_block4.bn2.running_var"]
     with pytest.raises(BadInput, match=r"no weight 'conv_block4.bn2.running_var'"):
-        transfer(both, lacking, TwoStage.STARTS, "there.pth")
+        transfer(both, lacking, both.starts["sed"], "there.pth")
     with pytest.raises(BadInput, match="'ear' is no module of the network; it has sed, doa"):
         transfer(both, lacking, {"ear": ""}, "there.pth")
     assert all(torch.equal(value, before[name]) for name, value in both.state_dict().items())
+
+
+def test_a_run_folder_gives_its_best_weights(tmp_path):
+    first, both = CRNN10(10, 96, SHAPES, **SMALL), TwoStage(10, 96, SHAPES, **SMALL)
+    save_file(
+        first.state_dict() | {"features.standardize.mean": torch.zeros(1)}, tmp_path / "model.safetensors"
+    )
+    take(both, "sed", tmp_path)
+    assert torch.equal(both.sed.gru.weight_ih_l0, first.gru.weight_ih_l0)
+    assert torch.equal(both.doa.conv_block4.conv2.weight, first.conv_block4.conv2.weight)
+    with pytest.raises(BadInput, match="takes no weights as 'ears', but as sed"):
+        take(both, "ears", tmp_path)
+    with pytest.raises(BadInput, match="but as nothing"):
+        take(first, "sed", tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(BadInput, match=r"model.safetensors: not found"):
+        take(both, "sed", tmp_path)
 
 
 def test_files_of_weights_are_read_without_executing_them(tmp_path):

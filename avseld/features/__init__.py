@@ -1,6 +1,7 @@
 """Features: waveform (batch, channel, sample) -> (batch, feature, frame, bin), each an `nn.Module`."""
 
 from avseld.features.correlation import LogMelGCC
+from avseld.features.general import GeneralFeatures
 from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
 from avseld.features.salsa import SalsaLite
@@ -15,6 +16,7 @@ FEATURES = {
     "logmel_gcc": LogMelGCC,
     "salsa_lite": SalsaLite,
     "magnitude_phase": MagnitudePhase,
+    "general": GeneralFeatures,
 }
 
 __all__ = ["FEATURES", "learn_statistics"]

@@ -7,7 +7,6 @@ learning and recurrent neural network (arXiv 2011.07859), table 1; `General arch
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from avseld.errors import BadInput
 from avseld.models.blocks import hold
 from avseld.models.convolution import add_blocks, check_shape
-from avseld.models.transfer import freeze, read_weights, transfer
+from avseld.models.transfer import freeze
 
 LABEL_STEPS = 2
 """label frames of a step: 80 frames a second, 16 frames a step, 10 label frames a second"""
@@ -56,6 +55,9 @@ DIRECTIONS = {
 class GeneralNetwork(nn.Module):
     """One module of table 1: four convolution blocks, recurrence, one linear layer a head.
 
+    sed_t starts from the convolutions of a PANN Cnn14 (Q. Kong et al., 2020; `starts`, for
+    `avseld.models.transfer.take`): it hears a single channel, as the PANNs do.
+
     Parameters, with 14 classes: sed_m 5,184,526, sed_t 5,182,798, doa_iv 1,789,499, doa_gcc 1,790,363, azi_hist
     1,784,040, ele_hist 445,155.
 
@@ -92,6 +94,7 @@ class GeneralNetwork(nn.Module):
             )
         self.shapes, self.frames_per_step = dict(shapes), 2 ** len(row.widths)
         self.blocks = add_blocks(self, n_features, row.widths)
+        self.starts = {"panns": {name: name for name in self.blocks}}
         self.gru = nn.GRU(row.widths[-1], row.hidden, row.n_recurrent, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict(
@@ -125,27 +128,6 @@ class GeneralNetwork(nn.Module):
             x = getattr(self, name)(x)
         x = self.dropout(self.gru(x.mean(dim=3).transpose(1, 2))[0])
         return {name: head(x).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
-
-
-def start_from_panns(network: GeneralNetwork, path: Path | str) -> list[str]:
-    """Take the convolution blocks of a PANN Cnn14 checkpoint (Q. Kong et al., 2020), matched by name and shape.
-
-    The module must hear a single channel, as the PANNs do: sed_t.
-
-    Args:
-        network: gets the weights.
-        path: Cnn14_mAP=0.431.pth, say; read without executing anything in it.
-
-    Returns:
-        Names of the weights that were taken.
-
-    Raises:
-        BadInput: no checkpoint, or one of another architecture; then nothing is taken.
-    """
-    weights = read_weights(path)
-    if not any(name.startswith("conv_block1.") for name in weights):
-        raise BadInput(f"{path}: no convolution blocks in it; give the checkpoint of a PANN Cnn14")
-    return transfer(network, weights, {name: name for name in network.blocks}, path)
 
 
 class Alignment(nn.Module):
@@ -187,7 +169,8 @@ class GeneralSystem(nn.Module):
     """A module that hears what sounds, modules that hear where, and the alignment network over what they say.
 
     Any SED module goes with any way to hear directions. The modules are trained before, each on its own, and stay as
-    they are unless they are to be tuned: `avseld.models.transfer.transfer` with {"sed": "", ...} puts their weights in.
+    they are unless they are to be tuned: `avseld.models.transfer.take` puts their weights in, as sed and doa,
+    or as sed, azimuth and elevation for hist.
 
     Args of the constructor:
         n_features, n_bins: shape of the features of all modules side by side.
@@ -233,6 +216,7 @@ class GeneralSystem(nn.Module):
             self.add_module(name, GeneralNetwork(row.n_features, row.n_bins, own, module))
         n_inputs = sum(math.prod(shape) for shape in heads.values())
         self.alignment = Alignment(n_inputs, shapes, hidden, n_recurrent, dropout)
+        self.starts = {name: {name: ""} for name in self.parts}
         self.frames_per_step, self.fine_tune = 2 ** len(MODULES[sed].widths), fine_tune
         if not fine_tune:
             for name in self.parts:

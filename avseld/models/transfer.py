@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from avseld.errors import BadInput
 
+BEST = "model.safetensors"
+"""the best weights of a run folder"""
+
 ENTRIES = ("model", "model_state_dict", "state_dict")
 """under one of these a checkpoint keeps its weights, if not at the top"""
 
@@ -46,6 +49,31 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     if not weights:
         raise BadInput(f"{path}: holds no weights by name; give a checkpoint or a .safetensors file")
     return weights
+
+
+def take(model: nn.Module, role: str, path: Path | str) -> list[str]:
+    """Put the weights of a step before into a network of several steps.
+
+    The network says in its member `starts` what it takes: {role: {its module: module there}}.
+
+    Args:
+        model: a network with `starts`.
+        role: what the weights are to it: sed, doa, panns, ...
+        path: a run folder (its best weights), or a file as for `read_weights`.
+
+    Returns:
+        Names of the weights that were copied.
+
+    Raises:
+        BadInput: an unknown role, or weights that do not fit; then nothing is copied.
+    """
+    path, starts = Path(path), getattr(model, "starts", {})
+    if role not in starts:
+        raise BadInput(
+            f"{path}: the network takes no weights as '{role}', but as {', '.join(starts) or 'nothing'}"
+        )
+    path = path / BEST if path.is_dir() else path
+    return transfer(model, read_weights(path), starts[role], path)
 
 
 def transfer(

@@ -14,9 +14,6 @@ from avseld.models.blocks import hold
 from avseld.models.convolution import add_blocks, check_shape, initialize, initialize_gru
 from avseld.models.transfer import freeze
 
-CONVOLUTIONS = ("conv_block1", "conv_block2", "conv_block3", "conv_block4")
-"""what the second stage takes over from the first"""
-
 
 class CRNN10(nn.Module):
     """Nine convolution and linear layers, one recurrent layer, and one linear layer a head.
@@ -85,8 +82,8 @@ class CRNN10(nn.Module):
 class TwoStage(nn.Module):
     """Both stages as one network: `sed` hears events and does not learn any more, `doa` learns where they are.
 
-    `sed` gets the weights of a finished first stage and `doa` the convolutions among them: `STARTS` is what
-    `avseld.models.transfer.transfer` is to be told. While it trains only the second stage runs.
+    `sed` gets the weights of a finished first stage and `doa` the convolutions among them (`starts`, for
+    `avseld.models.transfer.take`). While it trains only the second stage runs.
 
     Args of the constructor:
         n_features, n_bins: shape of the features.
@@ -96,8 +93,6 @@ class TwoStage(nn.Module):
     Raises:
         BadInput: another pooling.
     """
-
-    STARTS = {"sed": "", **{f"doa.{name}": name for name in CONVOLUTIONS}}  # noqa: RUF012 - a constant
 
     def __init__(
         self,
@@ -112,6 +107,7 @@ class TwoStage(nn.Module):
         stages = [CRNN10(n_features, n_bins, shapes, widths, recurrent, pooling) for _ in range(2)]
         self.sed, self.doa = stages
         self.frames_per_step = self.doa.frames_per_step
+        self.starts = {"sed": {"sed": "", **{f"doa.{name}": name for name in self.doa.blocks}}}
         freeze(self.sed)
 
     @property

@@ -1,6 +1,8 @@
 """Targets (output formats): each owns its encode, loss and decode, and tells the model the shape of its heads."""
 
 from avseld.targets.accdoa import ACCDOA
+from avseld.targets.activity import Activity
+from avseld.targets.bins import DirectionBins
 from avseld.targets.multi_accddoa import MultiACCDDOA
 from avseld.targets.multi_accdoa import MultiACCDOA
 from avseld.targets.sed_doa import SedDoa
@@ -14,4 +16,6 @@ TARGETS = {
     "sed_doa": SedDoa,
     "two_stage": TwoStageTarget,
     "tagging": Tagging,
+    "activity": Activity,
+    "bins": DirectionBins,
 }

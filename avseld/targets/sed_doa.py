@@ -48,6 +48,7 @@ def _read_angles(value: np.ndarray, stretch: float) -> np.ndarray:
 
 AXES = {
     "xyz": Axes(3, True, 0.0, lambda a, e, _: unit_vector(a, e), lambda value, _: value),
+    "linear_xyz": Axes(3, False, 0.0, lambda a, e, _: unit_vector(a, e), lambda value, _: value),
     "xy": Axes(
         2,
         True,
@@ -66,7 +67,8 @@ class SedDoa:
 
     Args of the constructor:
         n_classes: classes.
-        axes: xyz; xy (azimuth only); or angles, azimuth and elevation in radians.
+        axes: xyz; linear_xyz, without the hyperbolic tangent; xy (azimuth only); or angles, azimuth and elevation in
+            radians.
         rounding: 2018, 2019 or 2020, see `ROUNDINGS`.
         masked: look at directions only where the reference is active (2020); else everywhere, silence being 0 as a
             vector and 180 degrees as an angle (2018, 2019).

@@ -1,4 +1,4 @@
-"""ADPIT labels and loss as loops, written from the definition in the `Sony audio-visual SELD` spec, sections 6 and 8."""
+"""ADPIT labels and loss as loops, from the definition in the `Sony audio-visual SELD` spec, sections 6 and 8."""
 
 from itertools import permutations, product
 

@@ -1,0 +1,208 @@
+"""What the modules of the general architecture hear, one of them or several side by side.
+
+T. N. T. Nguyen et al. (arXiv 2011.07859): 24 kHz, windows of 1024 samples, 80 frames a second; `General architecture`
+spec, sections 1, 3 and 9.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from avseld.errors import BadInput
+from avseld.features.correlation import gcc_phat
+from avseld.features.histogram import N_AZIMUTHS, N_ELEVATIONS, Histograms
+from avseld.features.mel import Mel, decibel
+from avseld.features.spectral import Stft, check_hop
+from avseld.features.standardize import Standardize, standardizer
+
+LOW_HZ, HIGH_HZ = 50.0, 12000.0
+
+
+class _LogMel(nn.Module):
+    """Log-mel of some channels."""
+
+    def __init__(self, sample_rate: int, n_fft: int, n_channels: int, n_mels: int) -> None:
+        super().__init__()
+        self.n_channels = n_channels
+        self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
+
+    def forward(self, spectra: "_Spectra") -> Tensor:
+        return decibel(self.mel(spectra.short[:, : self.n_channels].abs().square()))
+
+
+class _Intensity(nn.Module):
+    """Intensity vector of length 1 in every bin, y z x, in mel bands."""
+
+    def __init__(self, sample_rate: int, n_fft: int, n_mels: int) -> None:
+        super().__init__()
+        self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
+
+    def forward(self, spectra: "_Spectra") -> Tensor:
+        intensity = (spectra.short[:, :1].conj() * spectra.short[:, 1:]).real
+        return self.mel(intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8))
+
+
+class _Correlation(nn.Module):
+    """GCC-PHAT of every pair, of the longer transform."""
+
+    def __init__(self, n_lags: int) -> None:
+        super().__init__()
+        self.n_lags = n_lags
+
+    def forward(self, spectra: "_Spectra") -> Tensor:
+        return gcc_phat(spectra.long, self.n_lags)
+
+
+class _Histogram(nn.Module):
+    """One of the two histograms."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which = which
+
+    def forward(self, spectra: "_Spectra") -> Tensor:
+        return spectra.histograms[self.which][:, None]
+
+
+@dataclass
+class _Spectra:
+    """What the parts share of a batch; computed when first asked for."""
+
+    short: Tensor
+    long: Tensor
+    count: Callable[[Tensor], tuple[Tensor, Tensor]]
+    counted: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def histograms(self) -> tuple[Tensor, Tensor]:
+        if self.counted is None:
+            self.counted = self.count(self.short)
+        return self.counted
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What one module hears."""
+
+    n_channels: int
+    """channels it needs"""
+    n_features: int
+    n_bins: int
+    make: Callable[[int, int], nn.Module]
+    """(sample rate, n_fft) -> spectra to (batch, feature, frame, bin)"""
+    long: bool = False
+    """whether it looks at the longer transform"""
+
+
+PARTS = {
+    "sed_m": Hearing(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128)),
+    "sed_t": Hearing(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
+    "doa_iv": Hearing(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128)),
+    "doa_gcc": Hearing(4, 6, 128, lambda rate, n_fft: _Correlation(128), long=True),
+    "azi_hist": Hearing(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0)),
+    "ele_hist": Hearing(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1)),
+}
+
+
+class GeneralFeatures(nn.Module):
+    """Features of one module or of several, each module's bins after those of the one before.
+
+    sed_m hears the log-mel of all channels, sed_t of the first one; doa_iv the intensity vector (first-order
+    ambisonics); doa_gcc the correlations of the channels (microphones); azi_hist and ele_hist histograms of directions
+    (first-order ambisonics). Modules with fewer features are filled up with zeros.
+
+    Args of the constructor:
+        n_channels: of the recordings.
+        parts: the modules.
+        sample_rate: Hz.
+        n_fft, hop: samples.
+        gcc_fft: samples of the transform for correlations.
+        pad_mode: constant or reflect.
+        standardize: learn mean and deviation.
+        histogram: options of `Histograms`.
+
+    Raises:
+        BadInput: an unknown module, too few channels, or an unknown option.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        parts: Sequence[str] = ("sed_m",),
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        hop: int = 300,
+        gcc_fft: int = 2048,
+        pad_mode: str = "reflect",
+        standardize: bool = True,
+        histogram: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        for name in parts:
+            if name not in PARTS:
+                raise BadInput(f"features.options.parts: '{name}' is none of {', '.join(PARTS)}")
+            if n_channels < PARTS[name].n_channels:
+                raise BadInput(
+                    f"{name} needs {PARTS[name].n_channels} channels, not {n_channels}; choose sed_t"
+                )
+        if not parts:
+            raise BadInput(f"features.options.parts: empty; name some of {', '.join(PARTS)}")
+        self.names, chosen = list(parts), [PARTS[name] for name in parts]
+        self.sample_rate, self.n_channels = sample_rate, n_channels
+        self.hop = check_hop(hop, sample_rate)
+        self.short = Stft(n_fft, hop, pad_mode)
+        # The longer transform decides how much sound around a window is read.
+        self.stft = Stft(gcc_fft, hop, pad_mode) if any(part.long for part in chosen) else self.short
+        try:
+            self.histograms = Histograms(sample_rate, n_fft, **(histogram or {}))
+        except TypeError as error:
+            raise BadInput(f"features.options.histogram: {error}") from None
+        self.parts = nn.ModuleList(part.make(sample_rate, n_fft) for part in chosen)
+        self.n_features, self.n_bins = max(p.n_features for p in chosen), sum(p.n_bins for p in chosen)
+        self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature, frame, bin).
+        """
+        long = short = self.stft(waveform, centered)
+        if self.stft is not self.short:
+            more = 0 if centered else (self.stft.n_fft - self.short.n_fft) // 2
+            short = self.short(waveform[..., more : waveform.shape[2] - more], centered)
+        spectra = _Spectra(short, long, self.histograms)
+        heard = [part(spectra) for part in self.parts]
+        full = [functional.pad(x, (0, 0, 0, 0, 0, self.n_features - x.shape[1])) for x in heard]
+        return self.standardize(torch.cat(full, dim=3))
+
+    def adopt(self, part: str, mean: Tensor, deviation: Tensor) -> None:
+        """Take the statistics that a part has learned alone, so that a trained module hears what it is used to.
+
+        Args:
+            part: its name.
+            mean: (feature of the part, 1, bin of the part).
+            deviation: the same shape.
+
+        Raises:
+            BadInput: no such part here, statistics of another one, or features that are not standardized.
+        """
+        if part not in self.names:
+            raise BadInput(f"features: this system hears {', '.join(self.names)}, not {part}")
+        row, place = PARTS[part], self.names.index(part)
+        shape = (row.n_features, 1, row.n_bins)
+        if not isinstance(self.standardize, Standardize) or {mean.shape, deviation.shape} != {shape}:
+            raise BadInput(
+                f"features: no statistics of {part} of the shape {shape}; train it with standardize"
+            )
+        first = sum(PARTS[name].n_bins for name in self.names[:place])
+        for own, value in ((self.standardize.mean, mean), (self.standardize.deviation, deviation)):
+            own[: row.n_features, :, first : first + row.n_bins] = value

@@ -1,0 +1,392 @@
+"""What sounds and where, heard by modules of their own, and aligned: the general architecture."""
+
+import numpy as np
+import pytest
+import torch
+
+from avseld.errors import BadInput
+from avseld.events import Events
+from avseld.features.general import PARTS, GeneralFeatures
+from avseld.features.histogram import Histograms
+from avseld.features.single_source import directions, noise_floor, rising, running_magnitude
+from avseld.geometry import angle_between, unit_vector
+from avseld.models.general import DIRECTIONS, HEADS, MODULES, GeneralNetwork, GeneralSystem
+from avseld.models.transfer import take, transfer
+from avseld.targets import TARGETS
+from avseld.targets.activity import Activity
+from avseld.targets.bins import DirectionBins, bin_of, degrees_of
+
+SHAPES = {"sed": (14,), "doa": (3, 14)}
+
+
+def size(model: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def network(module: str) -> GeneralNetwork:
+    row = MODULES[module]
+    heads = {"sed": (14,), **HEADS}
+    return GeneralNetwork(row.n_features, row.n_bins, {name: heads[name] for name in row.heads}, module)
+
+
+def system(sed: str, doa: str, **options) -> GeneralSystem:
+    feature = GeneralFeatures(4, [sed, *DIRECTIONS[doa].values()])
+    return GeneralSystem(feature.n_features, feature.n_bins, SHAPES, sed, doa, **options)
+
+
+def plane_wave(azimuth: float, elevation: float, seconds: float = 1.0, noise: float = 0.02, seed: int = 0):
+    """Bursts of noise from one direction, faint noise in every channel; (1, channel, sample)."""
+    random = np.random.default_rng(seed)
+    n = round(seconds * 24000)
+    sound = random.normal(size=n) * (np.arange(n) // 4800 % 2)
+    x, y, z = unit_vector(azimuth, elevation)
+    waveform = np.array([1, y, z, x])[:, None] * sound + noise * random.normal(size=(4, n))
+    return torch.from_numpy(waveform)[None]
+
+
+def cnn14(path, n_inputs: int = 1, drop: str = "") -> dict[str, torch.Tensor]:
+    """A checkpoint with the names and shapes of a Cnn14's first four blocks, small beside the true 300 MB."""
+    random, weights, before = torch.Generator().manual_seed(1), {}, n_inputs
+    for k, width in enumerate((64, 128, 256, 512), start=1):
+        for i, inputs in ((1, before), (2, width)):
+            weights[f"conv_block{k}.conv{i}.weight"] = torch.randn(width, inputs, 3, 3, generator=random)
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                weights[f"conv_block{k}.bn{i}.{name}"] = torch.rand(width, generator=random)
+            weights[f"conv_block{k}.bn{i}.num_batches_tracked"] = torch.tensor(7)
+        before = width
+    weights |= {"bn0.weight": torch.ones(64), "fc1.weight": torch.ones(3, 3)}
+    weights.pop(drop, None)
+    torch.save({"iteration": 600000, "model": weights}, path)
+    return weights
+
+
+def test_the_modules_have_the_sizes_of_the_paper():
+    sizes = {"sed_m": 5_184_526, "sed_t": 5_182_798, "doa_iv": 1_789_499, "doa_gcc": 1_790_363, "azi_hist": 1_784_040,
+             "ele_hist": 445_155}  # fmt: skip
+    assert {module: size(network(module)) for module in MODULES} == sizes
+    whole = system("sed_t", "doa_iv")
+    assert whole.parameter_count == 491_320 == size(whole.alignment)
+    assert sum(w.numel() for w in whole.parameters() if w.requires_grad) == 491_320
+
+
+def test_features_and_modules_speak_of_the_same_shapes():
+    assert set(PARTS) == set(MODULES)
+    for name, row in MODULES.items():
+        feature = GeneralFeatures(4, [name])
+        assert (feature.n_features, feature.n_bins) == (row.n_features, row.n_bins), name
+        assert (feature.hop, feature.sample_rate) == (0.0125, 24000)
+        x = feature(torch.randn(2, 4, 9600))
+        assert x.shape == (2, row.n_features, 33, row.n_bins) and torch.isfinite(x).all()
+        assert network(name).steps(x)[row.heads[0]].shape[:2] == (2, 2)
+
+
+def test_any_sed_module_goes_with_any_way_to_hear_directions():
+    for sed in ("sed_m", "sed_t"):
+        for doa, modules in DIRECTIONS.items():
+            feature, model = GeneralFeatures(4, [sed, *modules.values()]), system(sed, doa).eval()
+            with torch.no_grad():
+                output = model(feature(plane_wave(30, 0, 0.6, seed=3).float()))
+            assert output["sed"].shape == (1, 49, 14) and output["doa"].shape == (1, 49, 3, 14)
+            label_frames = output["sed"][0, :48].unflatten(0, (6, 8))
+            assert torch.equal(label_frames, label_frames[:, :1].expand_as(label_frames))
+            assert not torch.equal(label_frames[0], label_frames[1])
+
+
+def test_side_by_side_features_are_those_of_each_module():
+    waveform = plane_wave(40, 10, 0.5).float()
+    names = ["sed_t", "doa_gcc", "azi_hist", "ele_hist"]
+    together = GeneralFeatures(4, names)(waveform)
+    assert together.shape == (1, 6, 41, 64 + 128 + 72 + 19)
+    first = 0
+    for name in names:
+        alone = GeneralFeatures(4, [name])(waveform)
+        own = together[:, : alone.shape[1], :, first : first + alone.shape[3]]
+        assert torch.allclose(own, alone, atol=1e-4), name
+        assert not together[:, alone.shape[1] :, :, first : first + alone.shape[3]].any()
+        first += alone.shape[3]
+
+
+def test_statistics_of_a_part_are_adopted_where_it_stands():
+    together = GeneralFeatures(4, ["sed_t", "doa_iv"])
+    mean, deviation = torch.randn(3, 1, 128), torch.rand(3, 1, 128) + 0.5
+    together.adopt("doa_iv", mean, deviation)
+    assert torch.equal(together.standardize.mean[..., 64:], mean)
+    assert torch.equal(together.standardize.deviation[..., 64:], deviation)
+    assert not together.standardize.mean[..., :64].any()
+    with pytest.raises(BadInput, match="statistics of doa_iv"):
+        together.adopt("doa_iv", mean[:1], deviation[:1])
+    with pytest.raises(BadInput, match="hears sed_t, doa_iv, not sed_m"):
+        together.adopt("sed_m", mean, deviation)
+
+
+def test_a_window_with_a_longer_correlation_is_cut_where_its_log_mel_is():
+    feature = GeneralFeatures(4, ["sed_m", "doa_gcc"], pad_mode="constant")
+    waveform = torch.randn(1, 4, 24000)
+    whole = feature(waveform)
+    part = feature(waveform[:, :, 300 * 20 - 1024 : 300 * 50 + 1024], centered=False)
+    assert feature.stft.n_fft == 2048 and part.shape[2] == 31
+    assert (part - whole[:, :, 20:51]).abs().max() < 1e-2
+
+
+def test_the_mel_bands_are_those_of_the_spec():
+    bands = GeneralFeatures(4, ["sed_m"]).parts[0].mel.bands.T
+    assert bands.shape == (128, 513) and float(bands.sum()) == pytest.approx(5.46015591, rel=1e-6)
+    assert float(bands.max()) == pytest.approx(0.03761468, rel=1e-6) and int(bands[10].argmax()) == 14
+
+
+def test_the_intensity_in_mel_bands_points_to_the_source():
+    x = GeneralFeatures(4, ["doa_iv"])(plane_wave(120, -20, noise=0).float())
+    y, z, front = x[0].mean(dim=(1, 2)).tolist()
+    assert angle_between([front, y, z], unit_vector(120, -20)) < 0.5
+
+
+def test_the_posteriors_are_those_of_the_frozen_modules():
+    model = system("sed_t", "hist").train()
+    x = torch.randn(2, 1, 64, 64 + 72 + 19)
+    said = model.posteriors(x)
+    assert said.shape == (2, 4, 105) and not said.requires_grad
+    alone = [
+        model.sed.steps(x[..., :64])["sed"],
+        model.azimuth.steps(x[..., 64:136])["azimuth"],
+        model.elevation.steps(x[..., 136:])["elevation"],
+    ]
+    assert torch.equal(said, torch.cat(alone, dim=2).sigmoid())
+    output = model(x)
+    (output["sed"].sum() + output["doa"].sum()).backward()
+    still = {name for name, w in model.named_parameters() if w.grad is None}
+    assert still and all(name.startswith(("sed.", "azimuth.", "elevation.")) for name in still)
+    assert all(w.grad is not None for w in model.alignment.parameters())
+    assert not model.sed.training and model.alignment.training
+
+
+def test_the_modules_learn_when_they_are_to_be_tuned():
+    model = system("sed_t", "hist", fine_tune=True).train()
+    model(torch.randn(1, 1, 64, 64 + 72 + 19))["sed"].sum().backward()
+    assert model.sed.training and model.sed.conv_block1.conv1.weight.grad.abs().sum() > 0
+
+
+def test_trained_modules_are_put_into_the_system():
+    torch.manual_seed(0)
+    model, sed, doa = system("sed_m", "doa_iv"), network("sed_m"), network("doa_iv")
+    transfer(model, sed.state_dict(), model.starts["sed"], "sed run")
+    transfer(model, doa.state_dict(), model.starts["doa"], "doa run")
+    x = torch.randn(1, 4, 32, 256)
+    expected = [sed.eval().steps(x[..., :128]), doa.eval().steps(x[:, :3, :, 128:])]
+    logits = [expected[0]["sed"], expected[1]["azimuth"], expected[1]["elevation"]]
+    assert torch.allclose(model.eval().posteriors(x), torch.cat(logits, dim=2).sigmoid(), atol=1e-6)
+    with pytest.raises(BadInput, match=r"sed run: 'conv_block1.conv1.weight' has shape \(64, 4, 3, 3\)"):
+        transfer(model, sed.state_dict(), {"doa": ""}, "sed run")
+
+
+def test_a_pann_gives_its_convolutions_and_nothing_else(tmp_path):
+    weights = cnn14(tmp_path / "Cnn14.pth")
+    model = network("sed_t")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    taken = take(model, "panns", tmp_path / "Cnn14.pth")
+    for name, value in model.state_dict().items():
+        assert (name in taken) == name.startswith("conv_block")
+        assert torch.equal(value, weights[name] if name in taken else before[name]), name
+
+
+def test_a_wrong_checkpoint_is_refused_and_changes_nothing(tmp_path):
+    cnn14(tmp_path / "four_channels.pth", n_inputs=4)
+    cnn14(tmp_path / "lacking.pth", drop="conv_block3.bn1.running_var")
+    torch.save({"model": {"features.0.weight": torch.ones(3)}}, tmp_path / "resnet.pth")
+    torch.save({"model": torch.nn.Linear(1, 1)}, tmp_path / "pickled.pth")
+    (tmp_path / "text.pth").write_text("<html>")
+    model = network("sed_t")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for name, text in (
+        ("four_channels.pth", r"has shape \(64, 4, 3, 3\)"),
+        ("lacking.pth", "no weight 'conv_block3.bn1.running_var'"),
+        ("resnet.pth", "no weight 'conv_block1.conv1.weight'"),
+        ("pickled.pth", "no readable weights"),
+        ("text.pth", "no readable weights"),
+        ("absent.pth", "not found"),
+    ):
+        with pytest.raises(BadInput, match=text) as refusal:
+            take(model, "panns", tmp_path / name)
+        assert name in str(refusal.value) and "\n" not in str(refusal.value)
+    with pytest.raises(BadInput, match=r"the network's 'conv_block1.conv1.weight' \(64, 4, 3, 3\)"):
+        cnn14(tmp_path / "Cnn14.pth")
+        take(network("sed_m"), "panns", tmp_path / "Cnn14.pth")
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(BadInput, match="sed_m hears 4 x 128 values a frame, not 1 x 64"):
+        GeneralNetwork(1, 64, {"sed": (14,)}, "sed_m")
+    with pytest.raises(BadInput, match="azi_hist has the heads azimuth, not sed"):
+        GeneralNetwork(1, 72, {"sed": (14,)}, "azi_hist")
+    with pytest.raises(BadInput, match="'ear' is none of"):
+        GeneralNetwork(1, 64, {"sed": (14,)}, "ear")
+    with pytest.raises(BadInput, match="hear 4 x 256 values"):
+        GeneralSystem(4, 128, SHAPES)
+    with pytest.raises(BadInput, match="'eye' is none of doa_iv, doa_gcc, hist"):
+        GeneralSystem(4, 256, SHAPES, doa="eye")
+    with pytest.raises(BadInput, match="'sed' is none of"):
+        GeneralFeatures(4, ["sed"])
+    with pytest.raises(BadInput, match="doa_iv needs 4 channels, not 1"):
+        GeneralFeatures(1, ["doa_iv"])
+    with pytest.raises(BadInput, match=r"histogram: .*'width'"):
+        GeneralFeatures(4, ["azi_hist"], histogram={"width": 3})
+
+
+def spec_bins() -> torch.Tensor:
+    """The bins of the spec, section 6.1: (batch, channel, frame, bin)."""
+    random = np.random.default_rng(0)
+    bins = random.normal(size=(6, 30, 4)) + 1j * random.normal(size=(6, 30, 4))
+    x, y, z = unit_vector(40, 20)
+    source = random.normal(size=(6, 11)) + 1j * random.normal(size=(6, 11))
+    bins[:, 10:21] = 5 * source[:, :, None] * np.array([1, y, z, x]) + 0.05 * bins[:, 10:21]
+    return torch.from_numpy(bins.transpose(2, 1, 0).copy())[None]
+
+
+def test_single_sources_are_those_of_the_spec():
+    spectrum = spec_bins()
+    magnitude = running_magnitude(spectrum[:, 0], wrap=True)
+    loud = magnitude > 1.5 * noise_floor(magnitude)
+    _, place, vector = directions(spectrum, loud, 5.0, wrap=True)
+    assert len(vector) == 83 and float(vector.sum()) == pytest.approx(138.270896, abs=1e-5)
+    here = int(((place[:, 0] == 15) & (place[:, 1] == 2)).nonzero())
+    assert vector[here, [1, 2, 0]].tolist() == pytest.approx([0.606499, 0.342123, 0.717712], abs=1e-6)
+    _, _, everything = directions(spectrum, torch.ones_like(loud), 0.0, wrap=True)
+    assert len(everything) == 180 and float(everything.sum()) == pytest.approx(195.290035, abs=1e-5)
+
+
+def test_the_floor_follows_the_noise_and_not_the_sound():
+    noise = torch.randn(1, 602, 1, 2, generator=torch.Generator().manual_seed(0))
+    magnitude = running_magnitude(torch.view_as_complex(noise))[:, 2:]
+    level = float(magnitude.mean())
+    magnitude[:, 500:540] = 10 * level
+    floor = noise_floor(magnitude)[0, :, 0]
+    assert 0.7 * level < float(floor[200:500].mean()) < 1.1 * level
+    rise = (floor[500:540] / floor[499:539]).log() / np.log(1.02)
+    assert (rise[5:] < 0.11).all() and rise.sum() < 8, "quick steps, then slow ones"
+    steps = torch.cat([torch.full((5,), 4.0), torch.full((10,), 0.1), torch.full((20,), 10.0)])
+    follows = noise_floor(steps[None, :, None])[0, :, 0]
+    ratio = (follows[1:] / follows[:-1])[4:]
+    assert ratio.tolist() == pytest.approx([0.98] * 10 + [1.02] * 3 + [1.002] * 17, rel=1e-5)
+    assert float(noise_floor(torch.zeros(1, 50, 1)).min()) == pytest.approx(1e-6)
+
+
+def test_what_dies_away_does_not_vote():
+    level = torch.cat([torch.ones(10), 2 * 0.8 ** torch.arange(20)])[None, :, None]
+    passed = rising(level)[0, :, 0]
+    assert passed[:11].all() and not passed[13:].any()
+
+
+@pytest.mark.parametrize("azimuth", [-180, -120, -45, 0, 30, 90, 175])
+@pytest.mark.parametrize("elevation", [-45, -10, 0, 35])
+def test_histograms_point_at_a_plane_wave_in_noise(azimuth, elevation):
+    x = GeneralFeatures(4, ["azi_hist", "ele_hist"])(plane_wave(azimuth, elevation, 0.6, noise=0.1).float())
+    votes = torch.expm1(x[0, 0]).sum(dim=0)
+    around, along = votes[:72], votes[72:]
+    assert degrees_of("azimuth", int(around.argmax())) == azimuth
+    assert degrees_of("elevation", int(along.argmax())) == elevation
+    near = [(int(around.argmax()) + k) % 72 for k in (-2, -1, 0, 1, 2)]
+    assert float(around[near].sum() / around.sum()) > 0.8
+
+
+def test_two_sources_make_two_peaks():
+    waveform = plane_wave(-60, 0, 1.2, seed=1) + plane_wave(80, 30, 1.2, seed=2).roll(4800, dims=2)
+    votes = torch.expm1(GeneralFeatures(4, ["azi_hist"])(waveform.float())[0, 0]).sum(dim=0)
+    order = votes.argsort(descending=True)[:6]
+    found = {int(k) for k in order}
+    assert {int(bin_of("azimuth", -60)), int(bin_of("azimuth", 80))} <= found
+
+
+def test_diffuse_noise_and_silence_hardly_vote():
+    noise = torch.randn(1, 4, 24000, generator=torch.Generator().manual_seed(0))
+    wave = plane_wave(30, 0).float()
+    feature = GeneralFeatures(4, ["azi_hist"])
+    count = [float(torch.expm1(feature(x)).sum()) for x in (noise, wave, torch.zeros(1, 4, 24000))]
+    assert count[0] < 0.1 * count[1] and count[2] == 0
+
+
+def test_every_test_of_single_sources_takes_votes_away():
+    spectrum = GeneralFeatures(4).short(plane_wave(30, 0, noise=0.1).float())
+    votes = [
+        len(Histograms(**options).votes(spectrum)[2])
+        for options in ({}, {"loud": 0}, {"onset": 0}, {"coherence": 0})
+    ]
+    assert all(votes[0] < more for more in votes[1:])
+
+
+def test_recordings_of_a_batch_do_not_mix():
+    one, other = plane_wave(30, 0, 0.5).float(), plane_wave(-100, 20, 0.5, seed=4).float()
+    feature = GeneralFeatures(4, ["azi_hist", "ele_hist"])
+    both = feature(torch.cat([one, other]))
+    assert torch.allclose(both[:1], feature(one)) and torch.allclose(both[1:], feature(other))
+
+
+def test_directions_become_the_nearest_classes():
+    assert bin_of("azimuth", [-180, 180, 177.6, 177.4, 0, -2, 175]).tolist() == [0, 0, 0, 71, 36, 36, 71]
+    assert bin_of("elevation", [-45, 45, 0, 60, -90, 12]).tolist() == [0, 18, 9, 18, 0, 11]
+    for angle, n in (("azimuth", 72), ("elevation", 19)):
+        assert bin_of(angle, degrees_of(angle, np.arange(n))).tolist() == list(range(n))
+
+
+def test_direction_classes_are_the_union_of_all_that_sounds():
+    events = Events.from_rows(
+        [(0, 0.4, 0, 0, 30, 0, 1), (0.2, 0.6, 0, 1, -60, 20, 1), (0.2, 0.6, 3, 0, 180, 20, 1)]
+    )
+    target = DirectionBins(14).encode(events, 0.0, 64, 0.0125)
+    assert target["azimuth"].shape == (64, 72) and target["elevation"].shape == (64, 19)
+    heard = [
+        set(degrees_of("azimuth", np.flatnonzero(target["azimuth"][t]))) for t in (0, 15, 16, 32, 47, 48)
+    ]
+    assert heard == [{30}, {30}, {30, -60, -180}, {-60, -180}, {-60, -180}, set()]
+    assert set(degrees_of("elevation", np.flatnonzero(target["elevation"][20]))) == {0, 20}
+    only = DirectionBins(14, ["elevation"])
+    assert set(only.shapes) == {"elevation"} and set(only.encode(events, 0, 8, 0.0125)) == {"elevation"}
+
+
+@pytest.mark.parametrize("name", ["activity", "bins"])
+def test_published_labels_lie_around_the_start_of_their_frame(name):
+    events = Events.from_rows([(0.1, 0.2, 0, 0, 30, 0, 1)])
+    for legacy, first in ((False, 8), (True, 4)):
+        target = next(iter(TARGETS[name](14, legacy=legacy).encode(events, 0.0, 32, 0.0125).values()))
+        assert np.flatnonzero(target.any(axis=1)).tolist() == list(range(first, first + 8))
+
+
+def test_directions_are_decoded_where_they_were_encoded():
+    events = Events.from_rows([(0, 0.3, 0, 0, 30, 10, 1), (0.1, 0.3, 5, 0, -180, 10, 1)])
+    target = DirectionBins(14)
+    logit = {name: value * 20 - 10 for name, value in target.encode(events, 0.0, 32, 0.0125).items()}
+    found = target.decode(logit, 0.0125)
+    assert found.azimuth.tolist() == [30, -180, 30, -180, 30] and set(found.elevation) == {10}
+    assert found.source.tolist() == [0, 0, 1, 0, 1] and np.allclose(found.onset, [0, 0.1, 0.1, 0.2, 0.2])
+    azimuth = DirectionBins(14, ["azimuth"]).decode({"azimuth": logit["azimuth"]}, 0.0125)
+    assert azimuth.azimuth.tolist() == found.azimuth.tolist() and np.isnan(azimuth.elevation).all()
+
+
+def test_activity_is_decoded_where_it_was_encoded():
+    random = np.random.default_rng(0)
+    heard = [(f, c) for f in range(20) for c in range(5) if random.random() < 0.4]
+    rows = [(0.1 * f, 0.1 * f + 0.1, c, 0, np.nan, np.nan, np.nan) for f, c in heard]
+    events, target = Events.from_rows(rows), Activity(5)
+    found = target.decode({"sed": target.encode(events, 0, 160, 0.0125)["sed"] * 20 - 10}, 0.0125)
+    assert (found.label == events.label).all() and np.allclose(found.onset, events.onset)
+    assert np.isnan(found.azimuth).all() and len(found) == len(events)
+
+
+def test_losses_look_at_one_frame_of_those_that_share_an_output():
+    events = Events.from_rows([(0, 0.2, 1, 0, 30, 0, 1)])
+    for target in (Activity(3), DirectionBins(3)):
+        wanted = {k: torch.from_numpy(v)[None] for k, v in target.encode(events, 0, 33, 0.0125).items()}
+        logit = {k: torch.zeros_like(v) for k, v in wanted.items()}
+        loss = target.loss(logit, wanted)["loss"]
+        assert float(loss) == pytest.approx(np.log(2) * len(wanted), rel=1e-6)
+        logit = {k: torch.where(torch.arange(33)[:, None] % 8 > 0, 50.0, v) for k, v in logit.items()}
+        assert target.loss(logit, wanted)["loss"] == loss
+        right = {k: v * 40 - 20 for k, v in wanted.items()}
+        assert float(target.loss(right, wanted)["loss"]) < 1e-6
+
+
+def test_the_alignment_weighs_activity_and_direction_as_the_paper():
+    target = TARGETS["sed_doa"](14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, held=8)
+    wanted = {"sed": torch.zeros(1, 8, 14), "doa": torch.zeros(1, 8, 3, 14)}
+    wanted["sed"][..., 2] = 1
+    output = {"sed": torch.zeros(1, 8, 14), "doa": torch.full((1, 8, 3, 14), 2.0)}
+    assert float(target.loss(output, wanted)["loss"]) == pytest.approx(0.7 * np.log(2) + 0.3 * 4, rel=1e-6)
