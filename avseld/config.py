@@ -33,6 +33,7 @@ class Data:
         allow_overlap: let the three share recordings, to reproduce a paper that does so.
         format: channel format of the recordings: foa, mic, binaural, stereo, mono.
         chunk: seconds of a window.
+        listen: seconds of a window when whole recordings are run; chunk if left out.
         batch_size: windows of a step, over all processes.
         video: aligned; shuffled takes the boxes of another recording; blank takes none.
         sampling: files draws every recording equally often, as published; duration every second equally often.
@@ -46,6 +47,7 @@ class Data:
     allow_overlap: bool = False
     format: str = "foa"
     chunk: float = 1.27
+    listen: float | None = None
     batch_size: int = 16
     video: VideoControl = "aligned"
     sampling: Literal["files", "duration"] = "files"
@@ -75,14 +77,17 @@ class Hardware:
 
 @dataclass
 class Start:
-    """Weights of another run to start from.
+    """Weights of other runs to start from.
 
     Args:
-        weights: a run folder (its best weights), or a safetensors file.
-        modules: beginnings of the names to take, `audio_encoder` say; every name that both have if left out.
-        freeze: beginnings of the names that training leaves as they are.
+        weights: a run folder (its best weights), a safetensors file or a PyTorch checkpoint.
+        modules: modules to take from it, `audio_encoder` say; every name that both have if left out.
+        roles: what a network of several steps takes from the steps before, each a run folder or a file:
+            `--init_from.roles.sed RUN`.
+        freeze: modules that training leaves as they are.
     """
 
-    weights: Path
+    weights: Path | None = None
     modules: list[str] = field(default_factory=list)
+    roles: dict[str, Path] = field(default_factory=dict)
     freeze: list[str] = field(default_factory=list)

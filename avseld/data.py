@@ -165,19 +165,21 @@ class Windows(Dataset[Batch]):
         self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
         self.n_boxes = getattr(system.model, "n_boxes", 6)
+        self.pads = getattr(system.target, "pads", False)
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
         shown = sights(recordings, data.video, self.n_boxes, seed)
         self.sights = [shown[recording.name] for recording in recordings]
         self.blank = data.video == "blank"
-        weight = self.length - self.n_samples if data.sampling == "duration" else np.ones(len(self.length))
+        starts = np.maximum(self.length - self.n_samples, 1)
+        weight = starts if data.sampling == "duration" else np.ones(len(self.length))
         self.chance = np.cumsum(weight) / np.sum(weight)
 
     def _check(self, recording: Recording, format: str) -> int:
         info = audio_info(recording.audio, format, self.rate)
-        if info.n_samples <= self.n_samples:
+        if info.n_samples < self.n_samples and not self.pads:
             raise BadInput(
-                f"{recording.audio}: {info.duration:.2f} s are no longer than a window of "
+                f"{recording.audio}: {info.duration:.2f} s are shorter than a window of "
                 f"{self.n_samples / self.rate:.2f} s; choose a shorter data.chunk or leave the recording out"
             )
         return info.n_samples
@@ -188,7 +190,7 @@ class Windows(Dataset[Batch]):
         which = min(
             int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
         )
-        begin = int(random.integers(self.length[which] - self.n_samples))
+        begin = int(random.integers(max(self.length[which] - self.n_samples, 1)))
         start = begin / self.rate
         item = {"waveform": read_audio(self.recordings[which].audio, begin, self.n_samples)}
         if not self.blank:

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning
+from tqdm import tqdm
 
 from avseld.audio import read_audio
 from avseld.boxes import read_boxes
 from avseld.config import VideoControl
 from avseld.data import reference
-from avseld.dcase_csv import write_dcase
 from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.files import replacing
 from avseld.manifest import Recording
 from avseld.metrics import score
 from avseld.plotting import figure, overlay
-from avseld.prediction import SPELLING, Predictor, load, predict_all, read_config, recordings_of
+from avseld.prediction import Predictor, load, predict_all, read_config, recordings_of, write_prediction
+from avseld.referee import Referee
 from avseld.system import System
 
 log = logging.getLogger(__name__)
@@ -67,19 +68,18 @@ def evaluate(
     results: dict[str, dict[str, Any]] = {}
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
-        found = predict_all(predictor, recordings, control, config["seed"])
+        found, results[control] = _scored(predictor, recordings, wanted, control, config["seed"], year)
         for name, events in found.items():
-            write_dcase(folder / control / f"{name}.csv", events, SPELLING)
-        results[control] = score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+            write_prediction(folder / control / f"{name}.csv", events, predictor.task)
         if control == chosen[0]:
             _draw(folder, recordings[:figures], wanted, found, predictor)
     if untrained:
         fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
-        found = predict_all(fresh, recordings, "blank")
-        results["untrained"] = score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+        _, results["untrained"] = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
     about = {
         "run": str(run),
         "challenge": year,
+        "task": predictor.task,
         "recordings": len(recordings),
         "rooms": sorted({f"{recording.fold}_{recording.room}" for recording in recordings}),
         "selected_on_test": bool(config["data"]["allow_overlap"]),
@@ -95,6 +95,26 @@ def evaluate(
     log.info("%s", folder / "scores.json")
 
 
+def _scored(
+    predictor: Predictor,
+    recordings: Sequence[Recording],
+    wanted: dict[str, Events],
+    control: VideoControl,
+    seed: int,
+    year: int,
+) -> tuple[dict[str, Events], dict[str, Any]]:
+    """Predictions by recording, and their scores."""
+    if predictor.task == "seld":
+        found = predict_all(predictor, recordings, control, seed)
+        return found, score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+    referee = Referee(predictor.system, year)
+    heard = {
+        recording.name: referee.hear(recording, wanted[recording.name])
+        for recording in tqdm(recordings, desc="predict", unit="recording")
+    }
+    return {name: one.found for name, one in heard.items()}, dict(referee.judge(list(heard.values())))
+
+
 COLUMNS = {
     "ER": ("ER20", "{:.2f}"),
     "F": ("F20", "{:.3f}"),
@@ -102,6 +122,13 @@ COLUMNS = {
     "LR": ("LR_CD", "{:.3f}"),
     "DOAE": ("DOAE", "{:.1f}°"),
     "RDE": ("RDE", "{:.2f}"),
+    "doa_error": ("DOAE", "{:.1f}°"),
+    "frame_recall": ("FR", "{:.3f}"),
+    "event_F": ("event F", "{:.3f}"),
+    "segment_F": ("segm. F", "{:.3f}"),
+    "event_ER": ("event ER", "{:.2f}"),
+    "segment_ER": ("segm. ER", "{:.2f}"),
+    "mAP": ("mAP", "{:.3f}"),
     "onscreen_accuracy": ("on/off", "{:.3f}"),
     "seld_score": ("SELD", "{:.3f}"),
 }
@@ -124,7 +151,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 def _untrained(system: System, seed: int) -> System:
     lightning.seed_everything(seed, verbose=False)
-    return System(system.blueprint)
+    fresh = System(system.blueprint)
+    fresh.features.load_state_dict(system.features.state_dict())
+    return fresh
 
 
 def _film(recording: Recording, path: Path, wanted: Events, found: Events, predictor: Predictor) -> None:

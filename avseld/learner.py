@@ -3,6 +3,7 @@
 import inspect
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,11 @@ from avseld.audio import read_audio
 from avseld.config import Data, Part
 from avseld.data import Batch, Numbers, Sight, Windows, loader, reference, sights
 from avseld.errors import BadInput
-from avseld.events import Events, concatenate
+from avseld.events import Events
 from avseld.files import replacing
 from avseld.manifest import Recording
-from avseld.metrics import Counts, counts, scores, total
 from avseld.plotting import figure
+from avseld.referee import Hearing, Referee
 from avseld.schedules import line, stairs
 from avseld.system import System
 
@@ -62,8 +63,8 @@ class Learner(lightning.LightningModule):
         self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
         shown = sights(validation, data.video, windows.n_boxes, windows.seed)
         self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
-        self.found: list[tuple[int, Counts]] = []
-        self.losses: list[float] = []
+        self.referee = Referee(system, challenge)
+        self.heard: list[tuple[int, Hearing]] = []
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
@@ -132,37 +133,23 @@ class Learner(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        self.found, self.losses, self.example = [], [], None
+        self.heard, self.example = [], None
 
     def validation_step(self, place: int, number: int) -> None:
         """Run one whole recording, exactly as prediction does, and count."""
         place = int(place)
-        recording, wanted, sight = self.validation[place], self.references[place], self.shown[place]
-        rate = self.system.sample_rate
-        parts, losses = [], []
-        stretches = self.system.stretches(
-            partial(read_audio, recording.audio),
-            round(recording.duration * rate),
-            sight.at if sight else None,
-        )
-        for first, heads in stretches:
-            parts.append(self.system.decode(first, heads))
-            losses.append(self.system.loss(first, heads, wanted))
-        found = concatenate(parts)
-        self.losses.append(float(np.mean(losses)))
-        self.found.append((place, counts(wanted, found, self.challenge, len(self.system.blueprint.classes))))
+        sight = self.shown[place]
+        heard = self.referee.hear(self.validation[place], self.references[place], sight.at if sight else None)
         if place == 0:
-            self.example = found
+            self.example = heard.found
+        self.heard.append((place, replace(heard, found=Events.empty())))
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, score, and show the first recording."""
-        gathered = _gather((self.found, self.losses))
-        found = [
-            count for _, count in sorted((item for part in gathered for item in part[0]), key=lambda x: x[0])
-        ]
-        result = scores(total(found), challenge=self.challenge)
-        values = {f"scores/{name}": result[name] for name in result.printed}
-        values["loss/validate"] = float(np.mean([loss for part in gathered for loss in part[1]]))
+        gathered = [item for part in _gather(self.heard) for item in part]
+        heard = [one for _, one in sorted(gathered, key=lambda item: item[0])]
+        values = {f"scores/{name}": value for name, value in self.referee.judge(heard).items()}
+        values["loss/validate"] = float(np.mean([one.loss for one in heard]))
         self.log_dict(values, rank_zero_only=False, sync_dist=False)
         if self.trainer.is_global_zero:
             self.history.append({"step": float(self.global_step), **values})

@@ -18,7 +18,7 @@ from avseld.config import VideoControl
 from avseld.data import Sight, sights
 from avseld.dcase_csv import POLAR, Dialect, write_dcase
 from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.events import Events, write_events
 from avseld.manifest import Recording, pick, read_manifest
 from avseld.system import BoxesAt, Reader, System
 
@@ -43,6 +43,11 @@ class Predictor:
     def classes(self) -> list[str]:
         """Class names; an event's label is an index into them."""
         return self.system.blueprint.classes
+
+    @property
+    def task(self) -> str:
+        """What the target is good for: seld, sed, tagging or directions."""
+        return str(getattr(self.system.target, "task", "seld"))
 
     def predict(self, audio: Path | str | np.ndarray, video: Path | str | Boxes | None = None) -> Events:
         """What is heard in one recording of any length.
@@ -159,6 +164,20 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     return pick(there, config["data"][fold] if fold in ("test", "validate", "train") else [fold])
 
 
+def write_prediction(path: Path, events: Events, task: str = "seld") -> None:
+    """Write what was predicted: DCASE frame csv, or events with onset and offset where no directions are heard.
+
+    Args:
+        path: csv file.
+        events: of one recording.
+        task: of the target, see `avseld.referee`.
+    """
+    if task == "seld":
+        write_dcase(path, events, SPELLING)
+    else:
+        write_events(path, events)
+
+
 def read_config(run: Path) -> dict:
     """The complete configuration of a run.
 
@@ -223,10 +242,10 @@ def predict(
     if audio is not None:
         path = out or Path("predictions") / f"{audio.stem}.csv"
         path = path / f"{audio.stem}.csv" if path.suffix != ".csv" else path
-        write_dcase(path, predictor.predict(audio, video), SPELLING)
+        write_prediction(path, predictor.predict(audio, video), predictor.task)
         log.info("%s", path)
         return
     folder = out or (run if run.is_dir() else run.parent) / "predictions"
     for name, events in predict_all(predictor, recordings_of(run, prepared, fold), control).items():
-        write_dcase(folder / f"{name}.csv", events, SPELLING)
+        write_prediction(folder / f"{name}.csv", events, predictor.task)
     log.info("%s", folder)

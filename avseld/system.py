@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Blueprint:
     format: str = "foa"
     chunk: float = 1.27
     legacy: bool = False
+    listen: float | None = None
+    """seconds of a window when a whole recording is run, if not those of the training"""
 
     @classmethod
     def from_json(cls, text: str) -> "Blueprint":
@@ -70,6 +72,7 @@ class System(nn.Module):
     def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
         self.blueprint = blueprint
+        self.frozen: list[str] = []
         defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
         self.features = _build(
             FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format], **defects
@@ -97,16 +100,41 @@ class System(nn.Module):
             raise BadInput(
                 f"target: labels every {self.label_hop} s are no multiple of frames every {self.hop} s"
             )
-        self.kept_frames = (self.window_frames - 1) // self.label_frames * self.label_frames
+        listen = blueprint.chunk if blueprint.listen is None else blueprint.listen
+        self.run_frames = samples(listen, self.sample_rate, "listen") // self.hop_samples + 1
+        self.kept_frames = (self.run_frames - 1) // self.label_frames * self.label_frames
         if self.kept_frames == 0:
             raise BadInput(
-                f"chunk: {blueprint.chunk} s hold no label frame of {self.label_hop} s; choose a longer window"
+                f"chunk: {listen} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
-        self.margin = (self.window_frames - self.kept_frames) // 2
+        self.margin = (self.run_frames - self.kept_frames) // 2
 
     @property
     def _is_standardized(self) -> bool:
         return bool(self.features.state_dict())
+
+    def freeze(self, modules: Sequence[str]) -> None:
+        """Stop modules from learning; what they know of their input's mean and deviation stays, too.
+
+        Raises:
+            BadInput: no such module.
+        """
+        known = dict(self.model.named_modules())
+        for name in modules:
+            if name not in known:
+                there = ", ".join(one for one in known if one and "." not in one)
+                raise BadInput(
+                    f"init_from.freeze: {self.blueprint.model.name} has no '{name}'; it has {there}"
+                )
+            known[name].requires_grad_(False)
+        self.frozen = [*self.frozen, *modules]
+
+    def train(self, mode: bool = True) -> "System":
+        """Training or evaluation; frozen modules stay in evaluation."""
+        super().train(mode)
+        for name in self.frozen:
+            self.model.get_submodule(name).eval()
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -146,7 +174,8 @@ class System(nn.Module):
         """
         n_frames = max(n_samples // self.hop_samples, 1)
         first, starts = self._grid(n_frames)
-        span = (self.window_frames - 1) * self.hop_samples + self.features.stft.n_fft
+        batch_size = max(1, batch_size * self.window_frames // self.run_frames)
+        span = (self.run_frames - 1) * self.hop_samples + self.features.stft.n_fft
         lead = (
             self.features.stft.n_fft - self.hop_samples
             if self.blueprint.legacy
@@ -189,6 +218,15 @@ class System(nn.Module):
         wanted = {name: torch.from_numpy(value)[None].to(self.device) for name, value in target.items()}
         with torch.inference_mode():
             return float(self.target.loss({name: head[None] for name, head in heads.items()}, wanted)["loss"])
+
+    def ranked(
+        self, first: int, heads: dict[str, Tensor], events: Events
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Truth and probability (row, class) of a stretch by head, of targets that are ranked; else nothing."""
+        if not hasattr(self.target, "ranked"):
+            return {}
+        target = self.target.encode(events, first * self.hop, len(next(iter(heads.values()))), self.hop)
+        return self.target.ranked({name: head.cpu().numpy() for name, head in heads.items()}, target)
 
     def save(self, path: Path | str) -> None:
         """Write weights, feature statistics and blueprint to one safetensors file, whole or not at all."""
@@ -253,7 +291,7 @@ class System(nn.Module):
         if self.blueprint.legacy or self._is_standardized:
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
             # Zero is the mean of a standardized feature, where the logarithm of silence is far from anything heard.
-            frame = torch.from_numpy(first)[:, None] + torch.arange(self.window_frames)
+            frame = torch.from_numpy(first)[:, None] + torch.arange(self.run_frames)
             features = features * ((frame >= 0) & (frame < n_frames)).to(features)[:, None, :, None]
         boxes = None if seen is None else torch.from_numpy(seen).to(self.device, kind)
         return self.model(features.contiguous(memory_format=torch.channels_last), boxes)

@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 import warnings
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,15 @@ from avseld.learner import Learner
 from avseld.manifest import read_classes
 from avseld.metrics import RULES
 from avseld.progress import Progress
+from avseld.referee import Referee, greater_is_better
+from avseld.start import start_from
 from avseld.system import Blueprint, System
 from avseld.timing import exact_div
-from avseld.transfer import start_from
 
 log = logging.getLogger(__name__)
 
 STATISTICS_WINDOWS = 256
 """training windows from which features learn their mean and deviation"""
-
-GREATER_IS_BETTER = ("F", "LR", "frame_recall", "onscreen_accuracy")
 
 PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
 
@@ -58,7 +57,7 @@ def train(
     seed: int = 0,
     legacy: bool = False,
     challenge: int = 2023,
-    best_by: str = "seld_score",
+    best_by: str | None = None,
     patience: int | None = None,
     init_from: Start | None = None,
     hardware: Hardware | None = None,
@@ -80,7 +79,8 @@ def train(
         seed: of weights, windows and everything else that is random.
         legacy: the published rounding and averaging, defects included.
         challenge: the year whose scores are computed.
-        best_by: score of a validation by which the best weights are kept: seld_score, F, ...
+        best_by: score of a validation by which the best weights are kept: seld_score, F, ...; loss, or last for
+            the weights of the last step. If left out: seld_score, or what the target is scored by.
         patience: validations without a better score after which training stops; never if left out.
         init_from: weights of another run to start from.
         hardware: where it runs.
@@ -92,18 +92,17 @@ def train(
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     hardware = hardware or Hardware()
     epochs = exact_div(steps, validate_every, "steps and validate_every")
-    if best_by not in RULES[challenge].scores:
-        raise BadInput(
-            f"best_by: '{best_by}' is no score of {challenge}; it has {', '.join(RULES[challenge].scores)}"
-        )
+    if challenge not in RULES:
+        raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
     _claim(out, resume)
     if resume:
         _same_recipe(out / "config.yaml", recipe)
     lightning.seed_everything(seed, verbose=False)
     blueprint = Blueprint(
-        features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy
+        features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy, data.listen
     )
     system = System(blueprint)
+    best_by = _criterion(best_by, Referee(system, challenge))
     parts = choose(data)
     windows = Windows(parts["train"], system, data, seed)
     learner = Learner(
@@ -120,6 +119,8 @@ def train(
         learn_statistics(system.features, (windows[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         start_from(system, init_from)
+    if getattr(system.model, "idle_heads", False):
+        hardware = _with_idle_weights(hardware)
     trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
     if trainer.is_global_zero and not resume:
         _write_config(out / "config.yaml", recipe)
@@ -130,11 +131,24 @@ def train(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*is deprecated, use `isinstance.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
         if validate_first and not resume:
             trainer.validate(learner, verbose=False)
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
     log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+def _criterion(best_by: str | None, referee: Referee) -> str:
+    """The name by which the best weights are kept.
+
+    Raises:
+        BadInput: no such score.
+    """
+    known = (*referee.names, "loss", "last")
+    if best_by is not None and best_by not in known:
+        raise BadInput(f"best_by: '{best_by}' is none of {', '.join(known)}")
+    return best_by or referee.default
 
 
 class WholeFiles(CheckpointIO):
@@ -175,6 +189,9 @@ class Weights(Callback):
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
         pl_module.system.save(self.out / "last.safetensors")
+        if self.best.monitor is None:
+            pl_module.system.save(self.out / "model.safetensors")
+            return
         score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
         if before is None or (score > before if self.best.mode == "max" else score < before):
             pl_module.system.save(self.out / "model.safetensors")
@@ -184,7 +201,8 @@ def _trainer(
     out: Path, hardware: Hardware, steps: int, epochs: int, best_by: str, patience: int | None
 ) -> lightning.Trainer:
     folder = out / "checkpoints"
-    monitor, mode = f"scores/{best_by}", "max" if best_by in GREATER_IS_BETTER else "min"
+    monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
+    mode = "max" if greater_is_better(best_by) else "min"
     best = ModelCheckpoint(
         folder,
         "best",
@@ -194,7 +212,11 @@ def _trainer(
         enable_version_counter=False,
     )
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stop = [] if patience is None else [EarlyStopping(monitor, mode=mode, patience=patience)]
+    stop = []
+    if patience is not None:
+        if monitor is None:
+            raise BadInput("patience: needs a score to wait for; choose another best_by than last")
+        stop = [EarlyStopping(monitor, mode=mode, patience=patience)]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     return lightning.Trainer(
         **asdict(hardware),
@@ -216,6 +238,16 @@ def _trainer(
         enable_model_summary=False,
         log_every_n_steps=min(10, steps // epochs),
     )
+
+
+def _with_idle_weights(hardware: Hardware) -> Hardware:
+    """Several processes wait for the gradient of every weight unless they are told that some have none."""
+    several = hardware.num_nodes > 1 or hardware.devices not in (1, "1", "auto")
+    if hardware.devices == "auto" and hardware.accelerator != "cpu":
+        several = several or torch.cuda.device_count() > 1
+    if several and hardware.strategy in ("auto", "ddp"):
+        return replace(hardware, strategy="ddp_find_unused_parameters_true")
+    return hardware
 
 
 def _claim(out: Path, resume: bool) -> None:

@@ -6,7 +6,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="quickstart" weights="" seed=0 recordings=70 seconds=30 steps=600
+folder="quickstart" weights="" seed=0 recordings=70 seconds=30 steps=800
 while [ $# -gt 0 ]; do
     case "$1" in
         --weights) weights="$2"; shift 2 ;;

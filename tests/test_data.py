@@ -163,9 +163,9 @@ def test_blank_windows_hold_no_boxes(prepared, system):
 
 def test_a_recording_shorter_than_a_window_is_named(prepared, tmp_path, system):
     short = tmp_path / "short.wav"
-    soundfile.write(short, np.zeros((30_480, 4)), 24000, subtype="PCM_16")
+    soundfile.write(short, np.zeros((30_479, 4)), 24000, subtype="PCM_16")
     recordings = [replace(read_manifest(prepared)[0], audio=short)]
-    with pytest.raises(BadInput, match=r"short\.wav: 1\.27 s are no longer than a window"):
+    with pytest.raises(BadInput, match=r"short\.wav: 1\.27 s are shorter than a window"):
         Windows(recordings, system, settings(prepared), 0)
 
 

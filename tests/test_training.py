@@ -190,7 +190,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(prepared, tmp_path):
         (["--steps", "10"], "10 is not a multiple of 4"),
         (["--data.train", "fold9"], "'fold9' names no fold"),
         (["--optimizer.name", "magic"], "optimizer.name: 'magic' is none of"),
-        (["--data.chunk", "9"], "are no longer than a window"),
+        (["--data.chunk", "9"], "are shorter than a window"),
         (["--data.prepared", "/nowhere"], "/nowhere"),
     ],
 )

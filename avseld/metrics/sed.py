@@ -65,7 +65,7 @@ def segment_based(
     corrected = options.get("corrected", False)
     pairs = _pairs(reference, prediction)
     counts = [segment_counts(truth, guess, n_classes, resolution, corrected) for truth, guess in pairs]
-    return score_counts(_table(counts), average, **options)
+    return score_counts(stack(counts), average, **options)
 
 
 def event_based(
@@ -96,7 +96,7 @@ def event_based(
         event_counts(truth, guess, n_classes, collar, offset_share, offset, corrected)
         for truth, guess in pairs
     ]
-    return score_counts(_table(counts), average, **options)
+    return score_counts(stack(counts), average, **options)
 
 
 def segment_counts(
@@ -241,7 +241,12 @@ def _pairs(reference: Mapping[str, Events], prediction: Mapping[str, Events]) ->
     return [(reference[name], prediction.get(name, Events.empty())) for name in reference]
 
 
-def _table(counts: Iterable[Counts]) -> Counts:
+def stack(counts: Iterable[Counts]) -> Counts:
+    """One table (recording, class) of the counts (class,) of single recordings.
+
+    Raises:
+        BadInput: there are none.
+    """
     parts: Sequence[Counts] = [
         Counts(**{name: np.asarray(value)[None] for name, value in one.as_dict().items()}) for one in counts
     ]

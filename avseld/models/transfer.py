@@ -72,8 +72,13 @@ def take(model: nn.Module, role: str, path: Path | str) -> list[str]:
         raise BadInput(
             f"{path}: the network takes no weights as '{role}', but as {', '.join(starts) or 'nothing'}"
         )
-    path = path / BEST if path.is_dir() else path
+    path = file_of(path)
     return transfer(model, read_weights(path), starts[role], path)
+
+
+def file_of(path: Path | str) -> Path:
+    """The file of weights that a run folder, or a file, stands for."""
+    return Path(path) / BEST if Path(path).is_dir() else Path(path)
 
 
 def transfer(

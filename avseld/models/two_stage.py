@@ -32,6 +32,9 @@ class CRNN10(nn.Module):
         BadInput: another pooling.
     """
 
+    idle_heads = True
+    """one of the heads does not learn in a stage"""
+
     def __init__(
         self,
         n_features: int,
@@ -93,6 +96,9 @@ class TwoStage(nn.Module):
     Raises:
         BadInput: another pooling.
     """
+
+    idle_heads = True
+    """one of the heads does not learn in a stage"""
 
     def __init__(
         self,

@@ -111,6 +111,20 @@ class DirectionBins:
         }
         return {"loss": sum(losses.values()), **losses}  # type: ignore[dict-item]
 
+    def ranked(
+        self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Truth and probability (step, bin) of each angle, for average precision.
+
+        Args:
+            output: as for `decode`.
+            target: of the same frames.
+        """
+        return {
+            angle: (target[angle][:: self.held], sigmoid(output[angle][:: self.held]))
+            for angle in self.shapes
+        }
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Directions that are heard, to look at: the classes of sound are unknown and told as 0.
 

@@ -35,6 +35,8 @@ class Tagging:
     """
 
     task = "tagging"
+    pads = True
+    """clips that are shorter than a window are filled up with silence"""
     label_hop = None
     """times are those of the network's frames"""
 
@@ -135,6 +137,17 @@ class Tagging:
             for begin, end in segments(probability[:, label], self.high[label], low, n_smooth, n_salt):
                 rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
         return Events.from_rows(rows)
+
+    def ranked(
+        self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Truth and probability (1, class) of the clip, for average precision.
+
+        Args:
+            output: as for `decode`.
+            target: of the same clip.
+        """
+        return {"clip": (target["clip"][None], self.tags(output)[None])}
 
     def tags(self, output: dict[str, np.ndarray]) -> np.ndarray:
         """Probability (class,) that a class is anywhere in the recording, for average precision.

@@ -5,9 +5,9 @@ from safetensors.torch import load_file
 
 from avseld.config import Data, Hardware, Part, Start
 from avseld.errors import BadInput
+from avseld.start import start_from
 from avseld.system import Blueprint, System
 from avseld.training import train
-from avseld.transfer import start_from
 
 CLASSES = ["tone 0", "tone 1", "tone 2"]
 
@@ -34,17 +34,18 @@ def test_named_modules_are_taken_over_and_the_others_left(tmp_path):
     assert same(first, second) == {"audio_encoder", "gru"}
     frozen = {n.split(".")[0] for n, w in second.model.named_parameters() if not w.requires_grad}
     assert frozen == {"audio_encoder"}
+    assert not second.train().model.audio_encoder.training and second.model.gru.training
     start_from(second, Start(tmp_path))
     assert same(first, second) == {"audio_encoder", "vision_encoder", "gru", "fc_xyz"}
 
 
 def test_what_does_not_fit_is_named(tmp_path):
     system(0, hidden=24).save(tmp_path / "model.safetensors")
-    with pytest.raises(BadInput, match=r"gru\.\w+ .* does not fit avcrnn"):
+    with pytest.raises(BadInput, match=r"'gru\.\w+' has shape .*same architecture"):
         start_from(system(1), Start(tmp_path, modules=["gru"]))
-    with pytest.raises(BadInput, match="has no 'ears'; it has audio_encoder"):
+    with pytest.raises(BadInput, match="'ears' is no module of the network; it has audio_encoder"):
         start_from(system(1), Start(tmp_path, modules=["ears"]))
-    with pytest.raises(BadInput, match="no readable weights"):
+    with pytest.raises(BadInput, match="not found; give a file of weights"):
         start_from(system(1), Start(tmp_path / "nowhere"))
 
 
@@ -79,7 +80,7 @@ def test_training_stops_when_it_no_longer_gets_better(prepared, tmp_path):
     run(prepared, tmp_path / "run", optimizer=frozen, steps=20, patience=2, best_by="LR")
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert len(rows) == 3
-    with pytest.raises(BadInput, match="best_by: 'beauty' is no score of 2023"):
+    with pytest.raises(BadInput, match="best_by: 'beauty' is none of ER, F, LE, LR, seld_score, loss, last"):
         run(prepared, tmp_path / "other", best_by="beauty")
     assert not (tmp_path / "other").exists()
 

@@ -1,0 +1,152 @@
+"""Systems that are trained in several steps, and systems that hear no directions, from recipe to scores."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import plane_waves
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from avseld.config import Data, Hardware, Part, Start
+from avseld.errors import BadInput
+from avseld.evaluation import evaluate
+from avseld.events import Events, read_events
+from avseld.manifest import read_manifest
+from avseld.referee import Referee, greater_is_better
+from avseld.system import Blueprint, System
+from avseld.training import _with_idle_weights, train
+
+LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
+NARROW = {"widths": [8, 8, 8, 8]}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return plane_waves.make(tmp_path_factory.mktemp("plane_waves"), seconds=4)
+
+
+def run(prepared: Path, out: Path, features: Part, model: Part, target: Part, **changes) -> Path:
+    words = {
+        "data": Data(prepared, validate=["fold3_room5"], batch_size=4, chunk=1.28, listen=4.0, video="blank"),
+        "features": features, "model": model, "target": target,
+        "optimizer": Part("adam", {"lr": 1e-2}), "out": out, "steps": 4, "validate_every": 2,
+        "best_by": "last", "hardware": Hardware("cpu", 1),
+    } | changes  # fmt: skip
+    train(**words)
+    return out
+
+
+@pytest.fixture(scope="module")
+def first_stage(prepared, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "sed"
+    target = Part("two_stage", {"stage": "sed"})
+    return run(prepared, out, Part("logmel_iv", LOGMEL), Part("crnn10", NARROW), target, steps=60)
+
+
+def scores_of(out: Path) -> list[dict[str, float]]:
+    lines = (out / "metrics.csv").read_text().splitlines()
+    names = lines[0].split(",")
+    return [dict(zip(names, map(float, line.split(",")), strict=True)) for line in lines[1:]]
+
+
+def test_the_first_stage_is_validated_by_what_it_hears_when(first_stage):
+    rows = scores_of(first_stage)
+    assert {"scores/ER", "scores/F", "loss/validate"} <= set(rows[0]) and "scores/LE" not in rows[0]
+    assert rows[-1]["scores/F"] > 0.3 and rows[-1]["scores/ER"] < 1
+
+
+def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_stage, tmp_path):
+    out = run(
+        prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL), Part("two_stage", NARROW),
+        Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"sed": first_stage}),
+    )  # fmt: skip
+    before, after = load_file(first_stage / "model.safetensors"), load_file(out / "model.safetensors")
+    for name, value in before.items():
+        own = name if name.startswith("features.") else f"sed.{name}"
+        assert torch.equal(after[own], value), name
+    convolutions = [name for name in after if name.startswith("doa.") and name.endswith("conv1.weight")]
+    moved = [(after[name] - before[name.removeprefix("doa.")]).abs().max() for name in convolutions]
+    assert len(moved) == 4 and all(0 < step < 0.05 for step in moved)  # four steps of at most 0.01 each
+    evaluate(out, figures=0)
+    result = json.loads((out / "evaluation" / "scores.json").read_text())["scores"]["blank"]
+    assert result["challenge"] == 2023 and result["LR"] > 0
+    table = next((out / "evaluation" / "blank").glob("*.csv")).read_text().splitlines()
+    assert len(table[0].split(",")) == 5
+
+
+def test_a_stage_that_heard_other_features_is_refused(prepared, first_stage, tmp_path):
+    with pytest.raises(BadInput, match=r"heard other features|same architecture"):
+        run(prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL | {"n_mels": 48}), Part("two_stage", NARROW),
+            Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"sed": first_stage}))  # fmt: skip
+    with pytest.raises(BadInput, match="takes no weights as 'ears', but as sed"):
+        run(prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL), Part("two_stage", NARROW),
+            Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"ears": first_stage}))  # fmt: skip
+    assert not (tmp_path / "doa").exists()
+
+
+def test_a_recording_is_run_in_windows_of_its_own_length(prepared, first_stage):
+    system = System.load(first_stage / "model.safetensors")
+    assert system.window_frames == 129 and system.run_frames == 401
+    recording = read_manifest(prepared)[0]
+    heads = list(system.stretches(lambda first, n: np.zeros((4, n), np.float32), 4 * 24000))
+    assert len(heads) == 1 and len(heads[0][1]["sed"]) == 400
+    assert recording.duration == 4
+
+
+def test_direction_classes_are_ranked(prepared, tmp_path):
+    part = {"parts": ["ele_hist"], "sample_rate": 24000, "n_fft": 512, "hop": 300}
+    out = run(prepared, tmp_path / "ele", Part("general", part), Part("general", {"module": "ele_hist"}),
+              Part("bins", {"angles": ["elevation"]}), steps=2,
+              data=Data(prepared, validate=["fold3_room5"], batch_size=2, chunk=1.0, video="blank"))  # fmt: skip
+    assert 0 < scores_of(out)[-1]["scores/mAP"] <= 1
+    evaluate(out, figures=0, untrained=True)
+    assert set(json.loads((out / "evaluation" / "scores.json").read_text())["scores"]) == {
+        "blank",
+        "untrained",
+    }
+
+
+def test_clips_are_tagged_and_their_events_scored(prepared, tmp_path):
+    data = Data(prepared, validate=["fold3_room5"], batch_size=4, chunk=5.0, video="blank")
+    features = Part("logmel", LOGMEL | {"sample_rate": 24000})
+    out = run(prepared, tmp_path / "tags", features, Part("cnn", {"layers": 5}), Part("tagging"), data=data)
+    last = scores_of(out)[-1]
+    assert {"scores/event_F", "scores/segment_F", "scores/mAP", "scores/event_ER"} <= set(last)
+    evaluate(out, figures=0)
+    for path in (out / "evaluation" / "blank").glob("*.csv"):
+        assert np.isnan(read_events(path).azimuth).all()
+    assert yaml.safe_load((out / "config.yaml").read_text())["best_by"] == "last"
+    assert (out / "model.safetensors").read_bytes() == (out / "last.safetensors").read_bytes()
+
+
+def referee(target: str, **options) -> Referee:
+    heads = {"tagging": ("cnn", {"layers": 5}), "two_stage": ("crnn10", NARROW)}[target]
+    blueprint = Blueprint(Part("logmel", LOGMEL), Part(*heads), Part(target, options), ["a", "b"], chunk=1.28)
+    return Referee(System(blueprint), 2023)
+
+
+def test_what_is_heard_as_it_is_scores_perfectly_and_silence_scores_nothing():
+    nan = np.nan
+    wanted = Events.from_rows([(0.5, 2.0, 0, 0, nan, nan, nan), (1.0, 1.5, 1, 0, nan, nan, nan)])
+    for target, options in (("two_stage", {"stage": "sed"}), ("tagging", {})):
+        one = referee(target, **options)
+        for found, right in ((wanted, 1.0), (Events.empty(), 0.0)):
+            counted = one._count(wanted, found)
+            kinds = {"sed": ("segment", "micro"), "tagging": ("event", "macro")}[one.task]
+            result = one._sed([type("Heard", (), {"counts": counted})], *kinds)
+            assert result["F"] == pytest.approx(right, abs=1e-9)
+            assert result["ER"] == pytest.approx(1 - right, abs=1e-9)
+
+
+def test_errors_are_better_small_and_recalls_large():
+    assert all(greater_is_better(name) for name in ("F", "LR", "mAP", "event_F", "frame_recall"))
+    assert not any(greater_is_better(name) for name in ("ER", "LE", "seld_score", "loss", "event_ER"))
+
+
+def test_processes_do_not_wait_for_the_gradient_of_an_idle_head():
+    assert _with_idle_weights(Hardware("cpu", 2)).strategy == "ddp_find_unused_parameters_true"
+    assert _with_idle_weights(Hardware("cpu", 1)).strategy == "auto"
+    assert _with_idle_weights(Hardware("cpu", 2, strategy="fsdp")).strategy == "fsdp"
