@@ -9,6 +9,7 @@ import yaml
 
 from avseld.config import Part
 from avseld.metrics import RULES
+from avseld.models import parameter_count
 from avseld.recipes import FOLDER
 from avseld.system import Blueprint, System
 
@@ -37,7 +38,7 @@ def describe(path: Path) -> dict[str, Any]:
     return {
         "recipe": path.stem,
         "system": model.name,
-        "parameters": getattr(system.model, "parameter_count", learned),
+        "parameters": parameter_count(system.model),
         "learned": learned,
         "input": f"{data['format']}, {features.name}",
         "video": data["video"] != "blank",

@@ -19,6 +19,7 @@ from avseld.events import Events
 from avseld.files import replacing
 from avseld.manifest import Recording
 from avseld.metrics import score
+from avseld.models import parameter_count
 from avseld.plotting import figure, overlay
 from avseld.prediction import Predictor, load, predict_all, read_config, recordings_of, write_prediction
 from avseld.referee import Referee
@@ -70,7 +71,7 @@ def evaluate(
     for control in chosen:
         found, results[control] = _scored(predictor, recordings, wanted, control, config["seed"], year)
         for name, events in found.items():
-            write_prediction(folder / control / f"{name}.csv", events, predictor.task)
+            write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         if control == chosen[0]:
             _draw(folder, recordings[:figures], wanted, found, predictor)
     if untrained:
@@ -80,6 +81,7 @@ def evaluate(
         "run": str(run),
         "challenge": year,
         "task": predictor.task,
+        "parameters": parameter_count(predictor.system.model),
         "recordings": len(recordings),
         "rooms": sorted({f"{recording.fold}_{recording.room}" for recording in recordings}),
         "selected_on_test": bool(config["data"]["allow_overlap"]),

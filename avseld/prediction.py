@@ -21,6 +21,7 @@ from avseld.errors import BadInput
 from avseld.events import Events, write_events
 from avseld.manifest import Recording, pick, read_manifest
 from avseld.system import BoxesAt, Reader, System
+from avseld.timing import LABEL_HOP
 
 log = logging.getLogger(__name__)
 
@@ -164,15 +165,18 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     return pick(there, config["data"][fold] if fold in ("test", "validate", "train") else [fold])
 
 
-def write_prediction(path: Path, events: Events, task: str = "seld") -> None:
-    """Write what was predicted: DCASE frame csv, or events with onset and offset where no directions are heard.
+def write_prediction(path: Path, events: Events, system: System) -> None:
+    """Write what was predicted: DCASE frame csv where that can hold it, else events with onset and offset.
+
+    A frame csv has frames of 100 ms and directions; the systems of 2019 tell frames of 20 ms, and sound event
+    detection knows no directions.
 
     Args:
         path: csv file.
         events: of one recording.
-        task: of the target, see `avseld.referee`.
+        system: that predicted them.
     """
-    if task == "seld":
+    if getattr(system.target, "task", "seld") == "seld" and system.label_hop == LABEL_HOP:
         write_dcase(path, events, SPELLING)
     else:
         write_events(path, events)
@@ -242,10 +246,10 @@ def predict(
     if audio is not None:
         path = out or Path("predictions") / f"{audio.stem}.csv"
         path = path / f"{audio.stem}.csv" if path.suffix != ".csv" else path
-        write_prediction(path, predictor.predict(audio, video), predictor.task)
+        write_prediction(path, predictor.predict(audio, video), predictor.system)
         log.info("%s", path)
         return
     folder = out or (run if run.is_dir() else run.parent) / "predictions"
     for name, events in predict_all(predictor, recordings_of(run, prepared, fold), control).items():
-        write_prediction(folder / f"{name}.csv", events, predictor.task)
+        write_prediction(folder / f"{name}.csv", events, predictor.system)
     log.info("%s", folder)

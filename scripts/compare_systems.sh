@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Trains every system on the same generated scenes and scores all of them on the same test rooms with the same metric.
+#   scripts/compare_systems.sh [FOLDER] [--seed K] [--recordings N] [--seconds S] [--systems "seldnet_2018 ..."]
+# FOLDER defaults to compare. First-order ambisonics, 24 kHz, 13 classes, so the older systems hear other rates and labels
+# than published; each gets about ten minutes on one core. Two hours on two cores; a second call goes on.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+folder="compare" seed=2000 recordings=140 seconds=30
+systems="av_foa_quick seldnet_2018 seldnet_2019 seldnet_2020 seldnet_2024 two_stage general sed_cnn9"
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --seed) seed="$2"; shift 2 ;;
+        --recordings) recordings="$2"; shift 2 ;;
+        --seconds) seconds="$2"; shift 2 ;;
+        --systems) systems="$2"; shift 2 ;;
+        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        -*) echo "compare_systems.sh: no option $1; --help lists them" >&2; exit 2 ;;
+        *) folder="$1"; shift ;;
+    esac
+done
+use_environment
+avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.2 --seconds "$seconds" \
+    --width 360 --fps 10 --seed "$seed"
+prepared="$folder/prepared"
+avseld-prep dcase --raw "$folder/raw" --prepared "$prepared"
+
+train() { # recipe, run, steps, windows a step, options...
+    local recipe="$1" run="$folder/$2" steps="$3" windows="$4"
+    shift 4
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+        return
+    fi
+    rm -rf "$run" # begun, but stopped before its first checkpoint
+    avseld train --config "$recipe" --data.prepared "$prepared" --out "$run" --steps "$steps" \
+        --validate_every $((steps / 4)) --data.batch_size "$windows" --challenge 2023 --schedule.name one_cycle \
+        --schedule.options '{}' --data.format foa --data.train '[fold3]' --data.validate '[fold3_room5]' \
+        --data.test '[fold4]' --data.allow_overlap false --data.video blank "$@"
+}
+with() { printf '{sample_rate: 24000, n_fft: 1024, win_length: null, hop: 240, n_mels: 64, pad_mode: reflect%s}' "$1"; }
+
+run_av_foa_quick() { train av_foa_quick av_foa_quick 800 16 --data.video aligned; }
+run_seldnet_2018() {
+    train seldnet_2018 seldnet_2018 600 8 --data.chunk 2.56 --optimizer.options.lr 3.0e-3 --target.options.label_hop 0.1 \
+        --features.options.sample_rate 24000 --features.options.n_fft 512 --features.options.hop 240
+}
+run_seldnet_2019() {
+    train seldnet_2019 seldnet_2019 600 16 --optimizer.options.lr 3.0e-3 --target.options.label_hop 0.1 \
+        --features.options.sample_rate 24000 --features.options.n_fft 1024 --features.options.win_length 960 \
+        --features.options.hop 480
+}
+run_seldnet_2020() { train seldnet_2020 seldnet_2020 800 16 --optimizer.options.lr 3.0e-3; }
+run_seldnet_2024() { train seldnet_2024 seldnet_2024 800 16 --optimizer.options.lr 3.0e-3; }
+run_two_stage() {
+    local heard=(--features.name logmel_iv --features.options "$(with '')" --target.options.label_hop 0.1 --data.listen 30)
+    train two_stage_sed two_stage_sed 400 8 "${heard[@]}"
+    train two_stage two_stage 400 8 "${heard[@]}" --init_from.roles.sed "$folder/two_stage_sed"
+}
+run_general() {
+    train general_sed_m general_sed_m 250 8
+    train general_doa_iv general_doa_iv 250 8
+    train general_alignment general 150 8 --init_from.roles.sed "$folder/general_sed_m" \
+        --init_from.roles.doa "$folder/general_doa_iv"
+}
+run_sed_cnn9() {
+    train sed_cnn9 sed_cnn9 300 8 --data.chunk 10 --target.options.loss frame --model.options.clip_from frames \
+        --features.options "$(with ', low_hz: 50')" --target.options.high 0.5 --target.options.low 0.3
+}
+for system in $systems; do
+    printf '\n== %s\n' "$system"
+    "run_$system"
+    avseld evaluate --run "$folder/$system" --challenge 2023 --untrained
+done
+python "$root/scripts/table_of_systems.py" "$prepared" "$folder" $systems | tee "$folder/table.md"

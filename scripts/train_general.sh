@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Trains the general architecture (Nguyen et al. 2020): a module for what sounds, one for where, and one that aligns them.
+#   scripts/train_general.sh CORPUS [RUNS] [--sed sed_m|sed_t] [--doa doa_iv|doa_gcc|hist] [--panns FILE] [--quick] [options]
+# CORPUS is TAU-NIGENS Spatial Sound Events 2020 as unpacked; avseld-prep synth --layout tau_nigens2020 generates one.
+# doa_gcc hears microphones, the others first-order ambisonics. --panns is the checkpoint from which sed_t starts. RUNS
+# defaults to runs/general. --quick is for a generated corpus: minutes on two cores. Modules that are there are taken.
+set -euo pipefail
+if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+corpus="$1" runs="" sed="sed_m" doa="doa_iv" panns="" quick="" more=()
+shift
+if [ $# -gt 0 ] && [[ "$1" != -* ]]; then runs="$1" && shift; fi
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --sed) sed="$2"; shift 2 ;;
+        --doa) doa="$2"; shift 2 ;;
+        --panns) panns="$2"; shift 2 ;;
+        --quick) quick=yes; shift ;;
+        *) more+=("$1"); shift ;;
+    esac
+done
+case "$sed" in sed_m | sed_t) ;; *) echo "train_general.sh: --sed $sed is none of sed_m, sed_t" >&2; exit 2 ;; esac
+format=foa
+case "$doa" in
+    doa_iv) roles="doa:general_doa_iv" ;;
+    doa_gcc) roles="doa:general_doa_gcc" format=mic ;;
+    hist) roles="azimuth:general_azi_hist elevation:general_ele_hist" ;;
+    *) echo "train_general.sh: --doa $doa is none of doa_iv, doa_gcc, hist" >&2; exit 2 ;;
+esac
+use_environment
+runs="${runs:-runs/general}"
+prepared="$corpus/prepared_$format"
+if [ ! -f "$prepared/manifest.csv" ]; then
+    avseld-prep dcase --dataset tau_nigens2020 --format "$format" --raw "$corpus" --prepared "$prepared"
+fi
+short=()
+if [ -n "$quick" ]; then
+    short=(--steps 160 --validate_every 80 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
+fi
+module() { # recipe, run, options...
+    local recipe="$1" run="$2"
+    shift 2
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+    else
+        rm -rf "$run" # begun, but stopped before its first checkpoint
+        avseld train --config "$recipe" --out "$run" --data.prepared "$prepared" --data.format "$format" \
+            ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
+    fi
+}
+start=()
+if [ "$sed" = sed_t ] && [ -n "$panns" ]; then start=(--init_from.roles.panns "$panns"); fi
+echo "== what sounds: $sed"
+module "general_$sed" "$runs/$sed" ${start[@]+"${start[@]}"}
+aligned=(--init_from.roles.sed "$runs/$sed") parts="$sed"
+for role in $roles; do
+    recipe="${role#*:}" name="${role%%:*}"
+    echo "== where: ${recipe#general_}"
+    module "$recipe" "$runs/${recipe#general_}"
+    aligned+=("--init_from.roles.$name" "$runs/${recipe#general_}")
+    parts="$parts, ${recipe#general_}"
+done
+echo "== both together"
+module general_alignment "$runs/${sed}_$doa" "${aligned[@]}" --model.options.sed "$sed" --model.options.doa "$doa" \
+    --features.options.parts "[$parts]"
+avseld evaluate --run "$runs/${sed}_$doa" --untrained

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Trains the two-stage system of DCASE2019 Task 3 (Cao et al. 2019) and scores its folds together.
+#   scripts/train_two_stage.sh CORPUS [RUNS] [--format mic|foa] [--folds "1 2 3 4"] [--quick] [options of avseld train]
+# CORPUS is TAU Spatial Sound Events 2019 as unpacked (foa_dev, mic_dev, metadata_dev); avseld-prep synth --layout dcase2019
+# generates one. For each fold: what sounds when (stage 1), then, from its convolutions, where (stage 2). RUNS defaults to
+# runs/two_stage. --quick is for a generated corpus: minutes on two cores. A second call goes on where the first stopped.
+set -euo pipefail
+if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+corpus="$1" runs="" format="mic" folds="1 2 3 4" quick="" more=()
+shift
+if [ $# -gt 0 ] && [[ "$1" != -* ]]; then runs="$1" && shift; fi
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --format) format="$2"; shift 2 ;;
+        --folds) folds="$2"; shift 2 ;;
+        --quick) quick=yes; shift ;;
+        *) more+=("$1"); shift ;;
+    esac
+done
+use_environment
+runs="${runs:-runs/two_stage}"
+prepared="$corpus/prepared_$format"
+if [ ! -f "$prepared/manifest.csv" ]; then
+    avseld-prep tut --dataset dcase2019 --format "$format" --sample_rate 32000 --raw "$corpus" --prepared "$prepared"
+fi
+short=()
+if [ -n "$quick" ]; then
+    short=(--steps 200 --validate_every 100 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
+fi
+words=(--data.prepared "$prepared" --data.format "$format")
+if [ "$format" = foa ]; then
+    words+=(--features.name logmel_iv --features.options "{sample_rate: 32000, n_fft: 1024, win_length: null, hop: 320, n_mels: 96, low_hz: 50, pad_mode: reflect}")
+fi
+stage() { # recipe, run, options...
+    local recipe="$1" run="$2"
+    shift 2
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+    else
+        rm -rf "$run" # begun, but stopped before its first checkpoint
+        avseld train --config "$recipe" --out "$run" "${words[@]}" ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
+    fi
+}
+for fold in $folds; do
+    others="$(for k in 1 2 3 4; do [ "$k" = "$fold" ] || printf 'split%s,' "$k"; done)"
+    split=(--data.train "[${others%,}]" --data.validate "[split$fold]" --data.test "[split$fold]")
+    echo "== fold $fold, stage 1: what sounds when"
+    stage two_stage_sed "$runs/fold${fold}_sed" "${split[@]}"
+    echo "== fold $fold, stage 2: where"
+    stage two_stage "$runs/fold$fold" "${split[@]}" --init_from.roles.sed "$runs/fold${fold}_sed"
+    avseld evaluate --run "$runs/fold$fold" --untrained
+done
+echo "== folds together"
+rm -rf "$runs/pooled"
+mkdir -p "$runs/pooled/labels" "$runs/pooled/predictions"
+cp "$prepared/classes.txt" "$runs/pooled/"
+for fold in $folds; do
+    cp "$runs/fold$fold/evaluation/blank/"*.csv "$runs/pooled/predictions/"
+done
+for path in "$runs/pooled/predictions/"*.csv; do
+    cp "$prepared/labels/$(basename "$path")" "$runs/pooled/labels/"
+done
+avseld score "$runs/pooled/labels" "$runs/pooled/predictions" --challenge 2019
