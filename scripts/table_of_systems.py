@@ -2,8 +2,8 @@
 
     python scripts/table_of_systems.py PREPARED FOLDER SYSTEM [SYSTEM ...]
 
-FOLDER/SYSTEM is a run, evaluated by `avseld evaluate --untrained`. Segment F is that of sound event detection in segments
-of 1 s, class average, of the same predictions; systems that hear no directions have nothing else.
+FOLDER/SYSTEM is a run, evaluated by `avseld evaluate --untrained`. Segment F is that of sound event detection in
+segments of 1 s, class average, of the same predictions; systems that hear no directions have nothing else.
 """
 
 import argparse
