@@ -9,6 +9,12 @@ VERBS = {
     "dcase": Verb(
         "data_prep.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),
+    "tut": Verb(
+        "data_prep.tut",
+        "tut",
+        "make a prepared folder from TUT Sound Events 2018 or TAU 2019 (DCASE2019 Task 3)",
+    ),
+    "task4": Verb("data_prep.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
     "own": Verb("data_prep.own", "own", "make a prepared folder from your own recordings"),
     "resize": Verb("data_prep.media", "resize", "resize equirectangular videos to 360x180"),
     "resample": Verb("data_prep.media", "resample", "resample audio of any rate to 24 kHz"),

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,12 @@ from avseld.errors import BadInput
 from avseld.files import replacing
 from avseld.timing import LABEL_HOP, samples
 from data_prep.jobs import workers
+from data_prep.synth import older
 from data_prep.synth.banks import PICTURES, SOUNDS, Bank, part, scan
 from data_prep.synth.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.figures import DRAWN, real_picture
 from data_prep.synth.formats import FORMATS
-from data_prep.synth.layouts import WRITERS, Options, Slot
+from data_prep.synth.layouts import Options, Slot, write_starss23
 from data_prep.synth.presets import preset as preset_named
 from data_prep.synth.video import frame_rate
 
@@ -30,9 +31,9 @@ OPTIONS = "synth.json"
 
 def synth(
     out: Path,
-    layout: Literal["starss23"] = "starss23",
+    layout: Literal["starss23", "tut2018", "dcase2019", "tau_nigens2020", "task4"] = "starss23",
     recordings: int = 40,
-    seconds: float = 60.0,
+    seconds: float | None = None,
     formats: str = "foa",
     preset: str = "easy",
     soundbank: Path | None = None,
@@ -54,9 +55,10 @@ def synth(
 
     Args:
         out: folder of the corpus; new, or begun with the same options.
-        layout: whose folders, names and file formats.
+        layout: whose classes, folders, names and file formats; the corpora before STARSS have no video, and take no
+            sound bank.
         recordings: how many, training and test together.
-        seconds: duration of each, in tenths.
+        seconds: duration of each, in tenths; that of the corpus if left out (60, 30 for tut2018, 10 for task4).
         formats: audio formats, separated by commas.
         preset: how difficult: simple, easy, reverberant, noisy or crowded.
         soundbank: folder of sounds, one folder a class; classes without are synthesised.
@@ -75,7 +77,7 @@ def synth(
     options = Options(
         layout,
         recordings,
-        float(seconds),
+        float(LAYOUTS[layout].seconds if seconds is None else seconds) if layout in LAYOUTS else 0.0,
         tuple(word.strip() for word in formats.split(",") if word.strip()),
         preset,
         str(soundbank) if soundbank else None,
@@ -92,9 +94,9 @@ def synth(
     pictures = scan(Path(images), PICTURES, (FEMALE_SPEECH, MALE_SPEECH, *DRAWN)) if images else {}
     _open_all(sounds, audio_info)
     _open_all(pictures, real_picture)
-    slots = plan(options)
+    slots = LAYOUTS[layout].plan(options)
     _claim(out, options)
-    make = WRITERS[layout]
+    make = LAYOUTS[layout].write
     work = (
         delayed(make)(out, slot, options, part(sounds, slot.test), part(pictures, slot.test))
         for slot in slots
@@ -102,6 +104,8 @@ def synth(
     parallel = Parallel(min(workers(jobs), len(slots)), return_as="generator_unordered")
     for _ in tqdm(parallel(work), "scenes", len(slots), unit="scene"):
         pass
+    if finish := LAYOUTS[layout].finish:
+        finish(out, slots, options)
     tests = sum(slot.test for slot in slots)
     log.info("%s: %d recordings for training, %d for test, preset %s", out, len(slots) - tests, tests, preset)
 
@@ -123,6 +127,27 @@ def plan(options: Options) -> list[Slot]:
     return slots
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How the recordings of a corpus are shared out and written."""
+
+    plan: Callable[[Options], list[Slot]]
+    write: Callable[[Path, Slot, Options, Bank, Bank], None]
+    seconds: float
+    """of a recording of the corpus"""
+    finish: Callable[[Path, list[Slot], Options], None] | None = None
+    """writes what belongs to all recordings together"""
+
+
+LAYOUTS = {
+    "starss23": Layout(plan, write_starss23, 60.0),
+    "tut2018": Layout(older.plan_tut2018, older.write_tut2018, 30.0),
+    "dcase2019": Layout(older.plan_dcase2019, older.write_dcase2019, 60.0),
+    "tau_nigens2020": Layout(older.plan_tau_nigens2020, older.write_tau_nigens2020, 60.0),
+    "task4": Layout(older.plan_task4, older.write_task4, 10.0, older.finish_task4),
+}
+
+
 def _open_all(bank: Bank, reader: Callable[[Path], object]) -> None:
     """Let an unreadable file be known before hours of work, not after."""
     for path in (path for files in bank.values() for path in files):
@@ -131,8 +156,12 @@ def _open_all(bank: Bank, reader: Callable[[Path], object]) -> None:
 
 def _check(options: Options) -> None:
     shortest = max(kind.seconds[0] for kind in CLASSES)
-    if options.layout not in WRITERS:
-        raise BadInput(f"layout {options.layout}: choose one of {', '.join(WRITERS)}")
+    if options.layout not in LAYOUTS:
+        raise BadInput(f"layout {options.layout}: choose one of {', '.join(LAYOUTS)}")
+    if options.layout != "starss23" and (options.soundbank or options.images):
+        raise BadInput(
+            f"layout {options.layout}: its sounds are all made up, without pictures; leave out soundbank and images"
+        )
     if unknown := set(options.formats) - set(FORMATS) or not options.formats:
         raise BadInput(f"formats {unknown if options.formats else ''}: choose from {', '.join(FORMATS)}")
     if min(options.recordings, options.train_rooms, options.test_rooms) < 1:

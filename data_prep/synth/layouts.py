@@ -1,7 +1,7 @@
 """How a generated recording is written as the files of a published corpus."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from data_prep.synth.picture import Camera
 from data_prep.synth.presets import preset
 from data_prep.synth.render import render
 from data_prep.synth.scene import Scene, draw_scene
+from data_prep.synth.sounds import dry_sound
 from data_prep.synth.video import frame_rate, frame_times, write_video
 
 ROOMS, RECORDINGS = 0, 1
@@ -34,6 +35,10 @@ class Slot:
     room: int
     mix: int
     test: bool
+    part: str = ""
+    """split, fold or part of corpora that have more than these two"""
+    overlap: int = 1
+    """voices, where the corpus says so in the name"""
 
     @property
     def name(self) -> str:
@@ -92,7 +97,7 @@ def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictur
     for name in options.formats:
         # Every format starts from the same state of the seed, so that it renders the same sounds.
         fresh = np.random.SeedSequence(sound_seed.entropy, spawn_key=sound_seed.spawn_key)
-        rendering = render(scene, FORMATS[name], sounds, fresh)
+        rendering = render(scene, FORMATS[name], partial(dry_sound, bank=sounds), fresh)
         write_wav(place(FORMATS[name].folder, ".wav"), rendering.mix)
     write_dcase(place("metadata_dev", ".csv"), rendering.labels)
     rate = frame_rate(options.fps)
@@ -113,12 +118,8 @@ def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictur
     write_boxes(boxes, camera.boxes(times, about, np.random.default_rng(picture_seed)))
 
 
-WRITERS: dict[str, Callable[[Path, Slot, Options, Bank, Bank], None]] = {"starss23": write_starss23}
-"""by layout: writes one recording"""
-
-
-def write_wav(path: Path, sound: np.ndarray) -> None:
+def write_wav(path: Path, sound: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:
     """Write (channel, sample) in -1..1 as int16, the nearest value each."""
     whole = np.clip(np.round(sound.T * 32768.0), -32768, 32767).astype(np.int16)
     with replacing(path) as temporary:
-        soundfile.write(str(temporary), whole, SAMPLE_RATE, subtype="PCM_16", format="WAV")
+        soundfile.write(str(temporary), whole, sample_rate, subtype="PCM_16", format="WAV")

@@ -1,5 +1,6 @@
 """A plan becomes sound and labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,11 @@ from avseld.events import Events, concatenate
 from avseld.geometry import wrap
 from avseld.timing import LABEL_HOP, samples
 from data_prep.synth.acoustics import SPEED_OF_SOUND, responses
-from data_prep.synth.banks import Bank
 from data_prep.synth.classes import SAMPLE_RATE
 from data_prep.synth.formats import Format
 from data_prep.synth.motion import seen_from_array
 from data_prep.synth.scene import Scene, SoundEvent
-from data_prep.synth.sounds import BLOCK, active_blocks, dry_sound
+from data_prep.synth.sounds import BLOCK, active_blocks
 
 LOUDEST = 0.95
 COVERED = 0.5
@@ -39,13 +39,17 @@ class Rendering:
         return self.events + self.noise
 
 
-def render(scene: Scene, format: Format, bank: Bank, seed: np.random.SeedSequence) -> Rendering:
+Dry = Callable[[int, float, np.random.Generator], np.ndarray]
+"""(class, longest seconds, chance) -> one dry sound (sample,) at the common level"""
+
+
+def render(scene: Scene, format: Format, dry: Dry, seed: np.random.SeedSequence) -> Rendering:
     """Render a scene in a format.
 
     Args:
         scene: the plan.
         format: channels.
-        bank: files of sounds by class, empty to synthesise all.
+        dry: makes the sounds.
         seed: of the sounds, the tails and the noise; sounds and labels are the same in every format.
     """
     sound_seed, tail_seed, noise_seed = seed.spawn(3)
@@ -55,7 +59,7 @@ def render(scene: Scene, format: Format, bank: Bank, seed: np.random.SeedSequenc
     for event, one, other in zip(
         scene.events, sound_seed.spawn(len(scene.events)), tail_seed.spawn(len(scene.events)), strict=True
     ):
-        sound = dry_sound(event.label, event.seconds, bank, np.random.default_rng(one))
+        sound = dry(event.label, event.seconds, np.random.default_rng(one))
         rows.append(label_rows(event, sound, scene.seconds))
         add_event(heard, scene, event, sound, format, np.random.default_rng(other))
     labels = concatenate(rows).sorted()
@@ -64,6 +68,16 @@ def render(scene: Scene, format: Format, bank: Bank, seed: np.random.SeedSequenc
     peak = np.abs(heard + noise).max(initial=0.0)
     gain = np.float32(min(1.0, LOUDEST / peak) if peak > 0 else 1.0)
     return Rendering(heard * gain, noise * gain, labels)
+
+
+def extents(scene: Scene, dry: Dry, seed: np.random.SeedSequence) -> np.ndarray:
+    """When each event of a scene is first and last heard: (event, 2) seconds; the seed as for `render`."""
+    found = []
+    for event, one in zip(scene.events, seed.spawn(3)[0].spawn(len(scene.events)), strict=True):
+        active = np.flatnonzero(active_blocks(dry(event.label, event.seconds, np.random.default_rng(one))))
+        first, last = (active[0], active[-1] + 1) if len(active) else (0, 0)
+        found.append([event.onset + block * BLOCK / SAMPLE_RATE for block in (first, last)])
+    return np.minimum(np.array(found).reshape(-1, 2), scene.seconds)
 
 
 def label_rows(event: SoundEvent, sound: np.ndarray, seconds: float) -> Events:

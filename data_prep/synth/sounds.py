@@ -1,6 +1,6 @@
 """One dry sound of a class: made up, or a stretch of somebody's file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -53,23 +53,28 @@ SYNTHESES: tuple[Synthesis, ...] = (
 """by class index"""
 
 
-def dry_sound(label: int, seconds: float, bank: Bank, rng: np.random.Generator) -> np.ndarray:
+def dry_sound(
+    label: int,
+    seconds: float,
+    rng: np.random.Generator,
+    bank: Bank | None = None,
+    syntheses: Sequence[Synthesis] = (),
+) -> np.ndarray:
     """Make or read one sound of a class at the common level.
 
     Args:
         label: class index.
         seconds: longest duration; a file may be shorter.
-        bank: files by class; a class without files is synthesised.
         rng: chooses file and stretch, or all that varies in a synthesis.
+        bank: files by class; a class without files is synthesised.
+        syntheses: by class index; those of STARSS if empty.
 
     Returns:
         (sample,) float32 at 24 kHz.
     """
-    make = (
-        partial(_from_file, bank[label][rng.integers(len(bank[label]))])
-        if label in bank
-        else SYNTHESES[label]
-    )
+    make = (syntheses or SYNTHESES)[label]
+    if bank and label in bank:
+        make = partial(_from_file, bank[label][rng.integers(len(bank[label]))])
     return at_common_level(make(seconds, rng)).astype(np.float32)
 
 
