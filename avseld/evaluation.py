@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning
+import numpy as np
 from tqdm import tqdm
 
 from avseld.audio import read_audio
@@ -20,7 +21,7 @@ from avseld.files import replacing
 from avseld.manifest import Recording
 from avseld.metrics import score
 from avseld.models import parameter_count
-from avseld.plotting import figure, overlay
+from avseld.plotting import clip_figure, figure, overlay
 from avseld.prediction import Predictor, load, predict_all, read_config, recordings_of, write_prediction
 from avseld.referee import Referee
 from avseld.system import System
@@ -69,14 +70,16 @@ def evaluate(
     results: dict[str, dict[str, Any]] = {}
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
-        found, results[control] = _scored(predictor, recordings, wanted, control, config["seed"], year)
+        found, results[control], probable = _scored(
+            predictor, recordings, wanted, control, config["seed"], year
+        )
         for name, events in found.items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         if control == chosen[0]:
-            _draw(folder, recordings[:figures], wanted, found, predictor)
+            _draw(folder, recordings[:figures], wanted, found, predictor, probable)
     if untrained:
         fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
-        _, results["untrained"] = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
+        _, results["untrained"], _ = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
     about = {
         "run": str(run),
         "challenge": year,
@@ -104,17 +107,19 @@ def _scored(
     control: VideoControl,
     seed: int,
     year: int,
-) -> tuple[dict[str, Events], dict[str, Any]]:
-    """Predictions by recording, and their scores."""
+) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:
+    """Predictions by recording, their scores, and the probabilities of frames where the target tells them."""
     if predictor.task == "seld":
         found = predict_all(predictor, recordings, control, seed)
-        return found, score(wanted, found, year, n_classes=len(predictor.classes)).as_dict()
+        return found, score(wanted, found, year, n_classes=len(predictor.classes)).as_dict(), {}
     referee = Referee(predictor.system, year)
     heard = {
         recording.name: referee.hear(recording, wanted[recording.name])
         for recording in tqdm(recordings, desc="predict", unit="recording")
     }
-    return {name: one.found for name, one in heard.items()}, dict(referee.judge(list(heard.values())))
+    found = {name: one.found for name, one in heard.items()}
+    probable = {name: one.probability for name, one in heard.items()}
+    return found, dict(referee.judge(list(heard.values()))), probable
 
 
 COLUMNS = {
@@ -181,18 +186,26 @@ def _draw(
     wanted: dict[str, Events],
     found: dict[str, Events],
     predictor: Predictor,
+    probable: dict[str, np.ndarray | None],
 ) -> None:
     rate = predictor.system.sample_rate
     for number, recording in enumerate(recordings):
         stop = min(recording.duration, 60.0)
-        picture = figure(
-            read_audio(recording.audio, 0, round(stop * rate)),
-            rate,
-            wanted[recording.name].within(0, stop),
-            found[recording.name].within(0, stop),
-            predictor.classes,
-            title=recording.name,
-        )
+        sound = read_audio(recording.audio, 0, round(stop * rate))
+        if predictor.task == "tagging":
+            picture = clip_figure(
+                sound, rate, wanted[recording.name], found[recording.name], predictor.classes,
+                probable.get(recording.name), predictor.system.hop, recording.name,
+            )  # fmt: skip
+        else:
+            picture = figure(
+                sound,
+                rate,
+                wanted[recording.name].within(0, stop),
+                found[recording.name].within(0, stop),
+                predictor.classes,
+                title=recording.name,
+            )
         with replacing(folder / f"{recording.name}.png") as temporary:
             picture.savefig(temporary, dpi=100)
         log.info("%s", folder / f"{recording.name}.png")

@@ -142,7 +142,7 @@ class Learner(lightning.LightningModule):
         heard = self.referee.hear(self.validation[place], self.references[place], sight.at if sight else None)
         if place == 0:
             self.example = heard.found
-        self.heard.append((place, replace(heard, found=Events.empty())))
+        self.heard.append((place, replace(heard, found=Events.empty(), probability=None)))
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, score, and show the first recording."""

@@ -42,6 +42,8 @@ class Hearing:
     counts: dict[str, Counts] = field(default_factory=dict)
     """(class,), by what they count"""
     ranked: Ranked = field(default_factory=dict)
+    probability: np.ndarray | None = None
+    """(frame, class), of targets that tell it"""
 
 
 class Referee:
@@ -65,15 +67,20 @@ class Referee:
 
     def hear(self, recording: Recording, wanted: Events, boxes: BoxesAt | None = None) -> Hearing:
         """Run one whole recording, exactly as prediction does, and count."""
-        parts, losses, ranked = [], [], []
+        parts, losses, ranked, probable = [], [], [], []
+        tell = getattr(self.system.target, "probabilities", None)
         read = partial(read_audio, recording.audio)
         n_samples = round(recording.duration * self.system.sample_rate)
         for first, heads in self.system.stretches(read, n_samples, boxes):
             parts.append(self.system.decode(first, heads))
             losses.append(self.system.loss(first, heads, wanted))
             ranked.append(self.system.ranked(first, heads, wanted))
+            if tell is not None:
+                probable.append(tell({name: head.cpu().numpy() for name, head in heads.items()}))
         found = concatenate(parts)
-        return Hearing(found, float(np.mean(losses)), self._count(wanted, found), _joined(ranked))
+        probability = np.concatenate(probable) if probable else None
+        counted = self._count(wanted, found)
+        return Hearing(found, float(np.mean(losses)), counted, _joined(ranked), probability)
 
     def judge(self, heard: Sequence[Hearing]) -> dict[str, float]:
         """Scores of all recordings together, by their names."""

@@ -16,7 +16,7 @@ from avseld.dcase_csv import read_dcase
 from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.geometry import angle_between, unit_vector
-from avseld.plotting import figure
+from avseld.plotting import clip_figure, figure, six_panels
 from avseld.plotting.colours import COLOURS, colour
 from avseld.plotting.spectrogram import log_spectrogram
 from avseld.plotting.tracks import azimuth_line, lanes, shown, tracks
@@ -162,7 +162,41 @@ def test_events_without_times_last_throughout_and_without_direction_show_as_acti
     picture = figure(SILENCE, RATE, weak, weak, CLASSES, start=1.0, stop=2.5)
     rendered(picture)
     assert len(picture.axes[1].collections) == 2
-    assert np.isnan(line(picture, 2, "reference 2")[:, 1]).all()
+    assert [axis.get_ylabel() for axis in picture.axes] == ["frequency (kHz)", "activity"]
+    both = Events.from_rows([*rows_of(weak), *rows_of(frames([0.0] * 20))])
+    picture = figure(SILENCE, RATE, both, None, CLASSES, start=1.0, stop=2.5)
+    assert len(picture.axes) == 4 and np.isnan(line(picture, 2, "reference 2")[:, 1]).all()
+
+
+def test_six_panels_hold_the_reference_on_the_left_and_the_prediction_on_the_right() -> None:
+    turning = frames(list(np.linspace(150, 210, 20) % 360))
+    picture = six_panels(SILENCE, RATE, turning, frames([30.0] * 20, label=4), CLASSES, title="x")
+    rendered(picture)
+    spectrogram, *panels = picture.axes
+    assert len(panels) == 6 and spectrogram.get_ylabel() == "frequency (kHz)"
+    left, right = panels[:3], panels[3:]
+    assert left[0].get_title() == "reference" and right[0].get_title() == "prediction"
+    assert [axis.get_ylabel() for axis in left[1:]] == ["azimuth (°)", "elevation (°)"]
+    drawn = left[1].lines[0].get_xydata()
+    assert np.isnan(drawn).any() and np.nanmax(np.abs(np.diff(drawn[:, 1]))) < 45  # no line across the seam
+    assert {to_hex(bar.get_facecolor()) for bar in right[0].patches} == {to_hex(colour(4))}
+    assert to_hex(right[1].lines[0].get_color()) == to_hex(colour(4))
+
+
+def test_a_clip_has_a_row_a_class_and_its_probabilities_between_reference_and_prediction() -> None:
+    weak = Events.from_rows([(np.nan, np.nan, 2, 0, np.nan, np.nan, np.nan)])
+    heard = Events.from_rows([(0.5, 1.5, 2, 0, np.nan, np.nan, np.nan)])
+    probability = np.zeros((30, 13))
+    probability[5:15, 2] = 0.9
+    picture = clip_figure(SILENCE, RATE, weak, heard, CLASSES, probability, hop=0.1)
+    rendered(picture)
+    titles = [axis.get_title() for axis in picture.axes]
+    assert titles == ["", "reference", "probability of clip and frame", "prediction"]
+    (whole,), (part,) = picture.axes[1].patches, picture.axes[3].patches
+    assert (whole.get_x(), whole.get_width()) == (0, 3) and (part.get_x(), part.get_width()) == (0.5, 1.0)
+    image = picture.axes[2].images[0]
+    assert image.get_array().shape == (13, 30) and list(image.get_extent())[:2] == [0, 3.0]
+    assert len(clip_figure(SILENCE, RATE, weak, heard, CLASSES).axes) == 3
 
 
 def test_nothing_to_draw_is_said_in_one_line() -> None:

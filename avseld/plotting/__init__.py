@@ -7,5 +7,6 @@ one colour everywhere.
 from avseld.plotting.drawing import plot
 from avseld.plotting.figures import figure
 from avseld.plotting.movie import overlay
+from avseld.plotting.panels import clip_figure, six_panels
 
-__all__ = ["figure", "overlay", "plot"]
+__all__ = ["clip_figure", "figure", "overlay", "plot", "six_panels"]

@@ -2,15 +2,18 @@
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 from tqdm import tqdm
 
 from avseld.audio import audio_info, read_audio
 from avseld.errors import BadInput
+from avseld.events import Events
 from avseld.files import replacing
 from avseld.plotting.figures import figure
 from avseld.plotting.material import Material, from_prepared, from_run
 from avseld.plotting.movie import overlay
+from avseld.plotting.panels import six_panels
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ def plot(
     fps: float = 10.0,
     width: int = 960,
     all: bool = False,
+    style: Literal["one", "six"] = "one",
 ) -> None:
     """Draw spectrogram, activity and directions (png, pdf, svg), or directions on the 360-degree video (mp4).
 
@@ -60,12 +64,13 @@ def plot(
         fps: pictures a second of an mp4.
         width: pixels of an mp4.
         all: with --run, all test recordings and not the first eight.
+        style: one draws reference and prediction in one another; six beside one another, as SELDnet's figures do.
 
     Raises:
         BadInput: files missing or unusable, or options that do not belong together.
     """
     if run is not None:
-        _plot_run(from_run(run, prepared), out or run / "figures", start, stop, fps, width, all)
+        _plot_run(from_run(run, prepared), out or run / "figures", start, stop, fps, width, all, style)
         return
     if out is None:
         raise BadInput("--out is missing; name the png or mp4 to write")
@@ -78,7 +83,7 @@ def plot(
         material = Material(audio.stem, audio, names, format, video, boxes, reference, prediction)
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
-    draw(material, out, start, stop, fps, width)
+    draw(material, out, start, stop, fps, width, style)
     log.info("%s", out)
 
 
@@ -89,6 +94,7 @@ def draw(
     stop: float | None = None,
     fps: float = 10.0,
     width: int = 960,
+    style: str = "one",
 ) -> None:
     """Write one figure or one overlay, told by the suffix of `out`.
 
@@ -109,9 +115,16 @@ def draw(
     elif suffix in FIGURE:
         sample_rate = audio_info(material.audio, material.format).sample_rate
         samples = read_audio(material.audio)
-        picture = figure(
-            samples, sample_rate, reference, prediction, material.classes, start, stop, material.name
-        )
+        if style == "six":
+            nothing = Events.empty()
+            picture = six_panels(
+                samples, sample_rate, reference or nothing, prediction or nothing, material.classes, start, stop,
+                material.name,
+            )  # fmt: skip
+        else:
+            picture = figure(
+                samples, sample_rate, reference, prediction, material.classes, start, stop, material.name
+            )
         with replacing(out) as temporary:
             picture.savefig(temporary)
     else:
@@ -126,10 +139,11 @@ def _plot_run(
     fps: float,
     width: int,
     all_of_them: bool,
+    style: str,
 ) -> None:
     chosen = materials if all_of_them else materials[:N_FIGURES]
     for material in tqdm(chosen, desc="figures", disable=None, leave=False):
-        draw(material, folder / f"{material.name}.png", start, stop)
+        draw(material, folder / f"{material.name}.png", start, stop, style=style)
     log.info("%d figures of %d test recordings in %s", len(chosen), len(materials), folder)
     filmed = next((material for material in materials if material.video and material.video.is_file()), None)
     if filmed is None:

@@ -41,7 +41,8 @@ def figure(
     """Draw a recording with its reference (wide, pale) and its prediction (narrow, dark).
 
     Nothing global is touched and no display is needed: the figure carries its own Agg canvas. Rows without
-    times are drawn as lasting throughout, rows without a direction in the activity only.
+    times are drawn as lasting throughout, rows without a direction in the activity only; where no row has a
+    direction, these panels are left out.
 
     Args:
         audio: (channel, sample), the whole recording from time 0; the first channel (W of foa) is drawn.
@@ -70,13 +71,19 @@ def figure(
     picture = Figure(figsize=SIZE, dpi=100, layout="constrained")
     FigureCanvasAgg(picture)
     heights = [1.25, max(0.5, min(1.6, 0.16 * len(labels) + 0.2)), 1.6, 1.1]
-    axes = picture.subplots(4, 1, sharex=True, height_ratios=heights)
-    _draw_spectrogram(axes[0], audio[0], sample_rate, start, stop)
+    directed = not len(labels) or not all(np.isnan(table.azimuth).all() for table in cut.values())
+    axes = picture.subplots(
+        4 if directed else 2, 1, sharex=True, height_ratios=heights[: 4 if directed else 2]
+    )
+    draw_spectrogram(axes[0], audio[0], sample_rate, start, stop)
     _draw_activity(axes[1], found, labels, classes)
-    _draw_angle(axes[2], found, azimuth_line, "azimuth (°)", ("back", "right", "front", "left", "back"), 180)
-    _draw_angle(axes[3], found, elevation_line, "elevation (°)", ("down", "", "level", "", "up"), 90)
+    if directed:
+        _draw_angle(
+            axes[2], found, azimuth_line, "azimuth (°)", ("back", "right", "front", "left", "back"), 180
+        )
+        _draw_angle(axes[3], found, elevation_line, "elevation (°)", ("down", "", "level", "", "up"), 90)
     axes[0].set_xlim(start, stop)
-    axes[3].set_xlabel("time (s)")
+    axes[-1].set_xlabel("time (s)")
     _add_legend(picture, cut, labels, classes)
     picture.align_ylabels(axes)
     if title:
@@ -84,7 +91,8 @@ def figure(
     return picture
 
 
-def _draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: float, stop: float) -> None:
+def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: float, stop: float) -> None:
+    """Draw level over time and frequency, both of one channel between two times."""
     stretch = samples[round(start * sample_rate) : max(round(stop * sample_rate), 1)]
     power, frequency = log_spectrogram(stretch, sample_rate)
     loudest = float(np.percentile(power, 99.9))

@@ -138,6 +138,14 @@ class Tagging:
                 rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
         return Events.from_rows(rows)
 
+    def probabilities(self, output: dict[str, np.ndarray]) -> np.ndarray:
+        """Probability (frame, class) that a class is in the clip and heard in the frame, to look at.
+
+        Args:
+            output: as for `decode`.
+        """
+        return sigmoid(output["clip"]) * sigmoid(output["frame"])
+
     def ranked(
         self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:

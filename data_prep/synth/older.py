@@ -12,6 +12,7 @@ import numpy as np
 import soxr
 
 from avseld.dcase_csv import POLAR, Dialect, write_dcase
+from avseld.events import Events
 from avseld.files import replacing
 from data_prep.synth import grid
 from data_prep.synth.acoustics import Room, draw_room
@@ -103,8 +104,7 @@ def write_tau_nigens2020(out: Path, slot: Slot, options: Options, sounds: Bank, 
         corpus = CORPORA["tau_nigens2020"]
         for format in options.formats:
             path = out / FORMATS[format].folder / f"{name}.wav"
-            _write_audio(path, scene, format, seed, corpus)
-        rows = render(scene, FORMATS["foa"], _dry(corpus), _again(seed)).labels
+            rows = _write_audio(path, scene, format, seed, corpus)
         write_dcase(labels, rows, Dialect(columns=POLAR[5]))
 
 
@@ -205,9 +205,11 @@ def _clip(slot: Slot) -> str:
 
 def _write_audio(
     path: Path, scene: Scene, format: str, seed: np.random.SeedSequence, corpus: Corpus, mono: bool = False
-) -> None:
-    sound = render(scene, FORMATS[format], _dry(corpus), _again(seed)).mix
-    sound = sound[:1] if mono else sound
+) -> Events:
+    """Write a recording; its rows a label frame come back."""
+    rendering = render(scene, FORMATS[format], _dry(corpus), _again(seed))
+    sound = rendering.mix[:1] if mono else rendering.mix
     if corpus.sample_rate != SAMPLE_RATE:
         sound = soxr.resample(sound.T, SAMPLE_RATE, corpus.sample_rate).T
     write_wav(path, sound, corpus.sample_rate)
+    return rendering.labels

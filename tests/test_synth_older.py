@@ -1,0 +1,172 @@
+"""Generated corpora of the layouts before STARSS, read back by the readers of the real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from avseld.audio import audio_info, read_audio
+from avseld.errors import BadInput
+from avseld.events import read_events
+from avseld.manifest import read_classes, read_manifest
+from avseld.recipes import FOLDER
+from data_prep import dcase as dcase_room
+from data_prep import task4 as task4_room
+from data_prep import tut as tut_room
+from data_prep.dcase import dcase
+from data_prep.synth import older
+from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.corpora import CORPORA
+from data_prep.synth.corpus import LAYOUTS, synth
+from data_prep.synth.layouts import Options
+from data_prep.synth.sounds import active_blocks, dry_sound
+from data_prep.task4 import task4
+from data_prep.tut import tut
+
+SECONDS = 6.0
+
+
+def options(layout: str, recordings: int = 12) -> Options:
+    return Options(layout, recordings, SECONDS, ("foa",), "simple", None, None, 7, 1920, 29.97, 6, 3, 0.25)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Folder of a small corpus of each layout, and of what its reader makes of it."""
+    folder = tmp_path_factory.mktemp("older")
+    for layout in CORPORA:
+        n, s = (12, 10.0) if layout == "task4" else (12, SECONDS)
+        synth(folder / layout, layout, n, s, preset="simple", seed=7, jobs=1)
+    tut(folder / "tut2018", folder / "tut2018" / "prepared", "ansim")
+    tut(folder / "dcase2019", folder / "dcase2019" / "prepared", "dcase2019", "foa")
+    dcase(folder / "tau_nigens2020", folder / "tau_nigens2020" / "prepared", "tau_nigens2020")
+    task4(folder / "task4", folder / "task4" / "prepared", jobs=1)
+    return folder
+
+
+def test_classes_are_those_of_the_readers():
+    assert CORPORA["tut2018"].classes == CORPORA["dcase2019"].classes == tut_room.CLASSES
+    assert CORPORA["tau_nigens2020"].classes == dcase_room.NIGENS_2020_CLASSES
+    assert CORPORA["task4"].classes == task4_room.CLASSES
+
+
+@pytest.mark.parametrize("layout", CORPORA)
+def test_a_corpus_has_the_rate_length_and_channels_of_the_real_one(made, layout):
+    recordings = read_manifest(made / layout / "prepared")
+    assert len(recordings) == 12 and read_classes(made / layout / "prepared") == list(CORPORA[layout].classes)
+    sounds = [path for path in (made / layout).rglob("*.wav") if "prepared" not in path.parts]
+    for path in sounds:
+        info = audio_info(path)
+        assert info.sample_rate == CORPORA[layout].sample_rate
+        assert info.channels == (1 if layout == "task4" else 4)
+        assert info.duration == pytest.approx(10.0 if layout == "task4" else SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("layout", "recipes"),
+    [
+        ("tut2018", ["seldnet_2018"]),
+        ("dcase2019", ["seldnet_2019", "two_stage_sed", "two_stage"]),
+        ("tau_nigens2020", ["seldnet_2020", "general_sed_m", "general_doa_iv", "general_alignment"]),
+        ("task4", ["sed_cnn5", "sed_cnn9", "sed_cnn13"]),
+    ],
+)
+def test_the_folds_are_those_that_the_recipes_name(made, layout, recipes):
+    there = {recording.fold for recording in read_manifest(made / layout / "prepared")}
+    for recipe in recipes:
+        data = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text())["data"]
+        assert {*data["train"], *data["validate"], *data["test"]} <= there
+
+
+@pytest.mark.parametrize("layout", ["tut2018", "dcase2019"])
+def test_intervals_say_when_and_where_each_sound_is(made, layout):
+    for slot in LAYOUTS[layout].plan(options(layout)):
+        scene, _ = older.scene_of(slot, options(layout))
+        name = next(
+            r.name
+            for r in read_manifest(made / layout / "prepared")
+            if r.name.split("_")[1 if layout == "tut2018" else 3] == str(slot.mix)
+        )
+        read = read_events(made / layout / "prepared" / "labels" / f"{name}.csv")
+        order = np.argsort([event.onset for event in scene.events], kind="stable")
+        planned = [scene.events[place] for place in order]
+        assert read.label.tolist() == [event.label for event in planned]
+        for row, event in enumerate(planned):
+            assert (
+                event.onset - 1e-3 <= read.onset[row] < read.offset[row] <= event.onset + event.seconds + 1e-2
+            )
+            assert read.azimuth[row] % 10 == 0 and read.elevation[row] % 10 == 0
+            azimuth = float(event.path.azimuth[0])
+            assert (read.azimuth[row] - azimuth) % 360 == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sound_comes_from_where_its_row_says(made):
+    """The intensity of an anechoic recording points to the labelled direction."""
+    for recording in read_manifest(made / "tut2018" / "prepared"):
+        events = read_events(recording.labels)
+        for row in range(len(events)):
+            first = round(events.onset[row] * 44100)
+            w, y, _, x = read_audio(
+                recording.audio, first, round((events.offset[row] - events.onset[row]) * 44100)
+            )
+            heard = np.degrees(np.arctan2((w * y).mean(), (w * x).mean()))
+            assert (heard - events.azimuth[row] + 180) % 360 - 180 == pytest.approx(0, abs=12)
+
+
+def test_moving_sources_have_a_row_a_frame(made):
+    moved = 0
+    for recording in read_manifest(made / "tau_nigens2020" / "prepared"):
+        events = read_events(recording.labels)
+        assert np.allclose(events.offset - events.onset, 0.1)
+        for source in np.unique(events.source):
+            moved += len(np.unique(events.azimuth[events.source == source])) > 3
+    assert moved >= 3
+
+
+def test_rooms_of_a_fold_of_tau_nigens_are_in_no_other_fold():
+    slots = LAYOUTS["tau_nigens2020"].plan(options("tau_nigens2020", 36))
+    for room in {slot.room for slot in slots}:
+        assert len({slot.part for slot in slots if slot.room == room}) == 1
+
+
+def test_weak_labels_have_no_times_and_unlabelled_clips_no_labels(made):
+    recordings = read_manifest(made / "task4" / "prepared")
+    kinds = {recording.fold: recording for recording in recordings}
+    assert set(kinds) == {"weak", "synthetic", "unlabelled", "validation"}
+    assert np.isnan(read_events(kinds["weak"].labels).onset).all()
+    assert kinds["unlabelled"].labels is None
+    strong = read_events(kinds["validation"].labels)
+    assert len(strong) and not np.isnan(strong.onset).any() and (strong.offset > strong.onset).all()
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for folder in ("a", "b"):
+        synth(tmp_path / folder, "task4", 8, 5.0, preset="simple", seed=3, jobs=1)
+    files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
+    assert len(files) == 8 + 4 + 1
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_every_sound_is_heard_and_none_is_like_another_of_its_corpus():
+    for name, corpus in CORPORA.items():
+        syntheses = tuple(corpus.sounds.values())
+        spectra = []
+        for label in range(len(syntheses)):
+            sound = dry_sound(label, 3.0, np.random.default_rng(label), syntheses=syntheses)
+            assert np.isfinite(sound).all() and len(sound) <= 3 * SAMPLE_RATE + 1
+            assert active_blocks(sound).mean() > 0.4, (name, corpus.classes[label])
+            power = np.abs(np.fft.rfft(sound[: 2 * SAMPLE_RATE], 2 * SAMPLE_RATE)) ** 2
+            bands = np.add.reduceat(power, np.geomspace(20, len(power) - 1, 24).astype(int))
+            spectra.append(np.log(bands / bands.sum() + 1e-4))
+        apart = np.linalg.norm(np.subtract.outer(spectra, spectra).diagonal(axis1=1, axis2=3), axis=-1)
+        assert (apart + 100 * np.eye(len(apart))).min() > 1.5, name
+
+
+def test_what_a_layout_has_no_use_for_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="leave out soundbank and images"):
+        synth(tmp_path / "x", "task4", 4, soundbank=Path(__file__).parent)
+    with pytest.raises(BadInput, match="layout tut1999: choose one of starss23, tut2018"):
+        synth(tmp_path / "x", "tut1999")  # type: ignore[arg-type]
+    assert not (tmp_path / "x").exists()
