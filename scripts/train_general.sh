@@ -38,7 +38,8 @@ if [ ! -f "$prepared/manifest.csv" ]; then
 fi
 short=()
 if [ -n "$quick" ]; then
-    short=(--steps 160 --validate_every 80 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
+    short=(--steps 200 --validate_every 100 --data.batch_size 8 --data.chunk 3.0 --optimizer.options.lr 2.0e-3 \
+        --schedule.name one_cycle --schedule.options '{}')
 fi
 module() { # recipe, run, options...
     local recipe="$1" run="$2"

@@ -78,9 +78,7 @@ def test_sound_arrives_after_its_travel_time_and_no_later() -> None:
 
 
 def test_direct_sound_dominates_direction_in_a_room() -> None:
-    found = responses(
-        LIVELY, np.array([[0.9, 1.2, 0.2]]), FOA.receivers(), FOA.diffuse, np.random.default_rng(0)
-    )
+    found = responses(LIVELY, np.array([[0.9, 1.2, 0.2]]), FOA, np.random.default_rng(0))
     onset = found[0][:, :180]
     assert angle_between(intensity(onset), [0.9, 1.2, 0.2]) < 3
 
@@ -88,9 +86,7 @@ def test_direct_sound_dominates_direction_in_a_room() -> None:
 @pytest.mark.parametrize("seconds", [0.25, 0.4, 0.7])
 def test_reverberation_time_is_the_one_drawn(seconds: float) -> None:
     room = Room(3, (7.0, 6.0, 3.0), (3.4, 3.1, 1.4), seconds, 0)
-    found = responses(
-        room, np.array([[1.5, 0.8, 0.1]]), FOA.receivers(), FOA.diffuse, np.random.default_rng(0)
-    )
+    found = responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
     left = np.cumsum(np.square(found[0, 0])[::-1])[::-1]
     decay = 10 * np.log10(left / left[0])
     start, stop = np.argmax(decay < -5), np.argmax(decay < -25)
@@ -99,9 +95,7 @@ def test_reverberation_time_is_the_one_drawn(seconds: float) -> None:
 
 def test_tail_follows_the_images_without_a_step() -> None:
     room = Room(3, (7.0, 6.0, 2.6), (3.4, 3.1, 1.4), 0.8, 0)
-    found = responses(
-        room, np.array([[1.5, 0.8, 0.1]]), FOA.receivers(), FOA.diffuse, np.random.default_rng(0)
-    )
+    found = responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
     level = np.square(found[0, 0, : 240 * 30]).reshape(30, 240).mean(axis=1)
     smooth = 10 * np.log10(np.convolve(level, np.ones(3) / 3, "valid"))
     assert np.abs(np.diff(smooth[4:])).max() < 4
@@ -144,7 +138,7 @@ def test_shares_of_way_points_add_up_to_the_sound() -> None:
 
 
 def test_diffuse_noise_is_incoherent_and_equally_strong_from_everywhere() -> None:
-    ambience = diffuse_noise(20 * SAMPLE_RATE, FOA.diffuse, np.random.default_rng(0))
+    ambience = diffuse_noise(20 * SAMPLE_RATE, FOA, np.random.default_rng(0))
     power = np.square(ambience).mean(axis=1)
     assert power[0] == pytest.approx(power[1:].sum(), rel=0.05)
     np.testing.assert_allclose(power[1:], power[0] / 3, rtol=0.1)

@@ -34,6 +34,7 @@ class SELDnet(nn.Module):
         n_recurrent: recurrent layers.
         dropout: after each pooling and in the heads.
         norm: bin normalizes every frequency bin over all channels, as published; channel is the usual way.
+        momentum: share of a step in the moving statistics, 0.01 as published; short trainings need more.
 
     Raises:
         BadInput: an unknown word, poolings of different number, or bins that do not suffice.
@@ -51,6 +52,7 @@ class SELDnet(nn.Module):
         n_recurrent: int = 2,
         dropout: float = 0.0,
         norm: str = "bin",
+        momentum: float = MOMENTUM,
     ) -> None:
         super().__init__()
         if norm not in ("bin", "channel"):
@@ -60,7 +62,7 @@ class SELDnet(nn.Module):
         blocks: list[nn.Module] = []
         left = n_bins
         for place, pooling in enumerate(zip(frame_pooling, bin_pooling, strict=True)):
-            normalize = BinNorm(left, EPS, MOMENTUM) if norm == "bin" else BatchNorm(width, EPS, MOMENTUM)
+            normalize = BinNorm(left, EPS, momentum) if norm == "bin" else BatchNorm(width, EPS, momentum)
             block = ConvBlock(n_features if place == 0 else width, width, pooling, norm=normalize)
             blocks += [block, nn.Dropout(dropout)]
             left = pooled(left, [pooling[1]])

@@ -2,8 +2,7 @@
 
 The early part comes from pyroomacoustics' image source method; where its images thin out, a noise tail of the
 same energy and decay goes on (Lehmann and Johansson, "Diffuse reverberation model for efficient image-source
-simulation of room impulse responses", IEEE TASLP 18(6), 2010). Nothing here knows a format: receivers, and
-the levels that a diffuse field has in them, are arguments.
+simulation of room impulse responses", IEEE TASLP 18(6), 2010).
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,8 @@ from pyroomacoustics.directivities import Directivity
 from scipy.signal import lfilter
 
 from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.formats import Format
+from data_prep.synth.receivers import Receiver, early_response
 
 SPEED_OF_SOUND = 343.0
 MAX_ORDER = 14
@@ -81,28 +82,29 @@ def draw_room(number: int, reverberation: tuple[float, float], rng: np.random.Ge
 def responses(
     room: Room,
     positions: np.ndarray,
-    receivers: Sequence[Directivity],
-    diffuse: Sequence[float],
+    format: Format,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Responses from places to receivers that all stand where the array stands.
+    """Responses from places to the channels of a format, which stand where the array stands.
 
     All places share one tail, so that neighbours on a path can be cross-faded without a loss of level.
 
     Args:
         room: the shoebox.
         positions: (place, 3) metres relative to the array.
-        receivers: directivity of each channel.
-        diffuse: power of each channel in a diffuse field whose pressure has power 1.
+        format: its channels.
         rng: the tail comes from it.
 
     Returns:
         (place, channel, sample) float32; a sound at 1 m arrives with gain 1 after its travel time.
     """
-    early = _images(room, positions, receivers)
+    if format.filters is None:
+        early = _images(room, positions, format.receivers())
+    else:
+        early = _filtered(room, positions, format.filters)
     if room.reverberation == 0:
         return early
-    return _with_tail(early, room, np.asarray(diffuse), rng)
+    return _with_tail(early, room, format, rng)
 
 
 def travel_time(positions: np.ndarray) -> np.ndarray:
@@ -110,12 +112,11 @@ def travel_time(positions: np.ndarray) -> np.ndarray:
     return np.linalg.norm(positions, axis=-1) / SPEED_OF_SOUND
 
 
-def _images(room: Room, positions: np.ndarray, receivers: Sequence[Directivity]) -> np.ndarray:
+def _box(room: Room, positions: np.ndarray) -> pyroomacoustics.ShoeBox:
     # One thread, because the sum over images depends on how threads share them.
     pyroomacoustics.constants.set("num_threads", 1)
     pyroomacoustics.constants.set("rir_hpf_enable", False)
     pyroomacoustics.constants.set("c", SPEED_OF_SOUND)
-    latency = pyroomacoustics.constants.get("frac_delay_length") // 2
     box = pyroomacoustics.ShoeBox(
         room.size,
         fs=SAMPLE_RATE,
@@ -124,6 +125,12 @@ def _images(room: Room, positions: np.ndarray, receivers: Sequence[Directivity])
     )
     for position in np.asarray(positions) + room.array:
         box.add_source(position)
+    return box
+
+
+def _images(room: Room, positions: np.ndarray, receivers: Sequence[Directivity]) -> np.ndarray:
+    latency = pyroomacoustics.constants.get("frac_delay_length") // 2
+    box = _box(room, positions)
     places = np.repeat(np.array(room.array)[:, None], len(receivers), axis=1)
     box.add_microphone_array(places, directivity=list(receivers))
     box.compute_rir()
@@ -138,7 +145,32 @@ def _images(room: Room, positions: np.ndarray, receivers: Sequence[Directivity])
     return early
 
 
-def _with_tail(early: np.ndarray, room: Room, diffuse: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _filtered(room: Room, positions: np.ndarray, receiver: Receiver) -> np.ndarray:
+    """Responses (place, channel, sample) through a filter for each image's direction."""
+    box = _box(room, positions)
+    box.add_microphone_array(np.array(room.array)[:, None])
+    box.image_source_model()
+    nearest = np.linalg.norm(positions, axis=1).max() / SPEED_OF_SOUND
+    length = round(
+        (MAX_ORDER * min(room.size) / SPEED_OF_SOUND if room.reverberation else nearest + 0.01) * SAMPLE_RATE
+    )
+    return np.stack(
+        [
+            early_response(
+                receiver,
+                (source.images - np.array(room.array)[:, None]).T,
+                source.damping[0],
+                np.asarray(source.orders) <= 1,
+                length + 1,
+                SPEED_OF_SOUND,
+            )
+            for source in box.sources
+        ]
+    )
+
+
+def _with_tail(early: np.ndarray, room: Room, format: Format, rng: np.random.Generator) -> np.ndarray:
+    diffuse = np.asarray(format.diffuse)
     # Up to here the images are complete: the next order comes back from the nearest pair of walls.
     change = round(MAX_ORDER * min(room.size) / SPEED_OF_SOUND * SAMPLE_RATE)
     fade = round(FADE * SAMPLE_RATE)
@@ -156,7 +188,7 @@ def _with_tail(early: np.ndarray, room: Room, diffuse: np.ndarray, rng: np.rando
     dull = lfilter([0.35], [1, -0.65], white, axis=-1)
     rate = 3 * np.log(10) / room.reverberation
     tail = dull * np.exp(-rate * time) + (white - dull) * np.exp(-rate / BRIGHT_DECAY * time)
-    tail *= np.sqrt(measured * diffuse)[:, None]
+    tail = format.spread(tail.astype(np.float32)) * np.sqrt(measured)
     tail[:, :fade] *= np.sin(ramp)
     whole[..., change - fade :] += tail.astype(np.float32)
     return whole

@@ -19,7 +19,7 @@ from data_prep.synth import older
 from data_prep.synth.banks import PICTURES, SOUNDS, Bank, part, scan
 from data_prep.synth.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.figures import DRAWN, real_picture
-from data_prep.synth.formats import FORMATS
+from data_prep.synth.formats import FORMATS, format_named
 from data_prep.synth.layouts import Options, Slot, write_starss23
 from data_prep.synth.presets import preset as preset_named
 from data_prep.synth.video import frame_rate
@@ -44,6 +44,7 @@ def synth(
     train_rooms: int = 6,
     test_rooms: int = 3,
     test_share: float = 0.25,
+    sofa: Path | None = None,
     jobs: int = 0,
 ) -> None:
     """Generate audio-visual scenes with exact labels in the layout of a corpus.
@@ -59,7 +60,7 @@ def synth(
             sound bank.
         recordings: how many, training and test together.
         seconds: duration of each, in tenths; that of the corpus if left out (60, 30 for tut2018, 10 for task4).
-        formats: audio formats, separated by commas.
+        formats: audio formats, separated by commas: foa, mic (the array of STARSS23, on its sphere), binaural, stereo.
         preset: how difficult: simple, easy, reverberant, noisy or crowded.
         soundbank: folder of sounds, one folder a class; classes without are synthesised.
         images: folder of pictures, one folder a class, in place of drawn people and things.
@@ -69,6 +70,7 @@ def synth(
         train_rooms: rooms of the training recordings.
         test_rooms: rooms of the test recordings, none of them a training room.
         test_share: share of the recordings that are for test.
+        sofa: head responses for binaural (SOFA); a spherical head if left out.
         jobs: recordings made at once; 0 for one a core.
 
     Raises:
@@ -88,6 +90,7 @@ def synth(
         train_rooms,
         test_rooms,
         test_share,
+        str(sofa) if sofa else None,
     )
     _check(options)
     sounds = scan(Path(soundbank), SOUNDS) if soundbank else {}
@@ -181,6 +184,8 @@ def _check(options: Options) -> None:
     samples(options.seconds, SAMPLE_RATE, "seconds")
     frame_rate(options.fps)
     preset_named(options.preset)
+    for name in options.formats:
+        format_named(name, options.sofa)
 
 
 def _claim(out: Path, options: Options) -> None:

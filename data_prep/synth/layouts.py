@@ -13,7 +13,7 @@ from avseld.files import fingerprint, replacing
 from data_prep.synth.acoustics import draw_room
 from data_prep.synth.banks import Bank
 from data_prep.synth.classes import SAMPLE_RATE
-from data_prep.synth.formats import FORMATS
+from data_prep.synth.formats import format_named
 from data_prep.synth.picture import Camera
 from data_prep.synth.presets import preset
 from data_prep.synth.render import render
@@ -68,6 +68,7 @@ class Options:
     train_rooms: int
     test_rooms: int
     test_share: float
+    sofa: str | None = None
 
 
 def scene_of(slot: Slot, options: Options) -> tuple[Scene, np.random.SeedSequence, np.random.SeedSequence]:
@@ -97,8 +98,9 @@ def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictur
     for name in options.formats:
         # Every format starts from the same state of the seed, so that it renders the same sounds.
         fresh = np.random.SeedSequence(sound_seed.entropy, spawn_key=sound_seed.spawn_key)
-        rendering = render(scene, FORMATS[name], partial(dry_sound, bank=sounds), fresh)
-        write_wav(place(FORMATS[name].folder, ".wav"), rendering.mix)
+        format = format_named(name, options.sofa)
+        rendering = render(scene, format, partial(dry_sound, bank=sounds), fresh)
+        write_wav(place(format.folder, ".wav"), rendering.mix)
     write_dcase(place("metadata_dev", ".csv"), rendering.labels)
     rate = frame_rate(options.fps)
     camera = Camera(scene, options.width, pictures)

@@ -19,7 +19,7 @@ from data_prep.synth.acoustics import Room, draw_room
 from data_prep.synth.banks import Bank
 from data_prep.synth.classes import SAMPLE_RATE
 from data_prep.synth.corpora import CORPORA, Corpus
-from data_prep.synth.formats import FORMATS
+from data_prep.synth.formats import format_named
 from data_prep.synth.layouts import RECORDINGS, ROOMS, Options, Slot, write_wav
 from data_prep.synth.motion import seen_from_array
 from data_prep.synth.presets import preset
@@ -90,7 +90,7 @@ def write_dcase2019(out: Path, slot: Slot, options: Options, sounds: Bank, pictu
     if not labels.is_file():
         scene, seed = scene_of(slot, options)
         for format in options.formats:
-            path = out / FORMATS[format].folder / f"{name}.wav"
+            path = out / format_named(format).folder / f"{name}.wav"
             _write_audio(path, scene, format, seed, CORPORA["dcase2019"])
         write_intervals(labels, scene, seed, CORPORA["dcase2019"], lambda word, k: word)
 
@@ -103,7 +103,7 @@ def write_tau_nigens2020(out: Path, slot: Slot, options: Options, sounds: Bank, 
         scene, seed = scene_of(slot, options)
         corpus = CORPORA["tau_nigens2020"]
         for format in options.formats:
-            path = out / FORMATS[format].folder / f"{name}.wav"
+            path = out / format_named(format).folder / f"{name}.wav"
             rows = _write_audio(path, scene, format, seed, corpus)
         write_dcase(labels, rows, Dialect(columns=POLAR[5]))
 
@@ -207,7 +207,7 @@ def _write_audio(
     path: Path, scene: Scene, format: str, seed: np.random.SeedSequence, corpus: Corpus, mono: bool = False
 ) -> Events:
     """Write a recording; its rows a label frame come back."""
-    rendering = render(scene, FORMATS[format], _dry(corpus), _again(seed))
+    rendering = render(scene, format_named(format), _dry(corpus), _again(seed))
     sound = rendering.mix[:1] if mono else rendering.mix
     if corpus.sample_rate != SAMPLE_RATE:
         sound = soxr.resample(sound.T, SAMPLE_RATE, corpus.sample_rate).T

@@ -63,11 +63,11 @@ def render(scene: Scene, format: Format, dry: Dry, seed: np.random.SeedSequence)
         rows.append(label_rows(event, sound, scene.seconds))
         add_event(heard, scene, event, sound, format, np.random.default_rng(other))
     labels = concatenate(rows).sorted()
-    noise = diffuse_noise(length, format.diffuse, np.random.default_rng(noise_seed))
+    noise = diffuse_noise(length, format, np.random.default_rng(noise_seed))
     noise *= _noise_gain(heard, noise, labels, scene.snr_db)
     peak = np.abs(heard + noise).max(initial=0.0)
     gain = np.float32(min(1.0, LOUDEST / peak) if peak > 0 else 1.0)
-    return Rendering(heard * gain, noise * gain, labels)
+    return Rendering(format.mixed(heard * gain), format.mixed(noise * gain), labels)
 
 
 def extents(scene: Scene, dry: Dry, seed: np.random.SeedSequence) -> np.ndarray:
@@ -118,7 +118,7 @@ def add_event(
     stop = event.onset + len(sound) / SAMPLE_RATE
     points = event.path.way_points(event.onset, stop)
     positions = event.path.position(points)
-    found = responses(scene.room, positions, format.receivers(), format.diffuse, rng)
+    found = responses(scene.room, positions, format, rng)
     knots = np.round((points - event.onset) * SAMPLE_RATE).astype(int)
     wet = through(sound, aligned(found, positions), knots) * np.float32(10 ** (event.gain_db / 20))
     first = round(event.onset * SAMPLE_RATE)
@@ -174,14 +174,14 @@ def through(sound: np.ndarray, found: np.ndarray, knots: np.ndarray) -> np.ndarr
     return wet
 
 
-def diffuse_noise(length: int, diffuse: tuple[float, ...], rng: np.random.Generator) -> np.ndarray:
-    """Noise of ventilation and streets from everywhere: independent channels, levels of a diffuse field.
+def diffuse_noise(length: int, format: Format, rng: np.random.Generator) -> np.ndarray:
+    """Noise of ventilation and streets from everywhere: levels and coherence of a diffuse field.
 
     Ambisonic channels of a diffuse field are uncorrelated, so independent ones are exact.
 
     Args:
         length: samples.
-        diffuse: power of each channel where the pressure has power 1.
+        format: its channels.
         rng: all comes from it.
 
     Returns:
@@ -189,13 +189,13 @@ def diffuse_noise(length: int, diffuse: tuple[float, ...], rng: np.random.Genera
     """
     slope, corner = rng.uniform(0.5, 1.0), rng.uniform(80, 250)
     size = next_fast_len(length, real=True)
-    white = rng.standard_normal((len(diffuse), size), dtype=np.float32)
+    white = rng.standard_normal((len(format.diffuse), size), dtype=np.float32)
     frequency = rfftfreq(size, 1 / SAMPLE_RATE)
     shape = (1 + (frequency / corner) ** 2) ** (-slope / 2) + 0.02
     shape *= frequency > 20
     shape /= np.sqrt(np.square(shape).mean())
     coloured = irfft(rfft(white) * shape.astype(np.float32), size)[:, :length]
-    return coloured * np.sqrt(np.asarray(diffuse, np.float32))[:, None]
+    return format.spread(coloured)
 
 
 def _noise_gain(heard: np.ndarray, noise: np.ndarray, labels: Events, snr_db: float) -> np.float32:

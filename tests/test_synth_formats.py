@@ -1,0 +1,146 @@
+"""One scene in several formats: what microphones on a sphere and ears on a head hear of it."""
+
+import logging
+
+import h5py
+import numpy as np
+import pytest
+from scipy.signal import csd, welch
+
+from avseld.errors import BadInput
+from avseld.geometry import unit_vector
+from data_prep.head_responses import read_sofa
+from data_prep.sphere import on_sphere
+from data_prep.synth.acoustics import Room, draw_room, responses
+from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.formats import FORMATS, format_named
+from data_prep.synth.presets import preset
+from data_prep.synth.receivers import TETRAHEDRON_DEG
+from data_prep.synth.render import diffuse_noise, render
+from data_prep.synth.scene import draw_scene
+from data_prep.synth.sounds import dry_sound
+
+OPEN = Room(0, (20.0, 20.0, 10.0), (10.0, 10.0, 5.0), 0.0, 0)
+SOFA = "data/hrtf/UniS_Anechoic_BRIR_48k.sofa"
+
+
+def heard_from(azimuth: float, elevation: float, name: str, sofa: str | None = None) -> np.ndarray:
+    """Response (channel, sample) to a source at 2 m in the open."""
+    place = 2.0 * unit_vector(azimuth, elevation)[None]
+    return responses(OPEN, place, format_named(name, sofa), np.random.default_rng(0))[0]
+
+
+def test_a_sphere_leads_at_its_front_by_one_and_a_half_radii_at_low_frequencies():
+    frequency = np.array([50.0, 200.0])
+    front, side, back = on_sphere(np.array([1.0, 0.0, -1.0]), frequency, 0.042)
+    lead = np.angle(front) / (2 * np.pi * frequency)
+    assert np.allclose(lead, 1.5 * 0.042 / 343, rtol=0.015)
+    assert np.allclose(np.angle(back), -np.angle(front), atol=5e-3) and np.abs(side).max() < 1.002
+    bright = on_sphere(np.array([1.0, -1.0]), np.array([12000.0]), 0.042)
+    assert abs(bright[0, 0]) == pytest.approx(2, abs=0.1)  # pressure doubles before a wall
+
+
+@pytest.mark.parametrize(("azimuth", "elevation"), [(30, 10), (-120, -25), (175, 40)])
+def test_microphones_hear_a_wave_as_the_rigid_sphere_says(azimuth, elevation):
+    heard = np.fft.rfft(heard_from(azimuth, elevation, "mic"), 8192)
+    frequency = np.fft.rfftfreq(8192, 1 / SAMPLE_RATE)
+    used = (frequency > 100) & (frequency < 9000)
+    capsules = unit_vector(*np.array(TETRAHEDRON_DEG, float).T)
+    cosine = capsules @ unit_vector(azimuth, elevation)
+    wanted = on_sphere(cosine, frequency[used], 0.042)
+    between = heard[1:, used] / heard[0, used] / (wanted[1:] / wanted[0])
+    assert np.abs(20 * np.log10(np.abs(between))).max() < 0.3
+    assert np.degrees(np.abs(np.angle(between))).max() < 3
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_left_is_the_first_ear_which_hears_the_left_louder_and_earlier(shared, measured):
+    sofa = str(shared(SOFA)) if measured else None
+    left, right = heard_from(85.0, 0.0, "binaural", sofa)
+    assert np.square(left).sum() > 2 * np.square(right).sum()
+    arrival = [np.flatnonzero(np.abs(ear) > 0.2 * np.abs(ear).max())[0] for ear in (left, right)]
+    assert 8 <= arrival[1] - arrival[0] <= 22  # 0.3 to 0.9 ms
+    mirrored = heard_from(-85.0, 0.0, "binaural", sofa)
+    assert np.square(mirrored[1]).sum() > 2 * np.square(mirrored[0]).sum()
+
+
+def test_stereo_is_mid_and_side_of_ambisonics():
+    room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
+    scene = draw_scene(room, 5.0, preset("easy"), np.random.default_rng(2))
+    foa = render(scene, FORMATS["foa"], dry_sound, np.random.SeedSequence(3)).mix
+    stereo = render(scene, FORMATS["stereo"], dry_sound, np.random.SeedSequence(3)).mix
+    assert np.allclose(stereo, [(foa[0] + foa[1]) / 2, (foa[0] - foa[1]) / 2], atol=1e-6)
+
+
+def test_every_format_holds_the_same_events_at_the_same_times():
+    room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
+    scene = draw_scene(room, 6.0, preset("easy"), np.random.default_rng(2))
+    made = {name: render(scene, FORMATS[name], dry_sound, np.random.SeedSequence(3)) for name in FORMATS}
+    envelopes = {}
+    for name, one in made.items():
+        assert np.array_equal(one.labels.azimuth, made["foa"].labels.azimuth)
+        assert np.array_equal(one.labels.onset, made["foa"].labels.onset)
+        power = np.square(one.events).mean(axis=0)
+        envelopes[name] = np.log(power[: len(power) // 2400 * 2400].reshape(-1, 2400).mean(axis=1) + 1e-9)
+    for name, envelope in envelopes.items():
+        assert np.corrcoef(envelope, envelopes["foa"])[0, 1] > 0.95, name
+
+
+def test_a_room_sounds_as_loud_and_as_long_on_a_sphere_as_at_a_point():
+    room = draw_room(4, (0.4, 0.5), np.random.default_rng(4))
+    place = 1.5 * unit_vector(20.0, 0.0)[None]
+    point = responses(room, place, FORMATS["foa"], np.random.default_rng(0))[0, 0]
+    sphere = responses(room, place, FORMATS["mic"], np.random.default_rng(0))[0]
+    assert point.shape[0] == sphere.shape[1]
+
+    def decay(response: np.ndarray) -> float:
+        energy = np.cumsum(np.square(response)[::-1])[::-1]
+        level = 10 * np.log10(energy / energy[0])
+        return (np.argmax(level < -25) - np.argmax(level < -5)) / SAMPLE_RATE
+
+    assert decay(sphere[1]) == pytest.approx(decay(point), rel=0.35)
+
+
+def test_ambient_noise_has_the_coherence_of_a_field_from_everywhere():
+    noise = diffuse_noise(40 * SAMPLE_RATE, FORMATS["mic"], np.random.default_rng(0))
+    frequency, cross = csd(noise[0], noise[1], SAMPLE_RATE, nperseg=512)
+    _, one = welch(noise[0], SAMPLE_RATE, nperseg=512)
+    _, other = welch(noise[1], SAMPLE_RATE, nperseg=512)
+    coherence = cross.real / np.sqrt(one * other)
+    random = np.random.default_rng(1).normal(size=(4000, 3))
+    directions = random / np.linalg.norm(random, axis=1, keepdims=True)
+    capsules = unit_vector(*np.array(TETRAHEDRON_DEG[:2], float).T)
+    waves = [on_sphere(directions @ capsule, frequency[1:], 0.042) for capsule in capsules]
+    wanted = (waves[0] * waves[1].conj()).mean(axis=0).real
+    wanted /= np.sqrt(np.square(np.abs(waves[0])).mean(axis=0) * np.square(np.abs(waves[1])).mean(axis=0))
+    assert np.abs(coherence[2:200] - wanted[1:199]).max() < 0.08
+    assert coherence[4] > 0.9 and abs(coherence[120:200]).max() < 0.2
+
+
+def test_a_file_without_two_ears_is_refused(tmp_path, shared):
+    text = tmp_path / "x.sofa"
+    text.write_text("no sofa")
+    with pytest.raises(BadInput, match=r"x\.sofa: no readable SOFA file"):
+        read_sofa(text, SAMPLE_RATE)
+    with h5py.File(tmp_path / "one.sofa", "w") as file:
+        file["Data.IR"], file["Data.SamplingRate"] = np.zeros((3, 1, 8)), [48000.0]
+        file["SourcePosition"] = np.zeros((3, 3))
+    with pytest.raises(BadInput, match="are not those of two ears"):
+        read_sofa(tmp_path / "one.sofa", SAMPLE_RATE)
+    with pytest.raises(BadInput, match="not found"):
+        format_named("binaural", str(tmp_path / "absent.sofa"))
+
+
+def test_a_file_whose_azimuths_run_clockwise_is_turned_round_with_a_warning(shared, caplog):
+    logging.getLogger("avseld").propagate = logging.getLogger("data_prep").propagate = True
+    head = read_sofa(shared(SOFA), SAMPLE_RATE)
+    assert "mirrored" in caplog.text
+    level = np.square(head.responses).sum(axis=-1)
+    leftmost, rightmost = head.directions[:, 1].argmax(), head.directions[:, 1].argmin()
+    assert level[leftmost, 0] > 4 * level[leftmost, 1] and level[rightmost, 1] > 4 * level[rightmost, 0]
+    assert head.responses.shape[:2] == (37, 2) and abs(len(head.responses[0, 0]) - 591 / 2) < 2
+
+
+def test_an_unknown_format_is_named():
+    with pytest.raises(BadInput, match="no format 'quad'; choose from foa, mic, binaural, stereo"):
+        format_named("quad")
