@@ -85,6 +85,7 @@ class System(nn.Module):
             self.features.n_features,
             self.features.n_bins,
             self.target.shapes,
+            **defects,
         )
         self.model.to(memory_format=torch.channels_last)
         self.sample_rate: int = self.features.sample_rate

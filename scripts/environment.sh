@@ -43,3 +43,25 @@ train_pair() { # first, second: names of functions that train; side by side, sin
     fi
     trap - EXIT
 }
+
+train_seld() { # recipe, format, DATA, [RUN], options of avseld train
+    local recipe="$1" format="$2" data="$3" run="runs/$1" prepared
+    shift 3
+    if [ $# -gt 0 ] && [[ "$1" != -* ]]; then
+        run="$1"
+        shift
+    fi
+    prepared="$data/prepared"
+    if [ "$format" != foa ]; then prepared="$data/prepared_$format"; fi
+    if [ ! -f "$prepared/manifest.csv" ] && [ "$format" != foa ] && [ -f "$data/prepared/manifest.csv" ]; then
+        avseld-prep dcase --raw "$data" --prepared "$prepared" --format "$format"
+        mkdir -p "$prepared/boxes" # the videos are the same, so are the people in them
+        find "$data/prepared/boxes" -name '*.npz' -exec cp -n {} "$prepared/boxes/" \;
+    fi
+    if [ ! -f "$prepared/manifest.csv" ]; then
+        echo "$(basename "$0"): $prepared: not found; run scripts/prepare_starss23.sh $data first" >&2
+        exit 2
+    fi
+    avseld train --config "$recipe" --data.prepared "$prepared" --out "$run" "$@"
+    echo "== next: scripts/eval_seld.sh $run"
+}

@@ -11,16 +11,4 @@ if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment
-data="$1"
-shift
-run="runs/av_foa"
-if [ $# -gt 0 ] && [[ "$1" != -* ]]; then
-    run="$1"
-    shift
-fi
-if [ ! -f "$data/prepared/manifest.csv" ]; then
-    echo "train_seld_foa.sh: $data/prepared: not found; run scripts/prepare_starss23.sh $data first" >&2
-    exit 2
-fi
-avseld train --config av_foa --data.prepared "$data/prepared" --out "$run" "$@"
-echo "== next: scripts/eval_seld.sh $run"
+train_seld av_foa foa "$@"

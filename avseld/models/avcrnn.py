@@ -13,6 +13,7 @@ from torch.nn import functional
 from avseld.errors import BadInput
 from avseld.models.blocks import BatchNorm, hold
 from avseld.models.vision import gaussian_vectors
+from avseld.models.vit import PublishedTransformer, TimeTransformer
 
 
 class AudioEncoder(nn.Module):
@@ -46,6 +47,11 @@ class AudioVisualCRNN(nn.Module):
         n_points: points of a Gaussian vector.
         wrap: let boxes continue beyond the seam of the picture.
         vision: False takes the visual embedding as zero (the published audio-only control), whatever is seen.
+        encoder: of audio: cnn, or vit, a transformer.
+        legacy: the published transformer, whose tokens are bins.
+
+    Raises:
+        BadInput: another encoder.
     """
 
     frames_per_step = math.prod(pool for pool, _ in AudioEncoder.pooling)
@@ -61,11 +67,13 @@ class AudioVisualCRNN(nn.Module):
         n_points: int = 37,
         wrap: bool = False,
         vision: bool = True,
+        encoder: str = "cnn",
+        legacy: bool = False,
     ) -> None:
         super().__init__()
         ((self.head, self.shape),) = shapes.items()
         self.n_boxes, self.n_points, self.wrap, self.vision = n_boxes, n_points, wrap, vision
-        self.audio_encoder = AudioEncoder(n_features, width)
+        self.audio_encoder = _encoder(encoder, legacy, n_features, n_bins, width)
         self.vision_encoder = nn.Sequential(nn.Linear(2 * n_boxes * n_points, width), nn.Linear(width, width))
         self.gru = nn.GRU(2 * width, hidden, batch_first=True, bidirectional=True)
         self.fc_xyz = nn.Linear(2 * hidden, math.prod(self.shape))
@@ -101,3 +109,11 @@ class AudioVisualCRNN(nn.Module):
         fused = torch.cat([audio, visual[:, None].expand(-1, audio.shape[1], -1)], dim=2)
         decoded = self.fc_xyz(self.gru(fused)[0]).unflatten(2, self.shape)
         return {self.head: hold(decoded, self.frames_per_step, n_frames)}
+
+
+def _encoder(name: str, legacy: bool, n_features: int, n_bins: int, width: int) -> nn.Module:
+    if name == "cnn":
+        return AudioEncoder(n_features, width)
+    if name == "vit":
+        return PublishedTransformer(n_features) if legacy else TimeTransformer(n_features, n_bins, width)
+    raise BadInput(f"encoder: '{name}' is none of cnn, vit")

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Trains the audio-visual baseline on STARSS23's layout, recorded with two ears (binaural_dev beside metadata_dev and video_dev).
+#   scripts/prepare_starss23.sh DATA        once
+#   scripts/train_seld_bin.sh DATA [RUN] [options of avseld train]
+#   scripts/eval_seld.sh RUN
+# DATA holds binaural_dev, metadata_dev, video_dev and, made by the first script, prepared. RUN defaults to runs/av_bin.
+set -euo pipefail
+if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    exit 2
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+use_environment
+train_seld av_bin binaural "$@"

@@ -1,0 +1,86 @@
+"""The published transformer encoder against values of its implementation, and the one that keeps time."""
+
+import numpy as np
+import pytest
+import torch
+
+from avseld.errors import BadInput
+from avseld.models import AudioVisualCRNN
+from avseld.models.vit import positions
+
+# `Sony audio-visual SELD` spec, D9: output (batch, track, axis, class, frame) at some places.
+PUBLISHED = {(0, 0, 0, 0, 0): 0.6855446, (0, 1, 2, 5, 40): 0.0976619, (1, 2, 0, 31, 127): -0.7972774}
+MEAN, DEVIATION = 0.005372997, 0.634942
+
+
+def network(n_features: int, n_classes: int, **options) -> AudioVisualCRNN:
+    return AudioVisualCRNN(n_features, 257, {"accdoa": (3, 3, n_classes)}, encoder="vit", **options)
+
+
+def filled(model: torch.nn.Module) -> torch.nn.Module:
+    """Weights by the rule of the spec (D5): parameter k, element i is 0.05 sin(0.37 i + 0.11 k)."""
+    for k, weight in enumerate(model.parameters()):
+        i = torch.arange(weight.numel(), dtype=torch.float64)
+        weight.data = (0.05 * torch.sin(0.37 * i + 0.11 * k)).reshape(weight.shape).float()
+    return model.eval()
+
+
+def test_the_published_encoder_gives_the_published_output():
+    model = filled(network(3, 32, legacy=True))
+    j = torch.arange(2 * 3 * 257 * 128, dtype=torch.float64)
+    audio = (1 + torch.sin(0.013 * j)).reshape(2, 3, 257, 128).float().transpose(2, 3)
+    j = torch.arange(2 * 2 * 6 * 37, dtype=torch.float64)
+    vectors = (0.5 + 0.5 * torch.cos(0.7 * j)).reshape(2, 2, 6, 37).float()
+    with torch.no_grad():
+        output = model.from_vectors(audio, vectors)["accdoa"].permute(0, 2, 3, 4, 1).numpy()
+    # In which order the weights were filled is not known; with this one everything agrees within 2e-5.
+    for place, value in PUBLISHED.items():
+        assert output[place] == pytest.approx(value, abs=3e-5)
+    assert output.mean() == pytest.approx(MEAN, abs=1e-6)
+    assert output.std() == pytest.approx(DEVIATION, abs=3e-5)
+
+
+@pytest.mark.parametrize(("n_features", "total"), [(7, 1_169_375), (3, 1_169_339)])
+def test_parameters_are_the_published_number_and_the_other_encoder_has_as_many(n_features, total):
+    legacy, ours = (
+        sum(w.numel() for w in network(n_features, 32, legacy=flag).parameters()) for flag in (True, False)
+    )
+    assert legacy == total and abs(ours / total - 1) < 0.05
+
+
+def test_one_window_can_be_run_alone_and_gives_what_it_gives_in_a_batch():
+    for legacy in (True, False):
+        model, x = network(3, 4, legacy=legacy).eval(), torch.randn(3, 3, 128, 257)
+        with torch.no_grad():
+            together, alone = model(x)["accdoa"], model(x[1:2])["accdoa"]
+        assert torch.allclose(together[1], alone[0], atol=1e-5)
+
+
+def test_tokens_keep_time_by_default_and_lose_it_as_published():
+    """A sound at the end of a window changes the encoding of the end most, but only with tokens that are moments."""
+    x = torch.zeros(1, 3, 128, 257)
+    late = x.clone()
+    late[:, :, 112:, 40:60] = 3.0
+    for legacy in (False, True):
+        torch.manual_seed(0)
+        encoder = network(3, 4, legacy=legacy).eval().audio_encoder
+        with torch.no_grad():
+            change = (encoder(late) - encoder(x)).norm(dim=2)[0]
+        assert change.shape == (8,)
+        assert bool(change.argmax() == 7 and change[7] > 2 * change[:6].max()) is not legacy
+
+
+def test_any_length_of_window_but_not_as_published():
+    model = network(3, 4).eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 3, 500, 257))["accdoa"].shape[1] == 500
+    with pytest.raises(BadInput, match="takes 128 frames of 257 bins, not 500 of 257"):
+        network(3, 4, legacy=True)(torch.randn(1, 3, 500, 257))
+    with pytest.raises(BadInput, match="'mlp' is none of cnn, vit"):
+        AudioVisualCRNN(3, 257, {"accdoa": (3, 3, 4)}, encoder="mlp")
+
+
+def test_no_two_moments_have_the_same_position():
+    place = positions(600, 128)
+    apart = torch.cdist(place, place) + 100 * torch.eye(600)
+    assert apart.min() > 0.1 and np.isfinite(place).all()
