@@ -5,7 +5,7 @@ worker processes, in one process or in several, and a resumed run continues wher
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseld.audio import audio_info, read_audio
+from avseld.augment import Window
 from avseld.boxes import people, read_boxes
 from avseld.config import Data, VideoControl
 from avseld.errors import BadInput
@@ -24,6 +25,8 @@ from avseld.timing import LABEL_HOP, exact_div
 log = logging.getLogger(__name__)
 
 Batch = dict[str, torch.Tensor]
+SceneChange = Callable[[Window, np.random.Generator, Callable[[], Window]], Window]
+"""(window, chance, draws another window) -> window, see `avseld.augment`"""
 
 
 class Sight:
@@ -158,9 +161,18 @@ class Windows(Dataset[Batch]):
         system: decides sample rate, window and target.
         data: how to draw, and what is shown.
         seed: of the draw.
+        augment: changes of a window before it is encoded, in their order.
     """
 
-    def __init__(self, recordings: Sequence[Recording], system: System, data: Data, seed: int) -> None:
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        system: System,
+        data: Data,
+        seed: int,
+        augment: Sequence[SceneChange] = (),
+    ) -> None:
+        self.augment = tuple(augment)
         self.recordings, self.seed = list(recordings), seed
         self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
@@ -187,19 +199,30 @@ class Windows(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         """Waveform (channel, sample), boxes (n_boxes, 4) unless blank, and the target's arrays."""
         random = np.random.default_rng([self.seed, index])
+        window = self._draw(random)
+        for change in self.augment:
+            window = change(window, random, lambda: self._draw(random))
+        item = {"waveform": window.waveform}
+        if window.boxes is not None:
+            item["boxes"] = window.boxes
+        item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
+        return {name: torch.from_numpy(value) for name, value in item.items()}
+
+    def _draw(self, random: np.random.Generator) -> Window:
+        """A stretch of a recording."""
         which = min(
             int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
         )
         begin = int(random.integers(max(self.length[which] - self.n_samples, 1)))
         start = begin / self.rate
-        item = {"waveform": read_audio(self.recordings[which].audio, begin, self.n_samples)}
+        waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
+        boxes = None
         if not self.blank:
             sight = self.sights[which]
-            item["boxes"] = (
+            boxes = (
                 np.zeros((self.n_boxes, 4), np.float32) if sight is None else sight.at(np.array([start]))[0]
             )
-        item |= self.target.encode(self.events[which], start, self.n_frames, self.hop)
-        return {name: torch.from_numpy(value) for name, value in item.items()}
+        return Window(waveform, self.events[which], start, boxes)
 
 
 class Numbers(Sampler[int]):

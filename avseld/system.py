@@ -73,6 +73,8 @@ class System(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.frozen: list[str] = []
+        self.masks: list[Callable[[Tensor], Tensor]] = []
+        """changes of features while it trains, see `avseld.augment`"""
         defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
         self.features = _build(
             FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format], **defects
@@ -153,7 +155,11 @@ class System(nn.Module):
             The target's heads, (batch, frame, ...).
         """
         with torch.no_grad():
-            features = self.features(waveform).contiguous(memory_format=torch.channels_last)
+            features = self.features(waveform)
+            if self.training:
+                for mask in self.masks:
+                    features = mask(features)
+            features = features.contiguous(memory_format=torch.channels_last)
         return self.model(features, boxes)
 
     def stretches(

@@ -21,8 +21,9 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from avseld.augment import FEATURES, SCENES, check
 from avseld.config import Data, Hardware, Part, Start
-from avseld.data import Windows, choose
+from avseld.data import SceneChange, Windows, choose
 from avseld.errors import BadInput
 from avseld.features import learn_statistics
 from avseld.files import replacing
@@ -60,6 +61,7 @@ def train(
     best_by: str | None = None,
     patience: int | None = None,
     init_from: Start | None = None,
+    augment: list[Part] | None = None,
     hardware: Hardware | None = None,
     resume: bool = False,
 ) -> None:
@@ -83,6 +85,7 @@ def train(
             the weights of the last step. If left out: seld_score, or what the target is scored by.
         patience: validations without a better score after which training stops; never if left out.
         init_from: weights of another run to start from.
+        augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         hardware: where it runs.
         resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
 
@@ -104,7 +107,8 @@ def train(
     system = System(blueprint)
     best_by = _criterion(best_by, Referee(system, challenge))
     parts = choose(data)
-    windows = Windows(parts["train"], system, data, seed)
+    scenes = augmentation(system, augment or [], data.format)
+    windows = Windows(parts["train"], system, data, seed, scenes)
     learner = Learner(
         system, windows, parts["validate"], data, optimizer, schedule, steps, validate_every, challenge
     )
@@ -116,7 +120,8 @@ def train(
         f"{sum(weight.numel() for weight in system.model.parameters()):,}",
     )
     if not resume:
-        learn_statistics(system.features, (windows[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
+        plain = Windows(parts["train"], system, data, seed)
+        learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         start_from(system, init_from)
     if getattr(system.model, "idle_heads", False):
@@ -137,6 +142,25 @@ def train(
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
     log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+def augmentation(system: System, parts: list[Part], format: str) -> list[SceneChange]:
+    """The changes of scenes by their names in a recipe; those of features go into the system.
+
+    Raises:
+        BadInput: an unknown name or option, or a change that the channel format does not allow.
+    """
+    check([part.name for part in parts])
+    scenes: list[SceneChange] = []
+    for part in parts:
+        try:
+            if part.name in SCENES:
+                scenes.append(SCENES[part.name](format, **part.options))
+            else:
+                system.masks.append(FEATURES[part.name](**part.options))
+        except TypeError as error:
+            raise BadInput(f"augment: {part.name}: {error}") from None
+    return scenes
 
 
 def _criterion(best_by: str | None, referee: Referee) -> str:
