@@ -1,6 +1,6 @@
 """More training material from what is there: turned and mirrored scenes, mixed ones, masked features.
 
-Scenes are changed before they are encoded, sound, labels and boxes together, so that one rule is right for every target.
+Scenes are changed before they are encoded, sound, labels and boxes together, so that one rule fits every target.
 Rotations and reflections by exchanging channels: L. Mazzon et al., First order ambisonics domain spatial augmentation,
 DCASE 2019; Q. Wang et al., arXiv 2101.02919 (microphone array). Masks: D. Park et al., SpecAugment, Interspeech 2019.
 """

@@ -18,6 +18,11 @@ VERBS = {
     "own": Verb("data_prep.own", "own", "make a prepared folder from your own recordings"),
     "resize": Verb("data_prep.media", "resize", "resize equirectangular videos to 360x180"),
     "resample": Verb("data_prep.media", "resample", "resample audio of any rate to 24 kHz"),
+    "cut": Verb("data_prep.cut", "cut", "cut long recordings into clips: sound, video and labels together"),
+    "positions": Verb("data_prep.positions", "positions", "turn tracks of positions into frame csv"),
+    "binaural": Verb("data_prep.binaural", "binaural", "make binaural recordings of first-order ambisonics"),
+    "split": Verb("data_prep.split", "split", "share recordings out among parts, never clips of one"),
+    "lists": Verb("data_prep.split", "lists", "write the recordings of each fold as a list"),
     "check": Verb(
         "data_prep.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
     ),

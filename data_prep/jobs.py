@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
@@ -14,8 +15,9 @@ from avseld.files import replacing
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[Path, Path], str]
-"""Reads the first path, writes the second (a temporary name) and returns a remark, empty if all is well."""
+Work = Callable[..., str]
+"""Reads the first path, writes the second (a temporary name) and returns a remark, empty if all is well; then the
+job's own arguments, where it has some."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Job:
 
     source: Path
     target: Path
+    arguments: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _outcomes(jobs: list[Job], work: Work, n_workers: int) -> Iterator[Outcome]:
 def _attempt(job: Job, work: Work) -> Outcome:
     try:
         with replacing(job.target) as temporary:
-            remark = work(job.source, temporary)
+            remark = work(job.source, temporary, *job.arguments)
     except Exception as error:
         text = " ".join(str(error).split())
         return Outcome(failure=text if isinstance(error, BadInput) else f"{job.source}: {text}")

@@ -1,0 +1,169 @@
+"""Tracks of positions (motion capture, a tracker) to frame csv of DCASE."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.dcase_csv import write_dcase
+from avseld.errors import BadInput
+from avseld.events import Events, parse, read_lines
+from avseld.geometry import direction, wrap
+from avseld.timing import LABEL_HOP
+from data_prep.jobs import visible
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+WAYS = {
+    "front": (1, 0, 0), "back": (-1, 0, 0), "left": (0, 1, 0), "right": (0, -1, 0), "up": (0, 0, 1), "down": (0, 0, -1),
+}  # fmt: skip
+
+
+def positions(
+    source: Path,
+    target: Path,
+    rate: float,
+    axes: str = "x=front,y=left,z=up",
+    unit: Literal["m", "cm", "mm"] = "m",
+    label: int = 0,
+    array: str = "0,0,0",
+    turn: float = 0.0,
+) -> int:
+    """Turn position tracks into frame csv: azimuth, elevation and distance every 100 ms.
+
+    A track is an .npy of shape (time, 3) or (time, source, 3), or a csv with the columns x, y, z and perhaps source,
+    one row a source and moment. NaN says that a source is silent or not there.
+
+    Args:
+        source: a file, or a folder of .npy and .csv files.
+        target: folder for NAME.csv.
+        rate: positions a second.
+        axes: where the axes of the tracks point, seen from the array.
+        unit: of the tracks.
+        label: class index of what is tracked.
+        array: place of the array in the tracks' own axes and unit.
+        turn: degrees by which the array's front is turned to the left, seen from above, against the axes' front.
+
+    Raises:
+        BadInput: no track, axes that are none, or a bad file; names file and line.
+    """
+    if rate <= 0:
+        raise BadInput(f"rate {rate}: give positions a second, above 0")
+    if label < 0:
+        raise BadInput(f"label {label}: give a class index from 0 on")
+    matrix, middle = read_axes(axes), _triple(array)
+    paths = [source] if source.is_file() else visible(source, (".npy", ".csv")) if source.is_dir() else []
+    if not paths:
+        raise BadInput(f"{source}: no .npy or .csv there; check the path")
+    if source.is_dir() and target.resolve() == source.resolve():
+        raise BadInput(f"{target}: is the source itself; give another folder")
+    tracks = {path: (read_track(path) - middle) * METRES[unit] @ matrix.T for path in paths}
+    for path, track in tracks.items():
+        write_dcase(target / f"{path.stem}.csv", events_of(track, rate, label, turn))
+    return 0
+
+
+def events_of(track: np.ndarray, rate: float, label: int = 0, turn: float = 0.0) -> Events:
+    """Rows of label frames where a track is in their middle.
+
+    Args:
+        track: (time, source, 3) metres, x front, y left, z up; NaN where a source is not there.
+        rate: positions a second.
+        label: class index.
+        turn: degrees that the array's front is turned to the left.
+
+    Returns:
+        One row per source and label frame; whole degrees and centimetres.
+    """
+    n_frames = int(np.floor(len(track) / rate / LABEL_HOP + 1e-9))
+    middle = (np.arange(n_frames) + 0.5) * LABEL_HOP * rate - 0.5
+    low = np.clip(np.floor(middle).astype(int), 0, len(track) - 1)
+    high = np.minimum(low + 1, len(track) - 1)
+    part = np.clip(middle - low, 0, 1)[:, None, None]
+    between = np.where(part > 0, track[low] * (1 - part) + track[high] * part, track[low])
+    frame, source = np.nonzero(~np.isnan(between).any(axis=2))
+    place = between[frame, source]
+    azimuth, elevation = direction(place)
+    return Events(
+        frame * LABEL_HOP,
+        (frame + 1) * LABEL_HOP,
+        np.full(len(frame), label),
+        source,
+        wrap(np.round(azimuth - turn)),
+        np.round(elevation),
+        np.round(np.linalg.norm(place, axis=1), 2),
+    )
+
+
+def read_axes(text: str) -> np.ndarray:
+    """Matrix (3, 3) from a track's axes to front, left and up.
+
+    Args:
+        text: such as x=right,y=front,z=up.
+
+    Raises:
+        BadInput: axes that are missing, doubled, or a mirror image.
+    """
+    words = dict(re.findall(r"([xyz])\s*=\s*(\w+)", text))
+    if set(words) != set("xyz") or any(word not in WAYS for word in words.values()):
+        raise BadInput(
+            f"axes '{text}': say where each points, such as x=right,y=front,z=up ({', '.join(WAYS)})"
+        )
+    matrix = np.array([WAYS[words[axis]] for axis in "xyz"], float).T
+    volume = round(float(np.linalg.det(matrix)))
+    if volume != 1:
+        what = "two of them point the same way" if volume == 0 else "they are a mirror image of space"
+        raise BadInput(
+            f"axes '{text}': {what}; x=front,y=left,z=up and x=right,y=front,z=up are right-handed"
+        )
+    return matrix
+
+
+def read_track(path: Path) -> np.ndarray:
+    """Read a track as (time, source, 3); nothing in the file is executed.
+
+    Raises:
+        BadInput: unreadable, another shape, or a bad row.
+    """
+    if path.suffix.lower() == ".npy":
+        try:
+            track = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise BadInput(f"{path}: no readable array ({error}); save it with numpy.save") from error
+        if (
+            track.dtype.kind not in "fiu"
+            or track.shape[-1:] != (3,)
+            or track.ndim not in (2, 3)
+            or not len(track)
+        ):
+            raise BadInput(
+                f"{path}: {track.dtype} {track.shape} is no track; give (time, 3) or (time, source, 3)"
+            )
+        return np.asarray(track, float).reshape(len(track), -1, 3)
+    lines = read_lines(path)
+    header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
+    if not {"x", "y", "z"} <= set(header):
+        raise BadInput(f"{path}:1: expected a header with x, y, z and perhaps source")
+    rows: dict[int, list[list[float]]] = {}
+    for line, text in enumerate(lines[1:], start=2):
+        if not text.strip():
+            continue
+        cells = [cell.strip() for cell in text.split(",")]
+        if len(cells) != len(header):
+            raise BadInput(f"{path}:{line}: {len(cells)} columns instead of {len(header)}; correct the row")
+        row = dict(zip(header, cells, strict=True))
+        place = [np.nan if row[a].lower() in ("", "nan") else parse(row[a], path, line) for a in "xyz"]
+        rows.setdefault(int(parse(row.get("source", "0"), path, line)), []).append(place)
+    if not rows or len({len(own) for own in rows.values()}) > 1:
+        raise BadInput(f"{path}: every source needs a row at every moment; write nan where it is not there")
+    return np.stack([np.array(own, float) for _, own in sorted(rows.items())], axis=1)
+
+
+def _triple(text: str) -> np.ndarray:
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != 3:
+        raise BadInput(f"array '{text}': give three numbers, such as 0.5,2,1.2")
+    return np.array(values)

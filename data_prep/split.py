@@ -1,0 +1,137 @@
+"""Which recordings are for training and which for test: never two clips of one recording on both sides."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.errors import BadInput
+from avseld.files import replacing
+from avseld.manifest import Recording, read_classes, read_manifest, write_manifest
+
+log = logging.getLogger(__name__)
+
+CLIP = r"_\d{3,}$"
+
+
+def split(
+    prepared: Path,
+    parts: str = "train=0.7,validate=0.1,test=0.2",
+    by: Literal["recording", "room"] = "recording",
+    clip: str = CLIP,
+    seed: int = 0,
+) -> int:
+    """Write into the manifest of a prepared folder which part each recording belongs to.
+
+    Clips of one recording stay together, or all of a room. The parts become the folds: train with --data.train train, and
+    so on.
+
+    Args:
+        prepared: the folder.
+        parts: names and shares of the duration.
+        by: what stays together: the clips of a recording, or a room.
+        clip: pattern of what cutting adds to a recording's name.
+        seed: of the draw.
+
+    Raises:
+        BadInput: bad shares, fewer groups than parts, or recordings without a room.
+    """
+    shares = read_shares(parts)
+    recordings = read_manifest(prepared)
+    part_of = draw(recordings, shares, by, clip, seed)
+    write_manifest(
+        prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
+    )
+    for part in shares:
+        own = [one for one in recordings if part_of[one.name] == part]
+        log.info("%s: %d recordings, %.1f min", part, len(own), sum(one.duration for one in own) / 60)
+    return 0
+
+
+def draw(
+    recordings: Sequence[Recording],
+    shares: dict[str, float],
+    by: str = "recording",
+    clip: str = CLIP,
+    seed: int = 0,
+) -> dict[str, str]:
+    """Draw a part for every recording by its name; the order of the recordings does not matter.
+
+    Args:
+        recordings: all of them.
+        shares: of the duration, by part.
+        by: recording or room.
+        clip: pattern of what cutting adds to a name.
+        seed: of the draw.
+
+    Raises:
+        BadInput: fewer groups than parts, or no room.
+    """
+    groups: dict[str, list[Recording]] = {}
+    for one in sorted(recordings, key=lambda one: one.name):
+        if by == "room" and not one.room:
+            raise BadInput(f"{one.name}: the manifest names no room; split by recording")
+        groups.setdefault(one.room if by == "room" else re.sub(clip, "", one.name), []).append(one)
+    if len(groups) < len(shares):
+        raise BadInput(
+            f"{len(groups)} {by}s cannot be shared out among {', '.join(shares)}; ask for fewer parts"
+        )
+    names = sorted(groups)
+    order = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    length = {name: sum(one.duration for one in groups[name]) for name in names}
+    whole = sum(length.values())
+    filled = dict.fromkeys(shares, 0.0)
+    part_of: dict[str, str] = {}
+    for place, name in enumerate(order):
+        empty = [part for part in shares if not filled[part]]
+        if len(order) - place <= len(empty):  # every part gets at least one
+            part = empty[0]
+        else:
+            part = max(shares, key=lambda part: shares[part] - filled[part] / whole)
+        filled[part] += length[name]
+        part_of |= {one.name: part for one in groups[name]}
+    return part_of
+
+
+def read_shares(text: str) -> dict[str, float]:
+    """Shares by part, adding up to 1.
+
+    Raises:
+        BadInput: no shares, or they do not add up.
+    """
+    shares: dict[str, float] = {}
+    for word in text.split(","):
+        name, _, share = word.strip().partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            raise BadInput(f"parts '{text}': write names and shares, such as train=0.8,test=0.2") from None
+    if "" in shares or abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
+        raise BadInput(f"parts '{text}': shares above 0 that add up to 1; such as train=0.8,test=0.2")
+    return shares
+
+
+def lists(prepared: Path, out: Path) -> int:
+    """Write the recordings of each fold as a list, one audio path a line, as the DCASE baselines read them.
+
+    Args:
+        prepared: the folder.
+        out: folder for FORMAT_FOLD.txt.
+
+    Raises:
+        BadInput: no manifest.
+    """
+    found: dict[str, list[str]] = {}
+    for one in read_manifest(prepared):
+        found.setdefault(f"{one.format}_{one.fold or 'all'}", []).append(str(one.audio))
+    for name, paths in found.items():
+        if Path(name).name != name:
+            raise BadInput(f"{prepared}: the fold '{name}' is no file name; rename it in manifest.csv")
+        with replacing(out / f"{name}.txt") as temporary:
+            temporary.write_text("\n".join(sorted(paths)) + "\n", encoding="utf-8")
+        log.info("%s: %d recordings", out / f"{name}.txt", len(paths))
+    return 0

@@ -1,0 +1,256 @@
+"""Cutting a corpus: clips exact to the sample, positions, splits that never part a recording, lists, two ears."""
+
+import shutil
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avseld.audio import audio_info
+from avseld.dcase_csv import read_dcase
+from avseld.errors import BadInput
+from avseld.geometry import unit_vector
+from avseld.manifest import Recording, read_manifest, write_manifest
+from data_prep.binaural import binaural
+from data_prep.cut import cut, equal
+from data_prep.positions import events_of, positions, read_axes
+from data_prep.probe import video_info
+from data_prep.split import draw, lists, read_shares, split
+from data_prep.synth.corpus import synth
+
+STEM = "fold3_room4_mix007_10.0-15.0s"
+
+
+@pytest.fixture
+def real(tmp_path, shared):
+    """A real recording with its labels, in two formats."""
+    for folder in ("foa_dev", "mic_dev"):
+        (tmp_path / "raw" / folder).mkdir(parents=True)
+        shutil.copy(shared(f"data/starss22_foa_excerpt/{STEM}.wav"), tmp_path / "raw" / folder / "a.wav")
+    (tmp_path / "raw" / "metadata_dev").mkdir()
+    shutil.copy(shared(f"data/starss22_foa_excerpt/{STEM}.csv"), tmp_path / "raw" / "metadata_dev" / "a.csv")
+    return tmp_path
+
+
+def test_clips_put_together_are_the_recording_bit_for_bit(real):
+    assert cut(real / "raw", real / "clips", seconds=1.3, rest=True, jobs=1) == 0
+    whole, _ = soundfile.read(real / "raw" / "foa_dev" / "a.wav", dtype="int32")
+    for folder in ("foa_dev", "mic_dev"):
+        clips = sorted((real / "clips" / folder).glob("a_*.wav"))
+        assert [len(soundfile.read(clip)[0]) for clip in clips] == [31200] * 3 + [26400]
+        again = np.concatenate([soundfile.read(clip, dtype="int32")[0] for clip in clips])
+        assert np.array_equal(again, whole)
+        assert audio_info(clips[0]).sample_rate == 24000 and soundfile.info(clips[0]).subtype == "PCM_16"
+
+
+def test_labels_of_clips_put_together_are_those_of_the_recording(real):
+    cut(real / "raw", real / "clips", seconds=1.3, rest=True, jobs=1)
+    whole, _ = read_dcase(real / "raw" / "metadata_dev" / "a.csv")
+    onsets, azimuths = [], []
+    for number, path in enumerate(sorted((real / "clips" / "metadata_dev").glob("a_*.csv"))):
+        part, _ = read_dcase(path)
+        assert (part.onset > -1e-9).all() and (part.onset < 1.3 - 1e-6).all()
+        onsets += (part.onset + 1.3 * number).tolist()
+        azimuths += part.azimuth.tolist()
+    assert np.allclose(np.sort(onsets), np.sort(whole.onset)) and sorted(azimuths) == sorted(
+        whole.azimuth.tolist()
+    )
+
+
+def test_a_second_run_makes_nothing_and_a_damaged_clip_is_made_again(real):
+    cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
+    clip = real / "clips" / "foa_dev" / "a_002.wav"
+    before = {path: path.stat().st_mtime_ns for path in (real / "clips").rglob("*") if path.is_file()}
+    bits = clip.read_bytes()
+    cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    clip.write_bytes(bits[:-1000])
+    cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
+    assert clip.read_bytes() == bits
+
+
+def test_the_video_of_a_clip_shows_the_same_moment(tmp_path):
+    synth(tmp_path / "raw", recordings=1, seconds=6.0, preset="simple", width=64, fps=10, seed=1, jobs=1)
+    cut(tmp_path / "raw", tmp_path / "clips", seconds=2.0, jobs=1)
+    videos = sorted((tmp_path / "clips").rglob("*.mp4"))
+    assert len(videos) == 3 and [round(video_info(path).end, 1) for path in videos] == [2.0] * 3
+    assert len(sorted((tmp_path / "clips").rglob("*.wav"))) == 3
+
+    def frames(path):
+        import av
+
+        with av.open(str(path)) as file:
+            return [frame.to_ndarray(format="rgb24").astype(float) for frame in file.decode(video=0)]
+
+    whole = frames(next((tmp_path / "raw").rglob("*.mp4")))
+    for number, path in enumerate(videos):
+        part = frames(path)
+        errors = [np.abs(part[5] - frame).mean() for frame in whole]
+        assert len(part) == 20 and abs(errors[20 * number + 5] - min(errors)) < 0.5
+
+
+def test_times_from_a_list_and_what_is_wrong_with_them(real):
+    times = real / "times.csv"
+    times.write_text("name,start,stop,clip\na,0.5,1.5,cough\na,2.0,2.25,\n")
+    cut(real / "raw", real / "clips", times=times, jobs=1)
+    assert {path.name for path in (real / "clips" / "foa_dev").iterdir()} == {"cough.wav", "a_001.wav"}
+    for text, says in (
+        ("name,start,stop\na,4,6\n", "times.csv:2: from 4.0 to 6.0 s lies not in a"),
+        ("name,start,stop\nb,0,1\n", "times.csv:2: no recording 'b'"),
+        ("name,stop\na,1\n", "times.csv:2: no start"),
+        ("name,start,stop,clip\na,0,1,../x\n", "is no file name"),
+        ("name,start,stop\na,0.55,1\n", "begins within a label frame"),
+    ):
+        times.write_text(text)
+        with pytest.raises(BadInput, match=says):
+            cut(real / "raw", real / "other", times=times, jobs=1)
+        assert not (real / "other").exists()
+    with pytest.raises(BadInput, match="lies in"):
+        cut(real / "raw", real / "raw" / "clips", jobs=1)
+
+
+@given(st.floats(0.5, 30), st.floats(0.1, 5), st.floats(0.1, 5), st.booleans())
+def test_clips_lie_inside_the_recording_one_hop_apart(duration, seconds, hop, rest):
+    clips = equal("x", duration, seconds, hop, rest)
+    assert all(0 <= clip.start < clip.stop <= duration + 1e-6 for clip in clips)
+    assert all(after.start - before.start == pytest.approx(hop) for before, after in pairwise(clips))
+    if rest:
+        assert (
+            clips[-1].stop == pytest.approx(duration, abs=1e-6)
+            or hop > seconds
+            or duration - clips[-1].stop < hop
+        )
+
+
+def test_formats_of_different_length_are_not_one_recording(real):
+    sound, rate = soundfile.read(real / "raw" / "mic_dev" / "a.wav")
+    soundfile.write(real / "raw" / "mic_dev" / "a.wav", sound[:-5000], rate, subtype="PCM_16")
+    with pytest.raises(BadInput, match="they are not one recording"):
+        cut(real / "raw", real / "clips", jobs=1)
+
+
+def test_a_track_with_declared_axes_becomes_directions_of_dcase(tmp_path):
+    time = np.arange(40) / 20  # 20 Hz, two seconds
+    angle = np.radians(30 * time)  # to the left, from the front
+    track = (
+        np.stack([-np.sin(angle), np.cos(angle), 0 * angle + 0.5], axis=1) * 1000
+    )  # x right, y front, z up, mm
+    track[10:20] = np.nan
+    np.save(tmp_path / "bird.npy", track)
+    positions(
+        tmp_path / "bird.npy", tmp_path / "csv", rate=20, axes="x=right,y=front,z=up", unit="mm", label=3
+    )
+    events, _ = read_dcase(tmp_path / "csv" / "bird.csv")
+    frames = np.round(events.onset * 10).astype(int)
+    assert set(frames) == {*range(5), *range(10, 20)} and set(events.label) == {3}
+    assert np.allclose(events.azimuth, np.round(30 * (frames + 0.25) / 10), atol=1.01)
+    assert np.allclose(events.elevation, np.round(np.degrees(np.arctan(0.5)))) and np.allclose(
+        events.distance, 1.12
+    )
+
+
+def test_frames_begin_at_zero_and_the_front_is_where_it_is_said_to_be():
+    track = np.tile(unit_vector(90.0, 0.0), (10, 1))[:, None]
+    events = events_of(track, rate=10)
+    assert events.onset[0] == 0 and len(events) == 10 and (events.azimuth == 90).all()
+    assert (events_of(track, rate=10, turn=30.0).azimuth == 60).all()
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ("x=front,y=right,z=up", "mirror image"),
+        ("x=front,y=front,z=up", "point the same way"),
+        ("x=north,y=left,z=up", "say where each points"),
+    ],
+)
+def test_axes_that_are_none_are_refused(axes, says):
+    with pytest.raises(BadInput, match=says):
+        read_axes(axes)
+
+
+def test_a_track_that_is_none_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((5, 2)))
+    with pytest.raises(BadInput, match="is no track"):
+        positions(tmp_path / "a.npy", tmp_path / "csv", rate=10)
+    np.save(tmp_path / "b.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(BadInput, match="no readable array"):
+        positions(tmp_path / "b.npy", tmp_path / "csv", rate=10)
+    (tmp_path / "c.csv").write_text("x,y,z\n1,2,3\n1,x,3\n")
+    with pytest.raises(BadInput, match=r"c\.csv:3"):
+        positions(tmp_path / "c.csv", tmp_path / "csv", rate=10)
+    assert not (tmp_path / "csv").exists()
+
+
+def clips(n: int = 12, rooms: int = 4) -> list[Recording]:
+    return [
+        Recording(f"take{k // 3}_{k % 3:03d}", f"/x/take{k // 3}_{k % 3:03d}.wav", "foa", room=f"room{k % rooms}", duration=10.0)
+        for k in range(n)
+    ]  # fmt: skip
+
+
+@given(st.integers(0, 1000), st.sampled_from(["recording", "room"]))
+def test_clips_of_one_recording_never_part(seed, by):
+    recordings = clips(30, rooms=5)
+    part_of = draw(recordings, {"train": 0.7, "validate": 0.1, "test": 0.2}, by, seed=seed)
+    group = (lambda one: one.room) if by == "room" else (lambda one: one.name[:-4])
+    for name in {group(one) for one in recordings}:
+        assert len({part_of[one.name] for one in recordings if group(one) == name}) == 1
+    assert set(part_of.values()) == {"train", "validate", "test"}
+    assert part_of == draw(recordings[::-1], {"train": 0.7, "validate": 0.1, "test": 0.2}, by, seed=seed)
+
+
+def test_parts_are_written_into_the_manifest_and_listed(tmp_path):
+    recordings = clips()
+    for one in recordings:
+        path = tmp_path / "audio" / f"{one.name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, np.zeros((24000, 4)), 24000)
+    write_manifest(
+        tmp_path / "p",
+        [
+            Recording(o.name, tmp_path / "audio" / f"{o.name}.wav", "foa", room=o.room, duration=1.0)
+            for o in recordings
+        ],
+        ["a"],
+    )
+    split(tmp_path / "p", "train=0.75,test=0.25", seed=3)
+    there = read_manifest(tmp_path / "p")
+    assert sorted(one.fold for one in there) == ["test"] * 3 + ["train"] * 9
+    lists(tmp_path / "p", tmp_path / "lists")
+    written = (tmp_path / "lists" / "foa_test.txt").read_text().split()
+    assert len(written) == 3 and all(name.endswith(".wav") for name in written)
+    with pytest.raises(BadInput, match="4 recordings cannot be shared out"):
+        split(tmp_path / "p", "a=0.2,b=0.2,c=0.2,d=0.2,e=0.2")
+    with pytest.raises(BadInput, match="add up to 1"):
+        read_shares("train=0.8,test=0.3")
+
+
+@pytest.mark.parametrize("measured", [False, True])
+def test_the_left_ear_hears_the_left_louder_and_earlier(tmp_path, shared, measured):
+    sofa = shared("data/hrtf/UniS_Anechoic_BRIR_48k.sofa") if measured else None
+    click = np.zeros(4800)
+    click[1000] = 0.5
+    for name, azimuth in (("left", 80.0), ("right", -80.0)):
+        x, y, z = unit_vector(azimuth, 0.0)
+        soundfile.write(tmp_path / f"{name}.wav", np.outer(click, [1, y, z, x]), 24000, subtype="PCM_16")
+        binaural(tmp_path / f"{name}.wav", tmp_path / "ears", sofa=sofa, jobs=1)
+        heard, rate = soundfile.read(tmp_path / "ears" / f"{name}.wav")
+        near, far = heard.T if name == "left" else heard.T[::-1]
+        assert rate == 24000 and heard.shape == (4800, 2)
+        assert np.square(near).sum() > 1.5 * np.square(far).sum()
+        middle = [(np.square(ear) * np.arange(4800)).sum() / np.square(ear).sum() for ear in (near, far)]
+        assert middle[0] < middle[1]
+
+
+def test_a_long_recording_for_two_ears_has_no_seams(tmp_path, monkeypatch):
+    sound = np.random.default_rng(0).normal(size=(24000 * 2, 4)) * 0.05
+    soundfile.write(tmp_path / "a.wav", sound, 24000, subtype="PCM_16")
+    binaural(tmp_path / "a.wav", tmp_path / "whole", jobs=1)
+    monkeypatch.setattr("data_prep.binaural.BLOCK_S", 0.05)
+    binaural(tmp_path / "a.wav", tmp_path / "pieces", jobs=1)
+    whole, pieces = (soundfile.read(tmp_path / name / "a.wav")[0] for name in ("whole", "pieces"))
+    assert np.abs(whole - pieces).max() <= 2**-15
