@@ -27,8 +27,8 @@ def split(
 ) -> int:
     """Write into the manifest of a prepared folder which part each recording belongs to.
 
-    Clips of one recording stay together, or all of a room. The parts become the folds: train with --data.train train, and
-    so on.
+    Clips of one recording stay together, or all of a room. The parts become the folds: train with --data.train train,
+    and so on.
 
     Args:
         prepared: the folder.

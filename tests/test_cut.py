@@ -2,6 +2,7 @@
 
 import shutil
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -187,9 +188,9 @@ def test_a_track_that_is_none_is_refused(tmp_path):
 
 def clips(n: int = 12, rooms: int = 4) -> list[Recording]:
     return [
-        Recording(f"take{k // 3}_{k % 3:03d}", f"/x/take{k // 3}_{k % 3:03d}.wav", "foa", room=f"room{k % rooms}", duration=10.0)
-        for k in range(n)
-    ]  # fmt: skip
+        Recording(name, Path(f"/x/{name}.wav"), "foa", room=f"room{k % rooms}", duration=10.0)
+        for k, name in enumerate(f"take{k // 3}_{k % 3:03d}" for k in range(n))
+    ]
 
 
 @given(st.integers(0, 1000), st.sampled_from(["recording", "room"]))
