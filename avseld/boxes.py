@@ -51,21 +51,74 @@ class Boxes:
         return np.clip(rows, 0, max(len(self.time) - 1, 0))
 
 
-def people(boxes: Boxes, n_boxes: int = 6, threshold: float = 0.10) -> np.ndarray:
+def people(boxes: Boxes, n_boxes: int = 6, threshold: float = 0.10, scored: bool = False) -> np.ndarray:
     """The best person boxes of every row, in falling order of score, zeros where there are fewer.
 
     Source: Sony audio-visual SELD spec, section 5 (score above 0.10, first six).
 
     Returns:
-        (time, n_boxes, 4), float32, x0 y0 x1 y1 in 0..1.
+        (time, n_boxes, 4), float32, x0 y0 x1 y1 in 0..1; (time, n_boxes, 5) with the score behind if `scored`.
     """
-    found = np.zeros((len(boxes.time), n_boxes, 4), np.float32)
+    found = np.zeros((len(boxes.time), n_boxes, 4 + scored), np.float32)
     score = np.where((boxes.label == PERSON) & (boxes.score > threshold), boxes.score, -1.0)
     order = np.argsort(-score, axis=1, kind="stable")[:, :n_boxes]
     kept = np.take_along_axis(score, order, axis=1) > 0
     picked = np.take_along_axis(boxes.box, order[..., None], axis=1)
+    if scored:
+        picked = np.concatenate([picked, np.take_along_axis(score, order, axis=1)[..., None]], axis=2)
     found[:, : order.shape[1]] = np.where(kept[..., None], picked, 0)
     return found
+
+
+@dataclass(frozen=True)
+class View:
+    """What a network is shown of a video for one window of sound."""
+
+    n_boxes: int = 6
+    """the best so many"""
+    n_times: int = 0
+    """label frames of a window; 0 shows the boxes at the window's start alone, without their scores"""
+    hop: float = 0.1
+    """seconds between label frames"""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one window: (n_boxes, 4), or (label frame, n_boxes, 5) with the scores."""
+        return (self.n_times, self.n_boxes, 5) if self.n_times else (self.n_boxes, 4)
+
+
+class Seen:
+    """The people in one video as a view shows them, for any windows.
+
+    A box holds from the time at which the detector looked until it looked again, whatever the rate of the video.
+
+    Args of the constructor:
+        boxes: of the video.
+        view: what is shown.
+    """
+
+    def __init__(self, boxes: Boxes, view: View) -> None:
+        self.view, self.row = view, boxes.at
+        self.duration = float(boxes.about.get("duration", np.inf))
+        self.seen = people(boxes, view.n_boxes, scored=view.n_times > 0)
+
+    def at(self, start: np.ndarray) -> np.ndarray:
+        """What is seen in windows that start at (window,) seconds.
+
+        A label frame is shown what holds at its middle; nothing is seen before the start and after the end of the
+        video, but the published view, which shows the first boxes before the start.
+
+        Returns:
+            (window, *view.shape) float32, zeros where there is no box.
+        """
+        start = np.asarray(start, float)
+        if len(self.seen) == 0:
+            return np.zeros((len(start), *self.view.shape), np.float32)
+        time, inside = start, start < self.duration
+        if self.view.n_times:
+            time = start[:, None] + (np.arange(self.view.n_times) + 0.5) * self.view.hop
+            inside = (time >= 0) & (time < self.duration)
+        return np.where(inside[..., None, None], self.seen[self.row(time)], np.float32(0))
 
 
 def centre_direction(box: np.ndarray) -> tuple[Array, Array]:

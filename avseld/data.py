@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseld.audio import audio_info, read_audio
 from avseld.augment import Window
-from avseld.boxes import people, read_boxes
+from avseld.boxes import Seen, View, read_boxes
 from avseld.config import Data, VideoControl
 from avseld.errors import BadInput
 from avseld.events import Events, read_events
@@ -29,21 +29,20 @@ SceneChange = Callable[[Window, np.random.Generator, Callable[[], Window]], Wind
 """(window, chance, draws another window) -> window, see `avseld.augment`"""
 
 
-class Sight:
-    """The people in one video, at any time.
+class Sight(Seen):
+    """The people in the video of one recording, for any windows.
 
     Args of the constructor:
         recording: names the boxes file and its video.
-        n_boxes: the best so many.
+        view: what the network is shown.
     """
 
-    def __init__(self, recording: Recording, n_boxes: int = 6) -> None:
+    def __init__(self, recording: Recording, view: View | None = None) -> None:
         assert recording.boxes is not None
         boxes = read_boxes(
             recording.boxes, recording.video if recording.video and recording.video.exists() else None
         )
-        self.row, self.seen = boxes.at, people(boxes, n_boxes)
-        self.duration = float(boxes.about.get("duration", np.inf))
+        super().__init__(boxes, view or View())
         if self.duration < recording.duration - LABEL_HOP:
             log.warning(
                 "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
@@ -51,12 +50,6 @@ class Sight:
                 self.duration,
                 recording.duration,
             )
-
-    def at(self, time: np.ndarray) -> np.ndarray:
-        """Boxes (time, n_boxes, 4) at some times (time,); zeros after the end of the video."""
-        if len(self.seen) == 0:
-            return np.zeros((len(time), *self.seen.shape[1:]), np.float32)
-        return np.where((time < self.duration)[:, None, None], self.seen[self.row(time)], np.float32(0))
 
 
 def choose(data: Data) -> dict[str, list[Recording]]:
@@ -104,14 +97,14 @@ def with_video(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def sights(
-    recordings: Sequence[Recording], control: VideoControl, n_boxes: int = 6, seed: int = 0
+    recordings: Sequence[Recording], control: VideoControl, view: View | None = None, seed: int = 0
 ) -> dict[str, Sight | None]:
     """What each recording is shown: its own video, that of another recording, or nothing.
 
     Args:
         recordings: those to be shown something.
         control: aligned, shuffled or blank.
-        n_boxes: boxes that the model sees.
+        view: what the network is shown of a video.
         seed: decides which other recording.
 
     Raises:
@@ -131,7 +124,7 @@ def sights(
         source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]
     for recording, other in zip(seen, source, strict=True):
         shown[recording.name] = Sight(
-            replace(other, duration=0.0) if other is not recording else recording, n_boxes
+            replace(other, duration=0.0) if other is not recording else recording, view
         )
     return shown
 
@@ -176,11 +169,11 @@ class Windows(Dataset[Batch]):
         self.recordings, self.seed = list(recordings), seed
         self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
-        self.n_boxes = getattr(system.model, "n_boxes", 6)
+        self.view = system.view
         self.pads = getattr(system.target, "pads", False)
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
-        shown = sights(recordings, data.video, self.n_boxes, seed)
+        shown = sights(recordings, data.video, self.view, seed)
         self.sights = [shown[recording.name] for recording in recordings]
         self.blank = data.video == "blank"
         starts = np.maximum(self.length - self.n_samples, 1)
@@ -197,7 +190,7 @@ class Windows(Dataset[Batch]):
         return info.n_samples
 
     def __getitem__(self, index: int) -> Batch:
-        """Waveform (channel, sample), boxes (n_boxes, 4) unless blank, and the target's arrays."""
+        """Waveform (channel, sample), boxes as the system's view has them unless blank, and the target's arrays."""
         random = np.random.default_rng([self.seed, index])
         window = self._draw(random)
         for change in self.augment:
@@ -219,9 +212,7 @@ class Windows(Dataset[Batch]):
         boxes = None
         if not self.blank:
             sight = self.sights[which]
-            boxes = (
-                np.zeros((self.n_boxes, 4), np.float32) if sight is None else sight.at(np.array([start]))[0]
-            )
+            boxes = np.zeros(self.view.shape, np.float32) if sight is None else sight.at(np.array([start]))[0]
         return Window(waveform, self.events[which], start, boxes)
 
 

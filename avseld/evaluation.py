@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from avseld.audio import read_audio
 from avseld.boxes import read_boxes
-from avseld.config import VideoControl
+from avseld.controls import gain_table, gains
 from avseld.data import reference
 from avseld.errors import BadInput
 from avseld.events import Events
@@ -22,7 +22,15 @@ from avseld.manifest import Recording
 from avseld.metrics import score
 from avseld.models import parameter_count
 from avseld.plotting import clip_figure, figure, overlay
-from avseld.prediction import Predictor, load, predict_all, read_config, recordings_of, write_prediction
+from avseld.prediction import (
+    Control,
+    Predictor,
+    load,
+    predict_all,
+    read_config,
+    recordings_of,
+    write_prediction,
+)
 from avseld.referee import Referee
 from avseld.system import System
 
@@ -33,7 +41,7 @@ def evaluate(
     run: Path,
     prepared: Path | None = None,
     fold: str = "test",
-    controls: list[VideoControl] | None = None,
+    controls: list[Control] | None = None,
     untrained: bool = False,
     weights: Literal["best", "last"] = "best",
     challenge: int | None = None,
@@ -48,7 +56,8 @@ def evaluate(
         run: the run folder.
         prepared: prepared folder; the one that the run was trained on if left out.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
-        controls: what the recordings are shown: aligned (their own videos), shuffled (those of others), blank;
+        controls: what the recordings are shown: aligned (their own videos), shuffled (those of others), blank,
+            silent (their own videos without their sound);
             one row of the table each. As trained if left out.
         untrained: one more row, the same network with the weights it started from.
         weights: best or last.
@@ -68,15 +77,24 @@ def evaluate(
     wanted = {r.name: reference(r, len(predictor.classes)) for r in recordings}
     folder = out or run / "evaluation"
     results: dict[str, dict[str, Any]] = {}
+    heard: dict[str, dict[str, Events]] = {}
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
         found, results[control], probable = _scored(
             predictor, recordings, wanted, control, config["seed"], year
         )
+        heard[control] = found
         for name, events in found.items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         if control == chosen[0]:
             _draw(folder, recordings[:figures], wanted, found, predictor, probable)
+    rooms: dict[str, list[str]] = {}
+    for recording in recordings:
+        rooms.setdefault(f"{recording.fold}_{recording.room}", []).append(recording.name)
+    parts = rooms if len(rooms) > 1 else {}
+    gained = {}
+    if len(heard) > 1 and predictor.task == "seld" and year >= 2020:
+        gained = gains(wanted, heard, predictor.classes, year, parts, config["seed"])
     if untrained:
         fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
         _, results["untrained"], _ = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
@@ -89,10 +107,13 @@ def evaluate(
         "rooms": sorted({f"{recording.fold}_{recording.room}" for recording in recordings}),
         "selected_on_test": bool(config["data"]["allow_overlap"]),
         "scores": results,
+        "gains": gained,
     }
     with replacing(folder / "scores.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
     sys.stdout.write(table(results) + "\n")
+    if gained:
+        sys.stdout.write("\n" + gain_table(chosen[0], gained) + "\n")
     if about["selected_on_test"]:
         log.warning(
             "the recipe lets validation and test share recordings, as the paper did: read these as optimistic"
@@ -104,7 +125,7 @@ def _scored(
     predictor: Predictor,
     recordings: Sequence[Recording],
     wanted: dict[str, Events],
-    control: VideoControl,
+    control: Control,
     seed: int,
     year: int,
 ) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:

@@ -61,7 +61,7 @@ class Learner(lightning.LightningModule):
         self.optimizer, self.schedule = optimizer, schedule or Part("constant")
         self.steps, self.validate_every, self.challenge = steps, validate_every, challenge
         self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
-        shown = sights(validation, data.video, windows.n_boxes, windows.seed)
+        shown = sights(validation, data.video, windows.view, windows.seed)
         self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
         self.referee = Referee(system, challenge)
         self.heard: list[tuple[int, Hearing]] = []

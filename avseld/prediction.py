@@ -13,7 +13,7 @@ import yaml
 from tqdm import tqdm
 
 from avseld.audio import audio_info, read_audio
-from avseld.boxes import Boxes, people, read_boxes
+from avseld.boxes import Boxes, Seen, read_boxes
 from avseld.config import VideoControl
 from avseld.data import Sight, sights
 from avseld.dcase_csv import POLAR, Dialect, write_dcase
@@ -26,6 +26,9 @@ from avseld.timing import LABEL_HOP
 log = logging.getLogger(__name__)
 
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
+Control = Literal["aligned", "shuffled", "blank", "silent"]
+"""The controls of the video, and silent: its own video without its sound."""
+
 SPELLING = Dialect(columns=POLAR[5])
 
 
@@ -69,9 +72,12 @@ class Predictor:
         )
         return self.system.run(read, n_samples, seen, self.batch_size)
 
-    def predict_recording(self, recording: Recording, sight: Sight | None) -> Events:
-        """The same for a recording of a prepared folder, shown what `sight` saw."""
+    def predict_recording(self, recording: Recording, sight: Sight | None, silent: bool = False) -> Events:
+        """The same for a recording of a prepared folder, shown what `sight` saw, with or without its sound."""
         read, n_samples = self._reader(recording.audio)
+        if silent:
+            n_channels = read(0, 1).shape[0]
+            read = partial(_silence, n_channels)
         return self.system.run(read, n_samples, sight.at if sight else None, self.batch_size)
 
     def _reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
@@ -93,11 +99,11 @@ class Predictor:
         if not isinstance(video, Boxes):
             path = Path(video)
             video = read_boxes(path) if path.suffix == ".npz" else detect(path)
-        seen = people(video, getattr(self.system.model, "n_boxes", 6))
-        row, end = video.at, float(video.about.get("duration", np.inf))
-        if len(seen) == 0:
-            return lambda time: np.zeros((len(time), *seen.shape[1:]), np.float32)
-        return lambda time: np.where((time < end)[:, None, None], seen[row(time)], np.float32(0))
+        return Seen(video, self.system.view).at
+
+
+def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
+    return np.zeros((n_channels, n_samples), np.float32)
 
 
 def _stretch(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
@@ -198,15 +204,16 @@ def read_config(run: Path) -> dict:
 
 
 def predict_all(
-    predictor: Predictor, recordings: Sequence[Recording], video: VideoControl = "aligned", seed: int = 0
+    predictor: Predictor, recordings: Sequence[Recording], video: Control = "aligned", seed: int = 0
 ) -> dict[str, Events]:
-    """Events of every recording by name, shown its own video, that of another recording, or none."""
-    shown = sights(recordings, video, getattr(predictor.system.model, "n_boxes", 6), seed)
+    """Events of every recording by name, shown its own video, another one's, none, or its own in silence."""
+    silent = video == "silent"
+    shown = sights(recordings, "aligned" if video == "silent" else video, predictor.system.view, seed)
     unseen = sum(sight is None for sight in shown.values())
     if video != "blank" and unseen:
         log.warning("%d of %d recordings have no boxes; they are heard only", unseen, len(recordings))
     return {
-        recording.name: predictor.predict_recording(recording, shown[recording.name])
+        recording.name: predictor.predict_recording(recording, shown[recording.name], silent)
         for recording in tqdm(recordings, desc=f"predict ({video})", unit="recording")
     }
 

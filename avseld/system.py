@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avseld.audio import CHANNELS
+from avseld.boxes import View
 from avseld.config import Part
 from avseld.errors import BadInput
 from avseld.events import Events, concatenate
@@ -30,7 +31,7 @@ STATISTICS = "features."
 """Prefix of what the features keep (means, deviations) among the names of a weights file."""
 
 BoxesAt = Callable[[np.ndarray], np.ndarray]
-"""(window,) seconds -> (window, n_boxes, 4)."""
+"""(window,) seconds at which windows start -> (window, *view.shape)."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,17 @@ class System(nn.Module):
                 f"chunk: {listen} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
         self.margin = (self.run_frames - self.kept_frames) // 2
+        # A network says by `sees` what it is shown; those that say nothing take the published boxes.
+        sees = getattr(self.model, "sees", "first_boxes")
+        if sees not in ("first_boxes", "boxes"):
+            raise ValueError(f"{blueprint.model.name} sees '{sees}', which is neither first_boxes nor boxes")
+        if sees == "boxes" and self.run_frames != self.window_frames:
+            raise BadInput(
+                "data.listen: a network that sees boxes at every label frame runs windows of one length"
+            )
+        n_times = -(-self.window_frames // self.label_frames) if sees == "boxes" else 0
+        self.view = View(getattr(self.model, "n_boxes", 6), n_times, self.label_hop)
+        """What the network is shown of a video."""
 
     @property
     def _is_standardized(self) -> bool:
@@ -149,7 +161,7 @@ class System(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            boxes: (batch, n_boxes, 4) or None.
+            boxes: (batch, *view.shape) or None.
 
         Returns:
             The target's heads, (batch, frame, ...).
@@ -173,7 +185,7 @@ class System(nn.Module):
         Args:
             read: gives any stretch of the recording.
             n_samples: its length.
-            boxes: gives the boxes at the windows' starts, or None.
+            boxes: gives what is seen in windows by their start (`avseld.boxes.Seen.at`), or None.
             batch_size: windows at once.
 
         Yields:
@@ -304,12 +316,15 @@ class System(nn.Module):
         return self.model(features.contiguous(memory_format=torch.channels_last), boxes)
 
     def _grid(self, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """First kept frame (window,) and start time (window,) of every window."""
+        """First kept frame (window,) and the time (window,) at which every window is shown its video."""
         count = -(-n_frames // self.kept_frames)
         first = np.arange(count) * self.kept_frames
         starts = np.arange(count) * (self.kept_frames * self.hop)
         if self.blueprint.legacy:
             first = np.trunc(starts / self.hop if self.hop != 0.01 else starts * 100).astype(int)
+        if self.view.n_times:
+            # Boxes of every label frame begin where the window does, a margin before what is kept of it.
+            starts = (first - self.margin) * self.hop
         return first, starts
 
     def _published_frame(self, frame: np.ndarray) -> np.ndarray:

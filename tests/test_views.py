@@ -1,0 +1,103 @@
+"""What a network is shown of a video: the same in training windows, whole recordings and single files."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from avseld.boxes import Boxes, Seen, View, people
+from avseld.config import Part
+from avseld.models import MODELS
+from avseld.prediction import Predictor
+from avseld.system import Blueprint, System
+
+CLASSES = [f"class {number}" for number in range(13)]
+
+
+class Onlooker(nn.Module):
+    """Hears nothing and keeps what it is shown."""
+
+    sees, n_boxes, vision = "boxes", 3, True
+
+    def __init__(self, n_features: int, n_bins: int, shapes: dict[str, tuple[int, ...]]) -> None:
+        super().__init__()
+        ((self.head, self.shape),) = shapes.items()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.shown: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor, boxes: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+        assert boxes is not None
+        self.shown.append(boxes.clone())
+        return {self.head: x.new_zeros(x.shape[0], x.shape[2], *self.shape)}
+
+
+@pytest.fixture
+def system(monkeypatch):
+    monkeypatch.setitem(MODELS, "onlooker", Onlooker)
+    return System(Blueprint(Part("amplitude_ipd"), Part("onlooker"), Part("multi_accdoa"), CLASSES))
+
+
+def walk(fps: float, duration: float = 6.0) -> Boxes:
+    """One person whose left edge moves by a tenth of the picture a second, seen fps times a second."""
+    time = np.arange(round(duration * fps)) / fps
+    box = np.stack([time / 10, 0 * time + 0.4, time / 10 + 0.1, 0 * time + 0.6], axis=1)[:, None]
+    score = np.full((len(time), 1), 0.75)
+    return Boxes(time, box, score, np.zeros((len(time), 1)), {"duration": duration})
+
+
+@pytest.mark.parametrize("fps", [5.0, 10.0, 29.97, 50.0])
+def test_every_label_frame_is_shown_the_latest_boxes_at_any_rate(fps):
+    shown = Seen(walk(fps), View(3, 12)).at(np.array([0.0, 1.23]))
+    assert shown.shape == (2, 12, 3, 5) and shown.dtype == np.float32
+    middle = np.array([0.0, 1.23])[:, None] + 0.1 * np.arange(12) + 0.05
+    late = middle - shown[:, :, 0, 0] * 10
+    assert late.min() > -1e-4 and late.max() < 1 / fps + 1e-4
+    assert (shown[:, :, 0, 4] == 0.75).all() and not shown[:, :, 1:].any()
+
+
+def test_the_score_stands_behind_the_box_that_it_belongs_to():
+    box = np.arange(12).reshape(1, 3, 4) / 12
+    boxes = Boxes(np.zeros(1), box, np.array([[0.2, 0.9, 0.05]]), np.zeros((1, 3)))
+    found = people(boxes, 3, scored=True)[0]
+    np.testing.assert_allclose(found[:2, 4], [0.9, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(found[0, :4], box[0, 1], rtol=1e-6)
+    assert not found[2].any()
+
+
+def test_nobody_is_seen_before_the_video_starts_or_after_it_ends():
+    shown = Seen(walk(10.0, 2.0), View(3, 12)).at(np.array([-0.5, 1.5]))[:, :, 0, 4] > 0
+    assert np.flatnonzero(shown[0]).tolist() == list(range(5, 12))
+    assert np.flatnonzero(shown[1]).tolist() == list(range(5))
+
+
+def test_a_video_without_rows_is_like_none():
+    nothing = Boxes(np.zeros(0), np.zeros((0, 1, 4)), np.zeros((0, 1)), np.zeros((0, 1)))
+    for view in (View(3, 12), View(3)):
+        assert not Seen(nothing, view).at(np.zeros(2)).any()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_whole_recording_shows_each_window_the_boxes_of_its_own_time(monkeypatch, legacy):
+    monkeypatch.setitem(MODELS, "onlooker", Onlooker)
+    system = System(
+        Blueprint(Part("amplitude_ipd"), Part("onlooker"), Part("multi_accdoa"), CLASSES, legacy=legacy)
+    )
+    Predictor(system).predict(np.zeros((4, 5 * 24_000), np.float32), walk(50.0))
+    shown = torch.cat(system.model.shown).numpy()
+    assert shown.shape == (5, 13, 3, 5)
+    first, _ = system._grid(500)
+    begin = (first - system.margin) * system.hop
+    middle = begin[:, None] + 0.1 * np.arange(13) + 0.05
+    inside = (middle >= 0) & (middle < 6)
+    np.testing.assert_allclose(shown[:, :, 0, 0][inside], middle[inside] / 10, atol=0.0021)
+    assert not shown[~inside].any()
+
+
+def test_a_network_that_says_nothing_is_shown_the_published_boxes():
+    system = System(Blueprint(Part("amplitude_ipd"), Part("avcrnn"), Part("multi_accdoa"), CLASSES))
+    assert system.view == View(6) and system.view.shape == (6, 4)
+
+
+def test_a_window_has_room_for_every_label_frame_that_it_touches(system):
+    assert system.view.shape == (13, 3, 5)
+    assert system.view.n_times * system.view.hop >= system.blueprint.chunk
