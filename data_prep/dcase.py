@@ -98,6 +98,12 @@ DATASETS = {
     ),
     "starss22": Dataset(STARSS_CLASSES),
     "tau_nigens2021": Dataset(NIGENS_2021_CLASSES),
+    "tau_nigens2020_eval": Dataset(
+        NIGENS_2020_CLASSES,
+        audio={"foa": "foa_eval", "mic": "mic_eval"},
+        labels="metadata_eval",
+        name=r"mix\d+",
+    ),
     "tau_nigens2020": Dataset(
         NIGENS_2020_CLASSES, name=r"(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+(_ov\d)?"
     ),
@@ -108,7 +114,7 @@ def dcase(
     raw: Path,
     prepared: Path,
     dataset: Literal[
-        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020"
+        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020", "tau_nigens2020_eval"
     ] = "starss23",
     format: Literal["foa", "mic", "binaural", "stereo"] = "foa",
     folds: str = "",

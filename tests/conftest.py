@@ -37,3 +37,8 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long trainings first, so that the other process has the rest meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -231,10 +231,11 @@ def test_folds_and_formats_are_picked(tmp_path):
         dcase(raw, tmp_path / "other", folds="fold5")
 
 
-def test_an_evaluation_set_needs_no_labels(tmp_path):
+@pytest.mark.parametrize("dataset", ["starss23_eval", "tau_nigens2020_eval"])
+def test_an_evaluation_set_needs_no_labels(tmp_path, dataset):
     raw = tmp_path / "raw"
     write_sound(raw / "foa_eval" / "mix001.wav")
-    dcase(raw, tmp_path / "prepared", "starss23_eval", no_labels=True)
+    dcase(raw, tmp_path / "prepared", dataset, no_labels=True)
     (recording,) = read_manifest(tmp_path / "prepared")
     assert recording.name == "mix001" and recording.labels is None and recording.fold == ""
 
