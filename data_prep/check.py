@@ -34,7 +34,7 @@ class Report(Findings):
 def check(
     folder: Path,
     dataset: Literal[
-        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020"
+        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020", "tau_nigens2020_eval"
     ] = "starss23",
     sample_rate: int = 24000,
 ) -> int:
