@@ -80,6 +80,12 @@ class System(nn.Module):
         self.features = _build(
             FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format], **defects
         )
+        allowed = getattr(self.features, "formats", ())
+        if allowed and blueprint.format not in allowed:
+            raise BadInput(
+                f"features.name: {blueprint.features.name} is meant for {', '.join(allowed)} recordings, not "
+                f"{blueprint.format}; choose other features or another data.format"
+            )
         self.target = _build(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
         self.model = _build(
             MODELS,

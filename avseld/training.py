@@ -151,6 +151,11 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
         BadInput: an unknown name or option, or a change that the channel format does not allow.
     """
     check([part.name for part in parts])
+    if "rotate" in [part.name for part in parts] and not getattr(system.model, "wrap", True):
+        log.warning(
+            "rotate may turn people across the picture's seam, where this network does not see them whole; give "
+            "--model.options.wrap true"
+        )
     scenes: list[SceneChange] = []
     for part in parts:
         try:

@@ -177,3 +177,20 @@ def test_weights_of_another_architecture_are_refused(system, tmp_path):
 def test_a_wrong_word_in_a_recipe_is_named(changes, says):
     with pytest.raises(BadInput, match=says):
         System(blueprint(**changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "format"),
+    [
+        ("logmel_iv", {}, "mic"),
+        ("logamplitude_iv", {}, "mic"),
+        ("salsa_lite", {}, "foa"),
+        ("general", {"parts": ["doa_gcc"]}, "foa"),
+        ("general", {"parts": ["sed_m", "azi_hist"]}, "mic"),
+    ],
+)
+def test_features_of_one_array_are_refused_for_another(name, options, format):
+    with pytest.raises(BadInput, match=f"{name} is meant for .* recordings, not {format}"):
+        System(
+            Blueprint(Part(name, options), Part("avcrnn"), Part("multi_accdoa"), CLASSES, format, chunk=1.2)
+        )

@@ -100,9 +100,9 @@ def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path)
     sed = learn("general_sed_m", nigens, tmp_path / "sed", 60, data, fast)
     trained, before = scores(sed)
     assert trained["F"] > before["F"] + 0.25
-    doa = learn("general_doa_iv", nigens, tmp_path / "doa", 60, data, fast)
+    doa = learn("general_doa_iv", nigens, tmp_path / "doa", 90, data, fast)
     trained, before = scores(doa)
-    assert trained["mAP"] > before["mAP"] + 0.1
+    assert trained["mAP"] > 2 * before["mAP"]
     roles = Start(roles={"sed": sed, "doa": doa})
     both = learn(
         "general_alignment", nigens, tmp_path / "both", 60, data, {"optimizer": {"lr": 5e-3}}, init_from=roles

@@ -94,6 +94,8 @@ class Hearing:
     n_bins: int
     make: Callable[[int, int], nn.Module]
     """(sample rate, n_fft) -> spectra to (batch, feature, frame, bin)"""
+    formats: tuple[str, ...] = ()
+    """channel formats that it is meant for; any if empty"""
     long: bool = False
     """whether it looks at the longer transform"""
 
@@ -101,10 +103,10 @@ class Hearing:
 PARTS = {
     "sed_m": Hearing(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128)),
     "sed_t": Hearing(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
-    "doa_iv": Hearing(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128)),
-    "doa_gcc": Hearing(4, 6, 128, lambda rate, n_fft: _Correlation(128), long=True),
-    "azi_hist": Hearing(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0)),
-    "ele_hist": Hearing(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1)),
+    "doa_iv": Hearing(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128), ("foa",)),
+    "doa_gcc": Hearing(4, 6, 128, lambda rate, n_fft: _Correlation(128), ("mic",), long=True),
+    "azi_hist": Hearing(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0), ("foa",)),
+    "ele_hist": Hearing(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1), ("foa",)),
 }
 
 
@@ -153,6 +155,7 @@ class GeneralFeatures(nn.Module):
             raise BadInput(f"features.options.parts: empty; name some of {', '.join(PARTS)}")
         self.names, chosen = list(parts), [PARTS[name] for name in parts]
         self.sample_rate, self.n_channels = sample_rate, n_channels
+        self.formats = next((part.formats for part in chosen if part.formats), ())
         self.hop = check_hop(hop, sample_rate)
         self.short = Stft(n_fft, hop, pad_mode)
         # The longer transform decides how much sound around a window is read.
