@@ -1,6 +1,7 @@
 """Features: waveform (batch, channel, sample) -> (batch, feature, frame, bin), each an `nn.Module`."""
 
 from avseld.features.correlation import LogMelGCC
+from avseld.features.field import SoundField
 from avseld.features.general import GeneralFeatures
 from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
@@ -17,6 +18,7 @@ FEATURES = {
     "salsa_lite": SalsaLite,
     "magnitude_phase": MagnitudePhase,
     "general": GeneralFeatures,
+    "sound_field": SoundField,
 }
 
 __all__ = ["FEATURES", "learn_statistics"]

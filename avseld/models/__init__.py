@@ -4,12 +4,14 @@ from torch import nn
 
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
+from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
 
 MODELS = {
     "avcrnn": AudioVisualCRNN,
+    "fused": FusedCRNN,
     "seldnet": SELDnet,
     "seldnet_attention": SeldNet,
     "crnn10": CRNN10,

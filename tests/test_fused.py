@@ -1,0 +1,136 @@
+"""The fused network's answer turns with the scene, does not know the order of boxes, and stands without any."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avseld.errors import BadInput
+from avseld.features import FEATURES
+from avseld.models import MODELS, parameter_count
+
+SECONDS = 1.3
+
+
+def network(**options):
+    torch.manual_seed(3)
+    model = MODELS["fused"](6, 64, {"accdoa": (3, 3, 13)}, **options).eval()
+    with torch.no_grad():
+        model.trust.fill_(2.0)  # boxes are believed, so that what they do shows
+        model.height.normal_()
+    return model
+
+
+def scene(seed=0):
+    """Two plane waves in noise, and boxes of three people, one of them across the picture's seam."""
+    random = np.random.default_rng(seed)
+    n = round(24000 * SECONDS)
+    waveform = 0.1 * random.standard_normal((4, n))
+    for azimuth, elevation in ((0.7, 0.2), (-2.9, -0.1)):
+        direction = [
+            1, math.sin(azimuth) * math.cos(elevation), math.sin(elevation), math.cos(azimuth) * math.cos(elevation)
+        ]  # fmt: skip
+        waveform += np.outer(direction, random.standard_normal(n))
+    boxes = np.zeros((13, 6, 5), np.float32)
+    boxes[:, 0] = [0.30, 0.40, 0.36, 0.80, 0.9]
+    boxes[:, 1] = [0.95, 0.35, 1.03, 0.70, 0.6]
+    boxes[5:, 2] = [0.10, 0.45, 0.13, 0.60, 0.3]
+    return torch.from_numpy(waveform.astype(np.float32))[None], torch.from_numpy(boxes)[None]
+
+
+def heard(model, waveform, boxes):
+    with torch.no_grad():
+        return model(FEATURES["sound_field"]()(waveform), boxes)["accdoa"]
+
+
+def turned_scene(waveform, boxes, angle):
+    w, y, z, x = waveform.unbind(1)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    there = boxes[..., 4:] > 0
+    shift = torch.tensor([1.0, 0.0, 1.0, 0.0, 0.0]) * (-angle / (2 * math.pi))
+    return torch.stack([w, sine * x + cosine * y, z, cosine * x - sine * y], 1), boxes + shift * there
+
+
+@settings(max_examples=8, deadline=None)
+@given(angle=st.floats(-math.pi, math.pi))
+def test_when_the_scene_turns_the_answer_turns_by_the_same_angle(angle):
+    model, (waveform, boxes) = network(), scene()
+    before, after = heard(model, waveform, boxes), heard(model, *turned_scene(waveform, boxes, angle))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    x, y, z = before.unbind(3)
+    wanted = torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
+    assert before[:, :, :, :2].abs().max() > 0.02
+    torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
+
+
+def test_boxes_turned_alone_change_the_answer():
+    model, (waveform, boxes) = network(), scene()
+    _, moved = turned_scene(waveform, boxes, 1.0)
+    assert (heard(model, waveform, boxes) - heard(model, waveform, moved)).abs().max() > 1e-2
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(6)))
+def test_the_order_of_boxes_is_nothing(order):
+    model, (waveform, boxes) = network(), scene()
+    torch.testing.assert_close(
+        heard(model, waveform, boxes[:, :, order]), heard(model, waveform, boxes), rtol=0, atol=1e-6
+    )
+
+
+def test_boxes_move_the_answer_and_absent_ones_do_not():
+    model, (waveform, boxes) = network(), scene()
+    blank = heard(model, waveform, None)
+    assert (heard(model, waveform, boxes) - blank).abs().max() > 1e-2
+    torch.testing.assert_close(heard(model, waveform, boxes * 0), blank, rtol=0, atol=0)
+
+
+def test_a_box_at_a_label_frame_changes_the_answer_there_most():
+    model, (waveform, boxes) = network(), scene()
+    boxes[:] = 0
+    blank = heard(model, waveform, boxes)
+    boxes[:, 6, 0] = torch.tensor([0.1, 0.4, 0.2, 0.8, 0.9])
+    change = (heard(model, waveform, boxes) - blank).abs().amax(dim=(0, 2, 3, 4))
+    assert int(change.argmax()) // 10 == 6
+
+
+def test_the_audio_only_twin_is_as_large_and_blind():
+    seeing, (waveform, boxes) = network(), scene()
+    twin = network(vision=False)
+    assert parameter_count(twin) == parameter_count(seeing) == 846_146
+    assert parameter_count(twin) < 1.3 * parameter_count(MODELS["avcrnn"](7, 257, {"accdoa": (3, 3, 13)}))
+    torch.testing.assert_close(heard(twin, waveform, boxes), heard(twin, waveform, None), rtol=0, atol=0)
+    torch.testing.assert_close(heard(twin, waveform, None), heard(seeing, waveform, None), rtol=0, atol=0)
+
+
+def test_some_training_windows_are_shown_nothing():
+    model, (waveform, boxes) = network(blind=0.5), scene()
+    x = FEATURES["sound_field"]()(waveform).expand(64, -1, -1, -1)
+    model.train()
+    for part in model.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.eval()
+    with torch.no_grad():
+        answers = model(x, boxes.expand(64, -1, -1, -1))["accdoa"]
+    blank = (answers - heard(model.eval(), waveform, None)).abs().amax(dim=(1, 2, 3, 4)) < 1e-5
+    assert 16 < blank.sum() < 48
+
+
+def test_accdoa_is_answered_too():
+    model = MODELS["fused"](6, 64, {"accdoa": (3, 13)})
+    assert model(torch.randn(2, 6, 25, 64))["accdoa"].shape == (2, 25, 3, 13)
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(BadInput, match="sound_field"):
+        MODELS["fused"](7, 257, {"accdoa": (3, 3, 13)})
+    with pytest.raises(BadInput, match="multi_accdoa"):
+        MODELS["fused"](6, 64, {"accddoa": (3, 4, 13)})
+    model = network()
+    with pytest.raises(BadInput, match="too short"):
+        model(torch.zeros(1, 6, 9, 64))
+    with pytest.raises(BadInput, match="hop of 10 ms"):
+        model(torch.zeros(1, 6, 100, 64), torch.zeros(1, 5, 6, 5))
