@@ -3,17 +3,18 @@
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
 import numpy as np
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from avseld.audio import read_audio
 from avseld.boxes import read_boxes
-from avseld.controls import gain_table, gains
+from avseld.controls import gain_table, gains, read_parts
 from avseld.data import reference
 from avseld.errors import BadInput
 from avseld.events import Events
@@ -46,6 +47,7 @@ def evaluate(
     weights: Literal["best", "last"] = "best",
     challenge: int | None = None,
     figures: int = 1,
+    parts: Path | None = None,
     out: Path | None = None,
     device: str = "auto",
     legacy: bool | None = None,
@@ -63,6 +65,8 @@ def evaluate(
         weights: best or last.
         challenge: the year whose scores are computed; the one of the training if left out.
         figures: recordings to draw.
+        parts: csv with the columns recording,part (presets.csv of a generated corpus): gains are told by part, in
+            place of by room.
         out: folder of the results; RUN/evaluation if left out.
         device: cpu, cuda, ..., or auto.
         legacy: the published rounding and averaging, defects included.
@@ -75,6 +79,7 @@ def evaluate(
     predictor = load(run, weights, device, legacy)
     recordings = recordings_of(run, prepared, fold)
     wanted = {r.name: reference(r, len(predictor.classes)) for r in recordings}
+    groups = _rooms(recordings) if parts is None else read_parts(parts, list(wanted))
     folder = out or run / "evaluation"
     results: dict[str, dict[str, Any]] = {}
     heard: dict[str, dict[str, Events]] = {}
@@ -88,13 +93,12 @@ def evaluate(
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         if control == chosen[0]:
             _draw(folder, recordings[:figures], wanted, found, predictor, probable)
-    rooms: dict[str, list[str]] = {}
-    for recording in recordings:
-        rooms.setdefault(f"{recording.fold}_{recording.room}", []).append(recording.name)
-    parts = rooms if len(rooms) > 1 else {}
     gained = {}
     if len(heard) > 1 and predictor.task == "seld" and year >= 2020:
-        gained = gains(wanted, heard, predictor.classes, year, parts, config["seed"])
+        gained = gains(
+            wanted, heard, predictor.classes, year, groups if len(groups) > 1 else {}, config["seed"]
+        )
+        to_tensorboard(folder, chosen[0], gained)
     if untrained:
         fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
         _, results["untrained"], _ = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
@@ -119,6 +123,24 @@ def evaluate(
             "the recipe lets validation and test share recordings, as the paper did: read these as optimistic"
         )
     log.info("%s", folder / "scores.json")
+
+
+def to_tensorboard(folder: Path, first: str, gained: Mapping[str, Any]) -> None:
+    """Write what vision gains where TensorBoard finds it beside the run: a table, and a number for each row."""
+    with SummaryWriter(str(folder)) as board:
+        board.add_text("gains", "```\n" + gain_table(first, gained) + "\n```")
+        for other, parts in gained.items():
+            for part, groups in parts.items():
+                for group, told in groups.items():
+                    for measure, (gain, _, _) in told.items():
+                        board.add_scalar(f"gain over {other}/{measure} {part} {group}", gain)
+
+
+def _rooms(recordings: Sequence[Recording]) -> dict[str, list[str]]:
+    rooms: dict[str, list[str]] = {}
+    for recording in recordings:
+        rooms.setdefault(f"{recording.fold}_{recording.room}", []).append(recording.name)
+    return rooms
 
 
 def _scored(

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from avseld.controls import class_groups, gain_table, gains
+from avseld.controls import class_groups, gain_table, gains, read_parts
+from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.metrics import score
 
@@ -40,17 +41,34 @@ def test_the_gain_is_that_of_the_official_scores_and_lies_in_its_interval(sets):
     whole = gains(wanted, found, CLASSES, 2023)["shuffled"]["whole"]
     one = score(wanted, found["aligned"], 2023, n_classes=4).classwise["F"]
     two = score(wanted, found["shuffled"], 2023, n_classes=4).classwise["F"]
-    assert whole["people"][0] == pytest.approx(one[0] - two[0]) and whole["people"][0] > 0.3
-    gain, low, high = whole["people"]
+    assert whole["people"]["F"][0] == pytest.approx(100 * (one[0] - two[0])) and whole["people"]["F"][0] > 30
+    gain, low, high = whole["people"]["F"]
     assert 0 < low < gain < high
-    assert whole["other"] == [0, 0, 0]
-    assert whole["all"][0] == pytest.approx(gain / 2)
+    assert whole["other"]["F"] == [0, 0, 0]
+    assert whole["all"]["F"][0] == pytest.approx(gain / 2)
+
+
+def test_the_gain_in_localization_is_how_many_degrees_the_error_falls(sets):
+    wanted, found = sets
+    gain, low, high = gains(wanted, found, CLASSES, 2023)["shuffled"]["whole"]["people"]["LE"]
+    error = score(wanted, found["shuffled"], 2023, n_classes=4).classwise["LE"][0]
+    assert gain == pytest.approx(error, abs=1e-6) and error > 80  # every other recording 180 degrees off
+    assert 0 < low < gain < high
+
+
+def test_of_several_trainings_the_mean_is_told(sets):
+    wanted, found = sets
+    several = {"aligned": [found["aligned"]] * 2, "shuffled": [found["aligned"], found["shuffled"]]}
+    half = gains(wanted, several, CLASSES, 2023)["shuffled"]["whole"]["people"]
+    whole = gains(wanted, found, CLASSES, 2023)["shuffled"]["whole"]["people"]
+    for measure in ("F", "LE"):
+        np.testing.assert_allclose(half[measure], np.array(whole[measure]) / 2, atol=1e-9)
 
 
 def test_a_control_compared_with_itself_gains_nothing_on_any_draw(sets):
     wanted, found = sets
     again = {"one": found["shuffled"], "two": found["shuffled"]}
-    assert gains(wanted, again, CLASSES, 2023)["two"]["whole"]["all"] == [0, 0, 0]
+    assert gains(wanted, again, CLASSES, 2023)["two"]["whole"]["all"]["F"] == [0, 0, 0]
 
 
 def test_each_part_is_told_from_its_own_recordings(sets):
@@ -58,7 +76,20 @@ def test_each_part_is_told_from_its_own_recordings(sets):
     names = list(wanted)
     found["shuffled"] |= {name: found["aligned"][name] for name in names[4:]}
     result = gains(wanted, found, CLASSES, 2023, {"room1": names[:4], "room2": names[4:]})
-    assert result["shuffled"]["room1"]["people"][0] > 0.3
-    assert result["shuffled"]["room2"]["people"][0] == 0
+    assert result["shuffled"]["room1"]["people"]["F"][0] > 30
+    assert result["shuffled"]["room2"]["people"]["F"][0] == 0
     assert "aligned - shuffled, room2, people" in gain_table("aligned", result)
-    assert np.isfinite(result["shuffled"]["whole"]["all"]).all()
+    assert np.isfinite(result["shuffled"]["whole"]["all"]["F"]).all()
+
+
+def test_parts_come_from_a_file_that_names_every_recording(sets, tmp_path):
+    names = list(sets[0])
+    path = tmp_path / "presets.csv"
+    rows = [f"{name},{'noisy' if n % 2 else 'easy'}" for n, name in enumerate([*names, "another"])]
+    path.write_text("recording,part\n" + "\n".join(rows) + "\n")
+    assert read_parts(path, names) == {"easy": names[::2], "noisy": names[1::2]}
+    with pytest.raises(BadInput, match="does not name unheard"):
+        read_parts(path, [*names, "unheard"])
+    path.write_text("name;part\n1;2\n")
+    with pytest.raises(BadInput, match="recording,part"):
+        read_parts(path, names)

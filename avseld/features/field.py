@@ -41,7 +41,9 @@ class SoundField(nn.Module):
     ) -> None:
         super().__init__()
         if n_channels != 4:
-            raise BadInput(f"the sound field needs FOA's 4 channels, not {n_channels}; use amplitude_ipd instead")
+            raise BadInput(
+                f"the sound field needs FOA's 4 channels, not {n_channels}; use amplitude_ipd instead"
+            )
         self.sample_rate, self.n_channels = sample_rate, n_channels
         self.hop = check_hop(hop, sample_rate)
         self.stft = Stft(n_fft, hop, pad_mode)

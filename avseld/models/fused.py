@@ -96,7 +96,9 @@ class FusedCRNN(nn.Module):
         n_frames = x.shape[2]
         n_steps = n_frames // self.frames_per_step
         if n_steps == 0:
-            raise BadInput(f"a window of {n_frames} frames is too short; give at least {self.frames_per_step}")
+            raise BadInput(
+                f"a window of {n_frames} frames is too short; give at least {self.frames_per_step}"
+            )
         heard, vectors = self.encoder(x)
         mixed = self._turned(self.mix, vectors)
         boxes = self._seen(boxes, n_steps, heard)
@@ -105,7 +107,12 @@ class FusedCRNN(nn.Module):
         aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1)  # (batch, step, box, 2)
         edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
         about = torch.stack(
-            [boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1], edges.mean(dim=-1).sin(), boxes[..., 4]],
+            [
+                boxes[..., 2] - boxes[..., 0],
+                boxes[..., 3] - boxes[..., 1],
+                edges.mean(dim=-1).sin(),
+                boxes[..., 4],
+            ],
             dim=-1,
         )
         suited = self.look(torch.cat([aim @ mixed.transpose(-1, -2), about], dim=-1)) * there[..., None]
@@ -117,7 +124,9 @@ class FusedCRNN(nn.Module):
         flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
         answer = torch.cat([flat, upward[..., None]], dim=-1)
         key = self.key(torch.cat([suited, aim @ pointers.transpose(-1, -2), about], dim=-1))
-        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY) + self.trust
+        wanted = (
+            self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY) + self.trust
+        )
         wanted = wanted.masked_fill(~there[:, :, None], -torch.inf)
         share = torch.cat([wanted, wanted.new_zeros(*wanted.shape[:-1], 1)], dim=-1).softmax(dim=-1)[..., :-1]
         answer = answer * (1 - share.sum(dim=-1, keepdim=True))
@@ -160,7 +169,9 @@ class FusedCRNN(nn.Module):
             (batch, step, answer, 3).
         """
         height = torch.sigmoid(self.height)
-        elevation = torch.stack([1 - height, height], dim=-1) @ edges.transpose(-1, -2)  # (batch, step, answer, box)
+        elevation = torch.stack([1 - height, height], dim=-1) @ edges.transpose(
+            -1, -2
+        )  # (batch, step, answer, box)
         return torch.cat(
             [(share * elevation.cos()) @ aim, (share * elevation.sin()).sum(dim=-1, keepdim=True)], dim=-1
         )

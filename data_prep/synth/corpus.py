@@ -20,8 +20,8 @@ from data_prep.synth.banks import PICTURES, SOUNDS, Bank, part, scan
 from data_prep.synth.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.figures import DRAWN, real_picture
 from data_prep.synth.formats import FORMATS, format_named
-from data_prep.synth.layouts import Options, Slot, write_starss23
-from data_prep.synth.presets import preset as preset_named
+from data_prep.synth.layouts import Options, Slot, finish_starss23, write_starss23
+from data_prep.synth.presets import names as preset_names
 from data_prep.synth.video import frame_rate
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ def synth(
         recordings: how many, training and test together.
         seconds: duration of each, in tenths; that of the corpus if left out (60, 30 for tut2018, 10 for task4).
         formats: audio formats, separated by commas: foa, mic (the array of STARSS23, on its sphere), binaural, stereo.
-        preset: how difficult: simple, easy, reverberant, noisy or crowded.
+        preset: how difficult: simple, easy, reverberant, noisy or crowded; several, separated by commas, take turns
+            from room to room (in layout starss23), and presets.csv tells which recording is of which.
         soundbank: folder of sounds, one folder a class; classes without are synthesised.
         images: folder of pictures, one folder a class, in place of drawn people and things.
         seed: all chance comes from it.
@@ -143,7 +144,7 @@ class Layout:
 
 
 LAYOUTS = {
-    "starss23": Layout(plan, write_starss23, 60.0),
+    "starss23": Layout(plan, write_starss23, 60.0, finish_starss23),
     "tut2018": Layout(older.plan_tut2018, older.write_tut2018, 30.0),
     "dcase2019": Layout(older.plan_dcase2019, older.write_dcase2019, 60.0),
     "tau_nigens2020": Layout(older.plan_tau_nigens2020, older.write_tau_nigens2020, 60.0),
@@ -183,7 +184,8 @@ def _check(options: Options) -> None:
         raise BadInput(f"seed {options.seed}: give 0 or more")
     samples(options.seconds, SAMPLE_RATE, "seconds")
     frame_rate(options.fps)
-    preset_named(options.preset)
+    if len(preset_names(options.preset)) > 1 and options.layout != "starss23":
+        raise BadInput(f"layout {options.layout}: takes one preset, not {options.preset}")
     for name in options.formats:
         format_named(name, options.sofa)
 

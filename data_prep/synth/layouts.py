@@ -15,7 +15,7 @@ from data_prep.synth.banks import Bank
 from data_prep.synth.classes import SAMPLE_RATE
 from data_prep.synth.formats import format_named
 from data_prep.synth.picture import Camera
-from data_prep.synth.presets import preset
+from data_prep.synth.presets import names, preset
 from data_prep.synth.render import render
 from data_prep.synth.scene import Scene, draw_scene
 from data_prep.synth.sounds import dry_sound
@@ -71,9 +71,16 @@ class Options:
     sofa: str | None = None
 
 
+def preset_of(slot: Slot, options: Options) -> str:
+    """Rooms take the presets in turn, those for training and those for test each from the first on."""
+    there = names(options.preset)
+    number = slot.room - 1 - (options.train_rooms if slot.test else 0)
+    return there[number % len(there)]
+
+
 def scene_of(slot: Slot, options: Options) -> tuple[Scene, np.random.SeedSequence, np.random.SeedSequence]:
     """The plan of a recording and the seeds of its sound and its picture."""
-    chosen = preset(options.preset)
+    chosen = preset(preset_of(slot, options))
     room_seed = np.random.SeedSequence([options.seed, ROOMS, slot.room])
     room = draw_room(slot.room, chosen.reverberation, np.random.default_rng(room_seed))
     seed = np.random.SeedSequence([options.seed, RECORDINGS, slot.index])
@@ -118,6 +125,13 @@ def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictur
     }
     times = np.arange(int(np.ceil(scene.seconds / BOX_HOP - 1e-6))) * BOX_HOP
     write_boxes(boxes, camera.boxes(times, about, np.random.default_rng(picture_seed)))
+
+
+def finish_starss23(out: Path, slots: list[Slot], options: Options) -> None:
+    """Write which preset each recording is of, for scores by preset (`avseld evaluate --parts`)."""
+    rows = [f"{slot.name},{preset_of(slot, options)}" for slot in slots]
+    with replacing(out / "presets.csv") as temporary:
+        temporary.write_text("\n".join(["recording,part", *rows]) + "\n", encoding="utf-8")
 
 
 def write_wav(path: Path, sound: np.ndarray, sample_rate: int = SAMPLE_RATE) -> None:

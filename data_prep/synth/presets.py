@@ -61,3 +61,17 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise BadInput(f"no preset '{name}'; there are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def names(text: str) -> list[str]:
+    """The presets of a list separated by commas, at least one.
+
+    Raises:
+        BadInput: an unknown one, or one twice.
+    """
+    found = [word.strip() for word in text.split(",")]
+    for name in found:
+        preset(name)
+    if len(set(found)) < len(found):
+        raise BadInput(f"preset {text}: name each preset once")
+    return found
