@@ -70,57 +70,6 @@ def people(boxes: Boxes, n_boxes: int = 6, threshold: float = 0.10, scored: bool
     return found
 
 
-@dataclass(frozen=True)
-class View:
-    """What a network is shown of a video for one window of sound."""
-
-    n_boxes: int = 6
-    """the best so many"""
-    n_times: int = 0
-    """label frames of a window; 0 shows the boxes at the window's start alone, without their scores"""
-    hop: float = 0.1
-    """seconds between label frames"""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one window: (n_boxes, 4), or (label frame, n_boxes, 5) with the scores."""
-        return (self.n_times, self.n_boxes, 5) if self.n_times else (self.n_boxes, 4)
-
-
-class Seen:
-    """The people in one video as a view shows them, for any windows.
-
-    A box holds from the time at which the detector looked until it looked again, whatever the rate of the video.
-
-    Args of the constructor:
-        boxes: of the video.
-        view: what is shown.
-    """
-
-    def __init__(self, boxes: Boxes, view: View) -> None:
-        self.view, self.row = view, boxes.at
-        self.duration = float(boxes.about.get("duration", np.inf))
-        self.seen = people(boxes, view.n_boxes, scored=view.n_times > 0)
-
-    def at(self, start: np.ndarray) -> np.ndarray:
-        """What is seen in windows that start at (window,) seconds.
-
-        A label frame is shown what holds at its middle; nothing is seen before the start and after the end of the
-        video, but the published view, which shows the first boxes before the start.
-
-        Returns:
-            (window, *view.shape) float32, zeros where there is no box.
-        """
-        start = np.asarray(start, float)
-        if len(self.seen) == 0:
-            return np.zeros((len(start), *self.view.shape), np.float32)
-        time, inside = start, start < self.duration
-        if self.view.n_times:
-            time = start[:, None] + (np.arange(self.view.n_times) + 0.5) * self.view.hop
-            inside = (time >= 0) & (time < self.duration)
-        return np.where(inside[..., None, None], self.seen[self.row(time)], np.float32(0))
-
-
 def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
     """Direction of the centre of boxes in an equirectangular picture.
 

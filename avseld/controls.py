@@ -28,7 +28,7 @@ def class_groups(classes: Sequence[str]) -> dict[str, list[int]]:
     return {name: members for name, members in groups.items() if members}
 
 
-MEASURES = {"F": ("points of F", 100.0), "LE": ("degrees of LE", -1.0)}
+MEASURES = {"F": ("points of F", 100.0), "LE": ("degrees of LE", -1.0), "DOAE": ("degrees of DOAE", -1.0)}
 """Scores whose gain is told: in words, and times what it is a gain in these."""
 
 Gain = dict[str, list[float]]
@@ -68,6 +68,7 @@ def gains(
         counted = [[counts(wanted[n], run[n], challenge, len(classes))[None] for run in runs] for n in names]
         tables[control] = join([join(row)[None] for row in counted])  # (recording, seed, class)
     first, *others = tables
+    known = [measure for measure in MEASURES if measure in evaluate(tables[first].sum(), rule)[1]]
     rows = {"whole": names} | dict(parts or {})
     result: dict[str, dict[str, dict[str, Gain]]] = {}
     for other in others:
@@ -91,7 +92,7 @@ def gains(
                 if kept:
                     result[other][part][group] = {
                         measure: paired_bootstrap(one, two, partial(group_score, measure=measure), seed=seed)
-                        for measure in MEASURES
+                        for measure in known
                     }
     return result
 
@@ -100,14 +101,15 @@ def gain_table(
     first: str, result: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]]
 ) -> str:
     """Rows of `gains` as text, with 95 % intervals."""
-    title = "".join(f"{words:>14}{'95 % interval':>18}" for words, _ in MEASURES.values())
+    told = next(iter(next(iter(next(iter(result.values())).values())).values()))
+    title = "".join(f"{MEASURES[measure][0]:>16}{'95 % interval':>16}" for measure in told)
     lines = [f"{'gain (more is better)':<36}{title}"]
     for other, parts in result.items():
         for part, groups in parts.items():
             for group, told in groups.items():
                 cells = ""
                 for gain, low, high in told.values():
-                    cells += f"{gain:>+14.1f}{f'{low:+.1f} to {high:+.1f}':>18}"
+                    cells += f"{gain:>+16.1f}{f'{low:+.1f} to {high:+.1f}':>16}"
                 lines.append(f"{f'{first} - {other}, {part}, {group}':<36}{cells}")
     return "\n".join(lines)
 

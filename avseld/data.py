@@ -14,11 +14,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseld.audio import audio_info, read_audio
 from avseld.augment import Window
-from avseld.boxes import Seen, View, read_boxes
+from avseld.boxes import read_boxes
 from avseld.config import Data, VideoControl
 from avseld.errors import BadInput
 from avseld.events import Events, read_events
+from avseld.frames import read_frames
 from avseld.manifest import Recording, disjoint, pick, read_manifest
+from avseld.sight import Seen, View
 from avseld.system import System
 from avseld.timing import LABEL_HOP, exact_div
 
@@ -30,19 +32,24 @@ SceneChange = Callable[[Window, np.random.Generator, Callable[[], Window]], Wind
 
 
 class Sight(Seen):
-    """The people in the video of one recording, for any windows.
+    """What is seen in the video of one recording, for any windows.
 
     Args of the constructor:
-        recording: names the boxes file and its video.
+        recording: names the boxes file, the frames file and the video of both.
         view: what the network is shown.
     """
 
     def __init__(self, recording: Recording, view: View | None = None) -> None:
-        assert recording.boxes is not None
-        boxes = read_boxes(
-            recording.boxes, recording.video if recording.video and recording.video.exists() else None
-        )
-        super().__init__(boxes, view or View())
+        view = view or View()
+        video = recording.video if recording.video and recording.video.exists() else None
+        boxes = frames = None
+        if view.n_boxes:
+            assert recording.boxes is not None
+            boxes = read_boxes(recording.boxes, video)
+        if view.n_values:
+            assert recording.frames is not None
+            frames = read_frames(recording.frames, video)
+        super().__init__(boxes, view, frames)
         if self.duration < recording.duration - LABEL_HOP:
             log.warning(
                 "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
@@ -52,11 +59,12 @@ class Sight(Seen):
             )
 
 
-def choose(data: Data) -> dict[str, list[Recording]]:
+def choose(data: Data, view: View | None = None) -> dict[str, list[Recording]]:
     """Recordings to train on, to validate on and to test on.
 
     Where `validate` or `test` names rooms or recordings of a training fold, training goes without these. With
-    `video: aligned` or `shuffled`, training leaves out what has no video with boxes, and says how many.
+    `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as the network's view
+    wants them, and says how many.
 
     Raises:
         BadInput: a name that matches nothing, parts that overlap, or nothing left to train on.
@@ -75,19 +83,28 @@ def choose(data: Data) -> dict[str, list[Recording]]:
     disjoint({"train": parts["train"], "validate": parts["validate"]}, data.allow_overlap)
     disjoint({"validate": parts["validate"], "test": parts["test"]}, data.allow_overlap)
     if data.video != "blank":
-        parts["train"] = with_video(parts["train"])
+        parts["train"] = with_video(parts["train"], view)
     if not parts["train"]:
-        raise BadInput(f"{data.prepared}: nothing left to train on; check data.train and the boxes")
+        raise BadInput(
+            f"{data.prepared}: nothing left to train on; check data.train, the boxes and the frames"
+        )
     return parts
 
 
-def with_video(recordings: Sequence[Recording]) -> list[Recording]:
-    """Recordings that have a video and boxes; says how many have not."""
-    kept = [r for r in recordings if r.video is not None and r.boxes is not None and r.boxes.is_file()]
+def visible(recording: Recording, view: View | None = None) -> bool:
+    """Whether there is what a view shows of a recording: boxes, frames or both."""
+    view = view or View()
+    wanted = [recording.boxes] * (view.n_boxes > 0) + [recording.frames] * (view.n_values > 0)
+    return all(path is not None and path.is_file() for path in wanted)
+
+
+def with_video(recordings: Sequence[Recording], view: View | None = None) -> list[Recording]:
+    """Recordings that have a video and what a view shows of it; says how many have not."""
+    kept = [r for r in recordings if r.video is not None and visible(r, view)]
     if missing := len(recordings) - len(kept):
         silent = sum(recording.video is None for recording in recordings)
         log.info(
-            "%d of %d recordings are left out of audio-visual training: %d without video, %d without boxes",
+            "%d of %d recordings are left out of audio-visual training: %d without video, %d without boxes or frames",
             missing,
             len(recordings),
             silent,
@@ -113,12 +130,12 @@ def sights(
     shown: dict[str, Sight | None] = {recording.name: None for recording in recordings}
     if control == "blank":
         return shown
-    seen = [r for r in recordings if r.boxes is not None and r.boxes.is_file()]
+    seen = [r for r in recordings if visible(r, view)]
     source = list(seen)
     if control == "shuffled":
         if len(seen) < 2:
             raise BadInput(
-                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes"
+                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes (or frames)"
             )
         order = np.random.default_rng([seed, 0x5EED]).permutation(len(seen))
         source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from avseld.errors import BadInput
@@ -27,9 +27,11 @@ class Recording:
     room: str = ""
     duration: float = 0.0
     """seconds"""
+    frames: Path | None = field(default=None, metadata={"column": False})
+    """what an image network says of the video, where it was asked: always frames/NAME.npz, so not in the file"""
 
 
-COLUMNS = tuple(field.name for field in fields(Recording))
+COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
 PATHS = ("audio", "video", "boxes", "labels")
 
 
@@ -149,5 +151,6 @@ def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recordi
         fold=cells["fold"],
         room=cells["room"],
         duration=duration,
+        frames=prepared / "frames" / f"{cells['name']}.npz",
         **paths,  # type: ignore[arg-type]
     )

@@ -13,13 +13,15 @@ import yaml
 from tqdm import tqdm
 
 from avseld.audio import audio_info, read_audio
-from avseld.boxes import Boxes, Seen, read_boxes
+from avseld.boxes import Boxes, read_boxes
 from avseld.config import VideoControl
 from avseld.data import Sight, sights
 from avseld.dcase_csv import POLAR, Dialect, write_dcase
 from avseld.errors import BadInput
 from avseld.events import Events, write_events
+from avseld.frames import Frames
 from avseld.manifest import Recording, pick, read_manifest
+from avseld.sight import Seen
 from avseld.system import BoxesAt, Reader, System
 from avseld.timing import LABEL_HOP
 
@@ -98,6 +100,10 @@ class Predictor:
     def _sight(self, video: Path | str | Boxes) -> BoxesAt:
         if not isinstance(video, Boxes):
             path = Path(video)
+            view = self.system.view
+            if view.n_values:
+                frames = encode(path, view.n_values)
+                return Seen(detect(path) if view.n_boxes else None, view, frames).at
             video = read_boxes(path) if path.suffix == ".npz" else detect(path)
         return Seen(video, self.system.view).at
 
@@ -125,6 +131,16 @@ def detect(video: Path) -> Boxes:
     """
     (default,) = entry_points(group="avseld.detectors", name="default")
     return default.load()(video)
+
+
+def encode(video: Path, n_values: int) -> Frames:
+    """Have the pictures of a video described by whichever encoder is installed under `avseld.encoders`.
+
+    Raises:
+        BadInput: the video is unreadable, or no encoder gives so many values, or it has no weights.
+    """
+    (default,) = entry_points(group="avseld.encoders", name="default")
+    return default.load()(video, n_values)
 
 
 def load(
@@ -211,7 +227,9 @@ def predict_all(
     shown = sights(recordings, "aligned" if video == "silent" else video, predictor.system.view, seed)
     unseen = sum(sight is None for sight in shown.values())
     if video != "blank" and unseen:
-        log.warning("%d of %d recordings have no boxes; they are heard only", unseen, len(recordings))
+        log.warning(
+            "%d of %d recordings have no boxes or frames; they are heard only", unseen, len(recordings)
+        )
     return {
         recording.name: predictor.predict_recording(recording, shown[recording.name], silent)
         for recording in tqdm(recordings, desc=f"predict ({video})", unit="recording")

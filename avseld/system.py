@@ -14,13 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from avseld.audio import CHANNELS
-from avseld.boxes import View
 from avseld.config import Part
 from avseld.errors import BadInput
 from avseld.events import Events, concatenate
 from avseld.features import FEATURES
 from avseld.files import replacing
 from avseld.models import MODELS
+from avseld.sight import View, view_of
 from avseld.targets import TARGETS
 from avseld.timing import LABEL_HOP, exact_div, samples
 
@@ -120,14 +120,11 @@ class System(nn.Module):
         self.margin = (self.run_frames - self.kept_frames) // 2
         # A network says by `sees` what it is shown; those that say nothing take the published boxes.
         sees = getattr(self.model, "sees", "first_boxes")
-        if sees not in ("first_boxes", "boxes"):
-            raise ValueError(f"{blueprint.model.name} sees '{sees}', which is neither first_boxes nor boxes")
-        if sees == "boxes" and self.run_frames != self.window_frames:
-            raise BadInput(
-                "data.listen: a network that sees boxes at every label frame runs windows of one length"
-            )
-        n_times = -(-self.window_frames // self.label_frames) if sees == "boxes" else 0
-        self.view = View(getattr(self.model, "n_boxes", 6), n_times, self.label_hop)
+        if sees != "first_boxes" and self.run_frames != self.window_frames:
+            raise BadInput("data.listen: a network that sees every label frame runs windows of one length")
+        n_times = -(-self.window_frames // self.label_frames)
+        n_boxes, n_values = getattr(self.model, "n_boxes", 6), getattr(self.model, "n_values", 0)
+        self.view: View = view_of(sees, n_boxes, n_values, n_times, self.label_hop)
         """What the network is shown of a video."""
 
     @property

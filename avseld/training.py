@@ -106,7 +106,7 @@ def train(
     )
     system = System(blueprint)
     best_by = _criterion(best_by, Referee(system, challenge))
-    parts = choose(data)
+    parts = choose(data, system.view)
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
     learner = Learner(
@@ -156,6 +156,8 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
             "--model.options.wrap true"
         )
+    if "rotate" in [part.name for part in parts] and system.view.n_values:
+        raise BadInput("augment: rotate cannot turn what an image network said of the pictures; leave it out")
     scenes: list[SceneChange] = []
     for part in parts:
         try:

@@ -4,6 +4,9 @@ from avseld.command import Verb, run
 
 VERBS = {
     "boxes": Verb("detection.detect", "boxes", "find the people in every video of a prepared folder"),
+    "frames": Verb(
+        "detection.encode", "frames", "let an image network describe every video of a prepared folder"
+    ),
     "export": Verb("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
 }
 

@@ -48,6 +48,10 @@ MMDET_TINY = Release(
     f"{_MMDET}/yolox_tiny_8x8_300e_coco/yolox_tiny_8x8_300e_coco_20211124_171234-b4047906.pth", "b4047906"
 )
 
+_TORCHVISION = "https://download.pytorch.org/models"
+RESNET50 = Release(f"{_TORCHVISION}/resnet50-11ad3fa6.pth", "11ad3fa6")
+VIT_B_16 = Release(f"{_TORCHVISION}/vit_b_16-c867db91.pth", "c867db91")
+
 RELEASES = {release.name: release for release in (TINY, NANO, MMDET_TINY)}
 DEFAULT = {"onnx": TINY, "mmdet": MMDET_TINY}
 """Backend -> release: YOLOX-tiny, the detector of the published audio-visual baseline."""

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from avseld.boxes import Boxes, Seen, View, people
+from avseld.boxes import Boxes, people
 from avseld.config import Part
 from avseld.models import MODELS
 from avseld.prediction import Predictor
+from avseld.sight import Seen, View
 from avseld.system import Blueprint, System
 
 CLASSES = [f"class {number}" for number in range(13)]

@@ -8,12 +8,14 @@ from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
+from avseld.models.visual import SeldNetVisual
 
 MODELS = {
     "avcrnn": AudioVisualCRNN,
     "fused": FusedCRNN,
     "seldnet": SELDnet,
     "seldnet_attention": SeldNet,
+    "seldnet_visual": SeldNetVisual,
     "crnn10": CRNN10,
     "two_stage": TwoStage,
     "cnn": CNN,

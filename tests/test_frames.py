@@ -1,0 +1,190 @@
+"""What an image network says of the pictures: computed once, at true times, shown at label frames, fused by choice."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torchvision.models import resnet50
+
+from avseld.boxes import Boxes
+from avseld.config import Part
+from avseld.errors import BadInput
+from avseld.frames import Frames, read_frames, write_frames
+from avseld.manifest import read_manifest
+from avseld.models import parameter_count
+from avseld.models.visual import SeldNetVisual
+from avseld.sight import Seen, View, view_of
+from avseld.system import Blueprint, System
+from data_prep.dcase import dcase
+from data_prep.synth.corpus import synth
+from detection import encode as encoding
+from detection.video import frames as pictures_of
+
+SHAPES = {"accddoa": (3, 4, 13)}
+CLASSES = [f"class {number}" for number in range(13)]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A ResNet-50 that has learned nothing; its architecture and its file are the real ones."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "resnet50.pth"
+    torch.save(resnet50(weights=None).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frames")
+    synth(folder / "raw", recordings=2, seconds=6.0, preset="simple", width=360, fps=10.0, seed=4, jobs=1)
+    dcase(folder / "raw", folder / "prepared")
+    return folder / "prepared"
+
+
+@pytest.mark.parametrize(("crop", "rows", "columns"), [("whole", 6, 12), ("centre", 7, 7)])
+def test_a_picture_becomes_a_map_whose_places_are_those_of_the_picture(weights, crop, rows, columns):
+    encoder = encoding.load("resnet50", weights, crop)
+    plain = np.full((1, 180, 360, 3), 128, np.uint8)
+    spot = plain.copy()
+    spot[0, 120:150, 210:240] = 255  # right of the middle, low
+    change = np.abs(encoder(spot) - encoder(plain)).reshape(rows, columns)
+    row, column = np.unravel_index(change.argmax(), change.shape)
+    assert encoder.n_values == rows * columns
+    assert row >= rows // 2 and column >= columns // 2
+    assert change[0, 0] < change.max() / 2
+
+
+def test_the_published_crop_does_not_see_what_is_behind(weights):
+    plain = np.full((1, 180, 360, 3), 128, np.uint8)
+    behind = plain.copy()
+    behind[0, :, :60] = 255
+    centre, whole = (encoding.load("resnet50", weights, crop) for crop in ("centre", "whole"))
+    assert np.abs(centre(behind) - centre(plain)).max() == 0
+    assert np.abs(whole(behind) - whole(plain)).max() > 1e-3
+
+
+def test_weights_of_another_network_are_refused(weights, tmp_path):
+    with pytest.raises(BadInput, match="no weights of vit_b_16"):
+        encoding.load("vit_b_16", weights)
+    with pytest.raises(BadInput, match="not found"):
+        encoding.load("resnet50", tmp_path / "absent.pth")
+    (tmp_path / "bad.pth").write_bytes(b"nothing")
+    with pytest.raises(BadInput, match="no weights of resnet50"):
+        encoding.load("resnet50", tmp_path / "bad.pth")
+
+
+def test_every_video_is_described_once(weights, prepared, caplog):
+    assert encoding.frames(prepared, weights=weights, fps=2.0) == 0
+    recording = read_manifest(prepared)[0]
+    frames = read_frames(recording.frames, recording.video)
+    np.testing.assert_allclose(frames.time, np.arange(12) / 2)
+    shown = np.concatenate([pictures for _, pictures in pictures_of(recording.video, 2.0, 360)])
+    wanted = encoding.load("resnet50", weights)(shown[7:8])[0]
+    np.testing.assert_allclose(frames.value[7], wanted, rtol=2e-3, atol=1e-4)
+    before = recording.frames.stat().st_mtime_ns
+    caplog.set_level("INFO")
+    assert encoding.frames(prepared, weights=weights, fps=2.0) == 0
+    assert (
+        recording.frames.stat().st_mtime_ns == before and "0 recordings now, 2 there already" in caplog.text
+    )
+    assert encoding.frames(prepared, weights=weights, fps=1.0) == 0
+    assert recording.frames.stat().st_mtime_ns > before
+
+
+def test_a_network_trains_on_frames_and_boxes(weights, prepared, tmp_path):
+    from avseld.config import Data, Hardware
+    from avseld.evaluation import evaluate
+    from avseld.training import train
+
+    encoding.frames(prepared, weights=weights, fps=1.0)
+    data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], allow_overlap=True, chunk=2.0, batch_size=2)
+    options = {"visual": "both", "width": 8, "hidden": 16, "n_heads": 2, "feedforward": 32}
+    train(
+        data, Part("logmel_iv"), Part("seldnet_visual", options), Part("multi_accddoa"), Part("adam"),
+        tmp_path / "run", steps=2, validate_every=2, hardware=Hardware("cpu", 1), challenge=2024,
+    )  # fmt: skip
+    evaluate(tmp_path / "run", controls=["aligned", "blank"], figures=0)
+    assert len(list((tmp_path / "run" / "evaluation" / "aligned").glob("*.csv"))) == 1
+
+
+def test_frames_files_keep_what_they_hold_and_belong_to_their_video(tmp_path):
+    value = np.random.default_rng(0).random((4, 5)).astype(np.float32)
+    write_frames(tmp_path / "a.npz", Frames(np.arange(4) / 10, value, {"video": "1"}))
+    np.testing.assert_allclose(read_frames(tmp_path / "a.npz").value, value, rtol=1e-3)
+    (tmp_path / "a.mp4").write_bytes(b"another")
+    with pytest.raises(BadInput, match="another video"):
+        read_frames(tmp_path / "a.npz", tmp_path / "a.mp4")
+    with pytest.raises(BadInput, match="avseld-detect frames"):
+        read_frames(tmp_path / "b.npz")
+
+
+def test_a_label_frame_is_shown_the_picture_and_the_boxes_of_its_middle():
+    frames = Frames(np.arange(20) / 10, np.arange(20.0)[:, None] + np.array([0, 100]), {"duration": 2.0})
+    box = np.tile([0.1, 0.2, 0.3, 0.4], (20, 1, 1))
+    boxes = Boxes(np.arange(20) / 10, box, np.full((20, 1), 0.5), np.zeros((20, 1)), {"duration": 2.0})
+    both = Seen(boxes, View(1, 5, 0.1, 2), frames).at(np.array([0.0, 1.7]))
+    assert both.shape == (2, 5, 7)
+    np.testing.assert_allclose(both[0, :, 5], [0, 1, 2, 3, 4])
+    np.testing.assert_allclose(both[1, :, 6], [117, 118, 119, 0, 0])
+    np.testing.assert_allclose(both[1, :, 4], [0.5, 0.5, 0.5, 0, 0])
+    alone = Seen(None, View(0, 5, 0.1, 2), frames).at(np.array([0.0]))
+    np.testing.assert_allclose(alone[0], both[0, :, 5:])
+    with pytest.raises(BadInput, match="2 values, the network takes 72"):
+        Seen(None, View(0, 5, 0.1, 72), frames)
+
+
+@pytest.mark.parametrize("visual", ["none", "boxes", "frames", "both"])
+def test_what_is_seen_is_a_choice(visual):
+    options = {"visual": visual, "n_values": 49, "width": 8}
+    system = System(
+        Blueprint(
+            Part("logmel_iv"), Part("seldnet_visual", options), Part("multi_accddoa"), CLASSES, chunk=2.0
+        )
+    )
+    assert system.view == view_of("boxes" if visual == "none" else visual, 6, 49, 21, 0.1)
+    model = system.model.eval()
+    torch.manual_seed(0)
+    x, seen = torch.randn(2, 7, 101, 64), torch.rand(2, *system.view.shape)
+    with torch.no_grad():
+        before, after = (model(x, one)["accddoa"] for one in (seen, seen.flip(-1)))
+        blank = model(x, None)["accddoa"]
+    assert before.shape == (2, 101, 3, 4, 13)
+    assert torch.equal(before, after) == (visual == "none") == torch.equal(before, blank)
+
+
+def test_the_published_audio_visual_network_gives_the_published_output():
+    """`DCASE baselines` spec, D: parameters by formula, values of the output."""
+    model = SeldNetVisual(7, 64, SHAPES, n_values=49).eval()
+    assert parameter_count(model) == 2_726_556 - 659_328
+    number = 0
+    with torch.no_grad():
+        names = [name for name, _ in model.named_parameters()]
+        order = sorted(names, key=_published_place)
+        parameters = dict(model.named_parameters())
+        for name in order:
+            if name == "transformer_decoder.layers.0.self_attn.in_proj_weight":
+                number += 18  # of the layer that is never run
+            value = parameters[name]
+            place = torch.arange(value.numel(), dtype=torch.float64)
+            value.copy_((0.05 * torch.sin(0.37 * place + 0.11 * number)).reshape(value.shape))
+            number += 1
+        x = (1 + torch.sin(0.013 * torch.arange(2 * 7 * 250 * 64, dtype=torch.float64))).reshape(
+            2, 7, 250, 64
+        )
+        seen = (0.5 + 0.5 * torch.cos(0.7 * torch.arange(2 * 50 * 49, dtype=torch.float64))).reshape(
+            2, 50, 49
+        )
+        out = model.seen_steps(x.float(), seen.float())["accddoa"].flatten(2)
+    values = [out[0, 0, 0], out[0, 10, 5], out[1, 49, -1], out.mean(), out.std()]
+    wanted = [0.1047011, -0.0325429, -0.1250873, -0.00074636, 0.1147968]
+    assert [float(value) for value in values] == pytest.approx(wanted, abs=2e-5)
+    assert math.isfinite(float(out.sum()))
+
+
+def _published_place(name: str) -> int:
+    parts = (
+        "conv_block_list", "gru", "mhsa_block_list", "layer_norm_list", "visual_embed_to_d_model",
+        "transformer_decoder", "fnn_list",
+    )  # fmt: skip
+    return parts.index(name.split(".")[0])
