@@ -7,9 +7,7 @@ import numpy as np
 import soundfile
 
 from avseld.errors import BadInput
-
-CHANNELS = {"foa": 4, "mic": 4, "circular": 8, "binaural": 2, "stereo": 2, "mono": 1}
-"""Channels of each format; foa is W Y Z X (ACN, SN3D), circular the array of TUT Sound Events 2018."""
+from avseld.formats import format_named
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,9 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
         raise BadInput(
             f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample"
         )
-    if format is not None and header.channels != CHANNELS[format]:
+    if format is not None and header.channels != (wanted := format_named(format).channels):
         raise BadInput(
-            f"{path}: {header.channels} channels instead of {CHANNELS[format]} for {format}; name the right format"
+            f"{path}: {header.channels} channels instead of {wanted} for {format}; name the right format"
         )
     return AudioInfo(header.samplerate, header.channels, header.frames)
 

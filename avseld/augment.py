@@ -15,10 +15,8 @@ from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.events import Events, concatenate
+from avseld.formats import format_named
 from avseld.geometry import unit_vector, wrap
-
-TETRAHEDRON_DEG = ((45.0, 35.0), (-45.0, -35.0), (135.0, -35.0), (-135.0, 35.0))
-"""azimuth and elevation of the four microphones of STARSS23 (`DCASE baselines` spec)"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ def turns(format: str) -> tuple[tuple[Turn, np.ndarray], ...]:
     Raises:
         BadInput: a format that allows none.
     """
-    if format == "foa":
+    known = format_named(format)
+    if known.symmetry == "ambisonic":
         axes = np.eye(3)
         order = [1, 2, 0]  # channels W Y Z X
         found = []
@@ -90,15 +89,15 @@ def turns(format: str) -> tuple[tuple[Turn, np.ndarray], ...]:
             matrix[1:, 1:] = turn.vectors(axes).T[np.ix_(order, order)]
             found.append((turn, matrix))
         return tuple(found)
-    if format == "mic":
-        capsules = unit_vector(*np.array(TETRAHEDRON_DEG).T)
+    if known.symmetry == "capsules":
+        capsules = unit_vector(*np.array(known.capsules_deg).T)
         found = []
         for turn in EVERY:
             near = turn.vectors(capsules) @ capsules.T > 0.999  # (before, after)
             if near.any(axis=1).all():
                 found.append((turn, near.T.astype(float)))
         return tuple(found)
-    if format in ("binaural", "stereo"):
+    if known.symmetry == "sides":
         return (Turn(0, 1, 1), np.eye(2)), (Turn(0, -1, 1), np.eye(2)[::-1])
     raise BadInput(f"augment: {format} recordings cannot be turned; leave rotate out")
 

@@ -61,6 +61,13 @@ def wrap(azimuth: ArrayLike) -> Array:
     return (np.asarray(azimuth, float) + 180.0) % 360.0 - 180.0
 
 
+def fold(azimuth: np.ndarray) -> np.ndarray:
+    """Mirror the rear half to the front: 100 becomes 80, -170 becomes -10."""
+    wrapped = (azimuth + 180) % 360 - 180
+    behind = np.where(wrapped < 0, -180 - wrapped, 180 - wrapped)
+    return np.where((wrapped < -90) | (wrapped > 90), behind, wrapped)
+
+
 def circular_mean(azimuth: ArrayLike, weight: ArrayLike | None = None, axis: int = -1) -> Array:
     """Mean of angles as the direction of the mean vector, so that 179 and -179 give 180 and not 0.
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from avseld.errors import BadInput
 from avseld.files import replacing
-
-FORMATS = ("foa", "mic", "circular", "binaural", "stereo", "mono")
+from avseld.formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Recording:
     room: str = ""
     duration: float = 0.0
     """seconds"""
-    frames: Path | None = field(default=None, metadata={"column": False})
+    frames: Path | None = field(default=None, compare=False, metadata={"column": False})
     """what an image network says of the video, where it was asked: always frames/NAME.npz, so not in the file"""
 
 

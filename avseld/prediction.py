@@ -16,7 +16,7 @@ from avseld.audio import audio_info, read_audio
 from avseld.boxes import Boxes, read_boxes
 from avseld.config import VideoControl
 from avseld.data import Sight, sights
-from avseld.dcase_csv import POLAR, Dialect, write_dcase
+from avseld.dcase_csv import CARTESIAN, POLAR, STEREO, Dialect, write_dcase
 from avseld.errors import BadInput
 from avseld.events import Events, write_events
 from avseld.frames import Frames
@@ -32,6 +32,10 @@ Control = Literal["aligned", "shuffled", "blank", "silent"]
 """The controls of the video, and silent: its own video without its sound."""
 
 SPELLING = Dialect(columns=POLAR[5])
+WITH_DISTANCE = Dialect(columns=CARTESIAN[7], metres_per_unit=1.0)
+"""predictions of 2024 (`DCASE baselines` spec, 2.2)"""
+PLANAR = Dialect(columns=STEREO, header=True)
+"""predictions of 2025, centimetres (`DCASE baselines` spec, 3.1)"""
 
 
 class Predictor:
@@ -190,8 +194,8 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
 def write_prediction(path: Path, events: Events, system: System) -> None:
     """Write what was predicted: DCASE frame csv where that can hold it, else events with onset and offset.
 
-    A frame csv has frames of 100 ms and directions; the systems of 2019 tell frames of 20 ms, and sound event
-    detection knows no directions.
+    A frame csv has frames of 100 ms and directions, as the challenges of each year spell them: with distances as in
+    2024, planar as in 2025. The systems of 2019 tell frames of 20 ms, and sound event detection knows no directions.
 
     Args:
         path: csv file.
@@ -199,7 +203,9 @@ def write_prediction(path: Path, events: Events, system: System) -> None:
         system: that predicted them.
     """
     if getattr(system.target, "task", "seld") == "seld" and system.label_hop == LABEL_HOP:
-        write_dcase(path, events, SPELLING)
+        known = len(events) > 0 and bool(np.isfinite(events.distance).all())
+        spelling = WITH_DISTANCE if known else SPELLING
+        write_dcase(path, events, PLANAR if getattr(system.target, "planar", False) else spelling)
     else:
         write_events(path, events)
 

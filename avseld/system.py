@@ -13,12 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from avseld.audio import CHANNELS
 from avseld.config import Part
 from avseld.errors import BadInput
 from avseld.events import Events, concatenate
 from avseld.features import FEATURES
 from avseld.files import replacing
+from avseld.formats import check_features, format_named
 from avseld.models import MODELS
 from avseld.sight import View, view_of
 from avseld.targets import TARGETS
@@ -77,9 +77,9 @@ class System(nn.Module):
         self.masks: list[Callable[[Tensor], Tensor]] = []
         """changes of features while it trains, see `avseld.augment`"""
         defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
-        self.features = _build(
-            FEATURES, blueprint.features, "features", n_channels=CHANNELS[blueprint.format], **defects
-        )
+        channels = format_named(blueprint.format).channels
+        check_features(blueprint.features.name, blueprint.format)
+        self.features = _build(FEATURES, blueprint.features, "features", n_channels=channels, **defects)
         allowed = getattr(self.features, "formats", ())
         if allowed and blueprint.format not in allowed:
             raise BadInput(

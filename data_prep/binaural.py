@@ -7,8 +7,9 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve
 
-from avseld.audio import CHANNELS, audio_info
+from avseld.audio import audio_info
 from avseld.errors import BadInput
+from avseld.formats import FORMATS
 from data_prep.head_responses import Head, read_sofa, spherical_head
 from data_prep.jobs import Job, pair, work_through
 
@@ -97,4 +98,4 @@ def _has_two_channels(job: Job) -> bool:
         made, whole = audio_info(job.target), audio_info(job.source)
     except BadInput:
         return False
-    return made.channels == CHANNELS["binaural"] and made.n_samples == whole.n_samples
+    return made.channels == FORMATS["binaural"].channels and made.n_samples == whole.n_samples

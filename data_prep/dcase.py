@@ -97,6 +97,12 @@ DATASETS = {
         name=r"mix\d+",
     ),
     "starss22": Dataset(STARSS_CLASSES),
+    "stereo2025": Dataset(
+        STARSS_CLASSES,
+        audio={"stereo": "stereo_dev"},
+        videos=("video_dev",),
+        name=r"(?P<fold>fold\d+)_(?P<room>room\d+)_.+",
+    ),
     "tau_nigens2021": Dataset(NIGENS_2021_CLASSES),
     "tau_nigens2020_eval": Dataset(
         NIGENS_2020_CLASSES,
@@ -114,7 +120,13 @@ def dcase(
     raw: Path,
     prepared: Path,
     dataset: Literal[
-        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020", "tau_nigens2020_eval"
+        "starss23",
+        "starss23_eval",
+        "starss22",
+        "stereo2025",
+        "tau_nigens2021",
+        "tau_nigens2020",
+        "tau_nigens2020_eval",
     ] = "starss23",
     format: Literal["foa", "mic", "binaural", "stereo"] = "foa",
     folds: str = "",

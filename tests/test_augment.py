@@ -7,11 +7,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.augment import EVERY, FEATURES, TETRAHEDRON_DEG, Mask, Mix, Rotate, Shift, Window, turns
+from avseld.augment import EVERY, FEATURES, Mask, Mix, Rotate, Shift, Window, turns
 from avseld.boxes import centre_direction
 from avseld.config import Data, Hardware, Part
 from avseld.errors import BadInput
 from avseld.events import Events
+from avseld.formats import TETRAHEDRON_DEG
 from avseld.geometry import angle_between, direction, to_picture, unit_vector
 from avseld.training import train
 

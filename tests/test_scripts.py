@@ -47,7 +47,8 @@ def starss23(tmp_path_factory):
         "--seconds",
         "4",
     ]
-    subprocess.run([*command, "--train_rooms", "4", "--test_rooms", "2"], check=True, capture_output=True)
+    formats = ("--formats", "foa,mic,binaural", "--train_rooms", "4", "--test_rooms", "2")
+    subprocess.run([*command, *formats], check=True, capture_output=True)
     return folder
 
 
@@ -68,6 +69,29 @@ def test_starss23_goes_from_the_unpacked_folders_to_scores(starss23, tmp_path):
     assert result["selected_on_test"] and set(result["scores"]) == {"aligned"}
     assert {room.split("_")[0] for room in result["rooms"]} == {"fold4"}
     assert list((run / "evaluation").glob("*.png")) and list((run / "evaluation").glob("*.mp4"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "features"),
+    [
+        ("train_seld_mic.sh", (), "amplitude_ipd"),
+        ("train_seld_bin.sh", (), "amplitude_ipd"),
+        ("train_seld_vit.sh", ("--format", "binaural"), "amplitude_ipd"),
+    ],
+)
+def test_the_other_arrays_go_the_same_way_with_the_boxes_of_the_same_videos(
+    starss23, tmp_path, name, words, features
+):
+    if not (starss23 / "prepared" / "manifest.csv").is_file():
+        script("prepare_starss23.sh", starss23)
+    run = tmp_path / "run"
+    small = ("--steps", 1, "--validate_every", 1, "--data.batch_size", 2, "--model.options.hidden", 8)
+    script(name, starss23, run, *small, *words)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["data"]["format"] == {"mic": "mic"}.get(name.split("_")[2][:3], "binaural")
+    assert config["features"]["name"] == features and config["data"]["video"] == "aligned"
+    assert "ER20" in script("eval_seld.sh", run, "--figures", 0)
+    assert list(run.glob("events.out.tfevents.*"))
 
 
 def test_the_published_recipe_is_the_published_one():
@@ -98,7 +122,10 @@ def test_the_quickstart_prints_its_table_and_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_script_without_its_folder_says_how_it_is_called(tmp_path):
-    for name in ("prepare_starss23.sh", "train_seld_foa.sh", "eval_seld.sh"):
+    for name in (
+        "prepare_starss23.sh", "train_seld_foa.sh", "train_seld_mic.sh", "train_seld_bin.sh", "train_seld_vit.sh",
+        "eval_seld.sh",
+    ):  # fmt: skip
         assert f"scripts/{name}" in script(name, expect=2)
     assert "run scripts/prepare_starss23.sh" in script("train_seld_foa.sh", tmp_path, expect=2)
     assert "no option --bogus" in script("quickstart.sh", "--bogus", expect=2)

@@ -8,6 +8,7 @@ import pytest
 from scipy.signal import csd, welch
 
 from avseld.errors import BadInput
+from avseld.formats import TETRAHEDRON_DEG
 from avseld.geometry import unit_vector
 from data_prep.head_responses import read_sofa
 from data_prep.sphere import on_sphere
@@ -15,7 +16,6 @@ from data_prep.synth.acoustics import Room, draw_room, responses
 from data_prep.synth.classes import SAMPLE_RATE
 from data_prep.synth.formats import FORMATS, format_named
 from data_prep.synth.presets import preset
-from data_prep.synth.receivers import TETRAHEDRON_DEG
 from data_prep.synth.render import diffuse_noise, render
 from data_prep.synth.scene import draw_scene
 from data_prep.synth.sounds import dry_sound

@@ -3,6 +3,7 @@
 from avseld.features.correlation import LogMelGCC
 from avseld.features.field import SoundField
 from avseld.features.general import GeneralFeatures
+from avseld.features.interaural import Interaural
 from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
 from avseld.features.salsa import SalsaLite
@@ -18,6 +19,7 @@ FEATURES = {
     "salsa_lite": SalsaLite,
     "magnitude_phase": MagnitudePhase,
     "general": GeneralFeatures,
+    "interaural": Interaural,
     "sound_field": SoundField,
 }
 

@@ -27,9 +27,6 @@ class SoundField(nn.Module):
         BadInput: another channel count.
     """
 
-    formats = ("foa",)
-    """channel formats that it is meant for"""
-
     def __init__(
         self,
         n_channels: int = 4,

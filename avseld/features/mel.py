@@ -142,9 +142,6 @@ class LogMelIV(nn.Module):
         BadInput: another channel count, or an unknown word.
     """
 
-    formats = ("foa",)
-    """channel formats that it is meant for"""
-
     def __init__(
         self,
         n_channels: int = 4,

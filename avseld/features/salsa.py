@@ -36,9 +36,6 @@ class SalsaLite(nn.Module):
 
     wave_number: Tensor
 
-    formats = ("mic",)
-    """channel formats that it is meant for"""
-
     def __init__(
         self,
         n_channels: int = 4,

@@ -54,9 +54,6 @@ class LogAmplitudeIV(nn.Module):
     It learns several times faster than `AmplitudeIPD`, whose phase jumps at 0, the usual difference in FOA.
     """
 
-    formats = ("foa",)
-    """channel formats that it is meant for"""
-
     def __init__(
         self,
         n_channels: int = 4,

@@ -11,7 +11,7 @@ from math import perm
 
 import numpy as np
 
-from avseld.geometry import angle_between, unit_vector
+from avseld.geometry import angle_between, fold, unit_vector
 
 MANY = 120
 """orders that are compared at once; five events of one class against five"""
@@ -70,13 +70,6 @@ def exact(
 ) -> np.ndarray:
     """Great-circle angle that keeps its digits near 0 and 180 degrees. Args and result as in `polar`."""
     return angle_between(unit_vector(azimuth, elevation), unit_vector(azimuth2, elevation2))
-
-
-def fold(azimuth: np.ndarray) -> np.ndarray:
-    """Mirror the rear half to the front: 100 becomes 80, -170 becomes -10."""
-    wrapped = (azimuth + 180) % 360 - 180
-    behind = np.where(wrapped < 0, -180 - wrapped, 180 - wrapped)
-    return np.where((wrapped < -90) | (wrapped > 90), behind, wrapped)
 
 
 ANGLES: dict[str, Callable[..., np.ndarray]] = {

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from avseld.errors import BadInput
 from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector
+from avseld.geometry import angle_between, fold, unit_vector
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.multi_accdoa import adpit, orders
 from avseld.targets.raster import slots
@@ -28,7 +28,7 @@ class MultiACCDDOA:
         n_classes: classes.
         threshold: a track is active above this vector length.
         unify_deg: active tracks of one class closer than this are merged, degrees.
-        planar: x and y only, for stereo.
+        planar: x and y only, for stereo; directions behind are those before them.
         onscreen: one more number a track, the logit of being in the picture.
         bounded: pass vectors through a hyperbolic tangent and distances through a ReLU (2025); 2024 takes them as
             they are.
@@ -63,7 +63,10 @@ class MultiACCDDOA:
         Raises:
             BadInput: an event of the window without distance, or without the on-screen label that is asked for.
         """
-        vector = unit_vector(events.azimuth, 0.0 * events.elevation if self.planar else events.elevation)
+        azimuth, elevation = events.azimuth, events.elevation
+        if self.planar:  # two channels cannot tell behind from before; labels of 2025 are folded already
+            azimuth, elevation = fold(azimuth), np.zeros_like(elevation)
+        vector = unit_vector(azimuth, elevation)
         columns = [np.ones(len(events)), *vector.T[: self.n_axes], events.distance]
         values = np.column_stack([*columns, events.onscreen] if self.onscreen else columns)
         target = slots(events, start, n_frames, hop, self.n_classes, values=values)

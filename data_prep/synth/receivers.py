@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.fft import irfft, rfft, rfftfreq
 
+from avseld.formats import FORMATS
 from avseld.geometry import unit_vector
 from data_prep.head_responses import EAR_AZIMUTH_DEG, HEAD_RADIUS, read_sofa
 from data_prep.sphere import on_sphere
@@ -22,9 +23,6 @@ GRID = 240
 TABLE_DEG = 1.0
 FFT = 8192
 """samples of a response's transform: a third of a second, more than the images last"""
-TETRAHEDRON_DEG = ((45, 35), (-45, -35), (135, -35), (-135, 35))
-"""azimuth and elevation of the four capsules (STARSS23; `DCASE baselines` spec)"""
-EIGENMIKE_RADIUS = 0.042
 
 
 @lru_cache(maxsize=1)
@@ -108,7 +106,7 @@ def _measured(sofa: str, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 SPHERICAL_HEAD = OnSphere(((EAR_AZIMUTH_DEG, 0.0), (-EAR_AZIMUTH_DEG, 0.0)), HEAD_RADIUS, 45)
-TETRAHEDRON = OnSphere(TETRAHEDRON_DEG, EIGENMIKE_RADIUS)
+TETRAHEDRON = OnSphere(FORMATS["mic"].capsules_deg, FORMATS["mic"].radius)
 Receiver = OnSphere | Ears
 
 

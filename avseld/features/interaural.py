@@ -1,0 +1,64 @@
+"""What two ears tell: the level of each, and how phase and level differ between them."""
+
+import torch
+from torch import Tensor, nn
+
+from avseld.errors import BadInput
+from avseld.features.spectral import Stft, check_hop
+
+
+class Interaural(nn.Module):
+    """Log-amplitude of both channels, cosine and sine of their phase difference, and their level difference.
+
+    The phase difference as cosine and sine does not jump where an angle would; the level difference is bounded, from
+    -1 (all on the right) to 1 (all on the left), so that silence on one side does not shout (`Sony audio-visual SELD`
+    spec, part B, has the phase as an angle and no level difference).
+
+    Args of the constructor:
+        n_channels: 2, left and right.
+        sample_rate: Hz.
+        n_fft, hop: samples.
+        pad_mode: constant or reflect.
+        floor: smallest amplitude that is told apart.
+
+    Raises:
+        BadInput: another channel count.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 2,
+        sample_rate: int = 24000,
+        n_fft: int = 512,
+        hop: int = 240,
+        pad_mode: str = "constant",
+        floor: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        if n_channels != 2:
+            raise BadInput(
+                f"interaural differences need 2 channels, not {n_channels}; use amplitude_ipd instead"
+            )
+        self.sample_rate, self.n_channels, self.floor = sample_rate, n_channels, floor
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode)
+        self.n_features, self.n_bins = 5, self.stft.n_bins
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel = left right, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature = 2 log-amplitudes, cosine, sine, level difference, frame, bin), float32.
+        """
+        spectrum = self.stft(waveform, centered)
+        amplitude = spectrum.abs()
+        left, right = spectrum[:, :1], spectrum[:, 1:]
+        cross = left * right.conj()
+        coherent = cross / (cross.abs() + self.floor**2)
+        power = amplitude.square()
+        level = (power[:, :1] - power[:, 1:]) / (power.sum(dim=1, keepdim=True) + self.floor**2)
+        return torch.cat([torch.log(amplitude + self.floor), coherent.real, coherent.imag, level], dim=1)
