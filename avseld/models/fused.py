@@ -23,8 +23,8 @@ KEY = 16
 """width of what a class asks a box"""
 ABOUT = 4
 """width and height of a box, its elevation, its score"""
-SHY = -2.0
-"""at first a box is believed a little only"""
+SHARP = 20.0
+"""at first a box 15 degrees from where the sound seems to be weighs half as much as one right there"""
 
 
 class FusedCRNN(nn.Module):
@@ -72,12 +72,13 @@ class FusedCRNN(nn.Module):
         self.gru = nn.GRU(128 + N_MIXED + 2 * 32, hidden, batch_first=True, bidirectional=True)
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
-        self.level = nn.Linear(2 * hidden, 2 * n_answers)
+        self.upward = nn.Linear(2 * hidden, n_answers)
         self.ask = nn.Sequential(nn.Linear(2 * hidden, 128), nn.ReLU())
         self.weigh = nn.Linear(128, n_answers * N_POINTERS)
         self.query = nn.Linear(128, n_answers * KEY)
         self.key = nn.Sequential(nn.Linear(32 + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
-        self.trust = nn.Parameter(torch.tensor(SHY))
+        self.sharpness = nn.Parameter(torch.full((n_answers, 1), math.log(SHARP)))
+        self.trust = nn.Parameter(torch.zeros(n_answers, 1))
         self.height = nn.Parameter(torch.zeros(n_answers))
 
     def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
@@ -120,17 +121,17 @@ class FusedCRNN(nn.Module):
         state = self.gru(torch.cat([heard, length(mixed, -1), summary], dim=-1))[0]
         pointers = self._point(state, vectors)
         asked = self.ask(state)
-        level, upward = self.level(state).chunk(2, dim=-1)
         flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
-        answer = torch.cat([flat, upward[..., None]], dim=-1)
+        answer = torch.cat([flat, self.upward(state)[..., None]], dim=-1)
+        nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
         key = self.key(torch.cat([suited, aim @ pointers.transpose(-1, -2), about], dim=-1))
-        wanted = (
-            self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY) + self.trust
-        )
+        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY)
+        wanted = wanted + self.sharpness.exp() * nearness + self.trust
         wanted = wanted.masked_fill(~there[:, :, None], -torch.inf)
         share = torch.cat([wanted, wanted.new_zeros(*wanted.shape[:-1], 1)], dim=-1).softmax(dim=-1)[..., :-1]
-        answer = answer * (1 - share.sum(dim=-1, keepdim=True))
-        answer = answer + level[..., None] * self._directions(aim, edges, share)
+        # The sound says whether, the box says where: an answer keeps its length and turns towards the boxes.
+        turned = length(answer, -1)[..., None] * self._directions(aim, edges, share)
+        answer = answer * (1 - share.sum(dim=-1, keepdim=True)) + turned
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
         return {self.head: hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)}
 
