@@ -1,6 +1,7 @@
 """The command line of the library: a table of verbs."""
 
 from avseld.command import Verb, run
+from avseld.memory import keep_freed_memory
 from avseld.recipes import recipe_path
 
 
@@ -37,6 +38,7 @@ VERBS = {
 
 def main(words: list[str] | None = None) -> None:
     """Run one verb."""
+    keep_freed_memory()
     run("avseld", "train, score and look at audio-visual SELD systems", VERBS, words)
 
 

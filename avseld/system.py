@@ -154,6 +154,10 @@ class System(nn.Module):
             self.model.get_submodule(name).eval()
         return self
 
+    def compile_model(self) -> None:
+        """Have the network compiled when it first runs; names of its weights stay."""
+        self.model.compile()
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -1,6 +1,7 @@
 """The command line of detection: a table of verbs."""
 
 from avseld.command import Verb, run
+from avseld.memory import keep_freed_memory
 
 VERBS = {
     "boxes": Verb("detection.detect", "boxes", "find the people in every video of a prepared folder"),
@@ -13,6 +14,7 @@ VERBS = {
 
 def main(words: list[str] | None = None) -> None:
     """Run one verb."""
+    keep_freed_memory()
     run("avseld-detect", "video to boxes", VERBS, words)
 
 

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from avseld.memory import keep_freed_memory
+
+keep_freed_memory()
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 

@@ -8,10 +8,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from avseld.errors import BadInput
 from avseld.models.blocks import BatchNorm, hold
+from avseld.models.pooling import conv_norm_pool
 from avseld.models.vision import gaussian_vectors
 from avseld.models.vit import PublishedTransformer, TimeTransformer
 
@@ -30,8 +30,7 @@ class AudioEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, feature, frame, bin) as (batch, frame // 16, width)."""
         for number, pool in enumerate(self.pooling, start=1):
-            x = getattr(self, f"conv{number}")(x)
-            x = functional.max_pool2d(functional.relu(getattr(self, f"bn{number}")(x)), pool)
+            x = conv_norm_pool(x, getattr(self, f"conv{number}"), getattr(self, f"bn{number}"), pool)
         return x.mean(dim=3).transpose(1, 2)
 
 

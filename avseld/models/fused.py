@@ -79,7 +79,8 @@ class FusedCRNN(nn.Module):
         self.key = nn.Sequential(nn.Linear(32 + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
         self.sharpness = nn.Parameter(torch.full((n_answers, 1), math.log(SHARP)))
         self.trust = nn.Parameter(torch.zeros(n_answers, 1))
-        self.height = nn.Parameter(torch.zeros(n_answers))
+        self.height = nn.Linear(128, n_answers)
+        self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
 
     def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length from a label frame on.
@@ -129,9 +130,7 @@ class FusedCRNN(nn.Module):
         wanted = wanted + self.sharpness.exp() * nearness + self.trust
         wanted = wanted.masked_fill(~there[:, :, None], -torch.inf)
         share = torch.cat([wanted, wanted.new_zeros(*wanted.shape[:-1], 1)], dim=-1).softmax(dim=-1)[..., :-1]
-        # The sound says whether, the box says where: an answer keeps its length and turns towards the boxes.
-        turned = length(answer, -1)[..., None] * self._directions(aim, edges, share)
-        answer = answer * (1 - share.sum(dim=-1, keepdim=True)) + turned
+        answer = self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked)))
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
         return {self.head: hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)}
 
@@ -158,24 +157,30 @@ class FusedCRNN(nn.Module):
         gathered = gathered / (length(gathered, -1)[..., None] + 1e-2)
         return gathered.transpose(1, 2)
 
-    def _directions(self, aim: Tensor, edges: Tensor, share: Tensor) -> Tensor:
-        """Directions of boxes, each class at its own height between feet and head, by their shares.
+    def _turn(self, answer: Tensor, aim: Tensor, edges: Tensor, share: Tensor, height: Tensor) -> Tensor:
+        """Turn answers towards boxes: the sound says whether and how loud, the box says where.
+
+        To the side an answer turns by the boxes' shares. Up or down it turns by a part of them, because a box says less
+        of that: a voice comes from its upper edge and a step from its lower one, each class from a height of its own.
 
         Args:
+            answer: (batch, step, answer, 3).
             aim: (batch, step, box, 2) horizontal.
             edges: (batch, step, box, 2) elevations of the lower and the upper edge, radians.
             share: (batch, step, answer, box).
+            height: (batch, step, answer) between the edges, 0 to 1.
 
         Returns:
-            (batch, step, answer, 3).
+            (batch, step, answer, 3), as long as before but for what boxes that disagree take off.
         """
-        height = torch.sigmoid(self.height)
-        elevation = torch.stack([1 - height, height], dim=-1) @ edges.transpose(
-            -1, -2
-        )  # (batch, step, answer, box)
-        return torch.cat(
-            [(share * elevation.cos()) @ aim, (share * elevation.sin()).sum(dim=-1, keepdim=True)], dim=-1
-        )
+        flat, z = answer[..., :2], answer[..., 2:]
+        believed = share.sum(dim=-1, keepdim=True)
+        side = flat * (1 - believed) + length(flat, -1)[..., None] * (share @ aim)
+        low, high = edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, box)
+        upward = torch.sin(low + height[..., None] * (high - low))
+        part = torch.sigmoid(4 * self.upright)
+        there = length(answer, -1)[..., None] * (share * upward).sum(dim=-1, keepdim=True)
+        return torch.cat([side, z * (1 - part * believed) + part * there], dim=-1)
 
     @staticmethod
     def _turned(layer: nn.Linear, vectors: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""The fused step of training is the plain one: same answer, same gradients, same moving statistics."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from avseld.models.blocks import BatchNorm
+from avseld.models.pooling import conv_norm_pool, plain
+
+
+def both(x, conv, norm, pool, seed):
+    """(answer, gradients, statistics) by the fused and by the plain path."""
+    results = []
+    for fused in (True, False):
+        one, two = copy.deepcopy(conv), copy.deepcopy(norm)
+        x_in = x.clone().requires_grad_()
+        if fused:
+            out = conv_norm_pool(x_in, one, two, pool)
+        else:
+            with plain():
+                out = conv_norm_pool(x_in, one, two, pool)
+        torch.manual_seed(seed)
+        (out * torch.randn_like(out)).sum().backward()
+        grads = [x_in.grad, one.weight.grad, two.weight.grad, two.bias.grad]
+        results.append((out.detach(), grads, [two.running_mean, two.running_var, two.num_batches_tracked]))
+    return results
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    frames=st.integers(4, 11),
+    bins=st.integers(4, 11),
+    pool=st.sampled_from([(1, 2), (2, 2), (4, 4), (2, 4)]),
+)
+def test_answer_gradients_and_statistics_are_those_of_the_plain_path(seed, frames, bins, pool):
+    torch.manual_seed(seed)
+    conv, norm = nn.Conv2d(3, 5, 3, padding=1, bias=False).double(), BatchNorm(5).double()
+    nn.init.normal_(norm.weight)  # some scales are negative: there the smallest value of a window counts
+    nn.init.normal_(norm.bias)
+    (out, grads, kept), (plain_out, plain_grads, plain_kept) = both(
+        torch.randn(2, 3, frames, bins).double(), conv, norm, pool, seed
+    )
+    torch.testing.assert_close(out, plain_out, rtol=1e-4, atol=1e-5)
+    for ours, wanted in zip(grads, plain_grads, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-4)
+    for ours, wanted in zip(kept, plain_kept, strict=True):
+        torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluation_and_frozen_statistics_take_the_plain_path():
+    conv, norm = nn.Conv2d(3, 5, 3, padding=1, bias=False), BatchNorm(5)
+    x = torch.randn(2, 3, 8, 8)
+    before = norm.running_mean.clone()
+    with torch.no_grad():
+        wanted = torch.nn.functional.max_pool2d(torch.relu(norm.eval()(conv(x))), (2, 2))
+    torch.testing.assert_close(conv_norm_pool(x, conv, norm, (2, 2)), wanted)
+    assert torch.equal(norm.running_mean, before)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_half_precision_gives_nearly_the_same(kind):
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(7, 16, 3, padding=1, bias=False), BatchNorm(16)
+    x = torch.randn(4, 7, 32, 32).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+        out = conv_norm_pool(x, conv, norm, (4, 4))
+    assert out.dtype == kind
+    with plain():
+        wanted = conv_norm_pool(x, conv, norm, (4, 4))
+    torch.testing.assert_close(out.float(), wanted, rtol=0.05, atol=0.05 if kind == torch.bfloat16 else 1e-5)
