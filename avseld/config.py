@@ -37,6 +37,8 @@ class Data:
         batch_size: windows of a step, over all processes.
         video: aligned; shuffled takes the boxes of another recording; blank takes none.
         sampling: files draws every recording equally often, as published; duration every second equally often.
+        resident: whether the whole corpus is kept on the device and windows are made there: auto does so on a GPU with
+            twice the room; the windows are the same.
         workers: processes that read windows; the windows are the same with any number.
     """
 
@@ -51,6 +53,7 @@ class Data:
     batch_size: int = 16
     video: VideoControl = "aligned"
     sampling: Literal["files", "duration"] = "files"
+    resident: Literal["auto", "never", "always"] = "auto"
     workers: int = 0
 
 

@@ -18,6 +18,7 @@ from avseld.boxes import read_boxes
 from avseld.config import Data, VideoControl
 from avseld.errors import BadInput
 from avseld.events import Events, read_events
+from avseld.formats import format_named
 from avseld.frames import read_frames
 from avseld.manifest import Recording, disjoint, pick, read_manifest
 from avseld.sight import Seen, View
@@ -185,6 +186,7 @@ class Windows(Dataset[Batch]):
         self.augment = tuple(augment)
         self.recordings, self.seed = list(recordings), seed
         self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
+        self.n_channels = format_named(data.format).channels
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
         self.view = system.view
         self.pads = getattr(system.target, "pads", False)
@@ -218,12 +220,19 @@ class Windows(Dataset[Batch]):
         item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
         return {name: torch.from_numpy(value) for name, value in item.items()}
 
-    def _draw(self, random: np.random.Generator) -> Window:
-        """A stretch of a recording."""
+    def draw(self, index: int) -> tuple[int, int]:
+        """Recording and first sample of a window that nothing changes."""
+        return self._place(np.random.default_rng([self.seed, index]))
+
+    def _place(self, random: np.random.Generator) -> tuple[int, int]:
         which = min(
             int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
         )
-        begin = int(random.integers(max(self.length[which] - self.n_samples, 1)))
+        return which, int(random.integers(max(self.length[which] - self.n_samples, 1)))
+
+    def _draw(self, random: np.random.Generator) -> Window:
+        """A stretch of a recording."""
+        which, begin = self._place(random)
         start = begin / self.rate
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
         boxes = None

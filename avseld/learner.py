@@ -24,6 +24,7 @@ from avseld.files import replacing
 from avseld.manifest import Recording
 from avseld.plotting import figure
 from avseld.referee import Hearing, Referee
+from avseld.resident import Resident, ResidentBatches, fits
 from avseld.schedules import line, stairs
 from avseld.system import System
 
@@ -64,6 +65,7 @@ class Learner(lightning.LightningModule):
         shown = sights(validation, data.video, windows.view, windows.seed)
         self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
         self.referee = Referee(system, challenge)
+        self.resident: Resident | None = None
         self.heard: list[tuple[int, Hearing]] = []
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
@@ -96,7 +98,7 @@ class Learner(lightning.LightningModule):
         except TypeError as error:
             raise BadInput(f"schedule.options: {error}") from None
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Batch] | ResidentBatches:
         """The windows of the epoch to come, this process's share of each batch."""
         numbers = Numbers(
             self.current_epoch * self.validate_every,
@@ -105,7 +107,16 @@ class Learner(lightning.LightningModule):
             self.global_rank,
             self.trainer.world_size,
         )
+        if self._is_resident():
+            if self.resident is None:
+                self.resident = Resident(self.windows, self.device)
+            return ResidentBatches(self.resident, numbers)
         return loader(self.windows, numbers, self.settings.workers, pin=self.device.type == "cuda")
+
+    def _is_resident(self) -> bool:
+        if self.settings.resident != "auto":
+            return self.settings.resident == "always"
+        return self.resident is not None or fits(self.windows, self.device)
 
     def val_dataloader(self) -> DataLoader[int]:
         """Places of this process's share of the recordings."""

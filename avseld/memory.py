@@ -12,9 +12,9 @@ KEPT = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Have the C library keep what was freed, in place of giving every large array back to the system at once.
 
-    A training step makes and frees arrays of 100 MB; each costs the system 33,000 page faults to give and to clear, some
-    30 ms, which is four times as long as to compute it. Kept, the same pages serve the next step. On Linux with
-    glibc; elsewhere nothing happens.
+    A training step makes and frees arrays of 100 MB. Each costs the system 33,000 page faults to give and to clear:
+    some 30 ms, four times as long as to compute it. Kept, the same pages serve the next step. On Linux with glibc;
+    elsewhere nothing happens.
 
     Returns:
         Whether it could be done.

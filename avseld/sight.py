@@ -105,6 +105,27 @@ class Seen:
             return parts[0]
         return np.concatenate([part.reshape(*time.shape, -1) for part in parts], axis=-1)
 
+    def rows(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Everything that is ever shown: (row,) seconds and (row, *shape of a moment); None if there is nothing.
+
+        Boxes and frames are put on the clock of whichever looks more often.
+        """
+        sources = [each for each in (self.boxes, self.frames) if each is not None and len(each.time)]
+        if not sources:
+            return None
+        time = max((np.asarray(each.time, float) for each in sources), key=len)
+        everywhere = np.ones(time.shape, bool)
+        parts = []
+        if self.view.n_boxes:
+            found = getattr(self, "people", None)
+            parts.append(self._at(time, everywhere, self.boxes, found, self._box_shape()))
+        if self.view.n_values:
+            value = None if self.frames is None else self.frames.value
+            parts.append(self._at(time, everywhere, self.frames, value, (self.view.n_values,)))
+        if len(parts) == 1 and not self.view.n_values:
+            return time, parts[0]
+        return time, np.concatenate([part.reshape(len(time), -1) for part in parts], axis=-1)
+
     def _box_shape(self) -> tuple[int, int]:
         return (self.view.n_boxes, 5 if self.view.n_times else 4)
 

@@ -299,7 +299,7 @@ def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
     before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
     for config in (before, now):
         config.pop("hardware", None)
-        for name in ("prepared", "workers"):
+        for name in ("prepared", "workers", "resident"):
             config["data"].pop(name, None)
     for name in sorted(set(before) | set(now)):
         if before.get(name) != now.get(name):

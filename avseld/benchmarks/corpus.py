@@ -8,8 +8,7 @@ import numpy as np
 import soundfile
 
 from avseld.boxes import PERSON, Boxes, write_boxes
-from avseld.dcase_csv import write_dcase
-from avseld.events import Events
+from avseld.events import Events, write_events
 from avseld.manifest import Recording, write_manifest
 
 RATE, FPS = 24000, Fraction(30000, 1001)
@@ -40,7 +39,7 @@ def write_corpus(
             _write_sparse(audio, seconds)
         else:
             soundfile.write(audio, 0.1 * random.standard_normal((seconds * RATE, 4)), RATE, subtype="PCM_16")
-        write_dcase(labels, _events(seconds, random))
+        write_events(labels, _events(seconds, random))
         write_boxes(boxes, _boxes(seconds, random))
         if video:
             _write_video(film, seconds)

@@ -1,0 +1,78 @@
+"""A corpus on the device gives the windows that the files give, bit for bit, and the same training."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from avseld.benchmarks.corpus import CLASSES, write_corpus
+from avseld.config import Data, Hardware, Part
+from avseld.data import Numbers, Windows, loader
+from avseld.errors import BadInput
+from avseld.manifest import read_manifest
+from avseld.resident import Resident, ResidentBatches
+from avseld.system import Blueprint, System
+from avseld.training import train
+
+CPU = torch.device("cpu")
+MODELS = {
+    "first boxes": (Part("logamplitude_iv"), Part("avcrnn", {"width": 4, "hidden": 4}), Part("multi_accdoa")),
+    "boxes at label frames": (Part("sound_field"), Part("fused", {"hidden": 8}), Part("accdoa")),
+    "distances": (
+        Part("logmel_iv"), Part("seldnet_attention", {"width": 4, "hidden": 8, "n_heads": 2}), Part("multi_accddoa"),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resident")
+    write_corpus(folder, 5, 4)
+    return folder
+
+
+def windows_of(prepared, name: str, video: str = "aligned") -> Windows:
+    chunk = 1.2 if name == "distances" else 1.27
+    system = System(Blueprint(*MODELS[name], CLASSES, chunk=chunk))
+    return Windows(read_manifest(prepared), system, Data(prepared, video=video, batch_size=4), seed=7)
+
+
+@pytest.mark.parametrize("video", ["aligned", "shuffled", "blank"])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_batch_is_that_of_the_files(prepared, name, video):
+    windows, numbers = windows_of(prepared, name, video), Numbers(3, 8, 4)
+    ordinary = list(loader(windows, numbers, workers=0))
+    resident = list(ResidentBatches(Resident(windows, CPU), numbers))
+    assert len(ordinary) == len(resident) == 8
+    for one, other in zip(ordinary, resident, strict=True):
+        assert set(one) == set(other)
+        for key, value in one.items():
+            assert torch.equal(value, other[key]) and value.dtype == other[key].dtype, key
+
+
+def test_a_training_is_the_same_to_the_last_bit(prepared, tmp_path):
+    def weights(resident: str) -> dict[str, torch.Tensor]:
+        data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, resident=resident)
+        train(
+            data, *MODELS["first boxes"], Part("adam"), tmp_path / resident, steps=4, validate_every=2,
+            hardware=Hardware("cpu", 1),
+        )  # fmt: skip
+        return load_file(tmp_path / resident / "last.safetensors")
+
+    one, other = weights("never"), weights("always")
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_what_cannot_be_kept_is_said(prepared, tmp_path):
+    windows = windows_of(prepared, "first boxes")
+    windows.augment = (lambda window, random, another: window,)
+    with pytest.raises(BadInput, match="augment"):
+        Resident(windows, CPU)
+    sound = np.zeros((24000 * 4, 4), np.float32)
+    windows = windows_of(prepared, "first boxes")
+    other = tmp_path / "float.wav"
+    soundfile.write(other, sound, 24000, subtype="FLOAT")
+    object.__setattr__(windows.recordings[0], "audio", other)
+    with pytest.raises(BadInput, match="not 16 bits"):
+        Resident(windows, CPU)
