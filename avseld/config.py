@@ -67,6 +67,7 @@ class Hardware:
         num_nodes: machines.
         strategy: auto, ddp, ...
         precision: 32-true, bf16-mixed, 16-mixed, ...
+        compile: let torch compile the network, half a minute at the start for faster steps.
         deterministic: refuse operations whose results vary from run to run on a GPU.
     """
 
@@ -75,6 +76,7 @@ class Hardware:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    compile: bool = False
     deterministic: bool = False
 
 

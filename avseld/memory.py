@@ -5,8 +5,8 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """of glibc's mallopt (its manual, mallopt(3))"""
-KEPT = 2**31 - 1
-"""bytes that may lie free at the end of the heap"""
+NEVER = -1
+"""trims the end of the heap"""
 
 
 def keep_freed_memory() -> bool:
@@ -25,4 +25,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, KEPT))
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, NEVER))

@@ -126,6 +126,8 @@ def train(
         start_from(system, init_from)
     if getattr(system.model, "idle_heads", False):
         hardware = _with_idle_weights(hardware)
+    if hardware.compile:
+        system.compile_model()
     trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
     if trainer.is_global_zero and not resume:
         _write_config(out / "config.yaml", recipe)
@@ -249,8 +251,9 @@ def _trainer(
             raise BadInput("patience: needs a score to wait for; choose another best_by than last")
         stop = [EarlyStopping(monitor, mode=mode, patience=patience)]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    words = {name: value for name, value in asdict(hardware).items() if name != "compile"}
     return lightning.Trainer(
-        **asdict(hardware),
+        **words,
         max_epochs=epochs,
         enable_progress_bar=False,
         logger=TensorBoardLogger(out, name="", version=""),

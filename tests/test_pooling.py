@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from avseld.models.blocks import BatchNorm
-from avseld.models.pooling import conv_norm_pool, plain
+from avseld.models.norm import normalize, plain
+from avseld.models.pooling import conv_norm_pool
 
 
 def both(x, conv, norm, pool, seed):
@@ -50,6 +51,25 @@ def test_answer_gradients_and_statistics_are_those_of_the_plain_path(seed, frame
         torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-4)
     for ours, wanted in zip(kept, plain_kept, strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), channels=st.integers(1, 9), mean=st.floats(-5, 5))
+def test_normalization_alone_is_that_of_the_library(seed, channels, mean):
+    torch.manual_seed(seed)
+    ours, theirs = BatchNorm(channels), nn.BatchNorm2d(channels)
+    nn.init.normal_(ours.weight)
+    theirs.load_state_dict(ours.state_dict())
+    x = (mean + torch.randn(3, channels, 6, 5)).contiguous(memory_format=torch.channels_last)
+    results = []
+    for norm, work in ((ours, normalize), (theirs, lambda x, norm: norm(x))):
+        given_x = x.clone().requires_grad_()
+        out = work(given_x, norm)
+        torch.manual_seed(seed)
+        (out * torch.randn(out.shape)).sum().backward()
+        results.append([out, given_x.grad, norm.weight.grad, norm.bias.grad, *norm.buffers()])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=2e-4, atol=2e-4)
 
 
 def test_evaluation_and_frozen_statistics_take_the_plain_path():

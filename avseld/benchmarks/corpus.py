@@ -16,7 +16,7 @@ CLASSES = [f"class {number}" for number in range(13)]
 
 
 def write_corpus(
-    prepared: Path, recordings: int = 8, seconds: int = 30, video: bool = True, sparse: bool = False
+    prepared: Path, recordings: int = 8, seconds: int = 30, video: bool | str = True, sparse: bool = False
 ) -> list[Recording]:
     """Write a prepared folder of FOA recordings with videos of 360 x 180 at 29.97 a second.
 
@@ -24,7 +24,7 @@ def write_corpus(
         prepared: the folder.
         recordings: how many; the last eighth is the test fold.
         seconds: of each.
-        video: with videos; boxes are there in any case.
+        video: with videos; stand_in has files of one second, for work that only wants their boxes.
         sparse: files that hold their length but take no disk, silent.
     """
     made = []
@@ -42,7 +42,7 @@ def write_corpus(
         write_events(labels, _events(seconds, random))
         write_boxes(boxes, _boxes(seconds, random))
         if video:
-            _write_video(film, seconds)
+            _write_video(film, 1 if video == "stand_in" else seconds)
         made.append(
             Recording(
                 name, audio, "foa", film if video else None, boxes, labels, name[:5], "room1", float(seconds)

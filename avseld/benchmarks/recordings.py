@@ -15,7 +15,7 @@ from avseld.benchmarks.machine import alone, best
 from avseld.benchmarks.steps import fresh_system
 from avseld.manifest import read_manifest
 from avseld.memory import keep_freed_memory
-from avseld.models.pooling import plain
+from avseld.models.norm import plain
 from avseld.prediction import Predictor
 
 SECONDS = 60

@@ -17,7 +17,7 @@ from avseld.config import Data, Part
 from avseld.data import Numbers, Windows, loader
 from avseld.manifest import read_manifest
 from avseld.memory import keep_freed_memory
-from avseld.models.pooling import plain
+from avseld.models.norm import plain
 from avseld.system import Blueprint, System
 
 BATCH, COMPARED, SEED = 16, 50, 0

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
+from avseld.models.norm import is_fast, normalize
+
 
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalization whose statistics span all processes of a distributed run, on any backend.
@@ -16,6 +18,8 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize (batch, channel, frame, bin) per channel."""
+        if is_fast(input, self):
+            return normalize(input, self)
         if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
             return super().forward(input)
         n_processes = torch.distributed.get_world_size()

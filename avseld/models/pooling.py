@@ -6,27 +6,13 @@ pass for mean and variance, one for the largest values, and one for the gradient
 path; sums run in another order.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from torch.nn import functional
 
-_PLAIN: ContextVar[bool] = ContextVar("plain", default=False)
-
-
-@contextmanager
-def plain() -> Iterator[None]:
-    """Take the plain path within, layer by layer, to compare with."""
-    token = _PLAIN.set(True)
-    try:
-        yield
-    finally:
-        _PLAIN.reset(token)
+from avseld.models.norm import is_fast
 
 
 def conv_norm_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple[int, int]) -> Tensor:
@@ -41,10 +27,7 @@ def conv_norm_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple
     Returns:
         (batch, output channel, frame // pool, bin // pool).
     """
-    if _PLAIN.get() or not norm.training or not torch.is_grad_enabled():
-        return functional.max_pool2d(functional.relu(norm(conv(x))), pool)
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    if several or x.is_cuda:
+    if not is_fast(x, norm):
         return functional.max_pool2d(functional.relu(norm(conv(x))), pool)
     # A negative scale turns the order of values around: the kernel is turned with it, so that the largest one counts.
     sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0)

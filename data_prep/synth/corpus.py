@@ -45,14 +45,14 @@ def synth(
     test_rooms: int = 3,
     test_share: float = 0.25,
     sofa: Path | None = None,
+    boxes: Literal["exact", "detected"] = "exact",
     jobs: int = 0,
 ) -> None:
     """Generate audio-visual scenes with exact labels in the layout of a corpus.
 
     The same options give the same bytes, whatever the number of jobs. What is there already from the same
     options is kept, so that an interrupted run can be called again. Beside the corpus' own folders, boxes_dev
-    holds the exact boxes of the visible people, ten times a second; a box across the picture's edge goes
-    beyond 0 or 1.
+    holds the boxes of the visible people, ten times a second; a box across the picture's edge goes beyond 0 or 1.
 
     Args:
         out: folder of the corpus; new, or begun with the same options.
@@ -72,6 +72,7 @@ def synth(
         test_rooms: rooms of the test recordings, none of them a training room.
         test_share: share of the recordings that are for test.
         sofa: head responses for binaural (SOFA); a spherical head if left out.
+        boxes: of the visible people: exact, or as YOLOX-Nano would detect them (missed, doubled, moved, false).
         jobs: recordings made at once; 0 for one a core.
 
     Raises:
@@ -92,6 +93,7 @@ def synth(
         test_rooms,
         test_share,
         str(sofa) if sofa else None,
+        boxes,
     )
     _check(options)
     sounds = scan(Path(soundbank), SOUNDS) if soundbank else {}

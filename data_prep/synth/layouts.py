@@ -13,6 +13,7 @@ from avseld.files import fingerprint, replacing
 from data_prep.synth.acoustics import draw_room
 from data_prep.synth.banks import Bank
 from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.detector_noise import measured
 from data_prep.synth.formats import format_named
 from data_prep.synth.picture import Camera
 from data_prep.synth.presets import names, preset
@@ -69,6 +70,7 @@ class Options:
     test_rooms: int
     test_share: float
     sofa: str | None = None
+    boxes: str = "exact"
 
 
 def preset_of(slot: Slot, options: Options) -> str:
@@ -124,7 +126,9 @@ def write_starss23(out: Path, slot: Slot, options: Options, sounds: Bank, pictur
         "duration": scene.seconds,
     }
     times = np.arange(int(np.ceil(scene.seconds / BOX_HOP - 1e-6))) * BOX_HOP
-    write_boxes(boxes, camera.boxes(times, about, np.random.default_rng(picture_seed)))
+    chance = np.random.default_rng(picture_seed)
+    seen = camera.boxes(times, about, chance)
+    write_boxes(boxes, measured().apply(seen, chance) if options.boxes == "detected" else seen)
 
 
 def finish_starss23(out: Path, slots: list[Slot], options: Options) -> None:

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# The published training on one GPU: 20,000 steps of 16 windows with 20 validations, on a generated corpus as long as the
+# training part of STARSS23 (3.8 hours), the corpus resident on the device, the network compiled.
+#   scripts/bench_gpu.sh [FOLDER] [--hours H] [--steps N] [options of avseld train]
+# FOLDER defaults to bench_gpu. Prints the seconds of the training and steps a second.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+folder="bench_gpu" hours=3.8 steps=20000 more=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --hours) hours="$2"; shift 2 ;;
+        --steps) steps="$2"; shift 2 ;;
+        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        --*) more+=("$1" "$2"); shift 2 ;;
+        *) folder="$1"; shift ;;
+    esac
+done
+
+use_environment
+[ -f "$folder/prepared/manifest.csv" ] || python "$root/scripts/write_bench_corpus.py" "$folder/prepared" --hours "$hours"
+rm -rf "$folder/run"
+began=$(date +%s)
+avseld train --config av_foa --data.prepared "$folder/prepared" --out "$folder/run" --steps "$steps" \
+    --validate_every $((steps / 20)) --data.validate "[fold4]" --data.resident auto --hardware.compile true \
+    ${more[@]+"${more[@]}"}
+took=$(($(date +%s) - began))
+printf '%d steps with 20 validations took %d:%02d, %d steps a second\n' \
+    "$steps" $((took / 60)) $((took % 60)) $((steps / (took > 0 ? took : 1)))
