@@ -21,8 +21,10 @@ N_POINTERS = 12
 """directions of the sound that an answer is made of"""
 KEY = 16
 """width of what a class asks a box"""
-ABOUT = 4
-"""width and height of a box, its elevation, its score"""
+ABOUT = 5
+"""width and height of a box, its elevation, its score, how long before or after it was seen"""
+AROUND = (-4, -2, 0, 2, 4)
+"""label frames whose boxes count: a detector misses people for some tenths of a second at a time"""
 SHARP = 20.0
 """at first a box 15 degrees from where the sound seems to be weighs half as much as one right there"""
 
@@ -78,7 +80,7 @@ class FusedCRNN(nn.Module):
         self.query = nn.Linear(128, n_answers * KEY)
         self.key = nn.Sequential(nn.Linear(32 + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
         self.sharpness = nn.Parameter(torch.full((n_answers, 1), math.log(SHARP)))
-        self.trust = nn.Parameter(torch.zeros(n_answers, 1))
+        self.trust = nn.Parameter(torch.full((n_answers, 1), -1.0))
         self.height = nn.Linear(128, n_answers)
         self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
 
@@ -103,7 +105,7 @@ class FusedCRNN(nn.Module):
             )
         heard, vectors = self.encoder(x)
         mixed = self._turned(self.mix, vectors)
-        boxes = self._seen(boxes, n_steps, heard)
+        boxes, late = self._around(self._seen(boxes, n_steps, heard))
         there = boxes[..., 4] > 0
         azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
         aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1)  # (batch, step, box, 2)
@@ -114,11 +116,12 @@ class FusedCRNN(nn.Module):
                 boxes[..., 3] - boxes[..., 1],
                 edges.mean(dim=-1).sin(),
                 boxes[..., 4],
+                late,
             ],
             dim=-1,
         )
         suited = self.look(torch.cat([aim @ mixed.transpose(-1, -2), about], dim=-1)) * there[..., None]
-        summary = torch.cat([suited.amax(dim=2), suited.sum(dim=2) / self.n_boxes], dim=-1)
+        summary = torch.cat([suited.amax(dim=2), suited.sum(dim=2) / boxes.shape[2]], dim=-1)
         state = self.gru(torch.cat([heard, length(mixed, -1), summary], dim=-1))[0]
         pointers = self._point(state, vectors)
         asked = self.ask(state)
@@ -148,6 +151,15 @@ class FusedCRNN(nn.Module):
         if self.training and self.blind:
             boxes = boxes * (torch.rand(batch, device=like.device) >= self.blind)[:, None, None, None]
         return boxes
+
+    @staticmethod
+    def _around(boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """Boxes of the label frames around each: (batch, step, boxes, 5), and how far off each was seen."""
+        reach, n_steps = max(AROUND), boxes.shape[1]
+        padded = nn.functional.pad(boxes, (0, 0, 0, 0, reach, reach))
+        near = torch.cat([padded[:, reach + by : reach + by + n_steps] for by in AROUND], dim=2)
+        late = near.new_tensor(AROUND).abs().repeat_interleave(boxes.shape[2]) / reach
+        return near, late.expand(near.shape[:3])
 
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:
         """Directions (batch, step, pointer, 2) of the sound, gathered from all steps of the window."""

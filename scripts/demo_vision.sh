@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What vision adds: the fused audio-visual network and its audio-only twin of as many parameters on generated scenes in
+# which a camera can help, with boxes as a detector would give them; three seeds, scored in rooms that none has heard.
+#   scripts/demo_vision.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [options of avseld train]
+# FOLDER defaults to demo_vision. About an hour on two cores; a second call goes on where the first stopped. Writes
+# FOLDER/vision.json and FOLDER/vision.md.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+folder="demo_vision" seeds="0 1 2" steps=1800 recordings=192 seconds=30 more=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --seeds) seeds="$2"; shift 2 ;;
+        --steps) steps="$2"; shift 2 ;;
+        --recordings) recordings="$2"; shift 2 ;;
+        --seconds) seconds="$2"; shift 2 ;;
+        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        --*) more+=("$1" "$2"); shift 2 ;;
+        *) folder="$1"; shift ;;
+    esac
+done
+
+use_environment
+began=$SECONDS
+step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
+
+step "scenes: $recordings of $seconds s, four presets"
+avseld-prep synth --out "$folder/raw" --preset reverberant,noisy,crowded,easy --recordings "$recordings" \
+    --test_share 0.333 --seconds "$seconds" --width 360 --fps 10 --seed 3000 --train_rooms 16 --test_rooms 8 --boxes detected
+avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
+
+train() { # name, options
+    local run="$folder/${1}_$seed"
+    shift
+    if [ -f "$run/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$run"
+    else
+        rm -rf "$run" # begun, but stopped before its first checkpoint
+        # Rooms 13 to 16 of the training fold, one of each preset, choose the best weights.
+        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
+            --data.validate "[fold3_room13, fold3_room14, fold3_room15, fold3_room16]" \
+            --steps "$steps" --validate_every $((steps / 3)) "$@" ${more[@]+"${more[@]}"}
+    fi
+}
+audio_visual() { train audio_visual; }
+audio_only() { train audio_only --data.video blank --model.options.vision false; }
+for seed in $seeds; do
+    step "seed $seed: the audio-visual network and its audio-only twin"
+    train_pair audio_visual audio_only
+    avseld evaluate --run "$folder/audio_visual_$seed" --controls aligned,shuffled,blank,silent \
+        --parts "$folder/raw/presets.csv" >/dev/null
+    avseld evaluate --run "$folder/audio_only_$seed" --figures 0 >/dev/null
+done
+
+step "what vision adds on the test rooms"
+python "$root/scripts/table_of_vision.py" "$folder" --seeds "$seeds"
+printf 'took %d:%02d\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60))
