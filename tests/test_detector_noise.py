@@ -1,0 +1,87 @@
+"""Simulated detections miss, double, move and invent people as often as the detector that was measured."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avseld.boxes import PERSON, Boxes, read_boxes
+from data_prep.synth.corpus import synth
+from data_prep.synth.detector_noise import MEASURED, DetectorNoise, measured
+
+QUIET = DetectorNoise((0.3,), (0.0, 0.0), 1.0, 0.0, (0.0, 0.0), (0.0, 0.0), (0.8, 0.01), 0.0, (0.3, 0.1), (0.1, 0.1))
+
+
+def crowd(n: int = 2000, tall: float = 0.25) -> Boxes:
+    """Two people who stand still, 60 degrees apart."""
+    box = np.array([[0.2, 0.4, 0.25, 0.4 + tall], [0.4, 0.4, 0.45, 0.4 + tall]])
+    return Boxes(np.arange(n) / 10, np.tile(box, (n, 1, 1)), np.full((n, 2), 0.9), np.zeros((n, 2), int), {"a": 1})
+
+
+def near(found: Boxes, middle: float, within: float = 0.05) -> np.ndarray:
+    """Boxes at an azimuth (time,)."""
+    x = (found.box[..., 0] + found.box[..., 2]) / 2
+    return ((np.abs(x - middle) < within) & (found.score > 0)).sum(axis=1)
+
+
+def test_without_noise_everybody_is_found_where_they_are():
+    exact = crowd(50)
+    found = QUIET.apply(exact, np.random.default_rng(0))
+    assert (near(found, 0.225) == 1).all() and (near(found, 0.425) == 1).all()
+    assert ((found.score > 0).sum(axis=1) == 2).all() and (found.label[found.score > 0] == PERSON).all()
+    order = np.argsort(found.box[:, :2, 0], axis=1)
+    placed = np.take_along_axis(found.box[:, :2], order[..., None], axis=1)
+    np.testing.assert_allclose(placed, exact.box, atol=1e-12)
+    assert (np.diff(found.score, axis=1) <= 0).all() and found.about == {"a": 1, "noise": "measured"}
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_people_are_missed_as_often_and_as_long_as_measured(seed):
+    noise = DetectorNoise(**{**QUIET.__dict__, "missed": (0.4, 0.1), "lasts": 3.0})
+    small = noise.apply(crowd(6000), np.random.default_rng(seed))
+    large = noise.apply(crowd(6000, tall=0.5), np.random.default_rng(seed))
+    missed = np.stack([near(small, 0.225) == 0, near(small, 0.425) == 0], axis=1)
+    assert missed.mean() == pytest.approx(0.4, abs=0.05)
+    assert (near(large, 0.225) == 0).mean() == pytest.approx(0.1, abs=0.03)
+    ends = (np.diff(missed[:, 0].astype(int)) == -1).sum()
+    assert missed[:, 0].sum() / ends == pytest.approx(3.0, abs=0.5)
+    assert np.corrcoef(missed.T)[0, 1] == pytest.approx(0, abs=0.1)  # each for themselves
+
+
+def test_doubles_false_boxes_and_places_are_those_asked_for():
+    noise = DetectorNoise(
+        **{**QUIET.__dict__, "doubled": 0.3, "false": 0.5, "place": (0.1, 0.02), "false_size": (0.001, 0.001)}
+    )
+    found = noise.apply(crowd(5000), np.random.default_rng(1))
+    width = found.box[..., 2] - found.box[..., 0]
+    person = (width > 0.02) & (found.score > 0)
+    assert person.sum(axis=1).mean() == pytest.approx(2.6, abs=0.05)
+    assert ((width < 0.02) & (found.score > 0)).sum(axis=1).mean() == pytest.approx(0.5, abs=0.05)
+    x = ((found.box[..., 0] + found.box[..., 2]) / 2)[person]
+    off = np.minimum(np.abs(x - 0.225), np.abs(x - 0.425)) / 0.05
+    assert np.sqrt(np.mean(off**2)) == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_numbers_are_measured_ones():
+    words = json.loads(MEASURED.read_text())
+    assert "yolox_nano.onnx" in words["about"] and sum(words["people"]) > 1000
+    assert len(words["missed"]) == len(words["height"]) + 1
+    noise = measured()
+    found = noise.apply(crowd(4000), np.random.default_rng(0))
+    share = np.mean([(near(found, x, 0.02) == 0).mean() for x in (0.225, 0.425)])
+    assert share == pytest.approx(noise.missed[1], abs=0.08)
+
+
+def test_a_corpus_has_boxes_as_detected_and_the_same_for_the_same_seed(tmp_path):
+    def made(name, boxes):
+        synth(tmp_path / name, recordings=2, seconds=6.0, width=64, fps=5.0, seed=1, boxes=boxes, jobs=1)
+        return [read_boxes(path) for path in sorted((tmp_path / name / "boxes_dev").rglob("*.npz"))]
+
+    exact, one, again = made("exact", "exact"), made("one", "detected"), made("again", "detected")
+    for before, after, same in zip(exact, one, again, strict=True):
+        np.testing.assert_array_equal(after.box, same.box)
+        assert after.box.shape[1] > before.box.shape[1]
+        assert len(after.time) == len(before.time)
