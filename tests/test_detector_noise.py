@@ -11,13 +11,17 @@ from avseld.boxes import PERSON, Boxes, read_boxes
 from data_prep.synth.corpus import synth
 from data_prep.synth.detector_noise import MEASURED, DetectorNoise, measured
 
-QUIET = DetectorNoise((0.3,), (0.0, 0.0), 1.0, 0.0, (0.0, 0.0), (0.0, 0.0), (0.8, 0.01), 0.0, (0.3, 0.1), (0.1, 0.1))
+QUIET = DetectorNoise(
+    (0.3,), (0.0, 0.0), 1.0, 0.0, (0.0, 0.0), (0.0, 0.0), (0.8, 0.01), 0.0, (0.3, 0.1), (0.1, 0.1)
+)
 
 
 def crowd(n: int = 2000, tall: float = 0.25) -> Boxes:
     """Two people who stand still, 60 degrees apart."""
     box = np.array([[0.2, 0.4, 0.25, 0.4 + tall], [0.4, 0.4, 0.45, 0.4 + tall]])
-    return Boxes(np.arange(n) / 10, np.tile(box, (n, 1, 1)), np.full((n, 2), 0.9), np.zeros((n, 2), int), {"a": 1})
+    return Boxes(
+        np.arange(n) / 10, np.tile(box, (n, 1, 1)), np.full((n, 2), 0.9), np.zeros((n, 2), int), {"a": 1}
+    )
 
 
 def near(found: Boxes, middle: float, within: float = 0.05) -> np.ndarray:

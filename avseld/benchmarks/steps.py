@@ -22,6 +22,8 @@ from avseld.system import Blueprint, System
 
 BATCH, COMPARED, SEED = 16, 50, 0
 """windows of a step; steps after which the losses are compared"""
+LARGE = 260
+"""recordings of a minute: as long as STARSS23's training part"""
 
 
 def bench_training(weights: Path | None = None, steps: int = 12, recordings: int = 8) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
     Returns:
         Windows a second: `ours`, `published`, `ratio`; `ours_bf16` and `ratio_bf16` with bf16 and compilation;
         `floor` and what it is made of; `loss_difference` after 50 steps between ours and
-        the plain path; peak memory of each.
+        the plain path; start-up and memory on a corpus of STARSS23's size; peak memory of each.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -44,6 +46,8 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         fast = alone(ours_a_second, folder, steps, "bf16-mixed", True)
         theirs = alone(published_a_second, folder, steps, weights)
         difference = alone(loss_difference, folder, COMPARED)["difference"]
+        write_corpus(folder / "large", LARGE, 60, video=False, sparse=True)
+        large = alone(start_up, folder / "large")
         floor = alone(_floor)
     return {
         "ours": ours["rate"],
@@ -59,16 +63,32 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         "published_loads_s": theirs["loads"],
         "published_detector": theirs["detector"],
         "loss_difference": difference,
+        "starss23_size": {name: round(value, 1) for name, value in large.items()},
         "peak_mb": {"ours": ours["peak_mb"], "ours_bf16": fast["peak_mb"], "published": theirs["peak_mb"]},
         "threads": torch.get_num_threads(),
     }
 
 
-def fresh_system() -> System:
+def fresh_system(chunk: float = 1.27) -> System:
     """The published audio-visual system, from one seed."""
     torch.manual_seed(SEED)
     model = Part("avcrnn", {"width": 64, "hidden": 256})
-    return System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), CLASSES))
+    return System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), CLASSES, chunk=chunk))
+
+
+def start_up(folder: Path) -> dict[str, Any]:
+    """Seconds from nothing to the end of the first step, the second one, and the recordings that there are."""
+    keep_freed_memory()
+    begin = time.perf_counter()
+    system = fresh_system()
+    windows = windows_of(folder, system)
+    step = step_of(system)
+    batches = iter(loader(windows, Numbers(0, 6, BATCH), workers=0))
+    step(next(batches))
+    first = time.perf_counter() - begin
+    for batch in batches:
+        step(batch)
+    return {"hours": windows.length.sum() / windows.rate / 3600, "start_s": first}
 
 
 def windows_of(folder: Path, system: System) -> Windows:
@@ -96,10 +116,12 @@ def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, T
     return step
 
 
-def ours_a_second(folder: Path, steps: int, precision: str, compiled: bool) -> dict[str, Any]:
+def ours_a_second(
+    folder: Path, steps: int, precision: str, compiled: bool, chunk: float = 1.27
+) -> dict[str, Any]:
     """Windows a second with everything a training run does for a step: reading, features, labels, gradient."""
     keep_freed_memory()
-    system = fresh_system()
+    system = fresh_system(chunk)
     if compiled:
         system.compile_model()
     step, warm_up = step_of(system, precision), 3

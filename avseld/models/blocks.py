@@ -12,7 +12,7 @@ from avseld.models.norm import is_fast, normalize
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalization whose statistics span all processes of a distributed run, on any backend.
 
-    PyTorch's own synchronized layer refuses the CPU. In one process this is `nn.BatchNorm2d` to the last bit;
+    PyTorch's own synchronized layer refuses the CPU. In one process this is `nn.BatchNorm2d` within rounding;
     in several, a run equals the one in a single process with the whole batch, within rounding.
     """
 

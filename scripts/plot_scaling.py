@@ -1,0 +1,83 @@
+"""Measures how cost grows with the work, and draws it.
+
+    python scripts/plot_scaling.py OUT.png [--hours 1 10 100]
+
+Windows a second of training against the corpus' length (sparse files) and against the length of a window, and seconds
+of scoring against the number of recordings. The numbers go beside the picture, as JSON.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import torch
+
+from avseld.benchmarks.corpus import write_corpus
+from avseld.benchmarks.machine import alone
+from avseld.benchmarks.metrics import scenes
+from avseld.benchmarks.steps import BATCH, ours_a_second
+from avseld.metrics.api import count_pairs
+from avseld.metrics.rules import rule_of
+from avseld.metrics.scores import evaluate
+from avseld.metrics.seld import Options
+
+CHUNKS = (0.64, 1.27, 2.55, 5.11)
+RECORDINGS = (100, 1000, 10000)
+YEAR = 2023
+
+
+def main() -> None:
+    """Measure, write, draw."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--hours", type=float, nargs="+", default=[1, 10, 100])
+    words = parser.parse_args()
+    corpora, windows, scoring = {}, {}, {}
+    with tempfile.TemporaryDirectory() as name:
+        for hours in words.hours:
+            folder = Path(name) / f"{hours}"
+            write_corpus(folder, max(round(hours * 60), 2), 60, video=False, sparse=True)
+            told = alone(ours_a_second, folder, 10, "32-true", False)
+            corpora[hours] = {"windows_a_second": told["rate"], "peak_mb": told["peak_mb"]}
+        folder = Path(name) / f"{words.hours[0]}"
+        for chunk in CHUNKS:
+            rate = alone(ours_a_second, folder, 8, "32-true", False, chunk)["rate"]
+            windows[chunk] = {"windows_a_second": rate, "seconds_a_second": rate * chunk}
+    for n in RECORDINGS:
+        begin = time.perf_counter()
+        for _ in scenes(n):
+            pass
+        making = time.perf_counter() - begin
+        begin = time.perf_counter()
+        evaluate(count_pairs(scenes(n), rule_of(YEAR), Options(13)).sum(), rule_of(YEAR))
+        scoring[n] = time.perf_counter() - begin - making
+    result = {
+        "threads": torch.get_num_threads(), "batch": BATCH, "corpora": corpora, "windows": windows, "scoring_s": scoring
+    }  # fmt: skip
+    words.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figure, (one, two, three) = plt.subplots(1, 3, figsize=(11, 3.2), layout="constrained")
+    one.semilogx(list(corpora), [each["windows_a_second"] for each in corpora.values()], "o-")
+    one.set(
+        xlabel="hours of sound", ylabel="windows a second", title="training against corpus", ylim=(0, None)
+    )
+    two.plot(list(windows), [each["seconds_a_second"] for each in windows.values()], "o-")
+    two.set(xlabel="seconds of a window", ylabel="seconds of sound a second", title="training against window")
+    two.set_ylim(0, None)
+    three.loglog(list(scoring), list(scoring.values()), "o-")
+    three.set(xlabel="recordings of a minute", ylabel="seconds", title="scoring")
+    for axes in (one, two, three):
+        axes.grid(alpha=0.3)
+    figure.savefig(words.out, dpi=100)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

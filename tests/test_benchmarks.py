@@ -1,0 +1,105 @@
+"""Benchmarks do the same work both ways, on a corpus that reads like a real one."""
+
+import numpy as np
+import pytest
+import torch
+
+from avseld.audio import audio_info, read_audio
+from avseld.bench import bench
+from avseld.benchmarks import machine, published, recordings, spectra, steps
+from avseld.benchmarks.corpus import write_corpus
+from avseld.boxes import read_boxes
+from avseld.errors import BadInput
+from avseld.features import FEATURES
+from avseld.manifest import read_manifest
+from avseld.memory import keep_freed_memory
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder, 2, 5)
+    return folder
+
+
+def test_ours_and_the_plain_path_have_the_same_loss_after_some_steps(corpus):
+    told = steps.loss_difference(corpus, 4)
+    assert told["difference"] < 1e-4 and told["losses"][0] > 0
+
+
+def test_the_published_window_has_our_features(corpus):
+    """Channel by channel with librosa, or all at once."""
+    recording = read_manifest(corpus)[0]
+    waveform = read_audio(recording.audio, 0, 30480)
+    theirs = published.features(waveform)
+    ours = FEATURES["amplitude_ipd"]()(torch.from_numpy(waveform)[None])[0].numpy()
+    np.testing.assert_allclose(ours[:4], theirs[:4], atol=1e-4)
+    turn = np.abs(ours[4:] - theirs[4:])
+    assert np.quantile(np.minimum(turn, 2 * np.pi - turn), 0.99) < 1e-2
+
+
+def test_a_published_step_opens_a_video_for_every_window(corpus):
+    there = [recording for recording in read_manifest(corpus) if recording.fold == "fold3"]
+    looked = []
+
+    def look(picture):
+        looked.append(picture.shape)
+        return np.array([[0.1, 0.2, 0.3, 0.4]])
+
+    batch = published.batch(published.Clips(there, look), 3)
+    assert looked == [(180, 360, 3)] * 3
+    assert batch["features"].shape == (3, 7, 128, 257) and batch["vectors"].shape == (3, 2, 6, 37)
+    assert batch["vectors"][:, :, 0].max() > 0.9 and batch["vectors"][:, :, 1:].abs().max() == 0
+
+
+def test_a_picture_is_that_of_its_time(corpus):
+    video = read_manifest(corpus)[0].video
+    early, late = (published.picture_at(video, time).astype(int) for time in (0.5, 3.5))
+    again = published.picture_at(video, 3.5).astype(int)
+    assert np.abs(late - again).max() == 0 and np.abs(late - early).mean() > 5
+
+
+def test_sparse_files_are_as_long_as_they_say_and_take_no_room(tmp_path):
+    (one, _) = write_corpus(tmp_path, 2, 600, video=False, sparse=True)
+    assert audio_info(one.audio, "foa").duration == 600
+    assert one.audio.stat().st_size > 100e6 and one.audio.stat().st_blocks * 512 < 1e6
+    assert np.abs(read_audio(one.audio, 24000 * 599, 24000)).max() == 0
+    assert len(read_boxes(one.boxes).time) == 6000
+
+
+def test_the_floor_grows_with_the_batch():
+    system = steps.fresh_system()
+    floors = [
+        machine.floor_of_step(system.model, torch.randn(n, 7, 128, 257), torch.zeros(n, 6, 4)) for n in (1, 2)
+    ]
+    assert floors[1]["gflop"] == pytest.approx(2 * floors[0]["gflop"], rel=1e-6)
+    assert floors[1]["gbyte"] == pytest.approx(2 * floors[0]["gbyte"], rel=1e-6)
+    assert 0.5 < floors[0]["gflop"] < 5 and floors[0]["floor"] > 0
+
+
+def test_both_ways_of_predicting_read_the_whole_recording(corpus, monkeypatch):
+    monkeypatch.setattr(recordings, "SECONDS", 5)
+    single = corpus / "single"
+    write_corpus(single, 1, 5)
+    assert recordings.ours_seconds(single)["seconds"] > 0
+    monkeypatch.setattr(published, "detector", lambda weights: None)
+    told = recordings.published_seconds(single, None)
+    assert told["seconds"] > 0 and "no weights" in told["detector"]
+
+
+def test_what_is_not_there_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(BadInput, match=r"yolox_nano\.onnx"):
+        bench("detect")
+
+
+def test_published_features_have_the_shapes_of_ours():
+    waveform = np.random.default_rng(0).standard_normal((4, 24000)).astype(np.float32)
+    for name, work in spectra.PUBLISHED.items():
+        ours = FEATURES[name]()(torch.from_numpy(waveform)[None])
+        theirs = np.asarray(work(waveform))
+        assert theirs.shape[0] == ours.shape[1], name
+
+
+def test_keeping_freed_memory_says_whether_it_could():
+    assert keep_freed_memory() in (True, False)
