@@ -44,7 +44,9 @@ def scored(wanted: dict[str, Events], runs: list[dict[str, Events]], classes: li
         result = score(wanted, {name: run[name] for name in wanted}, YEAR, n_classes=len(classes))
         for name in ("F", "LE"):
             found.setdefault(name, []).append(result[name])
-            found.setdefault(f"people {name}", []).append(float(np.mean(result.classwise[name][people])))
+            found.setdefault(f"people {name}", []).append(
+                float(np.mean(np.array(result.classwise[name])[people]))
+            )
     return {name: float(np.mean(values)) for name, values in found.items()} | {
         f"{name} spread": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         for name, values in found.items()
