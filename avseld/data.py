@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from avseld.ahead import ahead
 from avseld.audio import audio_info, read_audio
 from avseld.augment import Window
 from avseld.boxes import read_boxes
@@ -269,9 +270,26 @@ class Numbers(Sampler[int]):
             yield from range(begin, begin + self.share)
 
 
-def loader(windows: Windows, numbers: Numbers, workers: int, pin: bool = False) -> DataLoader[Batch]:
-    """Batches of windows in the order of their numbers."""
-    return DataLoader(
+class Ahead:
+    """Batches that a thread reads while a step runs.
+
+    Args of the constructor:
+        batches: what is read.
+    """
+
+    def __init__(self, batches: DataLoader[Batch]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from ahead(self.batches)
+
+
+def loader(windows: Windows, numbers: Numbers, workers: int, pin: bool = False) -> DataLoader[Batch] | Ahead:
+    """Batches of windows in the order of their numbers; read by a thread where there are no workers."""
+    batches = DataLoader(
         windows,
         batch_size=numbers.share,
         sampler=numbers,
@@ -280,3 +298,4 @@ def loader(windows: Windows, numbers: Numbers, workers: int, pin: bool = False) 
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
     )
+    return batches if workers else Ahead(batches)

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from avseld.audio import read_audio
 from avseld.config import Data, Part
-from avseld.data import Batch, Numbers, Sight, Windows, loader, reference, sights
+from avseld.data import Ahead, Batch, Numbers, Sight, Windows, loader, reference, sights
 from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.files import replacing
@@ -98,7 +98,7 @@ class Learner(lightning.LightningModule):
         except TypeError as error:
             raise BadInput(f"schedule.options: {error}") from None
 
-    def train_dataloader(self) -> DataLoader[Batch] | ResidentBatches:
+    def train_dataloader(self) -> DataLoader[Batch] | Ahead | ResidentBatches:
         """The windows of the epoch to come, this process's share of each batch."""
         numbers = Numbers(
             self.current_epoch * self.validate_every,

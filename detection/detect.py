@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from avseld.ahead import ahead
 from avseld.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.errors import BadInput
 from avseld.files import fingerprint
 from avseld.manifest import Recording, read_classes, read_manifest, write_manifest
 from detection.detector import Backend, Detector, Found, load
-from detection.video import ahead, frames, video_info
+from detection.video import frames, video_info
 
 logger = logging.getLogger(__name__)
 

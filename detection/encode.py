@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from avseld.ahead import ahead
 from avseld.errors import BadInput
 from avseld.files import fingerprint
 from avseld.frames import Frames, read_frames, write_frames
 from avseld.manifest import Recording, read_manifest
-from detection.video import ahead, video_info
 from detection.video import frames as pictures_of
+from detection.video import video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256
 
 logger = logging.getLogger(__name__)
@@ -209,8 +210,8 @@ def frames(
         len(stale) - len(failures),
         len(recordings) - len(stale),
     )
-    for name, error in failures.items():
-        logger.error("%s failed: %s", name, error)
+    for name, why in failures.items():
+        logger.error("%s failed: %s", name, why)
     return 1 if failures else 0
 
 

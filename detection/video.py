@@ -1,12 +1,9 @@
 """Videos: what they hold, and their pictures at regular times, decoded once and in order."""
 
 import logging
-import queue
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import av
 import numpy as np
@@ -14,7 +11,6 @@ import numpy as np
 from avseld.errors import BadInput
 
 logger = logging.getLogger(__name__)
-Item = TypeVar("Item")
 
 EARLY = 1e-5
 """Seconds by which a picture may come late and still count: more than half a tick of a video clock (90 kHz),
@@ -83,46 +79,6 @@ def frames(
             times, pictures = [], []
     if times:
         yield np.array(times), np.stack(pictures)
-
-
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Let a thread fetch items while the caller works on earlier ones.
-
-    Args:
-        items: whatever is slow to iterate over; its errors reach the caller.
-        depth: items that may lie ready.
-    """
-    ready: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(entry: tuple[bool, Item | BaseException | None]) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put(entry, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((True, item)):
-                    return
-            put((False, None))
-        except BaseException as error:
-            put((False, error))
-
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    try:
-        while (entry := ready.get())[0]:
-            yield entry[1]  # type: ignore[misc]
-        if isinstance(entry[1], BaseException):
-            raise entry[1]
-    finally:
-        stopped.set()
-        worker.join()
 
 
 def _shown(path: Path, fps: float, width: int | None) -> Iterator[tuple[float, np.ndarray]]:

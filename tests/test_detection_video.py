@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from yolox_material import write_video
 
+from avseld.ahead import ahead
 from avseld.errors import BadInput
-from detection.video import ahead, frames, video_info
+from detection.video import frames, video_info
 
 NTSC = Fraction(30000, 1001)
 

@@ -46,11 +46,11 @@ def test_answer_gradients_and_statistics_are_those_of_the_plain_path(seed, frame
     (out, grads, kept), (plain_out, plain_grads, plain_kept) = both(
         torch.randn(2, 3, frames, bins).double(), conv, norm, pool, seed
     )
-    torch.testing.assert_close(out, plain_out, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(out, plain_out, rtol=1e-9, atol=1e-9)
     for ours, wanted in zip(grads, plain_grads, strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(ours, wanted, rtol=1e-7, atol=1e-8)
     for ours, wanted in zip(kept, plain_kept, strict=True):
-        torch.testing.assert_close(ours, wanted, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(ours, wanted, rtol=1e-9, atol=1e-9)
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,6 +1,7 @@
 """Features: seconds of four-channel sound a second, one thread, ours and channel by channel with librosa."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import librosa
@@ -57,9 +58,9 @@ def _times(ours: bool) -> dict[str, Any]:
     for name in ASKED:
         if ours:
             feature = FEATURES[name]().eval()
-            seconds = best(lambda feature=feature: feature(given), 3)
+            seconds = best(partial(feature, given), 3)
         else:
-            seconds = best(lambda name=name: PUBLISHED[name](waveform), 1)
+            seconds = best(partial(PUBLISHED[name], waveform), 1)
         rates[name] = SECONDS / seconds
     return rates
 

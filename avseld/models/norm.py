@@ -81,8 +81,8 @@ class _Normalize(torch.autograd.Function):
         x, scale, mean, rate = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last)
         off = x - mean[:, None, None].to(x.dtype)
-        to_shift = rows_of(grad).sum(dim=0, dtype=torch.float32)
-        to_scale = rows_of(off * grad).sum(dim=0, dtype=torch.float32) * rate
+        to_shift = rows_of(grad).sum(dim=0, dtype=scale.dtype)
+        to_scale = rows_of(off * grad).sum(dim=0, dtype=scale.dtype) * rate
         # What a value gets through the mean and the variance is a straight line over its distance from the mean.
         slope, count = scale * rate, x.numel() // x.shape[1]
         line, start = (

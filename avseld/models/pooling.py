@@ -70,8 +70,8 @@ class _NormPool(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         y, top, index, there, scale, mean, rate = ctx.saved_tensors
-        grad = grads[0].float() * there
-        normal = (top.float() - mean[:, None, None]) * rate[:, None, None]
+        grad = grads[0].to(scale.dtype) * there
+        normal = (top.to(scale.dtype) - mean[:, None, None]) * rate[:, None, None]
         to_shift, to_scale = grad.sum(dim=(0, 2, 3)), (grad * normal).sum(dim=(0, 2, 3))
         # What every value of a channel gets through the mean and the variance is a straight line over its value.
         share = scale * rate / (y.numel() // y.shape[1])
@@ -83,7 +83,7 @@ class _NormPool(torch.autograd.Function):
         flat = dense.permute(0, 2, 3, 1).view(batch, -1, channel)
         # Windows share no value, so that a largest one can be written anew, its line and its own gradient together.
         peaks = grad * (scale * rate)[:, None, None] + torch.addcmul(
-            offset[:, None, None], top.float(), line[:, None, None]
+            offset[:, None, None], top.to(scale.dtype), line[:, None, None]
         )
         flat.scatter_(1, _rows(index), _rows(peaks.to(y.dtype)))
         return dense, to_scale, to_shift, None, None, None

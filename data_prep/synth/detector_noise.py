@@ -47,10 +47,11 @@ class DetectorNoise:
     @classmethod
     def from_dict(cls, words: dict[str, Any]) -> "DetectorNoise":
         """Read what `scripts/measure_detector.py` wrote; other words are passed over."""
-        known = {name: words[name] for name in cls.__dataclass_fields__}
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
-        )
+        known: dict[str, Any] = {name: words[name] for name in cls.__dataclass_fields__}
+        for name, value in known.items():
+            if isinstance(value, list):
+                known[name] = tuple(value)
+        return cls(**known)
 
     def apply(self, exact: Boxes, rng: np.random.Generator) -> Boxes:
         """Boxes of everybody, all the time, become what a detector gives.
@@ -71,7 +72,7 @@ class DetectorNoise:
                 ~missed & (rng.random((n, k)) < self.doubled), found[1] * rng.uniform(0.3, 0.9, (n, k)), 0.0
             ),
         )
-        number = rng.poisson(self.false, n)
+        number = np.asarray(rng.poisson(self.false, size=(n,)))
         m = max(int(number.max(initial=0)), 1)
         nobody = np.arange(m) < number[:, None]
         middle = rng.random((n, m, 2))
@@ -122,16 +123,17 @@ def measured() -> DetectorNoise:
 
 def _person(exact: Boxes) -> np.ndarray:
     """Which place of each row holds which person (time, person): the nearest to where the person was before."""
-    order = np.zeros(exact.score.shape, int)
-    if len(order) == 0:
+    n, k = exact.score.shape
+    order: np.ndarray = np.zeros((n, k), int)
+    if n == 0:
         return order
-    order[0] = np.arange(order.shape[1])
+    order[0] = np.arange(k)
     middle = (exact.box[..., 0] + exact.box[..., 2]) / 2
-    for row in range(1, len(order)):
+    for row in range(1, n):
         before = middle[row - 1][order[row - 1]]
         apart = np.abs((middle[row][None] - before[:, None] + 0.5) % 1.0 - 0.5)
-        left = np.ones(order.shape[1], bool)
-        for person in range(order.shape[1]):
+        left: np.ndarray = np.ones(k, bool)
+        for person in range(k):
             place = int(np.argmin(np.where(left, apart[person], np.inf)))
             order[row, person], left[place] = place, False
     return order
