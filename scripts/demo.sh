@@ -30,18 +30,19 @@ avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings"
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
 rows_seen="" rows_shuffled="" rows_heard="" rows_untrained=""
-train() { # video control
-    local run="$folder/${1}_$seed"
+train() { # video control, options
+    local run="$folder/${1}_$seed" control="$1"
+    shift
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
         rm -rf "$run" # begun, but stopped before its first checkpoint
-        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
-            --data.video "$1" --steps "$steps" --validate_every $((steps / 5)) ${more[@]+"${more[@]}"}
+        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
+            --data.video "$control" --steps "$steps" --validate_every $((steps / 5)) "$@" ${more[@]+"${more[@]}"}
     fi
 }
 audio_visual() { train aligned; }
-audio_only() { train blank; }
+audio_only() { train blank --model.options.vision false; }
 for seed in $seeds; do
     step "seed $seed: the audio-visual network and its audio-only twin"
     train_pair audio_visual audio_only

@@ -44,14 +44,14 @@ train() { # name, options...
         avseld train --resume "$run"
     else
         rm -rf "$run" # begun, but stopped before its first checkpoint
-        avseld train --config av_foa_quick --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
+        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
             --steps "$steps" --validate_every $((steps / 4)) "$@"
     fi
 }
 audio_visual() { train audio_visual; }
-audio_only() { train audio_only --data.video blank; }
-step "3/4 the audio-visual network and its audio-only twin: the same network, the visual embedding zero"
-echo "(recipe av_foa_quick: it learns fast, it is not the published one)"
+audio_only() { train audio_only --data.video blank --model.options.vision false; }
+step "3/4 the audio-visual network and its audio-only twin: the same network, shown nothing"
+echo "(recipe av_foa_fused: it learns fast, it is not the published one; that is av_foa)"
 train_pair audio_visual audio_only
 
 step "4/4 scores on the test rooms"

@@ -55,10 +55,12 @@ def test_the_intensity_of_a_plane_wave_is_a_unit_vector_to_its_source(azimuth, e
 @pytest.mark.parametrize("name", sorted(FEATURES))
 def test_windows_with_their_surroundings_equal_the_whole(name):
     feature = FEATURES[name]()
+    n_channels = getattr(feature, "n_channels", 4)
     hop, edge = feature.stft.hop, feature.stft.n_fft // 2
     waveform = torch.from_numpy(spec_signal(96000))[None] + 0.01 * torch.randn(
         1, 4, 96000, generator=torch.Generator().manual_seed(0)
     )
+    waveform = waveform[:, :n_channels]
     whole = feature(waveform)
     part = feature(waveform[:, :, hop * 50 - edge : hop * 177 + edge], centered=False)
     assert part.shape == (1, feature.n_features, 128, feature.n_bins)

@@ -57,7 +57,7 @@ def test_layout_is_that_of_starss23(corpus: Path) -> None:
         "dev-test-sony",
         "dev-test-tau",
     }
-    assert sorted(path.name for path in corpus.iterdir()) == sorted([*KINDS, "synth.json"])
+    assert sorted(path.name for path in corpus.iterdir()) == sorted([*KINDS, "synth.json", "presets.csv"])
     assert set(KINDS) - {"foa_dev"} == {DATASETS["starss23"].labels, DATASETS["starss23"].boxes, "video_dev"}
 
 

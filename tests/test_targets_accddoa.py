@@ -127,7 +127,7 @@ def test_what_is_encoded_is_decoded(onscreen, planar, bounded, seed):
     rows = []
     for frame in range(10):
         for c in range(3):
-            start = int(random.integers(-180, 180))
+            start = int(random.integers(-90, -30)) if planar else int(random.integers(-180, 180))
             for s in range(int(random.integers(0, 4))):
                 elevation = 0 if planar else int(random.integers(-20, 20))
                 far = round(random.uniform(0.3, 6), 3)
