@@ -86,7 +86,8 @@ def main() -> None:
         evaluate(count_pairs(scenes(n), rule_of(YEAR), Options(13)).sum(), rule_of(YEAR))
         scoring[n] = time.perf_counter() - begin - making
     result = {
-        "threads": torch.get_num_threads(), "batch": BATCH, "corpora": corpora, "windows": windows, "processes": processes, "scoring_s": scoring
+        "threads": torch.get_num_threads(), "batch": BATCH, "corpora": corpora, "windows": windows,
+        "processes": processes, "scoring_s": scoring,
     }  # fmt: skip
     words.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     figure, (one, two, four, three) = plt.subplots(1, 4, figsize=(13, 3.2), layout="constrained")
