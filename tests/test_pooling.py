@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from avseld.config import Part
 from avseld.models.blocks import BatchNorm
-from avseld.models.norm import normalize, plain
+from avseld.models.norm import is_fast, normalize, plain
 from avseld.models.pooling import conv_norm_pool
+from avseld.system import Blueprint, System
 
 
 def both(x, conv, norm, pool, seed):
@@ -93,3 +95,22 @@ def test_half_precision_gives_nearly_the_same(kind):
     with plain():
         wanted = conv_norm_pool(x, conv, norm, (4, 4))
     torch.testing.assert_close(out.float(), wanted, rtol=0.05, atol=0.05 if kind == torch.bfloat16 else 1e-5)
+
+
+def test_what_is_compiled_is_left_to_the_compiler(monkeypatch):
+    """Passes written by hand would only stand in its way."""
+    norm = BatchNorm(5)
+    x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
+    assert is_fast(x, norm)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert not is_fast(x, norm)
+
+
+def test_a_recipe_may_ask_for_compilation(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
+    model = Part("avcrnn", {"width": 4, "hidden": 4})
+    system = System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), ["one"]))
+    names = list(system.model.state_dict())
+    system.compile_model()
+    assert compiled == ["AudioVisualCRNN"] and list(system.model.state_dict()) == names
