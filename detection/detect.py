@@ -15,6 +15,7 @@ from avseld.errors import BadInput
 from avseld.files import fingerprint
 from avseld.manifest import Recording, read_classes, read_manifest, write_manifest
 from detection.detector import Backend, Detector, Found, load
+from detection.tiles import Tiles
 from detection.video import frames, video_info
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ def boxes(
     fps: float = 10.0,
     width: int | None = None,
     threads: int = 0,
+    tiles: int = 1,
     mmdet_config: Path | None = None,
     force: bool = False,
 ) -> int:
@@ -72,6 +74,8 @@ def boxes(
         width: scale wider videos down to this many pixels first (360 as published); by default what the
             detector sees.
         threads: processor threads; 0 leaves the choice to the backend.
+        tiles: pieces in which a 360-degree picture is looked at; 1 shows it to the detector whole, as published. More
+            find smaller people, and take as many times as long.
         mmdet_config: configuration of another mmdet YOLOX than YOLOX-tiny.
         force: detect everything anew, also what the generator wrote.
 
@@ -87,7 +91,7 @@ def boxes(
     rest = [job for job in jobs if job not in given]
     detected = 0
     if rest:
-        detector = load(backend, weights, threads, mmdet_config)
+        detector = in_tiles(load(backend, weights, threads, mmdet_config), tiles)
         logger.info("detector: YOLOX, backend %s, weights %s", detector.name, detector.weights[:8])
         detected = _detect_all(rest, detector, fps, width, force, failures)
     _enter(prepared, recordings, jobs)
@@ -111,6 +115,7 @@ def boxes_of_video(
     fps: float = 10.0,
     width: int | None = None,
     threads: int = 0,
+    tiles: int = 1,
 ) -> Boxes:
     """Find boxes in one video.
 
@@ -121,12 +126,24 @@ def boxes_of_video(
         fps: pictures per second to look at.
         width: scale wider videos down to this many pixels first; None takes what the detector sees.
         threads: processor threads; 0 leaves the choice to the backend.
+        tiles: pieces in which a 360-degree picture is looked at; 1 shows it whole.
 
     Raises:
         BadInput: the video or the weights cannot be used.
     """
     video_info(video)  # a wrong path is said before weights are fetched
-    return detect(Path(video), load(backend, weights, threads), fps, width)
+    return detect(Path(video), in_tiles(load(backend, weights, threads), tiles), fps, width)
+
+
+def in_tiles(detector: Detector, tiles: int) -> Detector:
+    """A detector that looks at panoramas in so many pieces.
+
+    Raises:
+        BadInput: less than one piece, or more than 12.
+    """
+    if not 1 <= tiles <= 12:
+        raise BadInput(f"tiles {tiles}: give 1 (the picture as a whole) to 12")
+    return detector if tiles == 1 else Tiles(detector, tiles)
 
 
 def detect(
@@ -192,7 +209,8 @@ def _generated(job: Job) -> bool:
 
 def _signature(detector: Detector, video: str, fps: float, width: int | None) -> dict[str, Any]:
     """What must agree for boxes to count as done."""
-    return {
+    pieces = {"tiles": detector.n_tiles} if isinstance(detector, Tiles) else {}
+    return pieces | {
         "detector": detector.name,
         "weights": detector.weights,
         "video": video,

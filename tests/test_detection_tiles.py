@@ -1,0 +1,105 @@
+"""A panorama looked at in tiles: the same people in the same places, once each, and small ones that the whole hides."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from avseld.boxes import PERSON
+from avseld.errors import BadInput
+from detection.detect import boxes_of_video, in_tiles
+from detection.detector import Found, load
+from detection.tiles import Tiles
+from yolox_material import panorama, write_video
+
+WIDE, HIGH = 720, 360
+
+
+class Bright:
+    """Finds whatever is brighter than its surroundings, one colour channel a person; exact to the pixel."""
+
+    name, weights, size = "bright", "none", 416
+
+    def __call__(self, frames):
+        return [self.one(frame) for frame in frames]
+
+    def one(self, frame):
+        boxes = []
+        for channel in range(3):
+            rows, columns = np.nonzero(frame[..., channel] > 128)
+            if len(rows):
+                edges = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
+                boxes.append(edges / np.array([frame.shape[1], frame.shape[0]] * 2))
+        n = len(boxes)
+        return Found(np.array(boxes).reshape(n, 4), np.full(n, 0.9), np.full(n, PERSON))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    middles=st.lists(st.integers(0, WIDE - 1), min_size=3, max_size=3),
+    half=st.integers(2, 18),
+    n_tiles=st.integers(2, 6),
+)
+def test_everybody_is_found_once_and_in_place_wherever_they_stand(middles, half, n_tiles):
+    apart = (np.array(middles)[:, None] - middles + WIDE / 2) % WIDE - WIDE / 2
+    assume(np.abs(apart[np.triu_indices(3, 1)]).min() >= 2 * half)
+    picture = np.zeros((1, HIGH, WIDE, 3), np.uint8)
+    for channel, middle in enumerate(middles):
+        picture[0, 150:200, (middle + np.arange(-half, half)) % WIDE, channel] = 255
+    (found,) = Tiles(Bright(), n_tiles)(picture)
+    assert len(found.score) == 3
+    centre = (found.box[:, 0] + found.box[:, 2]) / 2 * WIDE
+    assert ((centre >= 0) & (centre <= WIDE)).all()
+    for middle in middles:
+        off = np.abs((centre - middle + WIDE / 2) % WIDE - WIDE / 2)
+        assert off.min() < 1e-6
+    np.testing.assert_allclose((found.box[:, 2] - found.box[:, 0]) * WIDE, 2 * half, atol=1e-6)
+    np.testing.assert_allclose(found.box[:, [1, 3]] * HIGH, [[150, 200]] * len(found.box), atol=1e-6)
+
+
+def test_doubles_across_the_pictures_edge_become_one():
+    class Twice(Bright):
+        """Every tile that shows a person finds them, at scores that differ."""
+
+        def one(self, frame):
+            found = super().one(frame)
+            return found._replace(score=np.full(len(found.score), 0.5 + frame.mean() / 1000))
+
+    picture = np.zeros((2, HIGH, WIDE, 3), np.uint8)
+    picture[:, 150:250, np.arange(-15, 15) % WIDE, 0] = 255
+    for found in Tiles(Twice(), 4)(picture):
+        assert len(found.score) == 1
+        np.testing.assert_allclose((found.box[0, 0] + found.box[0, 2]) / 2 % 1.0, 0.0, atol=1e-9)
+
+
+def test_nothing_to_look_at_is_nothing_found():
+    assert Tiles(Bright(), 3)(np.zeros((0, HIGH, WIDE, 3), np.uint8)) == []
+
+
+@pytest.mark.parametrize("tiles", [0, -1, 13])
+def test_tiles_out_of_range_are_refused(tiles):
+    with pytest.raises(BadInput, match="tiles"):
+        in_tiles(Bright(), tiles)
+
+
+def test_small_people_are_found_in_tiles_that_the_whole_hides(shared):
+    crops = sorted(shared("data/images/objects/femaleSpeech").iterdir())[:6]
+    places = np.linspace(0.1, 0.9, 6)
+    picture = panorama({(float(x), 0.55): crop for x, crop in zip(places, crops, strict=True)}, 150)
+    detector = load("onnx", shared("data/yolox/yolox_nano.onnx"))
+
+    def people(detector):
+        (found,) = detector(picture[None])
+        chosen = (found.label == PERSON) & (found.score > 0.3)
+        middle = (found.box[chosen, 0] + found.box[chosen, 2]) / 2
+        off = np.abs((middle[None] - places[:, None] + 0.5) % 1.0 - 0.5)
+        return int((off.min(axis=1, initial=1.0) < 0.02).sum())
+
+    assert people(in_tiles(detector, 4)) >= people(detector) + 2
+
+
+def test_boxes_say_how_many_tiles_they_were_made_with(shared, tmp_path):
+    weights = shared("data/yolox/yolox_nano.onnx")
+    film = write_video(tmp_path / "film.mp4", [np.full((180, 360, 3), 90, np.uint8)] * 5, 10)
+    assert boxes_of_video(film, weights=weights, tiles=3).about["tiles"] == 3
+    assert "tiles" not in boxes_of_video(film, weights=weights).about
