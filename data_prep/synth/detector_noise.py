@@ -1,4 +1,4 @@
-"""Boxes as a detector would give them: missed for a while, doubled, beside their place, and some of nobody.
+"""Boxes as a detector would give them: missed for a while, doubled, beside their place, and some of nobody for a while.
 
 How much of each is measured, not guessed: `scripts/measure_detector.py` renders pictures of people, lets YOLOX-Nano
 look at them, compares with the exact boxes and writes detector_noise.json, which lies beside this file.
@@ -27,6 +27,8 @@ class DetectorNoise:
     """upper edges of the bins below, shares of the picture's height; the last bin has none"""
     missed: tuple[float, ...]
     """share of people that are not found, by their height"""
+    uneven: float
+    """deviation of the logit of that share from person to person: some are hardly ever missed, some mostly"""
     lasts: float
     """mean length of a stretch of misses, looks"""
     doubled: float
@@ -35,10 +37,15 @@ class DetectorNoise:
     """deviation of the middle, in widths and heights of the box"""
     size: tuple[float, float]
     """deviation of the logarithm of width and height"""
+    double_place: tuple[float, float]
+    double_size: tuple[float, float]
+    """the same of the second box of somebody, root mean square: it may be of a half of them"""
     score: tuple[float, float]
     """mean and deviation of the score of people"""
     false: float
     """boxes of nobody in a picture"""
+    false_lasts: float
+    """looks for which such a box stays, on average"""
     false_score: tuple[float, float]
     """mean and deviation of their score"""
     false_size: tuple[float, float]
@@ -63,24 +70,20 @@ class DetectorNoise:
         n, k = exact.score.shape
         tall = exact.box[..., 3] - exact.box[..., 1]
         chance = np.array(self.missed)[np.searchsorted(self.height, tall)]
-        missed = self._stretches(_by_person(exact, chance), rng)
+        chance = _by_person(exact, chance)
+        if self.uneven:
+            odds = chance / np.maximum(1 - chance, 1e-9) * np.exp(self._bias(chance, rng))
+            chance = odds / (1 + odds)
+        missed = self._stretches(chance, rng)
         missed = _back(exact, missed)
-        found = self._moved(exact.box, rng), np.where(missed, 0.0, self._scores(self.score, (n, k), rng))
+        found = self._moved(exact.box, rng, self.place, self.size), np.where(missed, 0.0, self._scores(self.score, (n, k), rng))
         again = (
-            self._moved(exact.box, rng),
+            self._moved(exact.box, rng, self.double_place, self.double_size),
             np.where(
                 ~missed & (rng.random((n, k)) < self.doubled), found[1] * rng.uniform(0.3, 0.9, (n, k)), 0.0
             ),
         )
-        number = np.asarray(rng.poisson(self.false, size=(n,)))
-        m = max(int(number.max(initial=0)), 1)
-        nobody = np.arange(m) < number[:, None]
-        middle = rng.random((n, m, 2))
-        spread = np.array(self.false_size) * np.exp(0.3 * rng.standard_normal((n, m, 2))) / 2
-        others = (
-            np.concatenate([middle - spread, middle + spread], axis=-1),
-            np.where(nobody, self._scores(self.false_score, (n, m), rng), 0.0),
-        )
+        others = self._nobody(n, rng)
         box = np.concatenate([found[0], again[0], others[0]], axis=1)
         score = np.concatenate([found[1], again[1], others[1]], axis=1)
         order = np.argsort(-score, axis=1, kind="stable")[:, :PLACES]
@@ -88,6 +91,38 @@ class DetectorNoise:
         box = np.where(score[..., None] > 0, np.take_along_axis(box, order[..., None], axis=1), 0)
         label = np.where(score > 0, PERSON, -1)
         return Boxes(exact.time, box, score, label, exact.about | {"noise": "measured"})
+
+    def _bias(self, chance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What each person (person,) adds to the logit of being missed, so that the shares stay on average."""
+        drawn = self.uneven * rng.standard_normal(chance.shape[1])
+        if chance.size == 0:
+            return drawn
+        # A spread of logits pulls shares below a half up; the shift that undoes it (MacKay, Neural Computation 4, 1992).
+        share = np.clip(chance.mean(axis=0), 1e-3, 1 - 1e-3)
+        typical = np.log(share / (1 - share))
+        return drawn + typical * (np.sqrt(1 + np.pi * self.uneven**2 / 8) - 1)
+
+    def _nobody(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (time, place, 4) of nobody, each staying for a while, and their scores (time, place)."""
+        lasts = max(self.false_lasts, 1.0)
+        rows: list[list[tuple[np.ndarray, float]]] = [[] for _ in range(n)]
+        reach = int(10 * lasts)  # some were there before the film began
+        for begin, number in enumerate(rng.poisson(self.false / lasts, size=n + reach)):
+            for _ in range(number):
+                middle = rng.random(2)
+                spread = np.array(self.false_size) * np.exp(0.3 * rng.standard_normal(2)) / 2
+                first = begin - reach
+                for row in range(max(first, 0), min(first + int(rng.geometric(1 / lasts)), n)):
+                    box = self._moved(
+                        np.concatenate([middle - spread, middle + spread]), rng, self.place, self.size
+                    )
+                    rows[row].append((box, float(self._scores(self.false_score, (1,), rng)[0])))
+        m = max([1, *map(len, rows)])
+        box, score = np.zeros((n, m, 4)), np.zeros((n, m))
+        for row, those in enumerate(rows):
+            for place, (one, sure) in enumerate(those):
+                box[row, place], score[row, place] = one, sure
+        return box, score
 
     def _stretches(self, chance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Misses (time, person) that come in stretches and are as frequent as `chance` says."""
@@ -101,10 +136,13 @@ class DetectorNoise:
             missed[row] = now
         return missed
 
-    def _moved(self, box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    @staticmethod
+    def _moved(
+        box: np.ndarray, rng: np.random.Generator, place: tuple[float, float], size: tuple[float, float]
+    ) -> np.ndarray:
         middle, spread = (box[..., :2] + box[..., 2:]) / 2, (box[..., 2:] - box[..., :2]) / 2
-        middle = middle + 2 * spread * np.array(self.place) * rng.standard_normal(middle.shape)
-        spread = spread * np.exp(np.array(self.size) * rng.standard_normal(spread.shape))
+        middle = middle + 2 * spread * np.array(place) * rng.standard_normal(middle.shape)
+        spread = spread * np.exp(np.array(size) * rng.standard_normal(spread.shape))
         return np.concatenate([middle - spread, middle + spread], axis=-1)
 
     @staticmethod
