@@ -7,8 +7,9 @@ import numpy as np
 from avseld.boxes import Boxes, people
 from avseld.errors import BadInput
 from avseld.frames import Frames
+from avseld.tracks import tracked
 
-SEES = ("first_boxes", "boxes", "frames", "both")
+SEES = ("first_boxes", "boxes", "tracks", "frames", "both")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class View:
     """seconds between label frames"""
     n_values: int = 0
     """values of an image network for each picture; 0 for none"""
+    tracks: bool = False
+    """whether boxes are followed through the video, so that each place of the box axis is one person"""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -36,7 +39,7 @@ def view_of(sees: str, n_boxes: int, n_values: int, n_times: int, hop: float) ->
     """The view of a network that says by `sees` what it is shown.
 
     Args:
-        sees: first_boxes, boxes, frames or both.
+        sees: first_boxes, boxes, tracks, frames or both.
         n_boxes: boxes of a picture.
         n_values: values of a picture.
         n_times: label frames of a window.
@@ -47,10 +50,11 @@ def view_of(sees: str, n_boxes: int, n_values: int, n_times: int, hop: float) ->
     if sees == "first_boxes":
         return View(n_boxes, 0, hop)
     return View(
-        n_boxes if sees in ("boxes", "both") else 0,
+        n_boxes if sees in ("boxes", "tracks", "both") else 0,
         n_times,
         hop,
         n_values if sees in ("frames", "both") else 0,
+        tracks=sees == "tracks",
     )
 
 
@@ -74,7 +78,11 @@ class Seen:
             float(each.about.get("duration", np.inf)) for each in (boxes, frames) if each is not None
         )
         if boxes is not None:
-            self.people = people(boxes, view.n_boxes, scored=view.n_times > 0)
+            self.people = (
+                tracked(boxes, view.n_boxes)
+                if view.tracks
+                else people(boxes, view.n_boxes, scored=view.n_times > 0)
+            )
         if frames is not None and frames.value.shape[1] != view.n_values:
             raise BadInput(
                 f"frames of {frames.value.shape[1]} values, the network takes {view.n_values}; make them anew with "
