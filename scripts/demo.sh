@@ -42,7 +42,7 @@ train() { # video control, options
     fi
 }
 audio_visual() { train aligned; }
-audio_only() { train blank --model.options.vision false; }
+audio_only() { train blank --model.options.vision false --model.options.hidden 224; }
 for seed in $seeds; do
     step "seed $seed: the audio-visual network and its audio-only twin"
     train_pair audio_visual audio_only

@@ -43,7 +43,7 @@ train() { # name, options
     fi
 }
 audio_visual() { train audio_visual; }
-audio_only() { train audio_only --data.video blank --model.options.vision false; }
+audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }
 for seed in $seeds; do
     step "seed $seed: the audio-visual network and its audio-only twin"
     train_pair audio_visual audio_only

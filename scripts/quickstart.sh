@@ -49,8 +49,8 @@ train() { # name, options...
     fi
 }
 audio_visual() { train audio_visual; }
-audio_only() { train audio_only --data.video blank --model.options.vision false; }
-step "3/4 the audio-visual network and its audio-only twin: the same network, shown nothing"
+audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }
+step "3/4 the audio-visual network and its audio-only twin, as large and without the parts that look"
 echo "(recipe av_foa_fused: it learns fast, it is not the published one; that is av_foa)"
 train_pair audio_visual audio_only
 

@@ -62,7 +62,7 @@ class FieldEncoder(nn.Module):
     Args of the constructor:
         n_bins: bands.
         width: scalars that describe a step.
-        frames_per_step: even.
+        frames_per_step: a multiple of 5.
     """
 
     pooled_bands = 16
@@ -70,8 +70,8 @@ class FieldEncoder(nn.Module):
     def __init__(self, n_bins: int, width: int = 128, frames_per_step: int = 10) -> None:
         super().__init__()
         self.bn = BatchNorm(4)
-        self.block1 = FieldBlock(4, 1, 32, 16, (frames_per_step // 2, 4))
-        self.block2 = FieldBlock(32, 16, 64, 24, (2, 4))
+        self.block1 = FieldBlock(4, 1, 32, 16, (5, 4))
+        self.block2 = FieldBlock(32, 16, 64, 24, (frames_per_step // 5, 4))
         self.block3 = FieldBlock(64, 24, 96, 32, (1, 1))
         bands = n_bins // self.pooled_bands
         self.n_vectors = 32 * bands

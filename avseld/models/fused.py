@@ -1,9 +1,10 @@
-"""Audio-visual network in which sound points at boxes: `av_foa_fused`.
+"""Audio-visual network in which sound points at people: `av_foa_fused`.
 
-Boxes are a set at every label frame, each a direction, a size and a score. The sound is encoded as scalars, which do
-not change when the scene turns about the vertical axis, and horizontal vectors, which turn with it; a box is compared
-with the sound by products of its direction with these vectors. So the answer turns with the scene, by any angle, and
-no direction of the room has to be learned apart from the others.
+People are a set of tracks, each a direction, a size and a score at every label frame. The sound is encoded as scalars,
+which do not change when the scene turns about the vertical axis, and horizontal vectors, which turn with it; a person is
+compared with the sound by products of their direction with these vectors, and what they give is followed over time, for
+each person alone. So the answer turns with the scene, by any angle, and no direction of the room has to be learned
+apart from the others.
 """
 
 import math
@@ -16,36 +17,36 @@ from avseld.models.blocks import hold
 from avseld.models.field import FieldEncoder, length
 
 N_MIXED = 24
-"""vectors of a step that the boxes are compared with before the recurrence"""
+"""vectors of a step that people are compared with before the recurrence"""
 N_POINTERS = 12
 """directions of the sound that an answer is made of"""
 KEY = 16
-"""width of what a class asks a box"""
+"""width of what a class asks a person"""
 ABOUT = 5
-"""width and height of a box, its elevation, its score, how long before or after it was seen"""
-AROUND = (-4, -2, 0, 2, 4)
-"""label frames whose boxes count: a detector misses people for some tenths of a second at a time"""
+"""width and height of a box, its elevation, its score, how fast it moves"""
+OWN = 32
+"""units, in each direction of time, that follow one person"""
 SHARP = 20.0
-"""at first a box 15 degrees from where the sound seems to be weighs half as much as one right there"""
+"""at first somebody 15 degrees from where the sound seems to be weighs half as much as one right there"""
 
 
 class FusedCRNN(nn.Module):
-    """Equivariant encoder of the sound field, a set of boxes at every label frame, GRU, attention to both.
+    """Equivariant encoder of the sound field, people followed through the window, GRU, attention to both.
 
     Args of the constructor:
         n_features, n_bins: shape of the audio features, those of `sound_field`.
         shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
         hidden: units of the GRU in each direction.
-        n_boxes: boxes that are seen at a time.
-        vision: False never looks, whatever is shown: the audio-only twin of as many parameters.
+        n_boxes: people that are seen at a time.
+        vision: False never looks, whatever is shown: the audio-only twin, without the parts that look.
         blind: share of the training windows that are shown nothing, so that a missing video is nothing new.
+        frames_per_step: feature frames of a label frame, a multiple of 5: 5 with a hop of 20 ms, 10 with 10 ms.
 
     Raises:
         BadInput: other features, or a target without x y z.
     """
 
-    sees = "boxes"
-    frames_per_step = 10
+    sees = "tracks"
     wrap = True
 
     def __init__(
@@ -54,9 +55,10 @@ class FusedCRNN(nn.Module):
         n_bins: int,
         shapes: dict[str, tuple[int, ...]],
         hidden: int = 160,
-        n_boxes: int = 6,
+        n_boxes: int = 8,
         vision: bool = True,
         blind: float = 0.25,
+        frames_per_step: int = 10,
     ) -> None:
         super().__init__()
         if n_features != 6 or n_bins < FieldEncoder.pooled_bands:
@@ -65,22 +67,30 @@ class FusedCRNN(nn.Module):
         self.axis = len(self.shape) - 2
         if self.head != "accdoa" or self.shape[self.axis] != 3:
             raise BadInput("target: fused answers with directions x y z; choose multi_accdoa or accdoa")
+        if frames_per_step < 5 or frames_per_step % 5:
+            raise BadInput(f"model.options.frames_per_step: {frames_per_step} is no multiple of 5")
+        self.frames_per_step = frames_per_step
         n_answers = math.prod(self.shape) // 3
         self.n_boxes, self.vision, self.blind = n_boxes, vision, blind
         self.encoder = FieldEncoder(n_bins, 128, self.frames_per_step)
         n_vectors = self.encoder.n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
-        self.look = nn.Sequential(nn.Linear(N_MIXED + ABOUT, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU())
-        self.gru = nn.GRU(128 + N_MIXED + 2 * 32, hidden, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(
+            128 + N_MIXED + 4 * OWN * vision, hidden, batch_first=True, bidirectional=True
+        )
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
         self.ask = nn.Sequential(nn.Linear(2 * hidden, 128), nn.ReLU())
         self.weigh = nn.Linear(128, n_answers * N_POINTERS)
+        if not vision:
+            return
+        self.look = nn.Sequential(nn.Linear(2 * N_MIXED + ABOUT, 64), nn.ReLU(), nn.Linear(64, 48), nn.ReLU())
+        self.follow = nn.GRU(48, OWN, batch_first=True, bidirectional=True)
         self.query = nn.Linear(128, n_answers * KEY)
-        self.key = nn.Sequential(nn.Linear(32 + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
-        self.sharpness = nn.Parameter(torch.full((n_answers, 1), math.log(SHARP)))
-        self.trust = nn.Parameter(torch.full((n_answers, 1), -1.0))
+        self.key = nn.Sequential(nn.Linear(2 * OWN + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
+        self.sharpness = _starting_at(nn.Linear(128, n_answers), math.log(SHARP))
+        self.trust = _starting_at(nn.Linear(128, n_answers), -1.0)
         self.height = nn.Linear(128, n_answers)
         self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
 
@@ -105,61 +115,80 @@ class FusedCRNN(nn.Module):
             )
         heard, vectors = self.encoder(x)
         mixed = self._turned(self.mix, vectors)
-        boxes, late = self._around(self._seen(boxes, n_steps, heard))
+        loud = length(mixed, -1)
+        if not self.vision:
+            state = self.gru(torch.cat([heard, loud], dim=-1))[0]
+            return self._as_head(self._listen(state, vectors)[0], n_frames)
+        boxes = self._seen(boxes, n_steps, heard)
         there = boxes[..., 4] > 0
         azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
-        aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1)  # (batch, step, box, 2)
+        aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1)  # (batch, step, person, 2)
         edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
-        about = torch.stack(
-            [
-                boxes[..., 2] - boxes[..., 0],
-                boxes[..., 3] - boxes[..., 1],
-                edges.mean(dim=-1).sin(),
-                boxes[..., 4],
-                late,
-            ],
-            dim=-1,
-        )
-        suited = self.look(torch.cat([aim @ mixed.transpose(-1, -2), about], dim=-1)) * there[..., None]
-        summary = torch.cat([suited.amax(dim=2), suited.sum(dim=2) / boxes.shape[2]], dim=-1)
-        state = self.gru(torch.cat([heard, length(mixed, -1), summary], dim=-1))[0]
-        pointers = self._point(state, vectors)
-        asked = self.ask(state)
-        flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
-        answer = torch.cat([flat, self.upward(state)[..., None]], dim=-1)
+        about = self._about(boxes, edges, aim, there)
+        own = self._follow(aim @ mixed.transpose(-1, -2), loud, about, there)
+        summary = torch.cat([own.amax(dim=2), own.sum(dim=2) / boxes.shape[2]], dim=-1)
+        state = self.gru(torch.cat([heard, loud, summary], dim=-1))[0]
+        answer, asked, pointers = self._listen(state, vectors)
+        flat = answer[..., :2]
         nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
-        key = self.key(torch.cat([suited, aim @ pointers.transpose(-1, -2), about], dim=-1))
+        key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
         wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY)
-        wanted = wanted + self.sharpness.exp() * nearness + self.trust
+        wanted = wanted + self.sharpness(asked).exp()[..., None] * nearness + self.trust(asked)[..., None]
         wanted = wanted.masked_fill(~there[:, :, None], -torch.inf)
         share = torch.cat([wanted, wanted.new_zeros(*wanted.shape[:-1], 1)], dim=-1).softmax(dim=-1)[..., :-1]
         answer = self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked)))
+        return self._as_head(answer, n_frames)
+
+    def _as_head(self, answer: Tensor, n_frames: int) -> dict[str, Tensor]:
+        """Answers (batch, step, answer, 3) as the target's head (batch, frame, *shape)."""
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
         return {self.head: hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)}
+
+    def _listen(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the sound says by itself: answers (batch, step, answer, 3), what they ask, and the pointers."""
+        pointers = self._point(state, vectors)
+        asked = self.ask(state)
+        flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
+        return torch.cat([flat, self.upward(state)[..., None]], dim=-1), asked, pointers
+
+    @staticmethod
+    def _about(boxes: Tensor, edges: Tensor, aim: Tensor, there: Tensor) -> Tensor:
+        """What is known of people apart from their azimuth: (batch, step, person, ABOUT)."""
+        lasting = (there[:, 1:] & there[:, :-1])[..., None]
+        turn = (aim[:, 1:] - aim[:, :-1]).square().sum(dim=-1, keepdim=True).clamp(min=1e-9).sqrt() * lasting
+        speed = nn.functional.pad(turn, (0, 0, 0, 0, 1, 0)) + nn.functional.pad(turn, (0, 0, 0, 0, 0, 1))
+        size = torch.stack([boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]], dim=-1)
+        return torch.cat([size, edges.mean(dim=-1, keepdim=True).sin(), boxes[..., 4:], 5 * speed], dim=-1)
+
+    def _follow(self, heard_there: Tensor, loud: Tensor, about: Tensor, there: Tensor) -> Tensor:
+        """What comes from each person over time: (batch, step, person, 2 * OWN), zeros where there is nobody.
+
+        Args:
+            heard_there: (batch, step, person, vector) of the sound along the direction of each.
+            loud: (batch, step, vector) lengths of these vectors.
+            about: (batch, step, person, ABOUT).
+            there: (batch, step, person) whether somebody is seen.
+        """
+        batch, n_steps, n_people = there.shape
+        everywhere = loud[:, :, None].expand_as(heard_there)
+        single = self.look(torch.cat([heard_there, everywhere, about], dim=-1)) * there[..., None]
+        own = self.follow(single.transpose(1, 2).flatten(0, 1))[0]
+        return own.unflatten(0, (batch, n_people)).transpose(1, 2) * there[..., None]
 
     def _seen(self, boxes: Tensor | None, n_steps: int, like: Tensor) -> Tensor:
         """Boxes (batch, step, n_boxes, 5), zeros for those that are not looked at."""
         batch = like.shape[0]
-        if boxes is None or not self.vision:
+        if boxes is None:
             return like.new_zeros(batch, n_steps, self.n_boxes, 5)
         if boxes.shape[1] < n_steps:
             raise BadInput(
                 f"boxes at {boxes.shape[1]} label frames for {n_steps}; fused needs labels every "
-                f"{self.frames_per_step} frames, features with a hop of 10 ms"
+                f"{self.frames_per_step} frames; set model.options.frames_per_step to 0.1 s over features.options.hop"
             )
         boxes = boxes[:, :n_steps]
         if self.training and self.blind:
             boxes = boxes * (torch.rand(batch, device=like.device) >= self.blind)[:, None, None, None]
         return boxes
-
-    @staticmethod
-    def _around(boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """Boxes of the label frames around each: (batch, step, boxes, 5), and how far off each was seen."""
-        reach, n_steps = max(AROUND), boxes.shape[1]
-        padded = nn.functional.pad(boxes, (0, 0, 0, 0, reach, reach))
-        near = torch.cat([padded[:, reach + by : reach + by + n_steps] for by in AROUND], dim=2)
-        late = near.new_tensor(AROUND).abs().repeat_interleave(boxes.shape[2]) / reach
-        return near, late.expand(near.shape[:3])
 
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:
         """Directions (batch, step, pointer, 2) of the sound, gathered from all steps of the window."""
@@ -198,3 +227,10 @@ class FusedCRNN(nn.Module):
     def _turned(layer: nn.Linear, vectors: Tensor) -> Tensor:
         """A linear layer over the vectors (..., n, 2), the same for both components."""
         return layer(vectors.transpose(-1, -2)).transpose(-1, -2)
+
+
+def _starting_at(layer: nn.Linear, value: float) -> nn.Linear:
+    """A layer that gives the same for every input until it has learned."""
+    nn.init.zeros_(layer.weight)
+    nn.init.constant_(layer.bias, value)
+    return layer
