@@ -67,7 +67,8 @@ class Hardware:
         num_nodes: machines.
         strategy: auto, ddp, ...
         precision: 32-true, bf16-mixed, 16-mixed, ...
-        compile: let torch compile the network, half a minute at the start for faster steps.
+        compile: let torch compile what gains by it, half a minute at the start for faster steps: the network and its
+            loss on a GPU, the loss alone on a processor.
         deterministic: refuse operations whose results vary from run to run on a GPU.
     """
 

@@ -132,7 +132,7 @@ class Learner(lightning.LightningModule):
     def training_step(self, batch: Batch, number: int) -> torch.Tensor:
         """Loss of one batch."""
         output = self.system(batch["waveform"], batch.get("boxes"))
-        losses = self.system.target.loss(output, batch)
+        losses = self.system.training_loss(output, batch)
         several = self.trainer.world_size > 1
         size = len(batch["waveform"])
         self.log_dict(

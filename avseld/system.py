@@ -27,6 +27,9 @@ from avseld.timing import LABEL_HOP, exact_div, samples
 Reader = Callable[[int, int], np.ndarray]
 """(first sample, how many) -> (channel, sample) float32, zeros beyond the recording."""
 
+Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
+"""(heads, batch) -> losses by name, of which `loss` is learned from."""
+
 STATISTICS = "features."
 """Prefix of what the features keep (means, deviations) among the names of a weights file."""
 
@@ -97,6 +100,7 @@ class System(nn.Module):
             **defects,
         )
         self.model.to(memory_format=torch.channels_last)
+        self.training_loss: Loss = self.target.loss
         self.sample_rate: int = self.features.sample_rate
         self.hop: float = self.features.hop
         self.hop_samples: int = self.features.stft.hop
@@ -154,9 +158,16 @@ class System(nn.Module):
             self.model.get_submodule(name).eval()
         return self
 
-    def compile_model(self) -> None:
-        """Have the network compiled when it first runs; names of its weights stay."""
-        self.model.compile()
+    def compile_model(self, network: bool = True) -> None:
+        """Have compiled, when it first runs, what gains by it; names of weights stay.
+
+        Args:
+            network: whether the network does, as on a GPU. On a processor its convolutions have passes of their own
+                (`avseld.models.pooling`), which a compiler would undo; there the loss of training gains alone.
+        """
+        self.training_loss = torch.compile(self.target.loss)
+        if network:
+            self.model.compile()
 
     @property
     def device(self) -> torch.device:

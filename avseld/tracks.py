@@ -22,8 +22,8 @@ NEAR, SPEED, FAR = 0.01, 0.10, 0.08
 """how far somebody may be from where they were: shares of the picture's width at once, more for each second, at most"""
 ALIKE, SIZES = 0.10, 0.7
 """how far the middle may have risen or sunk, a share of the picture's height, and the height changed, a logarithm"""
-DOUBLE = 0.3
-"""overlap from which a second box is of the same person"""
+DOUBLE = 0.5
+"""share of the smaller of two boxes in the other from which the weaker one is of the same person, or of a half of them"""
 SEEN = 5
 """boxes that make a track; fewer are a passing error"""
 SURE, DENSE = 1.2, 0.12
@@ -99,6 +99,7 @@ def _link(boxes: Boxes) -> list[_Track]:
         live = [track for track in live if track not in late]
         place, score = places[row, kept[row]], boxes.score[row, kept[row]]
         order = np.lexsort([*place.T, -score])  # the order of the file is nothing
+        order = order[_single(place[order])]
         place, score = place[order], score[order]
         left = np.ones(len(place), bool)
         if live and len(place):
@@ -109,13 +110,10 @@ def _link(boxes: Boxes) -> list[_Track]:
                 if cost[one, other] < 1:
                     live[one].add(row, place[other], float(score[other]))
                     left[other] = False
-        now = [track.place[-1] for track in live if track.row[-1] == row]
         for other in np.flatnonzero(left):
-            if not any(_overlap(one, place[other]) > DOUBLE for one in now):
-                fresh = _Track()
-                fresh.add(row, place[other], float(score[other]))
-                live.append(fresh)
-                now.append(place[other])
+            fresh = _Track()
+            fresh.add(row, place[other], float(score[other]))
+            live.append(fresh)
     return done + live
 
 
@@ -130,14 +128,19 @@ def _cost(last: np.ndarray, gap: np.ndarray, place: np.ndarray, score: np.ndarra
     return np.where((aside > reach) | (above > ALIKE) | (taller > SIZES), 1e3, cost)
 
 
-def _overlap(one: np.ndarray, two: np.ndarray) -> float:
-    """Intersection over union of two places, across the picture's edge."""
-    apart = np.abs((one[0] - two[0] + 0.5) % 1.0 - 0.5), np.abs(one[1] - two[1])
-    common = 1.0
-    for axis in (0, 1):
-        half = (one[2 + axis] + two[2 + axis]) / 2
-        common *= max(min(half - apart[axis], one[2 + axis], two[2 + axis]), 0.0)
-    return float(common / max(one[2] * one[3] + two[2] * two[3] - common, 1e-9))
+def _single(place: np.ndarray) -> np.ndarray:
+    """Which boxes (n,), the strongest first, are not those of somebody that a stronger one shows already."""
+    apart = np.abs(place[:, None, :2] - place[None, :, :2])
+    apart[..., 0] = np.minimum(apart[..., 0] % 1.0, -apart[..., 0] % 1.0)  # across the picture's edge
+    extent = np.maximum(place[:, 2:], 1e-9)
+    common = np.clip((extent[:, None] + extent[None]) / 2 - apart, 0, np.minimum(extent[:, None], extent[None]))
+    area = extent.prod(axis=1)
+    within = common.prod(axis=2) / np.minimum(area[:, None], area[None])
+    kept: list[int] = []
+    for one in range(len(place)):
+        if not kept or within[one, kept].max() <= DOUBLE:
+            kept.append(one)
+    return np.array(kept, int)
 
 
 def _fewer(tracks: list[_Track], n: int) -> list[_Track]:

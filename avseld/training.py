@@ -127,7 +127,7 @@ def train(
     if getattr(system.model, "idle_heads", False):
         hardware = _with_idle_weights(hardware)
     if hardware.compile:
-        system.compile_model()
+        system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
     trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
     if trainer.is_global_zero and not resume:
         _write_config(out / "config.yaml", recipe)

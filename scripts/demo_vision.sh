@@ -2,12 +2,12 @@
 # What vision adds: the fused audio-visual network and its audio-only twin of as many parameters on generated scenes in
 # which a camera can help, with boxes as a detector would give them; three seeds, scored in rooms that none has heard.
 #   scripts/demo_vision.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [options of avseld train]
-# FOLDER defaults to demo_vision. About an hour on two cores; a second call goes on where the first stopped. Writes
-# FOLDER/vision.json and FOLDER/vision.md.
+# FOLDER defaults to demo_vision. Half an hour to an hour and a half on two cores; a second call goes on where the first
+# stopped. Writes FOLDER/vision.json, FOLDER/vision.md, and pictures of a moment where vision helps and of one where not.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="demo_vision" seeds="0 1 2" steps=1800 recordings=192 seconds=30 more=()
+folder="demo_vision" seeds="0 1 2" steps=1200 recordings=192 seconds=30 more=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --seeds) seeds="$2"; shift 2 ;;
@@ -54,4 +54,5 @@ done
 
 step "what vision adds on the test rooms"
 python "$root/scripts/table_of_vision.py" "$folder" --seeds "$seeds"
+python "$root/scripts/pictures_of_vision.py" "$folder" "$folder" --seed "${seeds%% *}"
 printf 'took %d:%02d\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60))

@@ -106,11 +106,29 @@ def test_what_is_compiled_is_left_to_the_compiler(monkeypatch):
     assert not is_fast(x, norm)
 
 
+def small_system() -> System:
+    model = Part("avcrnn", {"width": 4, "hidden": 4})
+    return System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), ["one"]))
+
+
 def test_a_recipe_may_ask_for_compilation(monkeypatch):
     compiled = []
     monkeypatch.setattr(nn.Module, "compile", lambda self: compiled.append(type(self).__name__))
-    model = Part("avcrnn", {"width": 4, "hidden": 4})
-    system = System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), ["one"]))
+    system = small_system()
     names = list(system.model.state_dict())
     system.compile_model()
     assert compiled == ["AudioVisualCRNN"] and list(system.model.state_dict()) == names
+    other = small_system()
+    other.compile_model(network=False)
+    assert compiled == ["AudioVisualCRNN"]
+
+
+def test_a_compiled_loss_is_the_same_with_the_same_gradient():
+    one, other = small_system(), small_system()
+    other.compile_model(network=False)
+    target = {"accdoa": torch.randn(2, 48, 6, 3, 1)}
+    answers = [torch.randn(2, 48, 3, 3, 1, generator=torch.manual_seed(0)).requires_grad_() for _ in range(2)]
+    for system, answer in zip((one, other), answers, strict=True):
+        system.training_loss({"accdoa": answer}, target)["loss"].backward()
+    assert answers[0].grad.abs().max() > 0
+    torch.testing.assert_close(answers[1].grad, answers[0].grad, rtol=1e-5, atol=1e-9)

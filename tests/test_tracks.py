@@ -36,13 +36,13 @@ def going(start: float, speed: float) -> np.ndarray:
 
 
 def test_people_stay_at_their_place_and_where_they_are():
-    found = tracked(walk([standing(30.0), going(-100.0, 5.0)]), 4)
+    found = tracked(walk([standing(30.0), going(-100.0, 2.0)]), 4)
     assert found.shape == (N, 4, 5) and found.dtype == np.float32
     assert (found[:, :2, 4] > 0.5).all() and (found[:, 2:] == 0).all()
     here = np.sort(np.abs(wrap(azimuth_of(found[:, :2]) - 30.0)), axis=1)
     np.testing.assert_allclose(here[:, 0], 0, atol=1e-3)
     other = azimuth_of(found[:, np.argmax(np.ptp(found[:, :2, 0], axis=0))])
-    np.testing.assert_allclose(wrap(other - going(-100.0, 5.0)), 0, atol=0.05)
+    np.testing.assert_allclose(wrap(other - going(-100.0, 2.0)), 0, atol=0.05)
 
 
 def test_somebody_who_leaves_the_picture_comes_back_on_its_other_side_as_the_same_person():
@@ -88,6 +88,18 @@ def test_a_second_box_of_the_same_person_is_the_same_person():
     )
     found = tracked(twice, 3)
     assert ((found[..., 4] > 0).sum(axis=1) == 1).all()
+
+
+def test_a_box_of_somebodys_upper_half_is_nobody_else():
+    once = walk([standing(-40.0)])
+    half = once.box.copy()
+    half[..., 3] = (half[..., 1] + half[..., 3]) / 2
+    half[..., 2] -= 0.4 * (half[..., 2] - half[..., 0])
+    both = Boxes(
+        once.time, np.concatenate([half, once.box], axis=1), np.tile([0.3, 0.7], (N, 1)), np.zeros((N, 2), int)
+    )
+    np.testing.assert_array_equal(tracked(both, 3)[:, 0, :4], tracked(once, 3)[:, 0, :4])
+    assert (tracked(both, 3)[:, 1:] == 0).all()
 
 
 @settings(max_examples=10, deadline=None)
@@ -136,7 +148,7 @@ def test_tracks_know_more_than_the_boxes_of_a_picture():
     told = [measured().apply(exact, np.random.default_rng(seed)) for seed in range(8)]
     alone = np.mean([faults(Seen(boxes, View(8, N)).people) for boxes in told], axis=0)
     followed = np.mean([faults(tracked(boxes)) for boxes in told], axis=0)
-    assert followed[0] < 0.5 * alone[0], (alone, followed)  # missed
+    assert followed[0] < 0.4 * alone[0], (alone, followed)  # missed
     assert followed[1] < 0.7 * alone[1], (alone, followed)  # beside
     assert followed[2] < 0.7 * alone[2], (alone, followed)  # made up
 

@@ -110,7 +110,7 @@ def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, T
         half = torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else nullcontext()
         with half:
             output = system(batch["waveform"], batch["boxes"])
-        loss = system.target.loss({name: head.float() for name, head in output.items()}, batch)["loss"]
+        loss = system.training_loss({name: head.float() for name, head in output.items()}, batch)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -126,7 +126,7 @@ def ours_a_second(
     keep_freed_memory()
     system = fresh_system(chunk)
     if compiled:
-        system.compile_model()
+        system.compile_model(network=False)
     step, warm_up = step_of(system, precision), 10  # until the heap has grown to what a step needs
     batches = iter(loader(windows_of(folder, system), Numbers(0, steps + warm_up, BATCH), workers=0))
     return {"rate": _rate(batches, step, warm_up, steps)}

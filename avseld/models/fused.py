@@ -26,6 +26,8 @@ ABOUT = 5
 """width and height of a box, its elevation, its score, how fast it moves"""
 OWN = 32
 """units, in each direction of time, that follow one person"""
+BOLD = 2.0
+"""how much faster than other weights those learn that choose a person"""
 SHARP = 20.0
 """at first somebody 15 degrees from where the sound seems to be weighs half as much as one right there"""
 
@@ -57,7 +59,7 @@ class FusedCRNN(nn.Module):
         hidden: int = 160,
         n_boxes: int = 8,
         vision: bool = True,
-        blind: float = 0.25,
+        blind: float = 0.2,
         frames_per_step: int = 10,
     ) -> None:
         super().__init__()
@@ -90,7 +92,8 @@ class FusedCRNN(nn.Module):
         self.query = nn.Linear(128, n_answers * KEY)
         self.key = nn.Sequential(nn.Linear(2 * OWN + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
         self.sharpness = _starting_at(nn.Linear(128, n_answers), math.log(SHARP))
-        self.trust = _starting_at(nn.Linear(128, n_answers), -1.0)
+        self.trust = _starting_at(nn.Linear(128, n_answers), 0.0)
+        self.taken = _starting_at(nn.Linear(128, n_answers), 0.0)
         self.height = nn.Linear(128, n_answers)
         self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
 
@@ -132,10 +135,9 @@ class FusedCRNN(nn.Module):
         flat = answer[..., :2]
         nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
         key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
-        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) / math.sqrt(KEY)
-        wanted = wanted + self.sharpness(asked).exp()[..., None] * nearness + self.trust(asked)[..., None]
-        wanted = wanted.masked_fill(~there[:, :, None], -torch.inf)
-        share = torch.cat([wanted, wanted.new_zeros(*wanted.shape[:-1], 1)], dim=-1).softmax(dim=-1)[..., :-1]
+        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) * (BOLD / math.sqrt(KEY))
+        wanted = wanted + self.sharpness(asked).exp()[..., None] * nearness + BOLD * self.trust(asked)[..., None]
+        share = self._shares(wanted, self.taken(asked), there)
         answer = self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked)))
         return self._as_head(answer, n_frames)
 
@@ -189,6 +191,29 @@ class FusedCRNN(nn.Module):
         if self.training and self.blind:
             boxes = boxes * (torch.rand(batch, device=like.device) >= self.blind)[:, None, None, None]
         return boxes
+
+    def _shares(self, wanted: Tensor, taken: Tensor, there: Tensor) -> Tensor:
+        """How much each answer turns to each person: (batch, step, answer, person), with what is left for nobody.
+
+        The answers of one class ask in turn, and whom an earlier one has chosen is more, or less, wanted by the next:
+        two women who speak at once are two answers, and no order of people or directions could tell them apart.
+
+        Args:
+            wanted: (batch, step, answer, person).
+            taken: (batch, step, answer) how much less whoever is chosen already is wanted.
+            there: (batch, step, person) whether somebody is seen.
+        """
+        n_tracks = math.prod(self.shape[: self.axis])
+        wanted = wanted.masked_fill(~there[:, :, None], -torch.inf).unflatten(2, (n_tracks, -1))
+        taken = BOLD * taken.unflatten(2, (n_tracks, -1))
+        nobody = torch.zeros_like(wanted[:, :, 0, :, :1])
+        shares: list[Tensor] = []
+        for track in range(n_tracks):
+            asked = wanted[:, :, track]
+            if shares:
+                asked = asked - taken[:, :, track, :, None] * torch.stack(shares).sum(dim=0)
+            shares.append(torch.cat([asked, nobody], dim=-1).softmax(dim=-1)[..., :-1])
+        return torch.stack(shares, dim=2).flatten(2, 3)
 
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:
         """Directions (batch, step, pointer, 2) of the sound, gathered from all steps of the window."""
