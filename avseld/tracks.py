@@ -23,7 +23,7 @@ NEAR, SPEED, FAR = 0.01, 0.10, 0.08
 ALIKE, SIZES = 0.10, 0.7
 """how far the middle may have risen or sunk, a share of the picture's height, and the height changed, a logarithm"""
 DOUBLE = 0.5
-"""share of the smaller of two boxes in the other from which the weaker one is of the same person, or of a half of them"""
+"""share of the smaller of two boxes in the other from which the weaker one is of the same person, or a part of them"""
 SEEN = 5
 """boxes that make a track; fewer are a passing error"""
 SURE, DENSE = 1.2, 0.12
@@ -133,7 +133,9 @@ def _single(place: np.ndarray) -> np.ndarray:
     apart = np.abs(place[:, None, :2] - place[None, :, :2])
     apart[..., 0] = np.minimum(apart[..., 0] % 1.0, -apart[..., 0] % 1.0)  # across the picture's edge
     extent = np.maximum(place[:, 2:], 1e-9)
-    common = np.clip((extent[:, None] + extent[None]) / 2 - apart, 0, np.minimum(extent[:, None], extent[None]))
+    common = np.clip(
+        (extent[:, None] + extent[None]) / 2 - apart, 0, np.minimum(extent[:, None], extent[None])
+    )
     area = extent.prod(axis=1)
     within = common.prod(axis=2) / np.minimum(area[:, None], area[None])
     kept: list[int] = []

@@ -28,7 +28,7 @@ RARE = 0.02
 
 
 def shares(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Intersection of boxes (n, 4) and (m, 4), across the picture's seam, over their union and over the second: (n, m)."""
+    """What boxes (n, 4) and (m, 4) share, across the picture's seam: of their union and of the second, each (n, m)."""
     best, within = np.zeros((len(one), len(two))), np.zeros((len(one), len(two)))
     for shift in (-1.0, 0.0, 1.0):
         moved = two + np.array([shift, 0, shift, 0])
@@ -110,9 +110,7 @@ class Tally:
             off = (box[:2] + box[2:]) / 2 - (truth[:2] + truth[2:]) / 2
             off[0] = (off[0] + 0.5) % 1.0 - 0.5
             larger = np.log(np.maximum(box[2:] - box[:2], 1e-4) / extent)
-            place, size = (
-                (self.place, self.size) if number == best else (self.double_place, self.double_size)
-            )
+            place, size = (self.place, self.size) if number == best else (self.double_place, self.double_size)
             place.append(off / extent)
             size.append(larger)
         return False
@@ -174,7 +172,7 @@ def _people(box: np.ndarray) -> np.ndarray:
         left = list(range(box.shape[1]))
         for person in range(box.shape[1]):
             before = middle[row - 1][order[row - 1, person]]
-            nearest = min(left, key=lambda place: abs((middle[row, place] - before + 0.5) % 1.0 - 0.5))  # noqa: B023
+            nearest = min(left, key=lambda place: abs((middle[row, place] - before + 0.5) % 1.0 - 0.5))
             order[row, person] = nearest
             left.remove(nearest)
     return order

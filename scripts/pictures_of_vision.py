@@ -1,9 +1,9 @@
-"""Draws two moments of the runs of scripts/demo_vision.sh: audio errs and vision puts it right, and the other way round.
+"""Draws two moments of the runs of scripts/demo_vision.sh: vision puts right what audio mistakes, and the opposite.
 
     python scripts/pictures_of_vision.py FOLDER OUT [--seed 0]
 
 Above what the audio-only twin says, below what the audio-visual network says, with the boxes that it was shown. Writes
-OUT/vision_right.jpg and OUT/vision_wrong.jpg. Of all stretches of a second in which somebody in the picture is heard, the
+OUT/vision_right.jpg and OUT/vision_wrong.jpg. Of all stretches of a second in which somebody is heard by both, the
 moments are those with the largest gain and the largest loss in degrees, so both are extremes.
 """
 
@@ -55,7 +55,9 @@ def errors(wanted: Events, found: Events, n_frames: int, label: int, source: int
     return result
 
 
-def moments(recording: Recording, wanted: Events, heard: Events, seen: Events, labels: list[int]) -> list[Moment]:
+def moments(
+    recording: Recording, wanted: Events, heard: Events, seen: Events, labels: list[int]
+) -> list[Moment]:
     """Stretches of a recording in which somebody is heard all the time, by both networks."""
     n_frames = round(recording.duration / LABEL_HOP)
     found = []
@@ -79,7 +81,9 @@ def draw(moment: Moment, wanted: Events, told: dict[str, Events], classes: list[
         still, _ = source.at(time)
     for title, events in told.items():
         shown = boxes if title != "audio-only" else None
-        painter = Painter(wanted, events, shown, classes, WIDTH, 0.5 * LABEL_HOP, f"{title}, {recording.name}")
+        painter = Painter(
+            wanted, events, shown, classes, WIDTH, 0.5 * LABEL_HOP, f"{title}, {recording.name}"
+        )
         rows.append(painter.paint(still, time))
     whole = Image.new("RGB", (WIDTH, sum(row.height for row in rows)))
     top = 0
@@ -120,7 +124,8 @@ def main() -> None:
         wanted, answers = told[moment.recording.name]
         with replacing(words.out / name) as temporary:
             draw(moment, wanted, answers, classes).save(temporary, "JPEG", quality=85)
-        print(f"{words.out / name}: {moment.recording.name} at {moment.frame * LABEL_HOP:.1f} s, {moment.gain:+.0f} degrees")
+        when = f"{moment.recording.name} at {moment.frame * LABEL_HOP:.1f} s"
+        print(f"{words.out / name}: {when}, {moment.gain:+.0f} degrees")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from yolox_material import panorama, write_video
 
 from avseld.boxes import PERSON
 from avseld.errors import BadInput
 from detection.detect import boxes_of_video, in_tiles
 from detection.detector import Found, load
 from detection.tiles import Tiles
-from yolox_material import panorama, write_video
 
 WIDE, HIGH = 720, 360
 

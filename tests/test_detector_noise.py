@@ -1,6 +1,7 @@
 """Simulated detections miss, double, move and invent people as often as the detector that was measured."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -82,12 +83,14 @@ def test_some_people_are_missed_more_than_others_and_all_as_often_as_measured():
 
 
 def test_boxes_of_nobody_stay_for_a_while():
-    noise = DetectorNoise(**{**QUIET.__dict__, "false": 0.5, "false_lasts": 6.0, "false_size": (0.001, 0.001)})
+    noise = DetectorNoise(
+        **{**QUIET.__dict__, "false": 0.5, "false_lasts": 6.0, "false_size": (0.001, 0.001)}
+    )
     found = noise.apply(crowd(4000), np.random.default_rng(2))
     alone = (found.box[..., 2] - found.box[..., 0] < 0.02) & (found.score > 0)
     assert alone.sum(axis=1).mean() == pytest.approx(0.5, abs=0.1)
     places = [set(np.round(found.box[row, alone[row], 0], 4)) for row in range(len(found.time))]
-    kept = sum(len(now & before) for before, now in zip(places, places[1:], strict=False))
+    kept = sum(len(now & before) for before, now in pairwise(places))
     assert kept / sum(map(len, places)) == pytest.approx(1 - 1 / 6, abs=0.05)
 
 

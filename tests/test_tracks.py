@@ -1,4 +1,4 @@
-"""People who are followed through a video stay themselves: over misses, doubles, passing errors and the picture's edge."""
+"""People followed through a video stay themselves: over misses, doubles, passing errors and the picture's edge."""
 
 import numpy as np
 import pytest
@@ -69,7 +69,9 @@ def test_somebody_gone_for_longer_is_gone():
     seen = walk([standing(0.0)])
     seen.score[100:150] = 0
     found = tracked(seen, 2)
-    assert (found[100:150, :, 4] == 0).all() and (found[:100, 0, 4] > 0).all() and (found[150:, 0, 4] > 0).all()
+    assert (
+        (found[100:150, :, 4] == 0).all() and (found[:100, 0, 4] > 0).all() and (found[150:, 0, 4] > 0).all()
+    )
 
 
 def test_a_box_that_stays_for_three_pictures_is_nobody():
@@ -84,7 +86,10 @@ def test_a_second_box_of_the_same_person_is_the_same_person():
     random = np.random.default_rng(0)
     again = once.box + 0.1 * (once.box[..., 2:3] - once.box[..., :1]) * random.standard_normal((N, 1, 4))
     twice = Boxes(
-        once.time, np.concatenate([once.box, again], axis=1), np.tile([0.8, 0.4], (N, 1)), np.zeros((N, 2), int)
+        once.time,
+        np.concatenate([once.box, again], axis=1),
+        np.tile([0.8, 0.4], (N, 1)),
+        np.zeros((N, 2), int),
     )
     found = tracked(twice, 3)
     assert ((found[..., 4] > 0).sum(axis=1) == 1).all()
@@ -96,7 +101,10 @@ def test_a_box_of_somebodys_upper_half_is_nobody_else():
     half[..., 3] = (half[..., 1] + half[..., 3]) / 2
     half[..., 2] -= 0.4 * (half[..., 2] - half[..., 0])
     both = Boxes(
-        once.time, np.concatenate([half, once.box], axis=1), np.tile([0.3, 0.7], (N, 1)), np.zeros((N, 2), int)
+        once.time,
+        np.concatenate([half, once.box], axis=1),
+        np.tile([0.3, 0.7], (N, 1)),
+        np.zeros((N, 2), int),
     )
     np.testing.assert_array_equal(tracked(both, 3)[:, 0, :4], tracked(once, 3)[:, 0, :4])
     assert (tracked(both, 3)[:, 1:] == 0).all()
@@ -132,7 +140,7 @@ def test_when_the_picture_turns_the_tracks_turn(angle, seed):
 
 
 def test_tracks_know_more_than_the_boxes_of_a_picture():
-    """With the measured faults: people are there nearly always, nearer to where they are, and hardly anybody is made up."""
+    """With the measured faults: people are there nearly always, nearer to their place, and few are made up."""
     exact = walk([standing(30.0), going(-100.0, 10.0), going(150.0, -20.0)])
     truth = azimuth_of(exact.box)
 
@@ -171,6 +179,8 @@ def test_any_rate_of_pictures_gives_the_same_people():
         n = round(30 * fps)
         time = np.arange(n) / fps
         azimuth = 100 + 12 * time
-        box = np.stack([(180 - azimuth) / 360 - 0.03, 0.4 + 0 * time, (180 - azimuth) / 360 + 0.03, 0.7 + 0 * time], 1)
+        box = np.stack(
+            [(180 - azimuth) / 360 - 0.03, 0.4 + 0 * time, (180 - azimuth) / 360 + 0.03, 0.7 + 0 * time], 1
+        )
         found = tracked(Boxes(time, box[:, None], np.full((n, 1), 0.7), np.zeros((n, 1), int)), 2)
         np.testing.assert_allclose(wrap(azimuth_of(found[:, 0]) - azimuth), 0, atol=0.05)

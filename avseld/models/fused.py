@@ -1,9 +1,9 @@
 """Audio-visual network in which sound points at people: `av_foa_fused`.
 
 People are a set of tracks, each a direction, a size and a score at every label frame. The sound is encoded as scalars,
-which do not change when the scene turns about the vertical axis, and horizontal vectors, which turn with it; a person is
-compared with the sound by products of their direction with these vectors, and what they give is followed over time, for
-each person alone. So the answer turns with the scene, by any angle, and no direction of the room has to be learned
+which do not change when the scene turns about the vertical axis, and horizontal vectors, which turn with it. A person
+is compared with the sound by products of their direction with these vectors, and what they give is followed over time,
+for each person alone. So the answer turns with the scene, by any angle, and no direction of the room has to be learned
 apart from the others.
 """
 
@@ -77,9 +77,7 @@ class FusedCRNN(nn.Module):
         self.encoder = FieldEncoder(n_bins, 128, self.frames_per_step)
         n_vectors = self.encoder.n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
-        self.gru = nn.GRU(
-            128 + N_MIXED + 4 * OWN * vision, hidden, batch_first=True, bidirectional=True
-        )
+        self.gru = nn.GRU(128 + N_MIXED + 4 * OWN * vision, hidden, batch_first=True, bidirectional=True)
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
@@ -136,7 +134,9 @@ class FusedCRNN(nn.Module):
         nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
         key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
         wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) * (BOLD / math.sqrt(KEY))
-        wanted = wanted + self.sharpness(asked).exp()[..., None] * nearness + BOLD * self.trust(asked)[..., None]
+        wanted = (
+            wanted + self.sharpness(asked).exp()[..., None] * nearness + BOLD * self.trust(asked)[..., None]
+        )
         share = self._shares(wanted, self.taken(asked), there)
         answer = self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked)))
         return self._as_head(answer, n_frames)
@@ -171,7 +171,7 @@ class FusedCRNN(nn.Module):
             about: (batch, step, person, ABOUT).
             there: (batch, step, person) whether somebody is seen.
         """
-        batch, n_steps, n_people = there.shape
+        batch, _, n_people = there.shape
         everywhere = loud[:, :, None].expand_as(heard_there)
         single = self.look(torch.cat([heard_there, everywhere, about], dim=-1)) * there[..., None]
         own = self.follow(single.transpose(1, 2).flatten(0, 1))[0]

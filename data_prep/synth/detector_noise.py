@@ -76,7 +76,10 @@ class DetectorNoise:
             chance = odds / (1 + odds)
         missed = self._stretches(chance, rng)
         missed = _back(exact, missed)
-        found = self._moved(exact.box, rng, self.place, self.size), np.where(missed, 0.0, self._scores(self.score, (n, k), rng))
+        found = (
+            self._moved(exact.box, rng, self.place, self.size),
+            np.where(missed, 0.0, self._scores(self.score, (n, k), rng)),
+        )
         again = (
             self._moved(exact.box, rng, self.double_place, self.double_size),
             np.where(
@@ -97,7 +100,7 @@ class DetectorNoise:
         drawn = self.uneven * rng.standard_normal(chance.shape[1])
         if chance.size == 0:
             return drawn
-        # A spread of logits pulls shares below a half up; the shift that undoes it (MacKay, Neural Computation 4, 1992).
+        # A spread of logits pulls shares below a half up; this undoes it (MacKay, Neural Computation 4, 1992).
         share = np.clip(chance.mean(axis=0), 1e-3, 1 - 1e-3)
         typical = np.log(share / (1 - share))
         return drawn + typical * (np.sqrt(1 + np.pi * self.uneven**2 / 8) - 1)
