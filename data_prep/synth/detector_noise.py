@@ -103,7 +103,7 @@ class DetectorNoise:
         # A spread of logits pulls shares below a half up; this undoes it (MacKay, Neural Computation 4, 1992).
         share = np.clip(chance.mean(axis=0), 1e-3, 1 - 1e-3)
         typical = np.log(share / (1 - share))
-        return drawn + typical * (np.sqrt(1 + np.pi * self.uneven**2 / 8) - 1)
+        return np.asarray(drawn + typical * (np.sqrt(1 + np.pi * self.uneven**2 / 8) - 1))
 
     def _nobody(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (time, place, 4) of nobody, each staying for a while, and their scores (time, place)."""
@@ -149,7 +149,7 @@ class DetectorNoise:
         return np.concatenate([middle - spread, middle + spread], axis=-1)
 
     @staticmethod
-    def _scores(moments: tuple[float, float], shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _scores(moments: tuple[float, float], shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Scores between 0 and 1 of a mean and a deviation (a beta distribution)."""
         mean, deviation = moments
         count = max(mean * (1 - mean) / max(deviation, 1e-3) ** 2 - 1, 0.1)
