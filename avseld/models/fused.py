@@ -20,7 +20,7 @@ N_MIXED = 24
 """vectors of a step that people are compared with before the recurrence"""
 N_POINTERS = 12
 """directions of the sound that an answer is made of"""
-KEY = 16
+KEY = 8
 """width of what a class asks a person"""
 ABOUT = 5
 """width and height of a box, its elevation, its score, how fast it moves"""
@@ -56,7 +56,7 @@ class FusedCRNN(nn.Module):
         n_features: int,
         n_bins: int,
         shapes: dict[str, tuple[int, ...]],
-        hidden: int = 160,
+        hidden: int = 204,
         n_boxes: int = 8,
         vision: bool = True,
         blind: float = 0.2,
@@ -77,7 +77,7 @@ class FusedCRNN(nn.Module):
         self.encoder = FieldEncoder(n_bins, 128, self.frames_per_step)
         n_vectors = self.encoder.n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
-        self.gru = nn.GRU(128 + N_MIXED + 4 * OWN * vision, hidden, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(128 + N_MIXED, hidden, batch_first=True, bidirectional=True)
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
@@ -117,9 +117,11 @@ class FusedCRNN(nn.Module):
         heard, vectors = self.encoder(x)
         mixed = self._turned(self.mix, vectors)
         loud = length(mixed, -1)
+        # What sounds, and when, is for the ears: shown to this recurrence, people cost more in F than they gave.
+        state = self.gru(torch.cat([heard, loud], dim=-1))[0]
+        answer, asked, pointers = self._listen(state, vectors)
         if not self.vision:
-            state = self.gru(torch.cat([heard, loud], dim=-1))[0]
-            return self._as_head(self._listen(state, vectors)[0], n_frames)
+            return self._as_head(answer, n_frames)
         boxes = self._seen(boxes, n_steps, heard)
         there = boxes[..., 4] > 0
         azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
@@ -127,9 +129,6 @@ class FusedCRNN(nn.Module):
         edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
         about = self._about(boxes, edges, aim, there)
         own = self._follow(aim @ mixed.transpose(-1, -2), loud, about, there)
-        summary = torch.cat([own.amax(dim=2), own.sum(dim=2) / boxes.shape[2]], dim=-1)
-        state = self.gru(torch.cat([heard, loud, summary], dim=-1))[0]
-        answer, asked, pointers = self._listen(state, vectors)
         flat = answer[..., :2]
         nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
         key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
