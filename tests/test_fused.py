@@ -121,14 +121,17 @@ def test_every_weight_of_the_twin_learns():
 def test_a_person_is_followed_through_the_window():
     """Where somebody was a second ago, and that it is the same person, changes what is made of them now."""
     model, (waveform, boxes) = network(), scene()
+    with torch.no_grad():
+        for weight in [*model.follow.parameters(), *model.key.parameters()]:
+            weight.mul_(4)  # before training what was a second ago hardly shows
     boxes[:] = 0
     boxes[:, :, 0] = torch.tensor([0.30, 0.40, 0.36, 0.80, 0.9])
     boxes[:, :, 1] = torch.tensor([0.60, 0.40, 0.66, 0.80, 0.9])
     swapped = boxes.clone()
     swapped[:, :6] = boxes[:, :6, [1, 0, *range(2, 8)]]
-    late = slice(70, 90)
+    late = slice(80, 100)
     before, after = heard(model, waveform, boxes)[:, late], heard(model, waveform, swapped)[:, late]
-    assert (before - after).abs().max() > 1e-5
+    assert (before - after).abs().max() > 1e-4
 
 
 def test_whom_one_answer_has_chosen_the_next_may_leave():
