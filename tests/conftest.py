@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from avseld.memory import keep_freed_memory
 
 keep_freed_memory()
+hypothesis.settings.register_profile("avseld", deadline=None)  # a busy machine is no broken property
+hypothesis.settings.load_profile("avseld")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
