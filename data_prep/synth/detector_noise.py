@@ -97,7 +97,7 @@ class DetectorNoise:
 
     def _bias(self, chance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """What each person (person,) adds to the logit of being missed, so that the shares stay on average."""
-        drawn = self.uneven * rng.standard_normal(chance.shape[1])
+        drawn = np.asarray(self.uneven * rng.standard_normal(chance.shape[1]))
         if chance.size == 0:
             return drawn
         # A spread of logits pulls shares below a half up; this undoes it (MacKay, Neural Computation 4, 1992).
