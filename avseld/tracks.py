@@ -122,8 +122,8 @@ def _cost(last: np.ndarray, gap: np.ndarray, place: np.ndarray, score: np.ndarra
     aside = np.abs((place[None, :, 0] - last[:, None, 0] + 0.5) % 1.0 - 0.5)
     reach = np.minimum(NEAR + 0.3 * last[:, 2] + SPEED * gap, FAR)[:, None]
     above = np.abs(place[None, :, 1] - last[:, None, 1])
-    tall, taller = np.maximum(place[:, 3], 1e-6), np.maximum(last[:, 3], 1e-6)
-    taller = np.abs(np.log(tall[None] / taller[:, None]))
+    now, before = np.maximum(place[:, 3], 1e-6), np.maximum(last[:, 3], 1e-6)
+    taller = np.abs(np.log(now[None] / before[:, None]))
     cost = 0.7 * aside / reach + 0.1 * above / ALIKE + 0.1 * taller / SIZES + 0.1 * (1 - score[None])
     return np.where((aside > reach) | (above > ALIKE) | (taller > SIZES), 1e3, cost)
 

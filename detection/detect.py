@@ -219,6 +219,11 @@ def _signature(detector: Detector, video: str, fps: float, width: int | None) ->
     }
 
 
+def _done(before: dict[str, Any], signature: dict[str, Any]) -> bool:
+    """Whether boxes were made as a signature says; one that names no tiles is of the picture as a whole."""
+    return signature.items() <= before.items() and before.get("tiles") == signature.get("tiles")
+
+
 def _detect_all(
     jobs: list[Job], detector: Detector, fps: float, width: int | None, force: bool, failures: dict[str, str]
 ) -> int:
@@ -226,7 +231,7 @@ def _detect_all(
     stale = [
         job
         for job in jobs
-        if force or not _signature(detector, job.video_hash, fps, width).items() <= job.before.items()
+        if force or not _done(job.before, _signature(detector, job.video_hash, fps, width))
     ]
     detected = 0
     total = round(sum(job.recording.duration for job in stale) * fps)

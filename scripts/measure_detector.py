@@ -15,6 +15,7 @@ import numpy as np
 
 from avseld.boxes import PERSON, read_boxes
 from data_prep.synth.corpus import synth
+from data_prep.synth.detector_noise import places_of_people
 from detection.detect import in_tiles
 from detection.detector import Detector, load
 from detection.video import frames
@@ -69,7 +70,7 @@ class Tally:
         """Look at a film and compare with its exact boxes."""
         exact = read_boxes(Path(str(video).replace("video_dev", "boxes_dev")).with_suffix(".npz"))
         seen = [found for _, part in frames(video, FPS, detector.size) for found in detector(part)]
-        order = _people(exact.box)
+        order = places_of_people(exact)
         history, before = [], np.zeros((0, 4))
         first = 1 + max(self.person, default=-1)
         for row, found in zip(range(len(exact.time)), seen, strict=False):
@@ -162,20 +163,6 @@ def measure(images: Path, weights: Path, recordings: int, width: int, tiles: int
     rendered = f"{tally.pictures} rendered pictures of {width} x {width // 2}, presets {', '.join(PRESETS)}"
     pieces = "" if tiles == 1 else f", in {tiles} tiles"
     return {"about": f"{weights.name} on {rendered}{pieces}", **tally.told()}
-
-
-def _people(box: np.ndarray) -> np.ndarray:
-    """Which place of each row (time, person) holds the person that is nearest to where each was before."""
-    order = np.tile(np.arange(box.shape[1]), (len(box), 1))
-    middle = (box[..., 0] + box[..., 2]) / 2
-    for row in range(1, len(box)):
-        left = list(range(box.shape[1]))
-        for person in range(box.shape[1]):
-            before = middle[row - 1][order[row - 1, person]]
-            nearest = min(left, key=lambda place: abs((middle[row, place] - before + 0.5) % 1.0 - 0.5))
-            order[row, person] = nearest
-            left.remove(nearest)
-    return order
 
 
 def _logit(share: float) -> float:

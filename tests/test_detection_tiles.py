@@ -8,7 +8,7 @@ from yolox_material import panorama, write_video
 
 from avseld.boxes import PERSON
 from avseld.errors import BadInput
-from detection.detect import boxes_of_video, in_tiles
+from detection.detect import _done, boxes_of_video, in_tiles
 from detection.detector import Found, load
 from detection.tiles import Tiles
 
@@ -103,3 +103,9 @@ def test_boxes_say_how_many_tiles_they_were_made_with(shared, tmp_path):
     film = write_video(tmp_path / "film.mp4", [np.full((180, 360, 3), 90, np.uint8)] * 5, 10)
     assert boxes_of_video(film, weights=weights, tiles=3).about["tiles"] == 3
     assert "tiles" not in boxes_of_video(film, weights=weights).about
+
+
+def test_boxes_of_tiles_do_not_count_as_those_of_the_whole():
+    whole = {"detector": "onnx", "looked_at": 360}
+    assert _done(whole, whole) and _done({"tiles": 4, **whole}, {"tiles": 4, **whole})
+    assert not _done({"tiles": 4, **whole}, whole) and not _done(whole, {"tiles": 4, **whole})

@@ -162,7 +162,7 @@ def measured() -> DetectorNoise:
     return DetectorNoise.from_dict(json.loads(MEASURED.read_text(encoding="utf-8")))
 
 
-def _person(exact: Boxes) -> np.ndarray:
+def places_of_people(exact: Boxes) -> np.ndarray:
     """Which place of each row holds which person (time, person): the nearest to where the person was before."""
     n, k = exact.score.shape
     order: np.ndarray = np.zeros((n, k), int)
@@ -181,10 +181,10 @@ def _person(exact: Boxes) -> np.ndarray:
 
 
 def _by_person(exact: Boxes, value: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(value, _person(exact), axis=1)
+    return np.take_along_axis(value, places_of_people(exact), axis=1)
 
 
 def _back(exact: Boxes, value: np.ndarray) -> np.ndarray:
     there = np.empty_like(value)
-    np.put_along_axis(there, _person(exact), value, axis=1)
+    np.put_along_axis(there, places_of_people(exact), value, axis=1)
     return there
