@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from avseld.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS, parameter_count
+from avseld.models.eyes import beams, pointing
+from avseld.targets import TARGETS
 
 SECONDS = 1.3
 TWIN = 224
@@ -23,8 +25,8 @@ def network(**options):
     if not model.vision:
         return model
     with torch.no_grad():
-        model.trust.bias.fill_(1.0)  # people are believed, so that what they do shows
-        model.upright.fill_(0.5)
+        model.eyes.trust.bias.fill_(1.0)  # people are believed, so that what they do shows
+        model.eyes.upright.fill_(0.5)
     return model
 
 
@@ -105,8 +107,8 @@ def test_a_box_at_a_label_frame_changes_the_answer_around_it():
 def test_the_audio_only_twin_is_as_large_and_blind():
     seeing, (waveform, boxes) = network(), scene()
     twin = network(vision=False, hidden=TWIN)
-    assert parameter_count(seeing) == 940_382
-    assert abs(parameter_count(twin) / parameter_count(seeing) - 1) < 0.01
+    assert parameter_count(seeing) == 965_062
+    assert abs(parameter_count(twin) / parameter_count(seeing) - 1) < 0.05
     assert parameter_count(seeing) < 1.3 * parameter_count(MODELS["avcrnn"](7, 257, {"accdoa": (3, 3, 13)}))
     torch.testing.assert_close(heard(twin, waveform, boxes), heard(twin, waveform, None), rtol=0, atol=0)
 
@@ -122,7 +124,7 @@ def test_a_person_is_followed_through_the_window():
     """Where somebody was a second ago, and that it is the same person, changes what is made of them now."""
     model, (waveform, boxes) = network(), scene()
     with torch.no_grad():
-        for weight in [*model.follow.parameters(), *model.key.parameters()]:
+        for weight in [*model.eyes.follow.parameters(), *model.eyes.key.parameters()]:
             weight.mul_(4)  # before training what was a second ago hardly shows
     boxes[:] = 0
     boxes[:, :, 0] = torch.tensor([0.30, 0.40, 0.36, 0.80, 0.9])
@@ -134,19 +136,70 @@ def test_a_person_is_followed_through_the_window():
     assert (before - after).abs().max() > 1e-4
 
 
-def test_whom_one_answer_has_chosen_the_next_may_leave():
+def test_a_later_answer_repeats_the_first_or_goes_to_somebody_else():
     """Two people who sound alike are two answers, although nothing but the choice itself tells these apart."""
-    model = network()
+    eyes = network().eyes
     n_answers = 3 * 13
-    wanted = torch.full((1, 1, n_answers, 8), 3.0)
+    wanted = torch.full((1, 1, n_answers, 8), 4.0)
     there = torch.zeros(1, 1, 8, dtype=torch.bool)
     there[..., :2] = True
-    wanted[..., 0] += 1.0
-    alike = model._shares(wanted, torch.zeros(1, 1, n_answers), there).unflatten(2, (3, 13))
-    torch.testing.assert_close(alike[:, :, 1], alike[:, :, 0])
-    apart = model._shares(wanted, torch.full((1, 1, n_answers), 3.0), there).unflatten(2, (3, 13))
-    assert (apart[:, :, 0, :, 0] > 0.5).all() and (apart[:, :, 1, :, 1] > 0.5).all()
+    wanted[..., 0] += 3.0
+    again = torch.full((1, 1, n_answers), 8.0)
+    alike = eyes._shares(wanted, again, there).unflatten(2, (3, 13))
+    torch.testing.assert_close(alike[:, :, 1], alike[:, :, 0], rtol=0, atol=0.05)
+    apart = eyes._shares(wanted, -again, there).unflatten(2, (3, 13))
+    assert (apart[:, :, 0, :, 0] > 0.9).all() and (apart[:, :, 1, :, 1] > 0.4).all()
+    assert (apart[:, :, 0, :, 1] < 0.1).all()
     assert (apart[..., 2:] == 0).all() and (apart.sum(-1) < 1).all()
+
+
+def test_what_a_person_sends_is_heard_in_the_beam_towards_them():
+    """Between two plane waves in noise, people stand where the first comes from, where the second does, and apart."""
+    x = FEATURES["sound_field"]()(scene()[0])[:, :, :120]
+    azimuth = torch.tensor([0.7, -2.9, -1.0])
+    aim = torch.stack([azimuth.cos(), azimuth.sin()], -1).expand(1, 12, 3, 2)
+    beam = beams(x, aim).unflatten(-1, (3, 64)).mean(dim=(0, 1, 4))[:, 0:2]
+    assert (beam >= 0).all() and (beam[:, 0] < beam[:, 1]).all()  # narrow, wide
+    assert (beam[:2].min(dim=0).values > 3 * beam[2]).all()
+
+
+def lesson(model):
+    """Losses of one window in which class 2 sounds from where the first person is."""
+    waveform, boxes = scene()
+    model.train()
+    output = model(FEATURES["sound_field"]()(waveform), boxes)
+    target = TARGETS["multi_accdoa"](13)
+    azimuth = math.pi * (1 - 0.66)
+    labels = torch.zeros(1, 131, 6, 3, 13)
+    labels[:, :, 0, :2, 2] = torch.tensor([math.cos(azimuth), math.sin(azimuth)])
+    return model.lessons(output, {"accdoa": labels}, target)
+
+
+def test_eyes_teach_the_ears_nothing():
+    """Else a network that sees would hear worse than its twin whenever it is shown nothing."""
+    model = network(blind=0.0)
+    losses = lesson(model)
+    (losses["answer"] + losses["pointing"]).backward()
+    assert all(weight.grad is None for name, weight in model.named_parameters() if "eyes" not in name)
+    model.zero_grad()
+    lesson(model)["loss"].backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
+
+
+def test_without_boxes_the_answer_is_that_of_the_ears():
+    model = network(blind=1.0)
+    losses = lesson(model)
+    torch.testing.assert_close(losses["answer"], losses["heard"])
+
+
+def test_pointing_is_right_at_the_maker_and_at_nobody_when_no_maker_is_seen():
+    aim = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]).expand(1, 1, 3, 2)
+    wanted = torch.tensor([[[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])[0]
+    right = torch.tensor([[[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]])
+    assert float(pointing(right, aim, wanted[None])) == pytest.approx(0, abs=1e-6)
+    wrong = torch.tensor([[[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]])
+    assert float(pointing(wrong, aim, wanted[None])) > 4
+    assert float(pointing(wrong, aim, 0 * wanted[None])) == 0
 
 
 def test_some_training_windows_are_shown_nothing():

@@ -72,6 +72,22 @@ def test_the_loss_is_that_of_the_best_assignment(seed, share):
     assert float(ours) == pytest.approx(adpit.loss(output, target.astype(float)), rel=1e-9)
 
 
+@given(seed=st.integers(0, 2**31))
+@settings(max_examples=30, deadline=None)
+def test_what_a_track_is_held_against_is_what_the_loss_counts(seed):
+    random = np.random.default_rng(seed)
+    table = [
+        (0, c, s, random.integers(-180, 180), random.integers(-90, 90))
+        for c in range(4) for s in range(int(random.integers(0, 4)))
+    ]  # fmt: skip
+    label = {"accdoa": torch.from_numpy(slots(frames(table), 0.0, 3, HOP, 4)).double()[None]}
+    output = {"accdoa": torch.from_numpy(random.normal(size=(1, 3, 3, 3, 4)))}
+    held = MultiACCDOA(4).assigned(output, label)
+    assert float((output["accdoa"] - held).square().mean()) == pytest.approx(
+        float(MultiACCDOA(4).loss(output, label)["loss"]), rel=1e-9
+    )
+
+
 def test_the_loss_ignores_the_order_of_sources_and_tracks():
     target = slots(frames([(0, 0, s, 40 * s, 10) for s in range(3)]), 0.0, 10, HOP, 2)
     output = np.zeros((1, 10, 3, 3, 2), np.float32)

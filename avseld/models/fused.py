@@ -1,35 +1,28 @@
 """Audio-visual network in which sound points at people: `av_foa_fused`.
 
-People are a set of tracks, each a direction, a size and a score at every label frame. The sound is encoded as scalars,
-which do not change when the scene turns about the vertical axis, and horizontal vectors, which turn with it. A person
-is compared with the sound by products of their direction with these vectors, and what they give is followed over time,
-for each person alone. So the answer turns with the scene, by any angle, and no direction of the room has to be learned
-apart from the others.
+The sound is encoded as scalars, which do not change when the scene turns about the vertical axis, and horizontal
+vectors, which turn with it. Answers are made of these vectors; people, if there are any to be seen, are compared with
+the sound by products of their direction with them (`avseld.models.eyes`). So the answer turns with the scene, by any
+angle, and no direction of the room has to be learned apart from the others.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.models.blocks import hold
+from avseld.models.eyes import Eyes, pointing
 from avseld.models.field import FieldEncoder, length
 
 N_MIXED = 24
 """vectors of a step that people are compared with before the recurrence"""
 N_POINTERS = 12
 """directions of the sound that an answer is made of"""
-KEY = 8
-"""width of what a class asks a person"""
-ABOUT = 5
-"""width and height of a box, its elevation, its score, how fast it moves"""
-OWN = 32
-"""units, in each direction of time, that follow one person"""
-BOLD = 2.0
-"""how much faster than other weights those learn that choose a person"""
-SHARP = 20.0
-"""at first somebody 15 degrees from where the sound seems to be weighs half as much as one right there"""
+POINTING = 0.02
+"""weight, beside errors of direction, of whom an answer was to choose"""
 
 
 class FusedCRNN(nn.Module):
@@ -56,10 +49,10 @@ class FusedCRNN(nn.Module):
         n_features: int,
         n_bins: int,
         shapes: dict[str, tuple[int, ...]],
-        hidden: int = 204,
+        hidden: int = 208,
         n_boxes: int = 8,
         vision: bool = True,
-        blind: float = 0.2,
+        blind: float = 0.1,
         frames_per_step: int = 10,
     ) -> None:
         super().__init__()
@@ -85,15 +78,7 @@ class FusedCRNN(nn.Module):
         self.weigh = nn.Linear(128, n_answers * N_POINTERS)
         if not vision:
             return
-        self.look = nn.Sequential(nn.Linear(2 * N_MIXED + ABOUT, 64), nn.ReLU(), nn.Linear(64, 48), nn.ReLU())
-        self.follow = nn.GRU(48, OWN, batch_first=True, bidirectional=True)
-        self.query = nn.Linear(128, n_answers * KEY)
-        self.key = nn.Sequential(nn.Linear(2 * OWN + N_POINTERS + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
-        self.sharpness = _starting_at(nn.Linear(128, n_answers), math.log(SHARP))
-        self.trust = _starting_at(nn.Linear(128, n_answers), 0.0)
-        self.taken = _starting_at(nn.Linear(128, n_answers), 0.0)
-        self.height = nn.Linear(128, n_answers)
-        self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
+        self.eyes = Eyes(n_bins, N_MIXED, N_POINTERS, 128, n_answers, math.prod(self.shape[: self.axis]))
 
     def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length from a label frame on.
@@ -121,29 +106,45 @@ class FusedCRNN(nn.Module):
         state = self.gru(torch.cat([heard, loud], dim=-1))[0]
         answer, asked, pointers = self._listen(state, vectors)
         if not self.vision:
-            return self._as_head(answer, n_frames)
+            return {self.head: self._as_head(answer, n_frames)}
         boxes = self._seen(boxes, n_steps, heard)
-        there = boxes[..., 4] > 0
-        azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
-        aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1)  # (batch, step, person, 2)
-        edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
-        about = self._about(boxes, edges, aim, there)
-        own = self._follow(aim @ mixed.transpose(-1, -2), loud, about, there)
-        flat = answer[..., :2]
-        nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
-        key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
-        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) * (BOLD / math.sqrt(KEY))
-        wanted = (
-            wanted + self.sharpness(asked).exp()[..., None] * nearness + BOLD * self.trust(asked)[..., None]
-        )
-        share = self._shares(wanted, self.taken(asked), there)
-        answer = self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked)))
-        return self._as_head(answer, n_frames)
+        known = (part.detach() for part in (answer, asked, mixed, pointers))
+        turned, share, aim = self.eyes(x[:, :, : n_steps * self.frames_per_step], boxes, *known)
+        output = {self.head: self._as_head(turned, n_frames)}
+        if self.training:
+            output |= {"heard": self._as_head(answer, n_frames), "share": share, "aim": aim}
+        return output
 
-    def _as_head(self, answer: Tensor, n_frames: int) -> dict[str, Tensor]:
+    def lessons(self, output: dict[str, Tensor], batch: dict[str, Tensor], target: Any) -> dict[str, Tensor]:
+        """Losses in training: of the answers, of what the ears alone would have answered, and of whom was chosen.
+
+        Args:
+            output: of `forward` in training.
+            batch: holds the target's labels.
+            target: multi_accdoa or accdoa.
+
+        Returns:
+            `loss`, which is learned from, and its parts `answer`, `heard` and `pointing`.
+        """
+        answer = target.loss({self.head: output[self.head]}, batch)["loss"]
+        if "share" not in output:
+            return {"loss": answer}
+        heard = target.loss({self.head: output["heard"]}, batch)["loss"]
+        n_steps, fps = output["share"].shape[1], self.frames_per_step
+        middle = slice(fps // 2, n_steps * fps, fps)
+        wanted = target.assigned(
+            {self.head: output[self.head][:, middle].detach()}, {self.head: batch[self.head][:, middle]}
+        )
+        wanted = wanted.movedim(2 + self.axis, -1).flatten(2, -2)
+        whom = pointing(output["share"], output["aim"], wanted)
+        return {
+            "loss": answer + heard + POINTING * whom, "answer": answer, "heard": heard, "pointing": whom,
+        }  # fmt: skip
+
+    def _as_head(self, answer: Tensor, n_frames: int) -> Tensor:
         """Answers (batch, step, answer, 3) as the target's head (batch, frame, *shape)."""
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
-        return {self.head: hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)}
+        return hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)
 
     def _listen(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the sound says by itself: answers (batch, step, answer, 3), what they ask, and the pointers."""
@@ -151,30 +152,6 @@ class FusedCRNN(nn.Module):
         asked = self.ask(state)
         flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
         return torch.cat([flat, self.upward(state)[..., None]], dim=-1), asked, pointers
-
-    @staticmethod
-    def _about(boxes: Tensor, edges: Tensor, aim: Tensor, there: Tensor) -> Tensor:
-        """What is known of people apart from their azimuth: (batch, step, person, ABOUT)."""
-        lasting = (there[:, 1:] & there[:, :-1])[..., None]
-        turn = (aim[:, 1:] - aim[:, :-1]).square().sum(dim=-1, keepdim=True).clamp(min=1e-9).sqrt() * lasting
-        speed = nn.functional.pad(turn, (0, 0, 0, 0, 1, 0)) + nn.functional.pad(turn, (0, 0, 0, 0, 0, 1))
-        size = torch.stack([boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]], dim=-1)
-        return torch.cat([size, edges.mean(dim=-1, keepdim=True).sin(), boxes[..., 4:], 5 * speed], dim=-1)
-
-    def _follow(self, heard_there: Tensor, loud: Tensor, about: Tensor, there: Tensor) -> Tensor:
-        """What comes from each person over time: (batch, step, person, 2 * OWN), zeros where there is nobody.
-
-        Args:
-            heard_there: (batch, step, person, vector) of the sound along the direction of each.
-            loud: (batch, step, vector) lengths of these vectors.
-            about: (batch, step, person, ABOUT).
-            there: (batch, step, person) whether somebody is seen.
-        """
-        batch, _, n_people = there.shape
-        everywhere = loud[:, :, None].expand_as(heard_there)
-        single = self.look(torch.cat([heard_there, everywhere, about], dim=-1)) * there[..., None]
-        own = self.follow(single.transpose(1, 2).flatten(0, 1))[0]
-        return own.unflatten(0, (batch, n_people)).transpose(1, 2) * there[..., None]
 
     def _seen(self, boxes: Tensor | None, n_steps: int, like: Tensor) -> Tensor:
         """Boxes (batch, step, n_boxes, 5), zeros for those that are not looked at."""
@@ -191,29 +168,6 @@ class FusedCRNN(nn.Module):
             boxes = boxes * (torch.rand(batch, device=like.device) >= self.blind)[:, None, None, None]
         return boxes
 
-    def _shares(self, wanted: Tensor, taken: Tensor, there: Tensor) -> Tensor:
-        """How much each answer turns to each person: (batch, step, answer, person), with what is left for nobody.
-
-        The answers of one class ask in turn, and whom an earlier one has chosen is more, or less, wanted by the next:
-        two women who speak at once are two answers, and no order of people or directions could tell them apart.
-
-        Args:
-            wanted: (batch, step, answer, person).
-            taken: (batch, step, answer) how much less whoever is chosen already is wanted.
-            there: (batch, step, person) whether somebody is seen.
-        """
-        n_tracks = math.prod(self.shape[: self.axis])
-        wanted = wanted.masked_fill(~there[:, :, None], -torch.inf).unflatten(2, (n_tracks, -1))
-        taken = BOLD * taken.unflatten(2, (n_tracks, -1))
-        nobody = torch.zeros_like(wanted[:, :, 0, :, :1])
-        shares: list[Tensor] = []
-        for track in range(n_tracks):
-            asked = wanted[:, :, track]
-            if shares:
-                asked = asked - taken[:, :, track, :, None] * torch.stack(shares).sum(dim=0)
-            shares.append(torch.cat([asked, nobody], dim=-1).softmax(dim=-1)[..., :-1])
-        return torch.stack(shares, dim=2).flatten(2, 3)
-
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:
         """Directions (batch, step, pointer, 2) of the sound, gathered from all steps of the window."""
         query, key = self.moments(state).unflatten(-1, (2, N_POINTERS, 8)).permute(2, 0, 3, 1, 4)
@@ -222,39 +176,7 @@ class FusedCRNN(nn.Module):
         gathered = gathered / (length(gathered, -1)[..., None] + 1e-2)
         return gathered.transpose(1, 2)
 
-    def _turn(self, answer: Tensor, aim: Tensor, edges: Tensor, share: Tensor, height: Tensor) -> Tensor:
-        """Turn answers towards boxes: the sound says whether and how loud, the box says where.
-
-        To the side an answer turns by the boxes' shares. Up or down it turns by a part of them, because a box says less
-        of that: a voice comes from its upper edge and a step from its lower one, each class from a height of its own.
-
-        Args:
-            answer: (batch, step, answer, 3).
-            aim: (batch, step, box, 2) horizontal.
-            edges: (batch, step, box, 2) elevations of the lower and the upper edge, radians.
-            share: (batch, step, answer, box).
-            height: (batch, step, answer) between the edges, 0 to 1.
-
-        Returns:
-            (batch, step, answer, 3), as long as before but for what boxes that disagree take off.
-        """
-        flat, z = answer[..., :2], answer[..., 2:]
-        believed = share.sum(dim=-1, keepdim=True)
-        side = flat * (1 - believed) + length(flat, -1)[..., None] * (share @ aim)
-        low, high = edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, box)
-        upward = torch.sin(low + height[..., None] * (high - low))
-        part = torch.sigmoid(4 * self.upright)
-        there = length(answer, -1)[..., None] * (share * upward).sum(dim=-1, keepdim=True)
-        return torch.cat([side, z * (1 - part * believed) + part * there], dim=-1)
-
     @staticmethod
     def _turned(layer: nn.Linear, vectors: Tensor) -> Tensor:
         """A linear layer over the vectors (..., n, 2), the same for both components."""
         return layer(vectors.transpose(-1, -2)).transpose(-1, -2)
-
-
-def _starting_at(layer: nn.Linear, value: float) -> nn.Linear:
-    """A layer that gives the same for every input until it has learned."""
-    nn.init.zeros_(layer.weight)
-    nn.init.constant_(layer.bias, value)
-    return layer

@@ -64,6 +64,10 @@ class ACCDOA:
             given = torch.cat([given[..., :3, :].tanh(), given[..., 3:, :].relu()], dim=-2)
         return {"loss": (given - target["accdoa"]).square().mean()}
 
+    def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """What each class is held against, whatever it answers: (batch, frame, axis, class)."""
+        return target["accdoa"]
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Events in label frames of 100 ms where the mean vector is longer than the threshold.
 

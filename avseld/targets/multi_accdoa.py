@@ -86,6 +86,13 @@ class MultiACCDOA:
         """
         return {"loss": adpit(output["accdoa"], target["accdoa"])[0].mean()}
 
+    def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+        """What each track is held against: the candidate of the least error, (batch, frame, track, axis, class)."""
+        best = adpit(output["accdoa"], target["accdoa"])[1]
+        candidates = orders(target["accdoa"])
+        where = best[:, :, None, None, None].expand(-1, -1, 1, *candidates.shape[3:5], -1)
+        return candidates.gather(2, where)[:, :, 0]
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Events in label frames of 100 ms.
 
