@@ -26,7 +26,7 @@ POINTING = 0.02
 
 
 class FusedCRNN(nn.Module):
-    """Equivariant encoder of the sound field, people followed through the window, GRU, attention to both.
+    """Equivariant encoder of the sound field, GRU, attention to its own vectors, and eyes (`Eyes`) that follow people.
 
     Args of the constructor:
         n_features, n_bins: shape of the audio features, those of `sound_field`.
