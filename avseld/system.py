@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,9 @@ class System(nn.Module):
             **defects,
         )
         self.model.to(memory_format=torch.channels_last)
-        self.training_loss: Loss = self._learned
+        self.training_loss: Loss = self.target.loss
+        if hasattr(self.model, "lessons"):  # a network may learn more than its answers
+            self.training_loss = partial(self.model.lessons, target=self.target)
         self.sample_rate: int = self.features.sample_rate
         self.hop: float = self.features.hop
         self.hop_samples: int = self.features.stft.hop
@@ -165,7 +168,7 @@ class System(nn.Module):
             network: whether the network does, as on a GPU. On a processor its convolutions have passes of their own
                 (`avseld.models.pooling`), which a compiler would undo; there the loss of training gains alone.
         """
-        self.training_loss = torch.compile(self._learned)
+        self.training_loss = torch.compile(self.training_loss)
         if network:
             self.model.compile()
 
@@ -237,12 +240,6 @@ class System(nn.Module):
         for first, heads in self.stretches(read, n_samples, boxes, batch_size):
             found.append(self.decode(first, heads))
         return concatenate(found)
-
-    def _learned(self, output: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The target's loss, or what a network with lessons of its own makes of it."""
-        if hasattr(self.model, "lessons"):
-            return dict(self.model.lessons(output, batch, self.target))
-        return self.target.loss(output, batch)
 
     def decode(self, first: int, heads: dict[str, Tensor]) -> Events:
         """Events of a stretch whose first frame is `first`, at their time in the recording."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from avseld.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS, parameter_count
-from avseld.models.eyes import beams, pointing
+from avseld.models.person_attention import beams, pointing
 from avseld.targets import TARGETS
 
 SECONDS = 1.3
@@ -163,16 +163,15 @@ def test_what_a_person_sends_is_heard_in_the_beam_towards_them():
     assert (beam[:2].min(dim=0).values > 3 * beam[2]).all()
 
 
-def lesson(model):
+def lesson(model, target="multi_accdoa"):
     """Losses of one window in which class 2 sounds from where the first person is."""
     waveform, boxes = scene()
     model.train()
     output = model(FEATURES["sound_field"]()(waveform), boxes)
-    target = TARGETS["multi_accdoa"](13)
     azimuth = math.pi * (1 - 0.66)
-    labels = torch.zeros(1, 131, 6, 3, 13)
-    labels[:, :, 0, :2, 2] = torch.tensor([math.cos(azimuth), math.sin(azimuth)])
-    return model.lessons(output, {"accdoa": labels}, target)
+    labels = torch.zeros(1, 131, *((6,) if target == "multi_accdoa" else ()), 3, 13)
+    labels.view(1, 131, -1, 3, 13)[:, :, 0, :2, 2] = torch.tensor([math.cos(azimuth), math.sin(azimuth)])
+    return model.lessons(output, {"accdoa": labels}, TARGETS[target](13))
 
 
 def test_eyes_teach_the_ears_nothing():
@@ -216,8 +215,12 @@ def test_some_training_windows_are_shown_nothing():
 
 
 def test_accdoa_is_answered_too():
-    model = MODELS["fused"](6, 64, {"accdoa": (3, 13)})
+    model = MODELS["fused"](6, 64, {"accdoa": (3, 13)}, blind=0.0)
     assert model(torch.randn(2, 6, 25, 64))["accdoa"].shape == (2, 25, 3, 13)
+    losses = lesson(model, "accdoa")
+    assert float(losses["pointing"]) > 0.1
+    losses["loss"].backward()
+    assert all(weight.grad is not None for weight in model.parameters())
 
 
 def test_what_does_not_fit_is_named():

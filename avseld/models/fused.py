@@ -2,8 +2,8 @@
 
 The sound is encoded as scalars, which do not change when the scene turns about the vertical axis, and horizontal
 vectors, which turn with it. Answers are made of these vectors; people, if there are any to be seen, are compared with
-the sound by products of their direction with them (`avseld.models.eyes`). So the answer turns with the scene, by any
-angle, and no direction of the room has to be learned apart from the others.
+the sound by products of their direction with them (`avseld.models.person_attention`). So the answer turns with the
+scene, by any angle, and no direction of the room has to be learned apart from the others.
 """
 
 import math
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.models.blocks import hold
-from avseld.models.eyes import Eyes, pointing
 from avseld.models.field import FieldEncoder, length
+from avseld.models.person_attention import PersonAttention, pointing
 
 N_MIXED = 24
 """vectors of a step that people are compared with before the recurrence"""
@@ -26,7 +26,7 @@ POINTING = 0.02
 
 
 class FusedCRNN(nn.Module):
-    """Equivariant encoder of the sound field, GRU, attention to its own vectors, and eyes (`Eyes`) that follow people.
+    """Equivariant encoder of the sound field, GRU, attention to its own vectors, and `PersonAttention`.
 
     Args of the constructor:
         n_features, n_bins: shape of the audio features, those of `sound_field`.
@@ -78,7 +78,8 @@ class FusedCRNN(nn.Module):
         self.weigh = nn.Linear(128, n_answers * N_POINTERS)
         if not vision:
             return
-        self.eyes = Eyes(n_bins, N_MIXED, N_POINTERS, 128, n_answers, math.prod(self.shape[: self.axis]))
+        n_tracks = math.prod(self.shape[: self.axis])
+        self.eyes = PersonAttention(n_bins, N_MIXED, N_POINTERS, 128, n_answers, n_tracks)
 
     def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length from a label frame on.

@@ -32,7 +32,10 @@ def adpit(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Mean squared error over tracks and axes, and which candidate has it, both (batch, frame, class).
     """
-    candidates = orders(target)
+    return _closest(output, orders(target))
+
+
+def _closest(output: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
     error, best = (output.unsqueeze(2) - candidates).square().mean(dim=(3, 4)).min(dim=2)
     return error, best
 
@@ -88,8 +91,8 @@ class MultiACCDOA:
 
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """What each track is held against: the candidate of the least error, (batch, frame, track, axis, class)."""
-        best = adpit(output["accdoa"], target["accdoa"])[1]
         candidates = orders(target["accdoa"])
+        best = _closest(output["accdoa"], candidates)[1]
         where = best[:, :, None, None, None].expand(-1, -1, 1, *candidates.shape[3:5], -1)
         return candidates.gather(2, where)[:, :, 0]
 

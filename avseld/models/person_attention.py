@@ -1,9 +1,12 @@
-"""What the eyes make of what the ears answer: which person each answer comes from, and where that person is.
+"""Attention of answers to people: which person each answer of the sound comes from, and where that person is.
 
 People are tracks, each a direction, a size and a score at every label frame. Each is listened to: the share of every
 band's intensity that comes from around their direction is followed over time, for each person alone. An answer of the
 sound chooses among them by that, by their nearness to where it points itself, and by whom the answers before it in
 its class have chosen.
+
+The part of `avseld.models.fused` that sees. It knows tensors and the vectors of `avseld.models.field`, no file, target
+or configuration.
 """
 
 import math
@@ -29,7 +32,7 @@ SURE = 1e-4
 """smallest share whose logarithm is learned from"""
 
 
-class Eyes(nn.Module):
+class PersonAttention(nn.Module):
     """People, each listened to and followed; attention of answers to them.
 
     Args of the constructor:
@@ -132,19 +135,15 @@ class Eyes(nn.Module):
             again: (batch, step, answer) how much the choice of the first is wanted.
             there: (batch, step, person) whether somebody is seen.
         """
-        wanted = wanted.unflatten(2, (self.n_tracks, -1))
+        wanted = wanted.masked_fill(~there[:, :, None], -torch.inf).unflatten(2, (self.n_tracks, -1))
         again = BOLD * again.unflatten(2, (self.n_tracks, -1))[..., None]
         nobody = torch.zeros_like(again[:, :, 0])
-        shares: list[Tensor] = []
-        for track in range(self.n_tracks):
-            asked = wanted[:, :, track]
-            if not shares:
-                asked = asked.masked_fill(~there[:, :, None], -torch.inf)
-                shares.append(torch.cat([asked, nobody], dim=-1).softmax(dim=-1)[..., :-1])
-                continue
+        shares = [torch.cat([wanted[:, :, 0], nobody], dim=-1).softmax(dim=-1)[..., :-1]]
+        for track in range(1, self.n_tracks):
             left = (1 - torch.stack(shares).sum(dim=0)).clamp(min=SURE).log()
-            asked = (asked + left).masked_fill(~there[:, :, None], -torch.inf)
-            chosen = torch.cat([asked, nobody, again[:, :, track]], dim=-1).softmax(dim=-1)
+            chosen = torch.cat([wanted[:, :, track] + left, nobody, again[:, :, track]], dim=-1).softmax(
+                dim=-1
+            )
             shares.append(chosen[..., :-2] + chosen[..., -1:] * shares[0])
         return torch.stack(shares, dim=2).flatten(2, 3)
 
@@ -203,7 +202,7 @@ def pointing(share: Tensor, aim: Tensor, wanted: Tensor, within: float = 6.0) ->
     """Cross-entropy of whom answers chose against who makes the sound.
 
     Args:
-        share: (batch, step, answer, person) of `Eyes`.
+        share: (batch, step, answer, person) of `PersonAttention`.
         aim: (batch, step, person, 2), zeros where there is nobody.
         wanted: (batch, step, answer, 3) the direction of each answer's source, zeros in silence.
         within: degrees of azimuth within which a person is its maker; where none is, nobody was to be chosen.
