@@ -4,6 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment test
 cd "$root"
-# Two processes of one thread each gain more than one of two; a file's tests stay together and share what they make.
+# Two processes of one thread each gain more than one of two; a file's tests stay together and share what they make. Files
+# keep their order, long trainings first (tests/conftest.py); xdist would put files of few tests, which these are, last.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec python -m pytest -n 2 --dist loadfile "$@"
+exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

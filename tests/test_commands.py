@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,7 @@ def call(room: str, *words: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_help_names_every_verb_at_once(room):
-    began = time.perf_counter()
     done = call(room, "--help")
-    assert time.perf_counter() - began < 3
     assert done.returncode == 0 and all(f"  {verb} " in done.stdout for verb in ROOMS[room].VERBS)
 
 
