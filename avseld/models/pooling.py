@@ -85,7 +85,9 @@ class _NormPool(torch.autograd.Function):
         peaks = grad * (scale * rate)[:, None, None] + torch.addcmul(
             offset[:, None, None], top.to(scale.dtype), line[:, None, None]
         )
-        flat.scatter_(1, _rows(index), _rows(peaks.to(y.dtype)))
+        # As whole numbers of the same width: PyTorch scatters bf16 by way of two copies of everything.
+        whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]
+        flat.view(whole).scatter_(1, _rows(index), _rows(peaks.to(y.dtype)).view(whole))
         return dense, to_scale, to_shift, None, None, None
 
 
