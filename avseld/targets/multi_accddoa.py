@@ -12,8 +12,8 @@ from torch.nn import functional
 from avseld.errors import BadInput
 from avseld.events import Events
 from avseld.geometry import angle_between, fold, unit_vector
+from avseld.targets.adpit import adpit, in_order
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
-from avseld.targets.multi_accdoa import adpit, orders
 from avseld.targets.raster import slots
 from avseld.timing import LABEL_HOP
 
@@ -91,12 +91,12 @@ class MultiACCDDOA:
         given, wanted = output["accddoa"], target["accddoa"]
         n_values = self.n_axes + 1
         activity = wanted[..., :1, :]
-        error, best = adpit(
+        error, order = adpit(
             self._activated(given[..., :n_values, :]), activity * wanted[..., 1 : 1 + n_values, :]
         )
         if not self.onscreen:
             return {"loss": error.mean()}
-        seen = self._seen_loss(given[..., -1, :], wanted, best)
+        seen = self._seen_loss(given[..., -1, :], wanted, order)
         return {"loss": error.mean() + seen, "accddoa": error.mean(), "onscreen": seen}
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
@@ -129,12 +129,11 @@ class MultiACCDDOA:
             return given
         return torch.cat([given[..., :-1, :].tanh(), given[..., -1:, :].relu()], dim=-2)
 
-    def _seen_loss(self, logit: Tensor, wanted: Tensor, best: Tensor) -> Tensor:
-        """Cross-entropy of on-screen (batch, frame, track, class) in the chosen order (batch, frame, class)."""
+    def _seen_loss(self, logit: Tensor, wanted: Tensor, order: Tensor) -> Tensor:
+        """Cross-entropy of on-screen (batch, frame, track, class) in the chosen order."""
         activity = wanted[..., :1, :]
-        both = orders(torch.cat([activity, activity * wanted[..., -1:, :]], dim=-2))
-        place = best[:, :, None, None, None].expand(-1, -1, 1, *both.shape[3:])
-        active, seen = both.gather(2, place)[:, :, 0].unbind(dim=3)  # each (batch, frame, track, class)
+        both = in_order(torch.cat([activity, activity * wanted[..., -1:, :]], dim=-2), order)
+        active, seen = both.unbind(dim=3)  # each (batch, frame, track, class)
         error = functional.binary_cross_entropy_with_logits(logit, seen, reduction="none")
         return error.mean() if self.legacy else (error * active).sum() / active.sum().clamp(min=1)
 

@@ -1,48 +1,13 @@
 """Multi-ACCDOA: three (x, y, z) tracks per class, trained with ADPIT (Shimada et al., ICASSP 2022)."""
 
-from itertools import permutations, product
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from avseld.events import Events
 from avseld.geometry import angle_between, direction, unit_vector
+from avseld.targets.adpit import adpit, best_order, in_order
 from avseld.targets.raster import slots
 from avseld.timing import LABEL_HOP
-
-# A target holds six dummy tracks: A0 if a class has one source, B0 B1 if it has two, C0 C1 C2 if three;
-# the others are zero. A candidate adds one choice from each case, so the two absent cases add nothing.
-# The order is the published one, which decides ties.
-ONE, TWO, THREE = (0, 0, 0), (1, 1, 2), (3, 4, 5)
-CANDIDATES = torch.tensor(
-    [(ONE, TWO, THREE)]
-    + [(ONE, two, THREE) for two in product((1, 2), repeat=3) if set(two) == {1, 2}]
-    + [(ONE, TWO, three) for three in permutations(THREE)]
-)  # (candidate = 13, case, track)
-
-
-def adpit(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Auxiliary duplicating permutation-invariant training: error of the best of the allowed track orders.
-
-    Args:
-        output: (batch, frame, track = 3, axis, class).
-        target: (batch, frame, dummy track = 6, axis, class).
-
-    Returns:
-        Mean squared error over tracks and axes, and which candidate has it, both (batch, frame, class).
-    """
-    return _closest(output, orders(target))
-
-
-def _closest(output: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    error, best = (output.unsqueeze(2) - candidates).square().mean(dim=(3, 4)).min(dim=2)
-    return error, best
-
-
-def orders(target: Tensor) -> Tensor:
-    """All candidates (batch, frame, candidate, track, axis, class) of a target as in `adpit`."""
-    return target[:, :, CANDIDATES.to(target.device)].sum(dim=3)
 
 
 class MultiACCDOA:
@@ -91,10 +56,8 @@ class MultiACCDOA:
 
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """What each track is held against: the candidate of the least error, (batch, frame, track, axis, class)."""
-        candidates = orders(target["accdoa"])
-        best = _closest(output["accdoa"], candidates)[1]
-        where = best[:, :, None, None, None].expand(-1, -1, 1, *candidates.shape[3:5], -1)
-        return candidates.gather(2, where)[:, :, 0]
+        given, wanted = output["accdoa"], target["accdoa"]
+        return in_order(wanted, best_order(given, wanted))
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Events in label frames of 100 ms.
