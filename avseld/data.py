@@ -287,15 +287,27 @@ class Ahead:
         yield from ahead(self.batches)
 
 
-def loader(windows: Windows, numbers: Numbers, workers: int, pin: bool = False) -> DataLoader[Batch] | Ahead:
-    """Batches of windows in the order of their numbers; read by a thread where there are no workers."""
+def loader(
+    windows: Windows, numbers: Numbers, workers: int, device: torch.device | None = None
+) -> DataLoader[Batch] | Ahead:
+    """Batches of windows in the order of their numbers.
+
+    Without workers, a thread reads ahead while a GPU computes. On a processor reading and computing take turns: all its
+    cores work on a step, and a thread beside them keeps them waiting for longer than it reads (docs/performance.md).
+
+    Args:
+        windows: what is read.
+        numbers: which of them.
+        workers: processes that read.
+        device: that computes; the processor if None.
+    """
     batches = DataLoader(
         windows,
         batch_size=numbers.share,
         sampler=numbers,
         num_workers=workers,
-        pin_memory=pin,
+        pin_memory=device is not None and device.type == "cuda",
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
     )
-    return batches if workers else Ahead(batches)
+    return batches if workers or device is None or device.type == "cpu" else Ahead(batches)

@@ -111,7 +111,7 @@ class Learner(lightning.LightningModule):
             if self.resident is None:
                 self.resident = Resident(self.windows, self.device)
             return ResidentBatches(self.resident, numbers)
-        return loader(self.windows, numbers, self.settings.workers, pin=self.device.type == "cuda")
+        return loader(self.windows, numbers, self.settings.workers, self.device)
 
     def _is_resident(self) -> bool:
         if self.settings.resident != "auto":
