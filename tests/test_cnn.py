@@ -33,6 +33,15 @@ def test_the_networks_have_the_published_sizes():
         assert sum(weight.numel() for weight in CNN(1, 64, SHAPES, 13).parameters()) == 75_497_802
 
 
+def test_a_narrow_network_has_a_share_of_the_channels_and_every_answer():
+    with torch.no_grad():
+        narrow = CNN(1, 64, SHAPES, narrow=4).eval()
+        assert narrow.encode(torch.randn(1, 1, 64, 64)).shape[1] == 512 // 4
+        assert narrow(torch.randn(1, 1, 64, 64))["frame"].shape == (1, 64, 10)
+    with pytest.raises(BadInput, match="64, 128, 256, 512 channels do not divide by 5"):
+        CNN(1, 64, SHAPES, narrow=5)
+
+
 def test_weights_have_the_published_names():
     names = set(CNN(1, 64, SHAPES).state_dict())
     moments = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")

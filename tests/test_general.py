@@ -69,6 +69,16 @@ def test_the_modules_have_the_sizes_of_the_paper():
     assert sum(w.numel() for w in whole.parameters() if w.requires_grad) == 491_320
 
 
+def test_a_narrow_module_has_a_share_of_the_channels():
+    heads = {"azimuth": (72,), "elevation": (19,)}
+    whole, quarter = (GeneralNetwork(3, 128, heads, "doa_iv", narrow=narrow) for narrow in (1, 4))
+    assert 15 < size(whole.conv_block4) / size(quarter.conv_block4) < 16
+    together = GeneralSystem(4, 256, SHAPES, narrow=4)
+    assert size(together.doa) == size(quarter) and together.parameter_count == 491_320
+    with pytest.raises(BadInput, match="32, 64, 128, 256 channels do not divide by 3"):
+        GeneralNetwork(3, 128, heads, "doa_iv", narrow=3)
+
+
 def test_features_and_modules_speak_of_the_same_shapes():
     assert set(PARTS) == set(MODULES)
     for name, row in MODULES.items():

@@ -45,7 +45,7 @@ def test_the_cnn_finds_events_in_clips(tmp_path):
     options = {
         "features": {"sample_rate": 16000, "n_fft": 512, "hop": 320, "n_mels": 48, "high_hz": 8000},
         "target": {"loss": "frame", "high": 0.5, "low": 0.3},
-        "model": {"clip_from": "frames"},
+        "model": {"clip_from": "frames", "narrow": 4},
         "optimizer": {"lr": 2e-3},
     }
     data = {"train": ["synthetic"], "batch_size": 6}

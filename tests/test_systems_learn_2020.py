@@ -34,7 +34,7 @@ def test_seldnet_learns_what_and_where(nigens, tmp_path):
 
 def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path):
     data = {"chunk": 2.0, "batch_size": 5}
-    fast = {"optimizer": {"lr": 2e-3}}
+    fast = {"model": {"narrow": 4}, "optimizer": {"lr": 2e-3}}
     sed = learn("general_sed_m", nigens, tmp_path / "sed", 60, data, fast)
     trained, before = scores(sed)
     assert trained["F"] > before["F"] + 0.25
@@ -44,7 +44,7 @@ def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path)
     assert trained["mAP"] > before["mAP"] + 0.08
     roles = Start(roles={"sed": sed, "doa": doa})
     both = learn(
-        "general_alignment", nigens, tmp_path / "both", 60, data, {"optimizer": {"lr": 5e-3}}, init_from=roles
+        "general_alignment", nigens, tmp_path / "both", 60, data, {"model": {"narrow": 4}, "optimizer": {"lr": 5e-3}}, init_from=roles
     )
     trained, before = scores(both)
     # Where sounds come from takes longer to learn than what they are: half a minute shows its beginning.

@@ -20,7 +20,7 @@ PASSES = 5
 gradient read once more, its own gradient written and read"""
 
 
-def best(work: Callable[[], Any], repeats: int = 5) -> float:
+def best(work: Callable[[], Any], repeats: int = 20) -> float:
     """Seconds of the fastest of some repetitions."""
     seconds = []
     for _ in range(repeats):
@@ -52,8 +52,17 @@ def floor_of_step(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
         inputs: a batch.
 
     Returns:
-        floor, the larger of arithmetic and traffic; gflops, gbytes, and the machine's rates of both.
+        floor, the larger of arithmetic and traffic; gflop, gbyte, and the machine's rates of both.
     """
+    return _floor(model, inputs, 3, PASSES)
+
+
+def floor_of_answer(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
+    """The same of an answer without a gradient: what a convolution makes is written and read."""
+    return _floor(model, inputs, 1, 2)
+
+
+def _floor(model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int) -> dict[str, float]:
     moved = 0
 
     def count(layer: nn.Module, given: Any, made: Tensor) -> None:
@@ -67,7 +76,7 @@ def floor_of_step(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
     model.train(was_training)
     for hook in hooks:
         hook.remove()
-    operations, moved = 3 * counter.get_total_flops(), PASSES * moved
+    operations, moved = times * counter.get_total_flops(), passes * moved
     rate, traffic = arithmetic_rate(), copy_rate()
     return {
         "floor": max(operations / rate, moved / traffic),
@@ -76,6 +85,11 @@ def floor_of_step(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
         "gflop_s": rate / 1e9,
         "gbyte_s": traffic / 1e9,
     }
+
+
+def made_of(floor: dict[str, float]) -> dict[str, float]:
+    """What a floor is made of, to print."""
+    return {name: round(floor[name], 2) for name in ("gflop", "gbyte", "gflop_s", "gbyte_s")}
 
 
 def alone(work: Callable[..., dict[str, Any]], *words: Any) -> dict[str, Any]:

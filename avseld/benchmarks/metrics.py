@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from avseld.benchmarks.machine import alone
 from avseld.dcase_csv import write_dcase
 from avseld.events import Events
 from avseld.metrics import RULES, score, scores
@@ -44,34 +45,48 @@ def bench_metrics(
     Returns:
         Seconds: `ours` and `published` from files to scores, `ratio`, `unit`; `jackknife` the same for its
             share,
-        `many` for the large set with memory in MB, and `difference`, the largest between the two ways'
-        scores.
+            `many` for the large set with memory in MB, `difference`, the largest between the two ways' scores, and the
+            peak memory of each.
     """
     with tempfile.TemporaryDirectory() as folder:
         if reference is None or prediction is None:
             reference, prediction = _write_files(Path(folder))
         n_files = len(list(reference.rglob("*.csv")))
-        ours, result = _timed(lambda: score(reference, prediction, YEAR))
-        with_jackknife, _ = _timed(lambda: score(reference, prediction, YEAR, jackknife=True))
-        published, (values, parsed) = _timed(lambda: published_score(reference, prediction), repeats=1)
-        left_out, _ = _timed(
-            lambda: [published_values(parsed[:i] + parsed[i + 1 :]) for i in range(LEFT_OUT)], repeats=1
-        )
-    difference = max(abs(result[name] - value) for name, value in values.items())
+        ours, theirs = alone(_ours, reference, prediction), alone(_published, reference, prediction)
+    difference = max(abs(ours["scores"][name] - value) for name, value in theirs["scores"].items())
     return {
-        "ours": ours,
-        "published": published,
-        "ratio": published / ours,
+        "ours": ours["seconds"],
+        "published": theirs["seconds"],
+        "ratio": theirs["seconds"] / ours["seconds"],
         "unit": "s",
         "recordings": n_files,
         "difference": difference,
         "jackknife": {
-            "ours": max(0.0, with_jackknife - ours),
-            "published": left_out / LEFT_OUT * n_files,
+            "ours": max(0.0, ours["with_jackknife"] - ours["seconds"]),
+            "published": theirs["left_out"] * n_files,
             "published_is_extrapolated_from": LEFT_OUT,
         },
         "many": _many(generated),
+        "peak_mb": {"ours": ours["peak_mb"], "published": theirs["peak_mb"]},
     }
+
+
+def _ours(reference: Path, prediction: Path) -> dict[str, Any]:
+    seconds, result = _timed(lambda: score(reference, prediction, YEAR))
+    with_jackknife, _ = _timed(lambda: score(reference, prediction, YEAR, jackknife=True))
+    return {
+        "seconds": seconds,
+        "with_jackknife": with_jackknife,
+        "scores": {name: result[name] for name in ("ER", "F", "LE", "LR", "seld_score")},
+    }
+
+
+def _published(reference: Path, prediction: Path) -> dict[str, Any]:
+    seconds, (values, parsed) = _timed(lambda: published_score(reference, prediction), repeats=1)
+    left_out, _ = _timed(
+        lambda: [published_values(parsed[:i] + parsed[i + 1 :]) for i in range(LEFT_OUT)], repeats=1
+    )
+    return {"seconds": seconds, "scores": values, "left_out": left_out / LEFT_OUT}
 
 
 def _timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:

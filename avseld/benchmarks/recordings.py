@@ -11,7 +11,7 @@ import torch
 
 from avseld.benchmarks import published
 from avseld.benchmarks.corpus import write_corpus
-from avseld.benchmarks.machine import alone, best
+from avseld.benchmarks.machine import alone, best, floor_of_answer, made_of
 from avseld.benchmarks.steps import fresh_system
 from avseld.manifest import read_manifest
 from avseld.memory import keep_freed_memory
@@ -28,18 +28,21 @@ def bench_prediction(weights: Path | None = None) -> dict[str, Any]:
         weights: of the detector that the published way runs on one picture a window.
 
     Returns:
-        Seconds: `ours`, `published`, `ratio`; peak memory of each.
+        Seconds: `ours`, `published`, `ratio`; `floor` of the network alone and what it is made of; peak memory of each.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_corpus(folder, 1, SECONDS)
         ours = alone(ours_seconds, folder)
         theirs = alone(published_seconds, folder, weights)
+        floor = alone(floor_seconds)
     return {
         "ours": ours["seconds"],
         "published": theirs["seconds"],
         "ratio": theirs["seconds"] / ours["seconds"],
         "unit": "s",
+        "floor": floor["floor"],
+        "floor_is_made_of": made_of(floor),
         "published_detector": theirs["detector"],
         "peak_mb": {"ours": ours["peak_mb"], "published": theirs["peak_mb"]},
         "threads": torch.get_num_threads(),
@@ -53,6 +56,14 @@ def ours_seconds(folder: Path) -> dict[str, Any]:
     predictor = Predictor(fresh_system())
     predictor.predict(recording.audio, recording.boxes)
     return {"seconds": best(lambda: predictor.predict(recording.audio, recording.boxes), 3)}
+
+
+def floor_seconds() -> dict[str, Any]:
+    """Of all windows of a minute."""
+    system = fresh_system()
+    n = math.ceil(SECONDS / (system.kept_frames * system.hop))
+    x = torch.randn(n, system.features.n_features, system.run_frames, system.features.n_bins)
+    return floor_of_answer(system.model, x, torch.zeros(n, 6, 4))
 
 
 def published_seconds(folder: Path, weights: Path | None) -> dict[str, Any]:

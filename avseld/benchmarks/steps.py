@@ -12,7 +12,7 @@ from torch import Tensor
 
 from avseld.benchmarks import published
 from avseld.benchmarks.corpus import CLASSES, write_corpus
-from avseld.benchmarks.machine import alone, floor_of_step
+from avseld.benchmarks.machine import alone, floor_of_step, made_of
 from avseld.config import Data, Part
 from avseld.data import Numbers, Windows, loader
 from avseld.manifest import read_manifest
@@ -60,9 +60,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         "ratio_bf16_compiled": compiled["rate"] / theirs["rate"],
         "unit": "windows/s",
         "floor": BATCH / floor["floor"],
-        "floor_is_made_of": {
-            name: round(floor[name], 2) for name in ("gflop", "gbyte", "gflop_s", "gbyte_s")
-        },
+        "floor_is_made_of": made_of(floor),
         "published_loads_s": theirs["loads"],
         "published_detector": theirs["detector"],
         "loss_difference": difference,

@@ -83,6 +83,19 @@ def add_blocks(
     return names
 
 
+def narrowed(widths: Sequence[int], narrow: int) -> tuple[int, ...]:
+    """Channels divided by a whole number.
+
+    Raises:
+        BadInput: they do not divide.
+    """
+    if narrow < 1 or any(width % narrow for width in widths):
+        raise BadInput(
+            f"narrow: {', '.join(map(str, widths))} channels do not divide by {narrow}; choose 1, 2 or 4"
+        )
+    return tuple(width // narrow for width in widths)
+
+
 def check_shape(x: Tensor, frames_per_step: int, bins_per_step: int = 1) -> None:
     """Refuse an input that pooling would leave nothing of.
 

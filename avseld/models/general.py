@@ -6,14 +6,14 @@ learning and recurrent neural network (arXiv 2011.07859), table 1; `General arch
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.models.blocks import hold
-from avseld.models.convolution import add_blocks, check_shape
+from avseld.models.convolution import add_blocks, check_shape, narrowed
 from avseld.models.transfer import freeze
 
 LABEL_STEPS = 2
@@ -33,6 +33,11 @@ class Module:
     n_recurrent: int
     hidden: int
     heads: tuple[str, ...]
+
+    def narrowed(self, narrow: int) -> "Module":
+        """The module with a part of its channels and units."""
+        widths = narrowed(self.widths, narrow)
+        return replace(self, widths=widths, hidden=self.hidden // narrow)
 
 
 MODULES = {
@@ -66,9 +71,11 @@ class GeneralNetwork(nn.Module):
         shapes: heads of the target; those of the module.
         module: sed_m, sed_t, doa_iv, doa_gcc, azi_hist or ele_hist.
         dropout: before the heads.
+        narrow: divides the channels of all convolutions and the units of the recurrence, where time matters more
+            than accuracy.
 
     Raises:
-        BadInput: an unknown module, or features or heads of another one.
+        BadInput: an unknown module, features or heads of another one, or channels that do not divide.
     """
 
     def __init__(
@@ -78,11 +85,12 @@ class GeneralNetwork(nn.Module):
         shapes: dict[str, tuple[int, ...]],
         module: str = "sed_m",
         dropout: float = 0.2,
+        narrow: int = 1,
     ) -> None:
         super().__init__()
         if module not in MODULES:
             raise BadInput(f"module: '{module}' is none of {', '.join(MODULES)}")
-        row = MODULES[module]
+        row = MODULES[module].narrowed(narrow)
         if (n_features, n_bins) != (row.n_features, row.n_bins):
             raise BadInput(
                 f"{module} hears {row.n_features} x {row.n_bins} values a frame, not {n_features} x {n_bins}; "
@@ -179,9 +187,10 @@ class GeneralSystem(nn.Module):
         doa: doa_iv, doa_gcc or hist.
         fine_tune: let the modules learn, too.
         hidden, n_recurrent, dropout: of the alignment network.
+        narrow: of the modules, as they were trained.
 
     Raises:
-        BadInput: an unknown module, or features of other ones.
+        BadInput: an unknown module, features of other ones, or channels that do not divide.
     """
 
     def __init__(
@@ -195,6 +204,7 @@ class GeneralSystem(nn.Module):
         hidden: int = 128,
         n_recurrent: int = 2,
         dropout: float = 0.2,
+        narrow: int = 1,
     ) -> None:
         super().__init__()
         if sed not in ("sed_m", "sed_t"):
@@ -213,7 +223,8 @@ class GeneralSystem(nn.Module):
         for name, module in self.parts.items():
             row = MODULES[module]
             own = {head: heads[head] for head in row.heads}
-            self.add_module(name, GeneralNetwork(row.n_features, row.n_bins, own, module))
+            network = GeneralNetwork(row.n_features, row.n_bins, own, module, narrow=narrow)
+            self.add_module(name, network)
         n_inputs = sum(math.prod(shape) for shape in heads.values())
         self.alignment = Alignment(n_inputs, shapes, hidden, n_recurrent, dropout)
         self.starts = {name: {name: ""} for name in self.parts}

@@ -64,17 +64,22 @@ def slots(
     inside = np.flatnonzero((offset > 0) & (onset < n_frames))
     if len(inside) == 0:
         return target
-    inside = inside[np.argsort(events.label[inside], kind="stable")]
-    frame = np.arange(n_frames)
-    active = (onset[inside, None] <= frame) & (frame < offset[inside, None])
-    label = events.label[inside]
+    # One row for every frame of every event, by frame, then class, then place in the table.
+    onset, offset = np.maximum(onset[inside], 0), np.minimum(offset[inside], n_frames)
+    length = offset - onset
+    event = np.repeat(np.arange(len(inside)), length)
+    frame = onset[event] + np.arange(len(event)) - np.repeat(np.cumsum(length) - length, length)
+    group = frame * n_classes + events.label[inside][event]
+    order = np.argsort(group, kind="stable")
+    event, frame, group = event[order], frame[order], group[order]
+    first = np.flatnonzero(np.diff(group, prepend=-1))
+    count = np.diff(first, append=len(group))
+    rank = np.arange(len(group)) - np.repeat(first, count)
+    slot = np.array([0, 0, 1, 3])[np.minimum(np.repeat(count, count), 3)] + rank
     vector = (
         unit_vector(events.azimuth[inside], events.elevation[inside]) if values is None else values[inside]
     )
-    same_class = label[:, None] == label[None, :]
-    count = same_class.astype(int) @ active
-    rank = np.tril(same_class, -1).astype(int) @ active
-    row, column = np.nonzero(active & (rank < 3))
-    base = np.array([0, 0, 1, 3])[np.minimum(count[row, column], 3)]
-    target[column, base + rank[row, column], :, label[row]] = vector[row]
+    kept = rank < 3
+    event = event[kept]
+    target[frame[kept], slot[kept], :, events.label[inside][event]] = vector[event]
     return target
