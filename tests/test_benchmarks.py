@@ -67,14 +67,26 @@ def test_sparse_files_are_as_long_as_they_say_and_take_no_room(tmp_path):
     assert len(read_boxes(one.boxes).time) == 6000
 
 
-def test_the_floor_grows_with_the_batch():
+def test_the_floor_grows_with_the_batch_and_is_what_takes_longer(monkeypatch):
+    monkeypatch.setattr(machine, "arithmetic_rate", lambda: 100e9)
+    monkeypatch.setattr(machine, "copy_rate", lambda: 1e15)
     system = steps.fresh_system()
-    floors = [
-        machine.floor_of_step(system.model, torch.randn(n, 7, 128, 257), torch.zeros(n, 6, 4)) for n in (1, 2)
-    ]
+    inputs = [(torch.randn(n, 7, 128, 257), torch.zeros(n, 6, 4)) for n in (1, 2)]
+    floors = [machine.floor_of_step(system.model, *each) for each in inputs]
     assert floors[1]["gflop"] == pytest.approx(2 * floors[0]["gflop"], rel=1e-6)
     assert floors[1]["gbyte"] == pytest.approx(2 * floors[0]["gbyte"], rel=1e-6)
-    assert 0.5 < floors[0]["gflop"] < 5 and floors[0]["floor"] > 0
+    assert 0.5 < floors[0]["gflop"] < 5 and floors[0]["floor"] == pytest.approx(floors[0]["gflop"] / 100)
+    answer = machine.floor_of_answer(system.model, *inputs[0])
+    assert answer["gflop"] == pytest.approx(floors[0]["gflop"] / 3)
+    assert answer["gbyte"] == pytest.approx(floors[0]["gbyte"] * 2 / machine.PASSES)
+    monkeypatch.setattr(machine, "copy_rate", lambda: 1e9)
+    assert machine.floor_of_answer(system.model, *inputs[0])["floor"] == pytest.approx(answer["gbyte"])
+
+
+def test_the_machine_s_rates_are_those_of_a_product_and_a_copy(monkeypatch):
+    monkeypatch.setattr(machine, "SIDE", 256)
+    monkeypatch.setattr(machine, "COPIED", 1 << 20)
+    assert 1e9 < machine.arithmetic_rate() < 1e13 and 1e8 < machine.copy_rate() < 1e12
 
 
 def test_both_ways_of_predicting_read_the_whole_recording(corpus, monkeypatch):

@@ -10,7 +10,7 @@ from avseld.features.general import PARTS, GeneralFeatures
 from avseld.features.histogram import Histograms
 from avseld.features.single_source import directions, noise_floor, rising, running_magnitude
 from avseld.geometry import angle_between, unit_vector
-from avseld.models.general import DIRECTIONS, HEADS, MODULES, GeneralNetwork, GeneralSystem
+from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
 from avseld.models.transfer import take, transfer
 from avseld.targets import TARGETS
 from avseld.targets.activity import Activity
@@ -400,3 +400,44 @@ def test_the_alignment_weighs_activity_and_direction_as_the_paper():
     wanted["sed"][..., 2] = 1
     output = {"sed": torch.zeros(1, 8, 14), "doa": torch.full((1, 8, 3, 14), 2.0)}
     assert float(target.loss(output, wanted)["loss"]) == pytest.approx(0.7 * np.log(2) + 0.3 * 4, rel=1e-6)
+
+
+def test_the_alignment_learns_what_comes_from_where_of_modules_that_are_right():
+    """One source at a time; new sequences of classes and directions are told apart after some seconds of learning."""
+    torch.manual_seed(0)
+    random = np.random.default_rng(0)
+    target = TARGETS["sed_doa"](14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, held=1)
+    model = Alignment(14 + 72 + 19, SHAPES, hidden=32, n_recurrent=1, dropout=0.0)
+    learner = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    def sequences(n: int) -> tuple[torch.Tensor, dict[str, torch.Tensor], np.ndarray]:
+        shape = n, 4
+        label, azimuth = random.integers(14, size=shape), random.integers(-180, 180, shape)
+        elevation = random.integers(-45, 46, shape)
+        told = np.zeros((*shape, 14 + 72 + 19), np.float32)
+        for first, index in (
+            (0, label),
+            (14, bin_of("azimuth", azimuth)),
+            (86, bin_of("elevation", elevation)),
+        ):
+            np.put_along_axis(told, first + index[..., None], 1, axis=-1)
+        activity = np.eye(14, dtype=np.float32)[label]
+        vector = unit_vector(azimuth, elevation)
+        doa = vector[..., None] * activity[..., None, :]
+        held = [np.repeat(each, 5, axis=1).astype(np.float32) for each in (told, activity, doa)]
+        told, activity, doa = map(torch.from_numpy, held)
+        return told, {"sed": activity, "doa": doa}, np.repeat(label, 5, axis=1)
+
+    for _ in range(300):
+        told, wanted, _ = sequences(16)
+        loss = target.loss(model(told), wanted)["loss"]
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    told, wanted, label = sequences(32)
+    with torch.no_grad():
+        output = model(told)
+    assert (output["sed"].argmax(dim=2).numpy() == label).mean() > 0.9
+    place = torch.from_numpy(label)[:, :, None, None].expand(-1, -1, 3, 1)
+    found, true = (each["doa"].gather(3, place)[..., 0].numpy() for each in (output, wanted))
+    assert np.median(angle_between(found, true)) < 15

@@ -25,7 +25,7 @@ def script(name: str, *words, expect: int = 0) -> str:
         capture_output=True,
         text=True,
         env=environment,
-        timeout=400,
+        timeout=1200,
     )
     assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout + done.stderr
