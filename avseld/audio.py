@@ -72,7 +72,9 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
             stop = file.frames if n_samples is None else start + n_samples
             first, last = min(max(start, 0), file.frames), min(max(stop, 0), file.frames)
             file.seek(first)
-            inside = file.read(last - first, dtype="float32", always_2d=True)
+            # The same numbers as reading them as float32, at once with the turn to channels: half of the time.
+            whole_numbers = file.subtype == "PCM_16"
+            inside = file.read(last - first, dtype="int16" if whole_numbers else "float32", always_2d=True)
             if len(inside) != last - first:
                 raise BadInput(
                     f"{path}: ends after {first + len(inside)} samples, its header says {file.frames}"
@@ -81,5 +83,6 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
         raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
     whole = np.zeros((inside.shape[1], stop - start), np.float32)
     offset = first - start
-    whole[:, offset : offset + len(inside)] = inside.T
+    scale = np.float32(1 / 32768 if whole_numbers else 1)
+    np.multiply(inside.T, scale, out=whole[:, offset : offset + len(inside)])
     return whole

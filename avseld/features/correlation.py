@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.features.mel import Mel, decibel
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.standardize import Layout, standardizer
 
 
@@ -103,6 +103,6 @@ class LogMelGCC(nn.Module):
         if self.stft is not self.mel_stft:
             more = 0 if centered else (self.stft.n_fft - self.mel_stft.n_fft) // 2
             short = self.mel_stft(waveform[..., more : waveform.shape[2] - more], centered)
-        level = decibel(self.mel(short.abs().square()), self.top_db)
+        level = decibel(self.mel(power_of(short)), self.top_db)
         correlation = gcc_phat(spectrum.conj() if self.mirrored else spectrum, self.n_bins)
         return self.standardize(self.layout(torch.cat([level, correlation], dim=1)))

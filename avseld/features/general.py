@@ -16,7 +16,7 @@ from avseld.errors import BadInput
 from avseld.features.correlation import gcc_phat
 from avseld.features.histogram import N_AZIMUTHS, N_ELEVATIONS, Histograms
 from avseld.features.mel import Mel, decibel
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.standardize import Standardize, standardizer
 
 LOW_HZ, HIGH_HZ = 50.0, 12000.0
@@ -31,7 +31,7 @@ class _LogMel(nn.Module):
         self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
 
     def forward(self, spectra: "_Spectra") -> Tensor:
-        return decibel(self.mel(spectra.short[:, : self.n_channels].abs().square()))
+        return decibel(self.mel(power_of(spectra.short[:, : self.n_channels])))
 
 
 class _Intensity(nn.Module):

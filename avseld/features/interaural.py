@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.errors import BadInput
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, magnitude_of
 
 
 class Interaural(nn.Module):
@@ -55,7 +55,7 @@ class Interaural(nn.Module):
             (batch, feature = 2 log-amplitudes, cosine, sine, level difference, frame, bin), float32.
         """
         spectrum = self.stft(waveform, centered)
-        amplitude = spectrum.abs()
+        amplitude = magnitude_of(spectrum)
         left, right = spectrum[:, :1], spectrum[:, 1:]
         cross = left * right.conj()
         coherent = cross / (cross.abs() + self.floor**2)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.errors import BadInput
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.standardize import Layout, standardizer
 
 FLOOR = 1e-10
@@ -103,14 +103,14 @@ class LogMel(nn.Module):
         Returns:
             (batch, feature = channel, frame, bin = mel band), decibels or standardized.
         """
-        power = self.mel(self.stft(waveform, centered).abs().square())
+        power = self.mel(power_of(self.stft(waveform, centered)))
         return self.standardize(decibel(power, self.top_db))
 
 
 def _over_energy(spectrum: Tensor) -> Tensor:
     """Intensity over energy, of the channels 1 to 3 in their order: y z x (`DCASE baselines` spec, 1.3)."""
     omni, dipoles = spectrum[:, :1], spectrum[:, 1:]
-    energy = omni.abs().square() + dipoles.abs().square().sum(dim=1, keepdim=True) / 3
+    energy = power_of(omni) + power_of(dipoles).sum(dim=1, keepdim=True) / 3
     return (omni.conj() * dipoles).real / (energy + 1e-8)
 
 
@@ -185,5 +185,5 @@ class LogMelIV(nn.Module):
             (batch, feature = 4 log-mels then 3 intensities, frame, bin = mel band).
         """
         spectrum = self.stft(waveform, centered)
-        level = decibel(self.mel(spectrum.abs().square()), self.top_db)
+        level = decibel(self.mel(power_of(spectrum)), self.top_db)
         return self.standardize(self.layout(torch.cat([level, self.mel(self.intensity(spectrum))], dim=1)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from avseld.errors import BadInput
 from avseld.features.mel import FLOOR
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.standardize import standardizer
 
 SOUND_SPEED = 343.0
@@ -79,7 +79,7 @@ class SalsaLite(nn.Module):
             (batch, feature = log-powers in dB then path differences in metres, frame, bin).
         """
         spectrum = self.stft(waveform, centered)[..., self.low : self.high]
-        level = 10 * torch.log10(spectrum.abs().square().clamp(min=FLOOR))
+        level = 10 * torch.log10(power_of(spectrum).clamp(min=FLOOR))
         below = spectrum[..., : self.unambiguous]
         path = torch.angle(below[:, 1:] * below[:, :1].conj()) / self.wave_number
         path = nn.functional.pad(path, (0, self.n_bins - path.shape[3]))

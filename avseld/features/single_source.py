@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avseld.features.spectral import power_of
+
 SMOOTH = 3
 """frames of the running magnitude: this one and those before"""
 AROUND = 3
@@ -43,7 +45,7 @@ def running_magnitude(omni: Tensor, wrap: bool = False) -> Tensor:
     Returns:
         (batch, frame, bin).
     """
-    power = surrounded(omni.abs().square(), 1, SMOOTH - 1, 0, wrap)
+    power = surrounded(power_of(omni), 1, SMOOTH - 1, 0, wrap)
     return power.unfold(1, SMOOTH, 1).mean(dim=-1).sqrt()
 
 

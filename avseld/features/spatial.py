@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.errors import BadInput
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, magnitude_of, planes
 
 
 class AmplitudeIPD(nn.Module):
@@ -41,10 +41,16 @@ class AmplitudeIPD(nn.Module):
             (batch, feature = amplitudes then phase differences, frame, bin), float32.
         """
         spectrum = self.stft(waveform, centered)
-        difference = torch.angle(spectrum[:, 1:] * spectrum[:, :1].conj())
-        return torch.cat(
-            [spectrum.abs(), torch.where(difference < 0, difference + 2 * math.pi, difference)], dim=1
+        real, imaginary = planes(spectrum)
+        amplitude = real.square().addcmul_(imaginary, imaginary).sqrt_()
+        (first_real, other_real), (first_imaginary, other_imaginary) = (
+            (part[:, :1], part[:, 1:]) for part in (real, imaginary)
         )
+        cosine = (other_real * first_real).addcmul_(other_imaginary, first_imaginary)
+        sine = (other_imaginary * first_real).addcmul_(other_real, first_imaginary, value=-1)
+        difference = torch.atan2(sine, cosine)
+        difference.add_((difference < 0).to(difference), alpha=2 * math.pi)
+        return torch.cat([amplitude, difference], dim=1)
 
 
 class LogAmplitudeIV(nn.Module):
@@ -84,7 +90,7 @@ class LogAmplitudeIV(nn.Module):
             (batch, feature = 4 log-amplitudes then x y z, frame, bin), float32.
         """
         spectrum = self.stft(waveform, centered)
-        amplitude = spectrum.abs()
+        amplitude = magnitude_of(spectrum)
         omni, dipoles = spectrum[:, :1], spectrum[:, [3, 1, 2]]
         energy = amplitude.square().sum(dim=1, keepdim=True) / 2
         intensity = (omni.conj() * dipoles).real / (energy + self.floor**2)

@@ -66,6 +66,23 @@ class Stft(nn.Module):
         return spectrum.unflatten(0, (batch, channel)).transpose(2, 3)
 
 
+def planes(spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part, each in memory of its own: PyTorch passes over complex values at a third of the pace."""
+    pair = torch.view_as_real(spectrum)
+    return pair[..., 0].contiguous(), pair[..., 1].contiguous()
+
+
+def power_of(spectrum: Tensor) -> Tensor:
+    """Squared magnitude."""
+    pair = torch.view_as_real(spectrum)
+    return pair[..., 0].square().addcmul_(pair[..., 1], pair[..., 1])
+
+
+def magnitude_of(spectrum: Tensor) -> Tensor:
+    """Magnitude, not for gradients: that of the root has no value in silence."""
+    return power_of(spectrum).sqrt_()
+
+
 def check_hop(hop: int, sample_rate: int) -> float:
     """Seconds between frames; a label frame of 10 ms must hold a whole number of samples.
 
