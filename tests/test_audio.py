@@ -26,6 +26,14 @@ def test_a_stretch_is_cut_from_the_file_and_silent_beyond_it(wav, start, n):
     assert np.array_equal(read_audio(wav, start, n), expected.astype(np.float32))
 
 
+@pytest.mark.parametrize(("name", "subtype"), [("x.wav", "PCM_24"), ("x.wav", "FLOAT"), ("x.flac", "PCM_16")])
+def test_every_encoding_is_read_as_the_library_reads_it(tmp_path, name, subtype):
+    noise = 0.3 * np.random.default_rng(0).standard_normal((500, 2))
+    soundfile.write(tmp_path / name, noise, 24000, subtype=subtype)
+    whole = soundfile.read(tmp_path / name, dtype="float32")[0].T
+    assert np.array_equal(read_audio(tmp_path / name, 100, 300), whole[:, 100:400])
+
+
 def test_without_a_length_the_rest_is_read(wav):
     assert read_audio(wav, 990).shape == (4, 10)
 
