@@ -28,6 +28,8 @@ from avseld.resident import Resident, ResidentBatches, fits
 from avseld.schedules import line, stairs
 from avseld.system import System
 
+NOBODYS = -1
+"""stands for a recording, because Lightning takes no empty share"""
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
@@ -119,8 +121,8 @@ class Learner(lightning.LightningModule):
         return self.resident is not None or fits(self.windows, self.device)
 
     def val_dataloader(self) -> DataLoader[int]:
-        """Places of this process's share of the recordings."""
-        share = list(range(self.global_rank, len(self.validation), self.trainer.world_size))
+        """Places of this process's share of the recordings; `NOBODYS` where there are fewer of them than processes."""
+        share = list(range(self.global_rank, len(self.validation), self.trainer.world_size)) or [NOBODYS]
         return DataLoader(share, batch_size=None)  # type: ignore[arg-type]
 
     def on_train_epoch_start(self) -> None:
@@ -149,6 +151,8 @@ class Learner(lightning.LightningModule):
     def validation_step(self, place: int, number: int) -> None:
         """Run one whole recording, exactly as prediction does, and count."""
         place = int(place)
+        if place == NOBODYS:
+            return
         sight = self.shown[place]
         heard = self.referee.hear(self.validation[place], self.references[place], sight.at if sight else None)
         if place == 0:

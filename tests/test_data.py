@@ -8,7 +8,7 @@ import torch
 
 from avseld.boxes import Boxes, read_boxes, write_boxes
 from avseld.config import Data, Part
-from avseld.data import Numbers, Sight, Windows, choose, loader, reference, sights, with_video
+from avseld.data import Ahead, Numbers, Sight, Windows, choose, loader, reference, sights, with_video
 from avseld.errors import BadInput
 from avseld.events import Events, write_events
 from avseld.manifest import Recording, read_manifest, write_manifest
@@ -74,9 +74,11 @@ def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
 def test_the_same_seed_gives_the_same_windows_with_any_number_of_workers(prepared, system):
     windows = Windows(read_manifest(prepared), system, settings(prepared), seed=1)
     alone = list(loader(windows, Numbers(5, 3, 8), workers=0))
-    helped = list(loader(windows, Numbers(5, 3, 8), workers=2))
-    for one, other in zip(alone, helped, strict=True):
-        assert all(torch.equal(one[name], other[name]) for name in one)
+    ahead = loader(windows, Numbers(5, 3, 8), workers=0, device=torch.device("mps"))
+    assert isinstance(ahead, Ahead) and len(ahead) == 3  # a thread reads while a GPU computes
+    for others in (list(loader(windows, Numbers(5, 3, 8), workers=2)), list(ahead)):
+        for one, other in zip(alone, others, strict=True):
+            assert all(torch.equal(one[name], other[name]) for name in one)
     different = Windows(read_manifest(prepared), system, settings(prepared), seed=2)[40]
     assert not torch.equal(different["waveform"], alone[0]["waveform"][0])
 

@@ -1,5 +1,6 @@
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,18 @@ def test_two_processes_learn_what_one_learns(prepared, tmp_path):
         assert two["loss/validate"] == pytest.approx(one["loss/validate"], rel=1e-6)
     alone, shared = (load_file(out / "last.safetensors") for out in runs)
     assert max(float((alone[key] - shared[key]).abs().max()) for key in alone) < 1e-7
+
+
+def test_a_process_without_a_recording_to_validate_waits_for_the_others(prepared, tmp_path):
+    alone = ["--data.validate", "[fold3_room5]"]
+    few = prepared.parent / "few"
+    shutil.copytree(prepared, few)
+    rows = (few / "manifest.csv").read_text().splitlines()
+    first = next(row for row in rows if "room5" in row)
+    (few / "manifest.csv").write_text("\n".join(r for r in rows if "room5" not in r or r == first) + "\n")
+    hardware = ["--hardware.devices", "2", "--steps", "2", "--validate_every", "1"]
+    run(*words(few, tmp_path / "run", *alone, *hardware))
+    assert [row["step"] for row in history(tmp_path / "run")] == [1, 2]
 
 
 def test_tensorboard_holds_losses_scores_rate_figure_recipe_and_versions(uninterrupted):
