@@ -124,7 +124,7 @@ def train(
         learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         start_from(system, init_from)
-    if getattr(system.model, "idle_heads", False):
+    if getattr(system.model, "idle_weights", False):
         hardware = _with_idle_weights(hardware)
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())

@@ -53,6 +53,9 @@ class AudioVisualCRNN(nn.Module):
         BadInput: another encoder.
     """
 
+    idle_weights = True
+    """those of vision do not learn where nothing is shown"""
+
     frames_per_step = math.prod(pool for pool, _ in AudioEncoder.pooling)
 
     def __init__(

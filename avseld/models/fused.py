@@ -43,6 +43,8 @@ class FusedCRNN(nn.Module):
 
     sees = "tracks"
     wrap = True
+    idle_weights = True
+    """those that look do not learn where nothing is shown, as in a batch whose videos were all dropped"""
 
     def __init__(
         self,

@@ -39,6 +39,9 @@ class SeldNetVisual(SeldNet):
         BadInput: an unknown word, poolings of different number, or bins that do not suffice.
     """
 
+    idle_weights = True
+    """those of vision do not learn where nothing is shown"""
+
     def __init__(
         self,
         n_features: int,
