@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from avseld.benchmarks.corpus import write_corpus
-from avseld.benchmarks.machine import alone
+from avseld.benchmarks.machine import alone, best
 from avseld.benchmarks.published import picture_at
 from avseld.boxes import PERSON
 from avseld.errors import BadInput
@@ -57,7 +57,7 @@ def bench_detection(weights: Path | None = None) -> dict[str, Any]:
 
     Returns:
         Pictures a second: `ours`, `published` (the video opened and sought for each), `ratio`; `real_time`, how many
-        seconds of video a second; peak memory of each.
+        seconds of video a second; `floor`, what the network does with pictures at hand; peak memory of each.
 
     Raises:
         BadInput: no weights.
@@ -68,12 +68,14 @@ def bench_detection(weights: Path | None = None) -> dict[str, Any]:
         (recording,) = write_corpus(Path(name), 1, SECONDS)
         ours = alone(ours_a_second, recording.video, weights)
         theirs = alone(published_a_second, recording.video, weights)
+        floor = alone(network_a_second, weights)
     return {
         "ours": ours["rate"],
         "published": theirs["rate"],
         "ratio": ours["rate"] / theirs["rate"],
         "unit": "pictures/s",
         "real_time": ours["rate"] / FPS,
+        "floor": floor["rate"],
         "peak_mb": {"ours": ours["peak_mb"], "published": theirs["peak_mb"]},
     }
 
@@ -86,6 +88,16 @@ def ours_a_second(video: Path, weights: Path | None) -> dict[str, Any]:
     begin = time.perf_counter()
     boxes = detect(video, found.detector, FPS)
     return {"rate": len(boxes.time) / (time.perf_counter() - begin)}
+
+
+def network_a_second(weights: Path | None, pictures: int = 8) -> dict[str, Any]:
+    """The detector alone on pictures of nobody: no video, no decoding."""
+    keep_freed_memory()
+    found = look(weights)
+    assert isinstance(found, Look)
+    batch = np.full((pictures, 180, 360, 3), 114, np.uint8)
+    found.detector(batch)
+    return {"rate": pictures / best(lambda: found.detector(batch))}
 
 
 def published_a_second(video: Path, weights: Path | None, pictures: int = 60) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from avseld.errors import BadInput
 from avseld.features import FEATURES
 from avseld.manifest import read_manifest
 from avseld.memory import keep_freed_memory
+from detection.benchmark import network_a_second
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +116,7 @@ def test_published_features_have_the_shapes_of_ours():
 
 def test_keeping_freed_memory_says_whether_it_could():
     assert keep_freed_memory() in (True, False)
+
+
+def test_the_detector_alone_needs_no_video(shared):
+    assert network_a_second(shared("data/yolox/yolox_nano.onnx"), 2)["rate"] > 1
