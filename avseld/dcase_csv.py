@@ -25,7 +25,7 @@ from avseld.errors import BadInput
 from avseld.events import Events, check_row, number, parse, read_lines, read_table
 from avseld.files import replacing
 from avseld.geometry import direction, unit_vector
-from avseld.timing import LABEL_HOP
+from avseld.timing import LABEL_HOP, frames_within
 
 POLAR = {
     4: ("frame", "class", "azimuth", "elevation"),
@@ -152,11 +152,9 @@ def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> 
     """
     first = np.floor(onset / hop + 0.005).astype(np.int64)
     last = np.maximum(np.ceil(offset / hop - 0.005).astype(np.int64), first + 1)
-    counts = last - first
-    if (counts == 1).all():
+    if (last - first == 1).all():
         return np.arange(len(onset)), first
-    rows = np.repeat(np.arange(len(onset)), counts)
-    return rows, first[rows] + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return frames_within(first, last)
 
 
 def _header(text: str, path: Path) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The grids of time: sample, frame, label frame. A rate that does not divide is an error, not a drift."""
 
+import numpy as np
+
 from avseld.errors import BadInput
 
 LABEL_HOP = 0.1
@@ -31,3 +33,18 @@ def samples(seconds: float, sample_rate: int, what: str = "duration") -> int:
     if abs(exact - round(exact)) > 1e-6:
         raise BadInput(f"{what}: {seconds} s is {exact} samples at {sample_rate} Hz; choose a whole number")
     return round(exact)
+
+
+def frames_within(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every frame of every event, event by event.
+
+    Args:
+        first: (row,) first frame of each event.
+        stop: (row,) frame after its last one, at least `first`.
+
+    Returns:
+        Two arrays (covered frame,): the row of the event, ascending, and the index of the frame.
+    """
+    counts = stop - first
+    row = np.repeat(np.arange(len(first)), counts)
+    return row, first[row] + np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)

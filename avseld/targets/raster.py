@@ -6,7 +6,7 @@ import numpy as np
 
 from avseld.events import Events
 from avseld.geometry import unit_vector
-from avseld.timing import LABEL_HOP
+from avseld.timing import LABEL_HOP, frames_within
 
 
 def ticks(time: np.ndarray, hop: float) -> np.ndarray:
@@ -65,10 +65,7 @@ def slots(
     if len(inside) == 0:
         return target
     # One row for every frame of every event, by frame, then class, then place in the table.
-    onset, offset = np.maximum(onset[inside], 0), np.minimum(offset[inside], n_frames)
-    length = offset - onset
-    event = np.repeat(np.arange(len(inside)), length)
-    frame = onset[event] + np.arange(len(event)) - np.repeat(np.cumsum(length) - length, length)
+    event, frame = frames_within(np.maximum(onset[inside], 0), np.minimum(offset[inside], n_frames))
     group = frame * n_classes + events.label[inside][event]
     order = np.argsort(group, kind="stable")
     event, frame, group = event[order], frame[order], group[order]
