@@ -1,7 +1,7 @@
 """The command line of the library: a table of verbs."""
 
-from avseld.command import Verb, run
-from avseld.memory import keep_freed_memory
+from avseld.base.cli import Verb, run
+from avseld.base.memory import keep_freed_memory
 from avseld.recipes import recipe_path
 
 
@@ -21,18 +21,25 @@ def training_words(words: list[str]) -> list[str]:
 
 
 VERBS = {
-    "train": Verb("avseld.training", "train", "train a system from a recipe", prepare=training_words),
-    "predict": Verb("avseld.prediction", "predict", "write the DCASE csv of a recording or of a fold"),
-    "score": Verb("avseld.scoring", "score", "score prediction files against label files", positional=True),
-    "evaluate": Verb("avseld.evaluation", "evaluate", "predict, score and draw in one call"),
+    "train": Verb("avseld.training.train", "train", "train a system from a recipe", prepare=training_words),
+    "predict": Verb("avseld.inference.predict", "predict", "write the DCASE csv of a recording or of a fold"),
+    "score": Verb(
+        "avseld.evaluation.score", "score", "score prediction files against label files", positional=True
+    ),
+    "evaluate": Verb("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
     "plot": Verb(
-        "avseld.plotting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
+        "avseld.reporting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
     ),
     "bench": Verb(
-        "avseld.bench", "bench", "time a part against the same work done the published way", positional=True
+        "avseld.benchmarking.bench",
+        "bench",
+        "time a part against the same work done the published way",
+        positional=True,
     ),
-    "models": Verb("avseld.catalogue", "models", "every recipe: system, parameters, input, output"),
-    "view": Verb("avseld.viewer", "view", "one html file to look at and listen to a run's recordings"),
+    "models": Verb("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
+    "view": Verb(
+        "avseld.reporting.viewer", "view", "one html file to look at and listen to a run's recordings"
+    ),
 }
 
 

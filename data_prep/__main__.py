@@ -1,30 +1,34 @@
 """The command line of preparation: a table of verbs."""
 
-from avseld.command import Verb, run
+from avseld.base.cli import Verb, run
 
 VERBS = {
     "synth": Verb(
         "data_prep.synth.corpus", "synth", "generate a corpus of audio-visual scenes with exact labels"
     ),
     "dcase": Verb(
-        "data_prep.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
+        "data_prep.corpora.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),
     "tut": Verb(
-        "data_prep.tut",
+        "data_prep.corpora.tut",
         "tut",
         "make a prepared folder from TUT Sound Events 2018 or TAU 2019 (DCASE2019 Task 3)",
     ),
-    "task4": Verb("data_prep.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
-    "own": Verb("data_prep.own", "own", "make a prepared folder from your own recordings"),
-    "resize": Verb("data_prep.media", "resize", "resize equirectangular videos to 360x180"),
-    "resample": Verb("data_prep.media", "resample", "resample audio of any rate to 24 kHz"),
-    "cut": Verb("data_prep.cut", "cut", "cut long recordings into clips: sound, video and labels together"),
+    "task4": Verb("data_prep.corpora.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
+    "own": Verb("data_prep.corpora.own", "own", "make a prepared folder from your own recordings"),
+    "resize": Verb("data_prep.media.resample_resize", "resize", "resize equirectangular videos to 360x180"),
+    "resample": Verb("data_prep.media.resample_resize", "resample", "resample audio of any rate to 24 kHz"),
+    "cut": Verb(
+        "data_prep.media.cut", "cut", "cut long recordings into clips: sound, video and labels together"
+    ),
     "positions": Verb("data_prep.positions", "positions", "turn tracks of positions into frame csv"),
-    "binaural": Verb("data_prep.binaural", "binaural", "make binaural recordings of first-order ambisonics"),
+    "binaural": Verb(
+        "data_prep.media.binaural", "binaural", "make binaural recordings of first-order ambisonics"
+    ),
     "split": Verb("data_prep.split", "split", "share recordings out among parts, never clips of one"),
     "lists": Verb("data_prep.split", "lists", "write the recordings of each fold as a list"),
     "check": Verb(
-        "data_prep.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
+        "data_prep.check.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
     ),
 }
 

@@ -10,8 +10,8 @@ from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from avseld.errors import BadInput
-from avseld.files import replacing
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from avseld.dcase_csv import write_dcase
-from avseld.errors import BadInput
-from avseld.events import Events, parse, read_lines
-from avseld.geometry import direction, wrap
-from avseld.timing import LABEL_HOP
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.dcase_csv import write_dcase
+from avseld.io.events import Events, parse, read_lines
+from avseld.io.geometry import direction, wrap
 from data_prep.jobs import visible
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.files import replacing
-from avseld.manifest import Recording, read_classes, read_manifest, write_manifest
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The command line of detection: a table of verbs."""
 
-from avseld.command import Verb, run
-from avseld.memory import keep_freed_memory
+from avseld.base.cli import Verb, run
+from avseld.base.memory import keep_freed_memory
 
 VERBS = {
     "boxes": Verb("detection.detect", "boxes", "find the people in every video of a prepared folder"),

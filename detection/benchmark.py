@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from avseld.benchmarks.corpus import write_corpus
-from avseld.benchmarks.machine import alone, best
-from avseld.benchmarks.published import picture_at
-from avseld.boxes import PERSON
-from avseld.errors import BadInput
-from avseld.memory import keep_freed_memory
+from avseld.base.errors import BadInput
+from avseld.base.memory import keep_freed_memory
+from avseld.benchmarking.corpus import write_corpus
+from avseld.benchmarking.machine import alone, best
+from avseld.benchmarking.published import picture_at
+from avseld.io.boxes import PERSON
+from detection.backends.onnx import OnnxDetector
 from detection.detect import detect
 from detection.detector import load
 from detection.weights import NANO, cache_folder
-from detection.yolox import OnnxDetector
 
 SECONDS, FPS, THRESHOLD = 20, 10.0, 0.10
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from avseld.ahead import ahead
-from avseld.boxes import PERSON, Boxes, read_boxes, write_boxes
-from avseld.errors import BadInput
-from avseld.files import fingerprint
-from avseld.manifest import Recording, read_classes, read_manifest, write_manifest
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.base.prefetch import ahead
+from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
+from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from detection.detector import Backend, Detector, Found, load
 from detection.tiles import Tiles
 from detection.video import frames, video_info

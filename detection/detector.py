@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 
 Backend = Literal["onnx", "mmdet"]
 
@@ -17,7 +17,7 @@ SCORE_THRESHOLD = 0.01
 NMS_IOU = 0.65
 """Overlap above which the weaker of two boxes of one class goes (same settings)."""
 
-LOADERS = {"onnx": ("detection.yolox", "load"), "mmdet": ("detection.mmdet", "load")}
+LOADERS = {"onnx": ("detection.backends.onnx", "load"), "mmdet": ("detection.backends.mmdet", "load")}
 """Backend -> module and function; a module is imported when asked for, because mmdet is an extra."""
 
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from avseld.ahead import ahead
-from avseld.errors import BadInput
-from avseld.files import fingerprint
-from avseld.frames import Frames, read_frames, write_frames
-from avseld.manifest import Recording, read_manifest
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.base.prefetch import ahead
+from avseld.io.embeddings import Frames, read_frames, write_frames
+from avseld.io.manifest import Recording, read_manifest
 from detection.video import frames as pictures_of
 from detection.video import video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256

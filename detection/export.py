@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.files import replacing
-from detection.mmdet import load_model
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from detection.backends.mmdet import load_model
 
 if TYPE_CHECKING:
     from torch import Tensor

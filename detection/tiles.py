@@ -7,8 +7,8 @@ many times larger as there are tiles, and people across the picture's edge whole
 
 import numpy as np
 
+from detection.backends.onnx import suppress
 from detection.detector import Detector, Found
-from detection.yolox import suppress
 
 ASIDE_DEG = 20.0
 """degrees that a tile reaches into its neighbours, so that somebody at its edge is whole"""

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from avseld.errors import BadInput
-from avseld.files import replacing
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from avseld.boxes import PERSON, read_boxes
+from avseld.io.boxes import PERSON, read_boxes
 from data_prep.synth.corpus import synth
-from data_prep.synth.detector_noise import places_of_people
+from data_prep.synth.video.detector_noise import places_of_people
 from detection.detect import in_tiles
 from detection.detector import Detector, load
 from detection.video import frames

@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from avseld.boxes import read_boxes
-from avseld.controls import class_groups
-from avseld.data import reference
-from avseld.dcase_csv import read_dcase
-from avseld.events import Events
-from avseld.files import replacing
-from avseld.geometry import angle_between, unit_vector
-from avseld.manifest import Recording, read_classes, read_manifest
-from avseld.plotting.movie import Painter
-from avseld.plotting.pictures import pictures
-from avseld.timing import LABEL_HOP
+from avseld.base.files import replacing
+from avseld.base.rates import LABEL_HOP
+from avseld.data.windows import reference
+from avseld.evaluation.ablation import class_groups
+from avseld.io.boxes import read_boxes
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.manifest import Recording, read_classes, read_manifest
+from avseld.reporting.movie import Painter
+from avseld.reporting.pictures import pictures
 
 WIDTH, STRETCH, NOTHING = 960, 10, 90.0
 """pixels; label frames of a stretch; degrees that count where a class is not heard at all"""

@@ -21,10 +21,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import torch
 
-from avseld.benchmarks.corpus import write_corpus
-from avseld.benchmarks.machine import alone
-from avseld.benchmarks.metrics import scenes
-from avseld.benchmarks.steps import BATCH, ours_a_second
+from avseld.benchmarking.corpus import write_corpus
+from avseld.benchmarking.machine import alone
+from avseld.benchmarking.metrics import scenes
+from avseld.benchmarking.steps import BATCH, ours_a_second
 from avseld.metrics.api import count_pairs
 from avseld.metrics.rules import rule_of
 from avseld.metrics.scores import evaluate

@@ -33,9 +33,9 @@ echo "3/3 boxes: $data/prepared/boxes" >&2
 unmade=$(python3 - "$data/prepared" <<'PYTHON'
 import sys
 
-from avseld.boxes import read_boxes
-from avseld.errors import BadInput
-from avseld.manifest import read_manifest
+from avseld.io.boxes import read_boxes
+from avseld.base.errors import BadInput
+from avseld.io.manifest import read_manifest
 
 unmade = 0
 for recording in read_manifest(sys.argv[1]):

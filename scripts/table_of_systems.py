@@ -10,9 +10,9 @@ import argparse
 import json
 from pathlib import Path
 
-from avseld.dcase_csv import read_dcase
-from avseld.events import Events, read_events
-from avseld.manifest import read_classes
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events, read_events
+from avseld.io.manifest import read_classes
 from avseld.metrics.sed import segment_based
 
 COLUMNS = {"ER": "{:.2f}", "F": "{:.3f}", "LE": "{:.1f}", "LR": "{:.3f}", "seld_score": "{:.3f}"}

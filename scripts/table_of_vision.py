@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from avseld.controls import class_groups, gains, read_parts
-from avseld.data import reference
-from avseld.dcase_csv import read_dcase
-from avseld.events import Events
-from avseld.manifest import read_classes, read_manifest
+from avseld.data.windows import reference
+from avseld.evaluation.ablation import class_groups, gains, read_parts
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events
+from avseld.io.manifest import read_classes, read_manifest
 from avseld.metrics import score
 
 HARD = ("reverberant", "noisy", "crowded")

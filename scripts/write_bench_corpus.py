@@ -6,7 +6,7 @@ python scripts/write_bench_corpus.py PREPARED [--hours H]
 import argparse
 from pathlib import Path
 
-from avseld.benchmarks.corpus import write_corpus
+from avseld.benchmarking.corpus import write_corpus
 
 
 def main() -> None:

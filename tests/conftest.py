@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from avseld.memory import keep_freed_memory
+from avseld.base.memory import keep_freed_memory
 
 keep_freed_memory()
 hypothesis.settings.register_profile("avseld", deadline=None)  # a busy machine is no broken property

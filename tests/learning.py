@@ -6,9 +6,9 @@ from pathlib import Path
 import yaml
 
 from avseld.config import Data, Hardware, Part
-from avseld.evaluation import evaluate
+from avseld.evaluation.evaluate import evaluate
 from avseld.recipes import FOLDER
-from avseld.training import train
+from avseld.training.train import train
 
 
 def learn(recipe: str, prepared: Path, out: Path, steps: int, data=None, options=None, **changes) -> Path:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from avseld.events import Events
+from avseld.io.events import Events
 
 
 def heard(

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from avseld.boxes import Boxes, write_boxes
-from avseld.events import Events, write_events
-from avseld.geometry import to_picture, unit_vector
-from avseld.manifest import Recording, write_manifest
+from avseld.io.boxes import Boxes, write_boxes
+from avseld.io.events import Events, write_events
+from avseld.io.geometry import to_picture, unit_vector
+from avseld.io.manifest import Recording, write_manifest
 
 RATE = 24000
 ROOMS = (("fold3", "room1"),) * 3 + (("fold3", "room5"),) * 2 + (("fold4", "room9"),) * 2

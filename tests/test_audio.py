@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from avseld.audio import audio_info, read_audio
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info, read_audio
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.augment import EVERY, FEATURES, Mask, Mix, Rotate, Shift, Window, turns
-from avseld.boxes import centre_direction
+from avseld.augment.scenes import EVERY, FEATURES, Mask, Mix, Rotate, Shift, Window, turns
+from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.formats import TETRAHEDRON_DEG
-from avseld.geometry import angle_between, direction, to_picture, unit_vector
-from avseld.training import train
+from avseld.io.boxes import centre_direction
+from avseld.io.events import Events
+from avseld.io.formats import TETRAHEDRON_DEG
+from avseld.io.geometry import angle_between, direction, to_picture, unit_vector
+from avseld.training.train import train
 
 RATE = 24000
 AZIMUTH, ELEVATION = st.integers(-179, 180), st.integers(-75, 75)

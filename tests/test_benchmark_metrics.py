@@ -1,10 +1,10 @@
 """The benchmark of scoring: both ways find the same scores, and ours is faster."""
 
-from avseld.benchmarks.metrics import bench_metrics, scenes
+from avseld.benchmarking.metrics import bench_metrics, scenes
 
 
 def test_both_ways_score_alike_and_ours_is_faster(monkeypatch) -> None:
-    monkeypatch.setattr("avseld.benchmarks.metrics.N_FILES", 6)
+    monkeypatch.setattr("avseld.benchmarking.metrics.N_FILES", 6)
     result = bench_metrics(generated=100)
     assert result["recordings"] == 6
     assert result["difference"] < 1e-9

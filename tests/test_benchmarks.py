@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.audio import audio_info, read_audio
-from avseld.bench import bench
-from avseld.benchmarks import machine, published, recordings, spectra, steps
-from avseld.benchmarks.corpus import write_corpus
-from avseld.boxes import read_boxes
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.base.memory import keep_freed_memory
+from avseld.benchmarking import machine, published, recordings, spectra, steps
+from avseld.benchmarking.bench import bench
+from avseld.benchmarking.corpus import write_corpus
 from avseld.features import FEATURES
-from avseld.manifest import read_manifest
-from avseld.memory import keep_freed_memory
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.boxes import read_boxes
+from avseld.io.manifest import read_manifest
 from detection.benchmark import network_a_second
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from avseld.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
-from avseld.errors import BadInput
-from avseld.files import fingerprint
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
 
 
 def some(n=5, k=3, **about) -> Boxes:

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from avseld.catalogue import describe, models
 from avseld.recipes import FOLDER, recipe_path
+from avseld.recipes.listing import describe, models
 
 PUBLISHED = {
     "av_foa": 763_701,

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from avseld.config import Data, Hardware, Part
-from avseld.dcase_csv import CARTESIAN, STEREO, read_dcase
-from avseld.evaluation import evaluate
-from avseld.events import Events
-from avseld.scoring import score
+from avseld.evaluation.evaluate import evaluate
+from avseld.evaluation.score import score
+from avseld.io.dcase_csv import CARTESIAN, STEREO, read_dcase
+from avseld.io.events import Events
 from avseld.targets import MultiACCDDOA
-from avseld.training import train
-from data_prep.dcase import dcase
+from avseld.training.train import train
+from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 
 

@@ -7,15 +7,15 @@ import pytest
 import soundfile
 from raw_tree import RATE, state, write_sound, write_starss, write_video
 
-from avseld.boxes import Boxes, write_boxes
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import unit_vector
-from avseld.manifest import Recording, read_manifest, write_manifest
-from data_prep.check import check
-from data_prep.dcase import dcase
-from data_prep.orientation import DECLARED, fit, measure
-from data_prep.own import own
+from avseld.base.errors import BadInput
+from avseld.io.boxes import Boxes, write_boxes
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
+from avseld.io.manifest import Recording, read_manifest, write_manifest
+from data_prep.check.check import check
+from data_prep.check.orientation import DECLARED, fit, measure
+from data_prep.corpora.dcase import dcase
+from data_prep.corpora.own import own
 
 NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
 

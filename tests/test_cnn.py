@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features import LogMel
 from avseld.models.cnn import CNN
 

@@ -60,7 +60,7 @@ def test_every_verb_explains_its_options(room, verb, capsys, monkeypatch):
     ],
 )
 def test_a_mistake_is_one_line_and_status_two(room, words, says, capsys, monkeypatch):
-    monkeypatch.setattr("avseld.logs.to_terminal", lambda: None)  # it would stay for the tests to come
+    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would stay for the tests to come
     with pytest.raises(SystemExit) as end:
         ROOMS[room].main(words)
     assert end.value.code == 2

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from avseld.controls import class_groups, gain_table, gains, read_parts
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.evaluation.ablation import class_groups, gain_table, gains, read_parts
+from avseld.io.events import Events
 from avseld.metrics import score
 
 CLASSES = ["female_speech", "telephone", "footsteps", "human walk"]

@@ -10,15 +10,15 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.audio import audio_info
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
-from avseld.geometry import unit_vector
-from avseld.manifest import Recording, read_manifest, write_manifest
-from data_prep.binaural import binaural
-from data_prep.cut import cut, equal
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.geometry import unit_vector
+from avseld.io.manifest import Recording, read_manifest, write_manifest
+from data_prep.media.binaural import binaural
+from data_prep.media.cut import cut, equal
+from data_prep.media.probe import video_info
 from data_prep.positions import events_of, positions, read_axes
-from data_prep.probe import video_info
 from data_prep.split import draw, lists, read_shares, split
 from data_prep.synth.corpus import synth
 
@@ -251,7 +251,7 @@ def test_a_long_recording_for_two_ears_has_no_seams(tmp_path, monkeypatch):
     sound = np.random.default_rng(0).normal(size=(24000 * 2, 4)) * 0.05
     soundfile.write(tmp_path / "a.wav", sound, 24000, subtype="PCM_16")
     binaural(tmp_path / "a.wav", tmp_path / "whole", jobs=1)
-    monkeypatch.setattr("data_prep.binaural.BLOCK_S", 0.05)
+    monkeypatch.setattr("data_prep.media.binaural.BLOCK_S", 0.05)
     binaural(tmp_path / "a.wav", tmp_path / "pieces", jobs=1)
     whole, pieces = (soundfile.read(tmp_path / name / "a.wav")[0] for name in ("whole", "pieces"))
     assert np.abs(whole - pieces).max() <= 2**-15

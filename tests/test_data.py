@@ -6,13 +6,13 @@ import pytest
 import soundfile
 import torch
 
-from avseld.boxes import Boxes, read_boxes, write_boxes
+from avseld.base.errors import BadInput
 from avseld.config import Data, Part
-from avseld.data import Ahead, Numbers, Sight, Windows, choose, loader, reference, sights, with_video
-from avseld.errors import BadInput
-from avseld.events import Events, write_events
-from avseld.manifest import Recording, read_manifest, write_manifest
-from avseld.system import Blueprint, System
+from avseld.data.windows import Ahead, Numbers, Sight, Windows, choose, loader, reference, sights, with_video
+from avseld.io.boxes import Boxes, read_boxes, write_boxes
+from avseld.io.events import Events, write_events
+from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.system.build import Blueprint, System
 
 CLASSES = [f"class {number}" for number in range(13)]
 NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold4_room9_mix001"]

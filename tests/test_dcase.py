@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from raw_tree import state, write_sound, write_starss, write_video
 
-from avseld.boxes import Boxes, read_boxes, write_boxes
-from avseld.dcase_csv import Dialect, read_dcase, write_dcase
-from avseld.errors import BadInput
-from avseld.events import read_events
-from avseld.files import fingerprint
-from avseld.manifest import read_classes, read_manifest
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.io.boxes import Boxes, read_boxes, write_boxes
+from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
+from avseld.io.events import read_events
+from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
-from data_prep.dcase import DATASETS, STARSS_CLASSES, dcase
-from data_prep.media import resize
+from data_prep.corpora.dcase import DATASETS, STARSS_CLASSES, dcase
+from data_prep.media.resample_resize import resize
 
 NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
 
@@ -81,7 +81,7 @@ def test_labels_of_all_starss22_recordings_come_back_byte_by_byte(shared, tmp_pa
     with pytest.MonkeyPatch.context() as patched:
         # Only labels are looked at here: the true recordings last minutes.
         patched.setattr(
-            "data_prep.dcase.with_duration",
+            "data_prep.corpora.dcase.with_duration",
             lambda found, rate: type(found)(**{**vars(found), "duration": 1e6}),
         )
         dcase(tmp_path / "raw", tmp_path / "prepared", "starss22", "mic")

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from torchvision.ops import batched_nms
 from yolox_material import panorama, picture, write_video
 
-from avseld.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
-from avseld.errors import BadInput
-from avseld.files import fingerprint
-from avseld.manifest import Recording, read_manifest, write_manifest
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
+from avseld.io.manifest import Recording, read_manifest, write_manifest
 from detection.__main__ import main
+from detection.backends.onnx import PADDING, cells, decode, letterbox, suppress
 from detection.detect import GENERATOR, _table, boxes_of_video, detect
 from detection.detector import Detector, Found, load
 from detection.video import frames
-from detection.yolox import PADDING, cells, decode, letterbox, suppress
 
 ROOT = Path(__file__).resolve().parent.parent
 DOG, BICYCLE, CAR = 16, 1, 2

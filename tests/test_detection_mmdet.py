@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 from yolox_material import adopt, panorama, picture, write_video
 
-from avseld.boxes import people
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.io.boxes import people
 from detection.__main__ import main
+from detection.backends.mmdet import build, global_names, packaged, read_tensors
+from detection.backends.onnx import letterbox
 from detection.detect import boxes_of_video, detect
 from detection.detector import Detector, Found, load
-from detection.mmdet import build, global_names, packaged, read_tensors
-from detection.yolox import letterbox
 
 ROOT = Path(__file__).resolve().parent.parent
 NANO_CONFIG = ".mim/configs/yolox/yolox_nano_8xb8-300e_coco.py"
@@ -209,7 +209,7 @@ def test_without_mmdet_the_line_says_how_to_get_it(tmp_path, monkeypatch, shared
     checkpoint = tmp_path / "tiny.pth"
     torch.save({"state_dict": {}}, checkpoint)
     video = write_video(tmp_path / "v.mp4", [np.zeros((64, 64, 3), np.uint8)], 10)
-    monkeypatch.setattr("detection.mmdet.find_spec", lambda name: None)
+    monkeypatch.setattr("detection.backends.mmdet.find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"mmdet: not installed; run scripts/install_mmdet\.sh"):
         boxes_of_video(video, "mmdet", checkpoint)
     with pytest.raises(BadInput, match="mmdet: not installed"):  # and no weights are fetched for nothing

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from yolox_material import panorama, write_video
 
-from avseld.boxes import PERSON
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.io.boxes import PERSON
 from detection.detect import _done, boxes_of_video, in_tiles
 from detection.detector import Found, load
 from detection.tiles import Tiles

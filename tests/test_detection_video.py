@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from yolox_material import write_video
 
-from avseld.ahead import ahead
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.base.prefetch import ahead
 from detection.video import frames, video_info
 
 NTSC = Fraction(30000, 1001)

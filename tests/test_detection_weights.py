@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from detection import weights as module
 from detection.detect import boxes_of_video
 from detection.weights import DEFAULT, RELEASES, Release, cache_folder, fetch, find_weights, sha256

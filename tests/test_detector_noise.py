@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.boxes import PERSON, Boxes, read_boxes
+from avseld.io.boxes import PERSON, Boxes, read_boxes
 from data_prep.synth.corpus import synth
-from data_prep.synth.detector_noise import MEASURED, DetectorNoise, measured
+from data_prep.synth.video.detector_noise import MEASURED, DetectorNoise, measured
 
 QUIET = DetectorNoise(
     height=(0.3,),

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.dcase_csv import CARTESIAN, POLAR, Dialect, expand, read_dcase, write_dcase
-from avseld.errors import BadInput
-from avseld.events import Events, concatenate, read_events, write_events
-from avseld.geometry import angle_between, unit_vector
+from avseld.base.errors import BadInput
+from avseld.io.dcase_csv import CARTESIAN, POLAR, Dialect, expand, read_dcase, write_dcase
+from avseld.io.events import Events, concatenate, read_events, write_events
+from avseld.io.geometry import angle_between, unit_vector
 
 rows = st.lists(
     st.tuples(

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features import FEATURES, AmplitudeIPD, LogAmplitudeIV
-from avseld.geometry import angle_between, unit_vector
+from avseld.io.geometry import angle_between, unit_vector
 
 
 def spec_signal(n: int) -> np.ndarray:

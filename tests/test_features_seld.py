@@ -9,12 +9,12 @@ import soundfile
 import torch
 from test_features import spec_signal
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features import FEATURES, LogMel, LogMelGCC, LogMelIV, MagnitudePhase, SalsaLite
 from avseld.features.correlation import gcc_phat
 from avseld.features.spectral import Stft
-from avseld.features.standardize import Layout, Standardize, learn_statistics
-from avseld.geometry import angle_between, unit_vector
+from avseld.features.statistics import Layout, Standardize, learn_statistics
+from avseld.io.geometry import angle_between, unit_vector
 
 
 def seldnet_signal(sample_rate: int, seconds: float = 1.0) -> torch.Tensor:

@@ -1,8 +1,8 @@
 import pytest
 
-from avseld.errors import BadInput
-from avseld.files import fingerprint, replacing
-from avseld.timing import exact_div, samples
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint, replacing
+from avseld.base.rates import exact_div, samples
 
 
 def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):

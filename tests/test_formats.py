@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.augment import turns
+from avseld.augment.scenes import turns
+from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.errors import BadInput
 from avseld.features import FEATURES
-from avseld.formats import EVERYWHERE, FORMATS, format_named
-from avseld.system import Blueprint, System
+from avseld.io.formats import EVERYWHERE, FORMATS, format_named
+from avseld.system.build import Blueprint, System
 
 CLASSES = ["one", "two"]
 RATE = 24000

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torchvision.models import resnet50
 
-from avseld.boxes import Boxes
+from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.errors import BadInput
-from avseld.frames import Frames, read_frames, write_frames
-from avseld.manifest import read_manifest
+from avseld.io.boxes import Boxes
+from avseld.io.embeddings import Frames, read_frames, write_frames
+from avseld.io.manifest import read_manifest
 from avseld.models import parameter_count
-from avseld.models.visual import SeldNetVisual
-from avseld.sight import Seen, View, view_of
-from avseld.system import Blueprint, System
-from data_prep.dcase import dcase
+from avseld.models.visual_attention import SeldNetVisual
+from avseld.system.build import Blueprint, System
+from avseld.vision.visual_input import Seen, View, view_of
+from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 from detection import encode as encoding
 from detection.video import frames as pictures_of
@@ -94,8 +94,8 @@ def test_every_video_is_described_once(weights, prepared, caplog):
 
 def test_a_network_trains_on_frames_and_boxes(weights, prepared, tmp_path):
     from avseld.config import Data, Hardware
-    from avseld.evaluation import evaluate
-    from avseld.training import train
+    from avseld.evaluation.evaluate import evaluate
+    from avseld.training.train import train
 
     encoding.frames(prepared, weights=weights, fps=1.0)
     data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], allow_overlap=True, chunk=2.0, batch_size=2)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS, parameter_count
 from avseld.models.person_attention import beams, pointing

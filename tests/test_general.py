@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
 from avseld.features.general import PARTS, GeneralFeatures
 from avseld.features.histogram import Histograms
 from avseld.features.single_source import directions, noise_floor, rising, running_magnitude
-from avseld.geometry import angle_between, unit_vector
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
 from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
 from avseld.models.transfer import take, transfer
 from avseld.targets import TARGETS

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.geometry import (
+from avseld.io.geometry import (
     angle_between,
     circular_mean,
     direction,

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from avseld.errors import BadInput
-from avseld.manifest import Recording, disjoint, pick, read_classes, read_manifest, write_manifest
+from avseld.base.errors import BadInput
+from avseld.io.manifest import Recording, disjoint, pick, read_classes, read_manifest, write_manifest
 
 
 def recording(name: str, root: Path) -> Recording:

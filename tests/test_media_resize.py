@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from raw_tree import NTSC, read_video, state, write_video
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from data_prep.__main__ import main
-from data_prep.media import resize
+from data_prep.media.resample_resize import resize
 
 
 def test_a_coloured_block_stays_at_its_direction(tmp_path):

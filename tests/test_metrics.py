@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_scenes import heard
 
-from avseld.errors import BadInput
-from avseld.events import Events, concatenate
+from avseld.base.errors import BadInput
+from avseld.io.events import Events, concatenate
 from avseld.metrics import RULES, Counts, counts, score, scores, total
 
 JOINT_YEARS = (2020, 2021, 2022, 2023)

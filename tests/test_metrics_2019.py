@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_scenes import heard
 
-from avseld.events import Events, concatenate
+from avseld.io.events import Events, concatenate
 from avseld.metrics import RULES, doa2019, score, scores
 
 

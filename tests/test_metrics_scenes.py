@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reference import slow_seld
 
-from avseld.events import Events
+from avseld.io.events import Events
 from avseld.metrics import RULES, doa2019
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from reference import slow_sed
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.metrics.pairing import maximum_matching
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+from avseld.metrics.bipartite import maximum_matching
 from avseld.metrics.sed import (
     average_precision,
     event_based,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models import AudioVisualCRNN
-from avseld.models.vision import gaussian_vectors
+from avseld.models.gaussian_vectors import gaussian_vectors
 
 SHAPES = {"accdoa": (3, 3, 13)}
 

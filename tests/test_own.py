@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from raw_tree import state, write_sound, write_video
 
-from avseld.errors import BadInput
-from avseld.events import read_events
-from avseld.manifest import read_classes, read_manifest
+from avseld.base.errors import BadInput
+from avseld.io.events import read_events
+from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
-from data_prep.own import own
+from data_prep.corpora.own import own
 
 
 def test_sound_picture_and_labels_of_one_name_come_together(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 from yolox_material import write_video
 
-from avseld.boxes import Boxes, write_boxes
-from avseld.events import Events
-from avseld.manifest import Recording
+from avseld.io.boxes import Boxes, write_boxes
+from avseld.io.events import Events
+from avseld.io.manifest import Recording
 from scripts.pictures_of_vision import NOTHING, STRETCH, WIDTH, draw, errors, moments
 
 

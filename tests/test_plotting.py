@@ -11,15 +11,15 @@ from matplotlib import _pylab_helpers
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from avseld.audio import read_audio
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector
-from avseld.plotting import clip_figure, figure, six_panels
-from avseld.plotting.colours import COLOURS, colour
-from avseld.plotting.spectrogram import log_spectrogram
-from avseld.plotting.tracks import azimuth_line, lanes, shown, tracks
+from avseld.base.errors import BadInput
+from avseld.io.audio import read_audio
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.reporting import clip_figure, figure, six_panels
+from avseld.reporting.colours import COLOURS, colour
+from avseld.reporting.spectrogram import log_spectrogram
+from avseld.reporting.tracks import azimuth_line, lanes, shown, tracks
 
 RATE = 24000
 CLASSES = [f"sound {label}" for label in range(13)]

@@ -9,18 +9,18 @@ import soundfile
 from moviepy.video.io.ffmpeg_writer import FFMPEG_VideoWriter
 from PIL import Image
 
-from avseld.audio import read_audio
-from avseld.boxes import Boxes
-from avseld.dcase_csv import write_dcase
-from avseld.errors import BadInput
-from avseld.events import Events, write_events
-from avseld.geometry import to_picture
-from avseld.manifest import Recording, write_manifest
-from avseld.plotting import overlay, plot
-from avseld.plotting.colours import rgb
-from avseld.plotting.material import read_rows
-from avseld.plotting.movie import Painter
-from avseld.plotting.sound import write_stereo
+from avseld.base.errors import BadInput
+from avseld.io.audio import read_audio
+from avseld.io.boxes import Boxes
+from avseld.io.dcase_csv import write_dcase
+from avseld.io.events import Events, write_events
+from avseld.io.geometry import to_picture
+from avseld.io.manifest import Recording, write_manifest
+from avseld.reporting import overlay, plot
+from avseld.reporting.colours import rgb
+from avseld.reporting.material import read_rows
+from avseld.reporting.movie import Painter
+from avseld.reporting.sound import write_stereo
 
 CLASSES = [f"sound {label}" for label in range(13)]
 WIDTH, HEIGHT = 640, 320

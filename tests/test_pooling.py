@@ -10,9 +10,9 @@ from torch import nn
 
 from avseld.config import Part
 from avseld.models.blocks import BatchNorm
-from avseld.models.norm import is_fast, normalize, plain
+from avseld.models.fast_cpu import is_fast, normalize, plain
 from avseld.models.pooling import conv_norm_pool
-from avseld.system import Blueprint, System
+from avseld.system.build import Blueprint, System
 
 
 def both(x, conv, norm, pool, seed):

@@ -10,14 +10,14 @@ import soundfile
 import torch
 import yaml
 
-from avseld.audio import read_audio
-from avseld.boxes import read_boxes
+from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
-from avseld.manifest import read_manifest
-from avseld.prediction import load, predict, predict_all, recordings_of
-from avseld.system import Blueprint, System
+from avseld.inference.predict import load, predict, predict_all, recordings_of
+from avseld.io.audio import read_audio
+from avseld.io.boxes import read_boxes
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.manifest import read_manifest
+from avseld.system.build import Blueprint, System
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 AVSELD = [sys.executable, "-m", "avseld"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from raw_tree import read_video, state, write_starss
 
-from avseld.boxes import Boxes, read_boxes, write_boxes
-from avseld.files import fingerprint
-from avseld.manifest import read_manifest
+from avseld.base.files import fingerprint
+from avseld.io.boxes import Boxes, read_boxes, write_boxes
+from avseld.io.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ["fold3_room21_mix001", "fold3_room21_mix013", "fold4_room2_mix001"]

@@ -6,14 +6,14 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from avseld.benchmarks.corpus import CLASSES, write_corpus
+from avseld.base.errors import BadInput
+from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.config import Data, Hardware, Part
-from avseld.data import Numbers, Windows, loader
-from avseld.errors import BadInput
-from avseld.manifest import read_manifest
-from avseld.resident import Resident, ResidentBatches
-from avseld.system import Blueprint, System
-from avseld.training import train
+from avseld.data.device_cache import Resident, ResidentBatches
+from avseld.data.windows import Numbers, Windows, loader
+from avseld.io.manifest import read_manifest
+from avseld.system.build import Blueprint, System
+from avseld.training.train import train
 
 CPU = torch.device("cpu")
 MODELS = {

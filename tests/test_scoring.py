@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from avseld.__main__ import main
-from avseld.events import read_events, write_events
-from avseld.manifest import Recording, write_manifest
+from avseld.io.events import read_events, write_events
+from avseld.io.manifest import Recording, write_manifest
 from avseld.metrics import score
 
 LABELS = (
@@ -143,7 +143,7 @@ def test_frames_behind_the_end_are_fine_in_2025_and_where_the_recording_is_long(
 
 
 def test_labels_of_a_prepared_folder_are_read_and_the_fold_can_be_chosen(folders, tmp_path, capsys) -> None:
-    from avseld.dcase_csv import read_dcase
+    from avseld.io.dcase_csv import read_dcase
 
     prepared = tmp_path / "prepared"
     recordings = []
@@ -179,7 +179,7 @@ def test_distances_that_look_like_another_unit_are_warned_of(folders, caplog) ->
 
 
 def test_cartesian_and_polar_predictions_score_alike(folders) -> None:
-    from avseld.dcase_csv import CARTESIAN, Dialect, read_dcase, write_dcase
+    from avseld.io.dcase_csv import CARTESIAN, Dialect, read_dcase, write_dcase
 
     plain = score(*folders, 2023)
     for columns in CARTESIAN.values():

@@ -5,14 +5,14 @@ import pytest
 import torch
 import yaml
 
+from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import SELDnet, SeldNet
 from avseld.models.blocks import BinNorm, ConvBlock
-from avseld.models.sequence import ResetFirstGRU
+from avseld.models.temporal import ResetFirstGRU
 from avseld.recipes import FOLDER
-from avseld.system import Blueprint, System
+from avseld.system.build import Blueprint, System
 from avseld.targets import TARGETS
 
 XYZ = {"sed": (11,), "doa": (3, 11)}

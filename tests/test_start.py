@@ -3,11 +3,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part, Start
-from avseld.errors import BadInput
-from avseld.start import start_from
-from avseld.system import Blueprint, System
-from avseld.training import train
+from avseld.system.build import Blueprint, System
+from avseld.system.pretrained import start_from
+from avseld.training.train import train
 
 CLASSES = ["tone 0", "tone 1", "tone 2"]
 

@@ -10,14 +10,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part, Start
-from avseld.errors import BadInput
-from avseld.evaluation import evaluate
-from avseld.events import Events, read_events
-from avseld.manifest import read_manifest
-from avseld.referee import Referee, greater_is_better
-from avseld.system import Blueprint, System
-from avseld.training import _with_idle_weights, train
+from avseld.evaluation.evaluate import evaluate
+from avseld.evaluation.validation import Referee, greater_is_better
+from avseld.io.events import Events, read_events
+from avseld.io.manifest import read_manifest
+from avseld.system.build import Blueprint, System
+from avseld.training.train import _with_idle_weights, train
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
 NARROW = {"widths": [8, 8, 8, 8]}

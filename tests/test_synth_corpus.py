@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from avseld.boxes import centre_direction, read_boxes
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
-from avseld.geometry import angle_between, unit_vector, wrap
+from avseld.base.errors import BadInput
+from avseld.io.boxes import centre_direction, read_boxes
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.geometry import angle_between, unit_vector, wrap
 from data_prep.__main__ import main
-from data_prep.dcase import DATASETS, STARSS_CLASSES
-from data_prep.synth.classes import CLASSES
+from data_prep.corpora.dcase import DATASETS, STARSS_CLASSES
 from data_prep.synth.corpus import synth
-from data_prep.synth.layouts import Options, scene_of
+from data_prep.synth.layouts.starss23 import Options, scene_of
 from data_prep.synth.presets import PRESETS
+from data_prep.synth.sounds.classes import CLASSES
 
 KINDS = {"foa_dev": ".wav", "metadata_dev": ".csv", "video_dev": ".mp4", "boxes_dev": ".npz"}
 SMALL = {

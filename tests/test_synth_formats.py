@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from scipy.signal import csd, welch
 
-from avseld.errors import BadInput
-from avseld.formats import TETRAHEDRON_DEG
-from avseld.geometry import unit_vector
-from data_prep.head_responses import read_sofa
+from avseld.base.errors import BadInput
+from avseld.io.formats import TETRAHEDRON_DEG
+from avseld.io.geometry import unit_vector
+from data_prep.media.head_responses import read_sofa
 from data_prep.sphere import on_sphere
-from data_prep.synth.acoustics import Room, draw_room, responses
-from data_prep.synth.classes import SAMPLE_RATE
-from data_prep.synth.formats import FORMATS, format_named
+from data_prep.synth.acoustics.formats import FORMATS, format_named
+from data_prep.synth.acoustics.render import diffuse_noise, render
+from data_prep.synth.acoustics.rooms import Room, draw_room, responses
 from data_prep.synth.presets import preset
-from data_prep.synth.render import diffuse_noise, render
 from data_prep.synth.scene import draw_scene
-from data_prep.synth.sounds import dry_sound
+from data_prep.synth.sounds.classes import SAMPLE_RATE
+from data_prep.synth.sounds.events import dry_sound
 
 OPEN = Room(0, (20.0, 20.0, 10.0), (10.0, 10.0, 5.0), 0.0, 0)
 SOFA = "data/hrtf/UniS_Anechoic_BRIR_48k.sofa"

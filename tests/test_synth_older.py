@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import yaml
 
-from avseld.audio import audio_info, read_audio
-from avseld.errors import BadInput
-from avseld.events import read_events
-from avseld.manifest import read_classes, read_manifest
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.events import read_events
+from avseld.io.manifest import read_classes, read_manifest
 from avseld.recipes import FOLDER
-from data_prep import dcase as dcase_room
-from data_prep import task4 as task4_room
-from data_prep import tut as tut_room
-from data_prep.dcase import dcase
-from data_prep.synth import older
-from data_prep.synth.classes import SAMPLE_RATE
-from data_prep.synth.corpora import CORPORA
+from data_prep.corpora import dcase as dcase_room
+from data_prep.corpora import task4 as task4_room
+from data_prep.corpora import tut as tut_room
+from data_prep.corpora.dcase import dcase
+from data_prep.corpora.task4 import task4
+from data_prep.corpora.tut import tut
 from data_prep.synth.corpus import LAYOUTS, synth
-from data_prep.synth.layouts import Options
-from data_prep.synth.sounds import active_blocks, dry_sound
-from data_prep.task4 import task4
-from data_prep.tut import tut
+from data_prep.synth.layouts import legacy
+from data_prep.synth.layouts.class_tables import CORPORA
+from data_prep.synth.layouts.starss23 import Options
+from data_prep.synth.sounds.classes import SAMPLE_RATE
+from data_prep.synth.sounds.events import active_blocks, dry_sound
 
 SECONDS = 6.0
 
@@ -82,7 +82,7 @@ def test_the_folds_are_those_that_the_recipes_name(made, layout, recipes):
 @pytest.mark.parametrize("layout", ["tut2018", "dcase2019"])
 def test_intervals_say_when_and_where_each_sound_is(made, layout):
     for slot in LAYOUTS[layout].plan(options(layout)):
-        scene, _ = older.scene_of(slot, options(layout))
+        scene, _ = legacy.scene_of(slot, options(layout))
         name = next(
             r.name
             for r in read_manifest(made / layout / "prepared")

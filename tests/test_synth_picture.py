@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avseld.boxes import centre_direction
-from avseld.errors import BadInput
-from avseld.geometry import from_picture, to_picture, wrap
-from data_prep.synth.acoustics import Room
-from data_prep.synth.backdrop import backdrop
-from data_prep.synth.banks import PICTURES, scan
-from data_prep.synth.figures import DRAWN, Figure, person_figures, real_picture, thing_figure
+from avseld.base.errors import BadInput
+from avseld.io.boxes import centre_direction
+from avseld.io.geometry import from_picture, to_picture, wrap
+from data_prep.synth.acoustics.rooms import Room
 from data_prep.synth.motion import Path as Way
-from data_prep.synth.people import Person
-from data_prep.synth.picture import Camera, Standing, put
 from data_prep.synth.scene import Scene, Thing
-from data_prep.synth.video import frame_rate, frame_times
+from data_prep.synth.sounds.banks import PICTURES, scan
+from data_prep.synth.video.camera import Camera, Standing, put
+from data_prep.synth.video.people import Person
+from data_prep.synth.video.room_picture import backdrop
+from data_prep.synth.video.sprites import DRAWN, Figure, person_figures, real_picture, thing_figure
+from data_prep.synth.video.writer import frame_rate, frame_times
 
 ROOM = Room(1, (6.5, 5.5, 2.8), (3.3, 2.6, 1.4), 0.3, 7)
 WIDTH = 720

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.errors import BadInput
-from avseld.geometry import angle_between, unit_vector
-from data_prep.synth.acoustics import Room, draw_room, responses
-from data_prep.synth.banks import PICTURES, SOUNDS, part, scan
-from data_prep.synth.classes import CLASSES, FOOTSTEPS, SAMPLE_RATE
-from data_prep.synth.formats import FORMATS
+from avseld.base.errors import BadInput
+from avseld.io.geometry import angle_between, unit_vector
+from data_prep.synth.acoustics.formats import FORMATS
+from data_prep.synth.acoustics.render import add_event, diffuse_noise, label_rows, render, through
+from data_prep.synth.acoustics.rooms import Room, draw_room, responses
 from data_prep.synth.motion import Path as Way
 from data_prep.synth.presets import PRESETS, preset
-from data_prep.synth.render import add_event, diffuse_noise, label_rows, render, through
 from data_prep.synth.scene import Scene, SoundEvent, draw_scene
-from data_prep.synth.sounds import RMS, SYNTHESES, active_blocks, dry_sound
+from data_prep.synth.sounds.banks import PICTURES, SOUNDS, part, scan
+from data_prep.synth.sounds.classes import CLASSES, FOOTSTEPS, SAMPLE_RATE
+from data_prep.synth.sounds.events import RMS, SYNTHESES, active_blocks, dry_sound
 
 FOA = FORMATS["foa"]
 ANECHOIC = Room(1, (9.0, 8.0, 5.0), (4.5, 4.0, 2.5), 0.0, 0)

@@ -5,11 +5,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector
-from avseld.system import Blueprint, System
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.system.build import Blueprint, System
 
 CLASSES = [f"class {number}" for number in range(13)]
 

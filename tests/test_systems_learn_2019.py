@@ -4,9 +4,9 @@ import pytest
 from learning import learn, scores
 
 from avseld.config import Part, Start
+from data_prep.corpora.task4 import task4
+from data_prep.corpora.tut import tut
 from data_prep.synth.corpus import synth
-from data_prep.task4 import task4
-from data_prep.tut import tut
 
 pytestmark = pytest.mark.slow
 

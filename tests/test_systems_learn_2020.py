@@ -4,7 +4,7 @@ import pytest
 from learning import learn, scores
 
 from avseld.config import Start
-from data_prep.dcase import dcase
+from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 
 pytestmark = pytest.mark.slow

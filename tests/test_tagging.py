@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
 from avseld.metrics.sed import average_precision
 from avseld.targets.segments import median, runs, segments
 from avseld.targets.tagging import Tagging

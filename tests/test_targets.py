@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import adpit
 
-from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
 from avseld.targets import TARGETS, MultiACCDOA
 from avseld.targets.raster import first_tick, slots
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from reference import adpit as slow
 from test_targets import oracle
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector, wrap
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector, wrap
 from avseld.targets import MultiACCDDOA, MultiACCDOA
 
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import angle_between, unit_vector
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
 from avseld.targets import ACCDOA, SedDoa
 from avseld.targets.decoding import mean_of_groups
 

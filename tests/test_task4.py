@@ -7,10 +7,10 @@ import pytest
 import soundfile
 from raw_tree import state, write_sound
 
-from avseld.errors import BadInput
-from avseld.events import read_events
-from avseld.manifest import read_classes, read_manifest
-from data_prep.task4 import CLASSES, convert, read_metadata, task4
+from avseld.base.errors import BadInput
+from avseld.io.events import read_events
+from avseld.io.manifest import read_classes, read_manifest
+from data_prep.corpora.task4 import CLASSES, convert, read_metadata, task4
 
 STRONG = "filename\tonset\toffset\tevent_label\n"
 

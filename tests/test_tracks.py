@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avseld.boxes import Boxes, centre_direction
-from avseld.geometry import wrap
-from avseld.sight import Seen, View
-from avseld.tracks import tracked
-from data_prep.synth.detector_noise import measured
+from avseld.io.boxes import Boxes, centre_direction
+from avseld.io.geometry import wrap
+from avseld.vision.tracking import tracked
+from avseld.vision.visual_input import Seen, View
+from data_prep.synth.video.detector_noise import measured
 
 N, STEP = 300, 0.1
 

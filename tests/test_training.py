@@ -14,14 +14,14 @@ import yaml
 from safetensors.torch import load_file
 
 from avseld.__main__ import main
+from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part
-from avseld.data import reference
-from avseld.errors import BadInput
-from avseld.manifest import pick, read_manifest
+from avseld.data.windows import reference
+from avseld.inference.predict import load, predict_all
+from avseld.io.manifest import pick, read_manifest
 from avseld.metrics import score
-from avseld.prediction import load, predict_all
 from avseld.recipes import recipe_path
-from avseld.training import WholeFiles, train
+from avseld.training.train import WholeFiles, train
 
 AVSELD = [sys.executable, "-m", "avseld"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
     WholeFiles().save_checkpoint({"weights": torch.ones(1000)}, path)
     script = (
         "import resource, signal, torch\n"
-        "from avseld.training import WholeFiles\n"
+        "from avseld.training.train import WholeFiles\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
         f"WholeFiles().save_checkpoint({{'weights': torch.zeros(1_000_000)}}, {str(path)!r})\n"
@@ -212,7 +212,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(prepared, tmp_path):
 def test_bad_input_is_one_line_with_status_two_and_no_run_folder(
     prepared, tmp_path, more, says, capsys, monkeypatch
 ):
-    monkeypatch.setattr("avseld.logs.to_terminal", lambda: None)  # it would stay for the tests to come
+    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would stay for the tests to come
     with pytest.raises(SystemExit) as end:
         main(words(prepared, tmp_path / "run", *more)[len(AVSELD) :])
     assert end.value.code == 2

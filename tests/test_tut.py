@@ -7,10 +7,10 @@ import pytest
 import soundfile
 from raw_tree import state, write_sound
 
-from avseld.errors import BadInput
-from avseld.events import Events, read_events
-from avseld.manifest import read_classes, read_manifest
-from data_prep.tut import CLASSES, numbered, tut
+from avseld.base.errors import BadInput
+from avseld.io.events import Events, read_events
+from avseld.io.manifest import read_classes, read_manifest
+from data_prep.corpora.tut import CLASSES, numbered, tut
 
 HEADER = "sound_event_recording,start_time,end_time,ele,azi,dist\n"
 

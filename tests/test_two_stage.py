@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
 from avseld.features import LogMelGCC
+from avseld.io.events import Events
 from avseld.models.convolution import DoubleConvBlock
 from avseld.models.transfer import read_weights, take, transfer
 from avseld.models.two_stage import CRNN10, TwoStage
-from avseld.schedules import line, stairs
 from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest
+from avseld.training.schedules import line, stairs
 
 SHAPES = {"sed": (11,), "doa": (2, 11)}
 SMALL = {"widths": (4, 4, 8, 8)}

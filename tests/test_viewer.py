@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from avseld.dcase_csv import read_dcase, write_dcase
-from avseld.errors import BadInput
-from avseld.events import write_events
-from avseld.geometry import angle_between, unit_vector, wrap
-from avseld.manifest import Recording, write_manifest
-from avseld.viewer import view
+from avseld.base.errors import BadInput
+from avseld.io.dcase_csv import read_dcase, write_dcase
+from avseld.io.events import write_events
+from avseld.io.geometry import angle_between, unit_vector, wrap
+from avseld.io.manifest import Recording, write_manifest
+from avseld.reporting.viewer import view
 
 NASTY = 'Knock </script><b id="out">&amp; é <!-- <script>'
 CLASSES = ["Speech", "Laughter", NASTY, "Telephone", *(f"class {label}" for label in range(4, 13))]

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from avseld.boxes import Boxes, people
 from avseld.config import Part
+from avseld.inference.predict import Predictor
+from avseld.io.boxes import Boxes, people
 from avseld.models import MODELS
-from avseld.prediction import Predictor
-from avseld.sight import Seen, View
-from avseld.system import Blueprint, System
+from avseld.system.build import Blueprint, System
+from avseld.vision.visual_input import Seen, View
 
 CLASSES = [f"class {number}" for number in range(13)]
 

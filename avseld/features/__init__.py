@@ -1,14 +1,14 @@
 """Features: waveform (batch, channel, sample) -> (batch, feature, frame, bin), each an `nn.Module`."""
 
 from avseld.features.correlation import LogMelGCC
-from avseld.features.field import SoundField
 from avseld.features.general import GeneralFeatures
 from avseld.features.interaural import Interaural
 from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
 from avseld.features.salsa import SalsaLite
+from avseld.features.sound_field import SoundField
 from avseld.features.spatial import AmplitudeIPD, LogAmplitudeIV
-from avseld.features.standardize import learn_statistics
+from avseld.features.statistics import learn_statistics
 
 FEATURES = {
     "amplitude_ipd": AmplitudeIPD,

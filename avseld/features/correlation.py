@@ -5,10 +5,10 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.standardize import Layout, standardizer
+from avseld.features.statistics import Layout, standardizer
 
 
 def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.correlation import gcc_phat
 from avseld.features.histogram import N_AZIMUTHS, N_ELEVATIONS, Histograms
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.standardize import Standardize, standardizer
+from avseld.features.statistics import Standardize, standardizer
 
 LOW_HZ, HIGH_HZ = 50.0, 12000.0
 

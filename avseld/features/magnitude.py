@@ -5,9 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.spectral import Stft
-from avseld.features.standardize import Layout, standardizer
+from avseld.features.statistics import Layout, standardizer
 
 DROPPED = {"nyquist": slice(0, -1), "dc": slice(1, None)}
 

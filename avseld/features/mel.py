@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.standardize import Layout, standardizer
+from avseld.features.statistics import Layout, standardizer
 
 FLOOR = 1e-10
 """smallest power that is told apart: -100 dB"""

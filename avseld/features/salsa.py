@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.mel import FLOOR
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.standardize import standardizer
+from avseld.features.statistics import standardizer
 
 SOUND_SPEED = 343.0
 """metres a second"""

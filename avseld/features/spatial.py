@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.features.spectral import Stft, check_hop, magnitude_of, planes
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
-from avseld.timing import exact_div
+from avseld.base.errors import BadInput
+from avseld.base.rates import exact_div
 
 
 class Stft(nn.Module):

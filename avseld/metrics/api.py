@@ -5,8 +5,8 @@ from itertools import islice
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
 from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, join

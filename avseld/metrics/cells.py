@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseld.dcase_csv import frames_of
-from avseld.errors import BadInput
-from avseld.events import Events, concatenate
-from avseld.metrics.matching import ANGLES, assign
+from avseld.base.errors import BadInput
+from avseld.io.dcase_csv import frames_of
+from avseld.io.events import Events, concatenate
+from avseld.metrics.assignment import ANGLES, assign
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import stdtrit
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.metrics.counts import Counts
 
 Table = dict[str, np.ndarray]

@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from avseld.events import Events
-from avseld.geometry import angle_between
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between
 from avseld.metrics.cells import Grid, frame_rows, match, ordered
 from avseld.metrics.counts import Counts
 from avseld.metrics.rules import Rule

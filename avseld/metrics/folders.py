@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
-from avseld.events import Events, read_events, read_lines
-from avseld.manifest import pick, read_classes, read_manifest
+from avseld.base.errors import BadInput
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events, read_events, read_lines
+from avseld.io.manifest import pick, read_classes, read_manifest
 from avseld.metrics.rules import Rule
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 
 
 @dataclass(frozen=True)

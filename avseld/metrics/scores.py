@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.metrics.counts import CLASSLESS, Counts
 from avseld.metrics.rules import Rule
 

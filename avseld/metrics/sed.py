@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+from avseld.metrics.bipartite import maximum_matching
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, join
-from avseld.metrics.pairing import maximum_matching
 from avseld.metrics.scores import EPS, Table, merge
 
 NAMES = ("F", "precision", "recall", "ER", "substitution_rate", "deletion_rate", "insertion_rate")

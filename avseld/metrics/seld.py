@@ -38,8 +38,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
 from avseld.metrics.cells import Grid, Pairs, Rows, frame_rows, match, ordered
 from avseld.metrics.counts import Counts
 from avseld.metrics.rules import Rule

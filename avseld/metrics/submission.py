@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from avseld.dcase_csv import read_dcase
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
+from avseld.io.dcase_csv import read_dcase
 from avseld.metrics.folders import open_pair
 from avseld.metrics.rules import Rule, rule_of
 

@@ -8,7 +8,7 @@ from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
-from avseld.models.visual import SeldNetVisual
+from avseld.models.visual_attention import SeldNetVisual
 
 MODELS = {
     "avcrnn": AudioVisualCRNN,

@@ -9,11 +9,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, hold
+from avseld.models.encoders.transformer import PublishedTransformer, TimeTransformer
+from avseld.models.gaussian_vectors import gaussian_vectors
 from avseld.models.pooling import conv_norm_pool
-from avseld.models.vision import gaussian_vectors
-from avseld.models.vit import PublishedTransformer, TimeTransformer
 
 
 class AudioEncoder(nn.Module):

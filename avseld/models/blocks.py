@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
-from avseld.models.norm import is_fast, normalize
+from avseld.models.fast_cpu import is_fast, normalize
 
 
 class BatchNorm(nn.BatchNorm2d):

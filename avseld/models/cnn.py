@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, hold
 from avseld.models.convolution import add_blocks, check_shape, initialize, narrowed, pooling_of
 

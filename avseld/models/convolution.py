@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm
 
 Pooling = Callable[[Tensor, tuple[int, int]], Tensor]

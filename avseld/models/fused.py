@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import hold
-from avseld.models.field import FieldEncoder, length
+from avseld.models.encoders.sound_field import FieldEncoder, length
 from avseld.models.person_attention import PersonAttention, pointing
 
 N_MIXED = 24

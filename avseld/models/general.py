@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import hold
 from avseld.models.convolution import add_blocks, check_shape, narrowed
 from avseld.models.transfer import freeze

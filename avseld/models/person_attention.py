@@ -5,8 +5,8 @@ band's intensity that comes from around their direction is followed over time, f
 sound chooses among them by that, by their nearness to where it points itself, and by whom the answers before it in
 its class have chosen.
 
-The part of `avseld.models.fused` that sees. It knows tensors and the vectors of `avseld.models.field`, no file, target
-or configuration.
+The part of `avseld.models.fused` that sees. It knows tensors and the vectors of the sound field encoder, no file,
+target or configuration.
 """
 
 import math
@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from avseld.models.field import length
+from avseld.models.encoders.sound_field import length
 
 KEY = 8
 """width of what a class asks a person"""

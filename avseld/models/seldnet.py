@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, hold
-from avseld.models.sequence import ResetFirstGRU, attend, pooled, product
+from avseld.models.temporal import ResetFirstGRU, attend, pooled, product
 
 # Of the library in which SELDnet was published, as batch normalization goes.
 EPS, MOMENTUM = 1e-3, 0.01

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 
 BEST = "model.safetensors"
 """the best weights of a run folder"""

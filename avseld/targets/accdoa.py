@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseld.events import Events
-from avseld.geometry import unit_vector
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows
 from avseld.targets.raster_sed import rounding_of, sounding, spans, taken
-from avseld.timing import LABEL_HOP
 
 
 class ACCDOA:

@@ -7,10 +7,10 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.events import Events
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.raster_sed import rounding_of, sounding, spans
-from avseld.timing import LABEL_HOP
 
 
 def early(hop: float, legacy: bool) -> int:

@@ -9,12 +9,12 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
 from avseld.targets.activity import early
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.raster_sed import rounding_of, sounding, spans
-from avseld.timing import LABEL_HOP
 
 STEP_DEG = 5.0
 FIRST_DEG = {"azimuth": -180.0, "elevation": -45.0}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from avseld.events import Events
-from avseld.geometry import direction
+from avseld.io.events import Events
+from avseld.io.geometry import direction
 
 
 def mean_of_groups(x: np.ndarray, group: int) -> np.ndarray:

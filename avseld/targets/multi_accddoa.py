@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import angle_between, fold, unit_vector
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, fold, unit_vector
 from avseld.targets.adpit import adpit, in_order
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.raster import slots
-from avseld.timing import LABEL_HOP
 
 PAIRS = ((0, 1), (1, 2), (2, 0))
 """of tracks, in the published order"""

@@ -3,11 +3,11 @@
 import numpy as np
 from torch import Tensor
 
-from avseld.events import Events
-from avseld.geometry import angle_between, direction, unit_vector
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, direction, unit_vector
 from avseld.targets.adpit import adpit, best_order, in_order
 from avseld.targets.raster import slots
-from avseld.timing import LABEL_HOP
 
 
 class MultiACCDOA:

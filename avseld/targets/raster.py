@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from avseld.events import Events
-from avseld.geometry import unit_vector
-from avseld.timing import LABEL_HOP, frames_within
+from avseld.base.rates import LABEL_HOP, frames_within
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
 
 
 def ticks(time: np.ndarray, hop: float) -> np.ndarray:

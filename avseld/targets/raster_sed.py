@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
 from avseld.targets.raster import first_tick
 
 # A time that is a whole number of frames, but for the last digits, is one.

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import unit_vector
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.raster_sed import rounding_of, sounding, spans, taken
-from avseld.timing import LABEL_HOP
 
 # Of 2018, published as "bad angles": beyond, an event keeps its activity but has no direction.
 LOWEST_DEG, HIGHEST_DEG = -60, 50

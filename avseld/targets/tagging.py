@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.errors import BadInput
-from avseld.events import Events
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
 from avseld.targets.decoding import sigmoid
 from avseld.targets.raster import first_tick
 from avseld.targets.segments import Thresholds, median, per_class, segments

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.errors import BadInput
-from avseld.events import Events
-from avseld.geometry import wrap
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+from avseld.io.geometry import wrap
 from avseld.targets.decoding import sigmoid
 from avseld.targets.raster import first_tick
 from avseld.targets.raster_sed import TOLERANCE, sounding, taken

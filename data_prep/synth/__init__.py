@@ -1,6 +1,5 @@
-"""Scenes with exact labels: rooms, sounds that move, the 360-degree picture that belongs to them.
+"""Generator of audio-visual scenes with exact labels: rooms, moving sources, equirectangular video.
 
-`scene` draws a plan; `render` turns it into sound, `picture` and `video` into frames and boxes, `layouts`
-writes both as a published corpus would, `corpus` is the verb. The room model (`acoustics`) knows nothing of
-formats (`formats`), and neither knows of layouts.
+`scene` draws a plan of sources and people. `acoustics` renders it to sound in a channel format, `video` to frames and
+boxes, `layouts` writes both as a published corpus is laid out. `corpus` is the command.
 """

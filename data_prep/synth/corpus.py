@@ -10,19 +10,19 @@ from typing import Any, Literal
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from avseld.audio import audio_info
-from avseld.errors import BadInput
-from avseld.files import replacing
-from avseld.timing import LABEL_HOP, samples
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.base.rates import LABEL_HOP, samples
+from avseld.io.audio import audio_info
 from data_prep.jobs import workers
-from data_prep.synth import older
-from data_prep.synth.banks import PICTURES, SOUNDS, Bank, part, scan
-from data_prep.synth.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
-from data_prep.synth.figures import DRAWN, real_picture
-from data_prep.synth.formats import FORMATS, format_named
-from data_prep.synth.layouts import Options, Slot, finish_starss23, write_starss23
+from data_prep.synth.acoustics.formats import FORMATS, format_named
+from data_prep.synth.layouts import legacy
+from data_prep.synth.layouts.starss23 import Options, Slot, finish_starss23, write_starss23
 from data_prep.synth.presets import names as preset_names
-from data_prep.synth.video import frame_rate
+from data_prep.synth.sounds.banks import PICTURES, SOUNDS, Bank, part, scan
+from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
+from data_prep.synth.video.sprites import DRAWN, real_picture
+from data_prep.synth.video.writer import frame_rate
 
 log = logging.getLogger(__name__)
 
@@ -147,10 +147,10 @@ class Layout:
 
 LAYOUTS = {
     "starss23": Layout(plan, write_starss23, 60.0, finish_starss23),
-    "tut2018": Layout(older.plan_tut2018, older.write_tut2018, 30.0),
-    "dcase2019": Layout(older.plan_dcase2019, older.write_dcase2019, 60.0),
-    "tau_nigens2020": Layout(older.plan_tau_nigens2020, older.write_tau_nigens2020, 60.0),
-    "task4": Layout(older.plan_task4, older.write_task4, 10.0, older.finish_task4),
+    "tut2018": Layout(legacy.plan_tut2018, legacy.write_tut2018, 30.0),
+    "dcase2019": Layout(legacy.plan_dcase2019, legacy.write_dcase2019, 60.0),
+    "tau_nigens2020": Layout(legacy.plan_tau_nigens2020, legacy.write_tau_nigens2020, 60.0),
+    "task4": Layout(legacy.plan_task4, legacy.write_task4, 10.0, legacy.finish_task4),
 }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseld.geometry import direction
+from avseld.io.geometry import direction
 
 STEP_DEG = 8.0
 """largest angle between two neighbouring way points of a moving source"""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 
 Range = tuple[float, float]
 

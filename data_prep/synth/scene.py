@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.synth.acoustics import Room
-from data_prep.synth.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, PERSON_MADE
+from data_prep.synth.acoustics.rooms import Room
 from data_prep.synth.motion import Path
-from data_prep.synth.people import Person, Walker, draw_walkers, wander
 from data_prep.synth.presets import Preset
+from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, PERSON_MADE
+from data_prep.synth.video.people import Person, Walker, draw_walkers, wander
 
 LEVEL_DB = (-3.0, 3.0)
 HELD_SHARE = 0.4

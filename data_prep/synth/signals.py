@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt
 
-from data_prep.synth.classes import SAMPLE_RATE
+from data_prep.synth.sounds.classes import SAMPLE_RATE
 
 
 def silence(seconds: float) -> np.ndarray:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.dcase_csv import read_dcase
 from avseld.features import AmplitudeIPD
+from avseld.io.dcase_csv import read_dcase
 from avseld.models import AudioVisualCRNN
-from avseld.models.vision import gaussian_vectors
+from avseld.models.gaussian_vectors import gaussian_vectors
 from avseld.targets import MultiACCDOA
 
 RELATIVE = 1e-5

@@ -6,8 +6,8 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from avseld.dcase_csv import read_dcase
 from avseld.features import LogMelGCC, LogMelIV, SalsaLite
+from avseld.io.dcase_csv import read_dcase
 from avseld.models import SeldNet
 from avseld.targets import MultiACCDDOA
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from avseld.errors import BadInput
+from avseld.base.errors import BadInput
 from avseld.models import AudioVisualCRNN
-from avseld.models.vit import positions
+from avseld.models.encoders.transformer import positions
 
 # `Sony audio-visual SELD` spec, D9: output (batch, track, axis, class, frame) at some places.
 PUBLISHED = {(0, 0, 0, 0, 0): 0.6855446, (0, 1, 2, 5, 40): 0.0976619, (1, 2, 0, 31, 127): -0.7972774}

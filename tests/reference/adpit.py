@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from avseld.geometry import unit_vector
+from avseld.io.geometry import unit_vector
 
 
 def label(rows, start_ms: int, n_frames: int, n_classes: int) -> np.ndarray:

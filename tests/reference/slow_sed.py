@@ -5,7 +5,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from avseld.events import Events
+from avseld.io.events import Events
 
 Event = tuple[float, float, int]
 

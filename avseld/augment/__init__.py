@@ -1,0 +1,1 @@
+"""Augmentation of scenes (sound, video and labels together) and of features."""

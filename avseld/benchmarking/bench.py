@@ -1,0 +1,55 @@
+"""Benchmarks: the same work done here and the published way, in one run on one machine."""
+
+import json as json_format
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from avseld.base.errors import BadInput
+
+What = Literal["train", "predict", "features", "metrics", "detect"]
+
+
+def bench(what: What, weights: Path | None = None, json: bool = False) -> None:
+    """Time a part of the work against the same work done the published way, in the same run.
+
+    Args:
+        what: train times training steps of av_foa; predict a minute of FOA with cached boxes; features a minute of
+            four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
+            project, else generated ones), with the jackknife, and 10,000 generated recordings; detect a video.
+        weights: of the detector, for train, predict and detect; YOLOX-Nano of the user's cache if left out.
+        json: print one JSON object as the last line.
+    """
+    result = _benchmark(what, weights)()
+    width = max(map(len, result))
+    for name, value in result.items():
+        sys.stdout.write(
+            f"{name:<{width}}  {value:.4g}\n" if isinstance(value, float) else f"{name:<{width}}  {value}\n"
+        )
+    if json:
+        sys.stdout.write(json_format.dumps(result) + "\n")
+
+
+def _benchmark(what: What, weights: Path | None) -> Callable[[], dict[str, Any]]:
+    if what == "metrics":
+        from avseld.benchmarking.metrics import bench_metrics
+
+        return bench_metrics
+    if what == "features":
+        from avseld.benchmarking.spectra import bench_features
+
+        return bench_features
+    if what == "train":
+        from avseld.benchmarking.steps import bench_training
+
+        return lambda: bench_training(weights)
+    if what == "predict":
+        from avseld.benchmarking.recordings import bench_prediction
+
+        return lambda: bench_prediction(weights)
+    found = [point for point in entry_points(group="avseld.benchmarks") if point.name == "detect"]
+    if not found:
+        raise BadInput("detect: no detector is installed; install the project anew")
+    return lambda: found[0].load()(weights)

@@ -1,0 +1,179 @@
+"""The verb `score`: two folders in, a table or JSON out."""
+
+import json as json_text
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.metrics import RULES, Scores, scores
+from avseld.metrics.api import count_pairs
+from avseld.metrics.counts import Counts
+from avseld.metrics.folders import Pairing, open_pair
+from avseld.metrics.rules import Rule, rule_of
+from avseld.metrics.seld import Options
+from avseld.metrics.submission import problems
+
+DEGREES = ("LE", "DOAE", "doa_error")
+WIDTH = 100
+CELL = 10
+
+
+def score(
+    reference: Path,
+    prediction: Path,
+    challenge: int | None = None,
+    average: Literal["macro", "micro"] = "macro",
+    jackknife: bool = False,
+    json: bool = False,
+    missing: Literal["error", "empty"] = "error",
+    check_only: bool = False,
+    distance_unit: Literal["cm", "m", "none"] | None = None,
+    corrected: bool = False,
+    per: Literal["room", "overlap"] | None = None,
+    fold: str | None = None,
+    onscreen: bool = False,
+    n_classes: int | None = None,
+    grid: bool = False,
+) -> int:
+    """Score prediction files against label files as the official scorer of a year does.
+
+    Args:
+        reference: folder of labels, a prepared folder, or one csv file.
+        prediction: folder of predictions, one csv file a recording, matched by name; or one csv file.
+        challenge: year of the rules, 2019 to 2025.
+        average: macro or micro; up to 2021 there is but micro.
+        jackknife: add 95 % confidence intervals over recordings.
+        json: print one JSON object instead of a table.
+        missing: what a recording without prediction is, an error or empty.
+        check_only: say whether the predictions are a valid submission, and score nothing.
+        distance_unit: unit of distances in prediction files, if it is not the year's; none = do not score
+            them.
+        corrected: repair what the official code does wrong (see the documentation of the metrics).
+        per: add the scores of each room, or of each number of simultaneous reference events.
+        fold: score only this fold or room or recording, named as in the manifest beside the labels.
+        onscreen: 2025, a true positive must also have the right visibility (F20 on/off).
+        n_classes: number of classes, if it is neither beside the labels nor the year's.
+        grid: 2019, directions on the 10-degree grid, as its stand-alone script does.
+
+    Returns:
+        Exit status: 2 if a submission is not valid.
+
+    Raises:
+        BadInput: files that do not match or cannot be read; names them.
+    """
+    if challenge is None:
+        raise BadInput(f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}")
+    if check_only:
+        return _check(reference, prediction, challenge, n_classes, json)
+    rule = rule_of(challenge)
+    pairing = open_pair(reference, prediction, rule, n_classes, missing, distance_unit, fold)
+    options = Options(pairing.n_classes, corrected, pairing.distance, onscreen)
+    counts = count_pairs(pairing, rule, options, grid)
+    result = scores(counts, average, challenge, jackknife, corrected)
+    parts = {}
+    if per:
+        parts = {
+            name: scores(part, average, challenge, corrected=corrected)
+            for name, part in PARTS[per](pairing, counts, rule, options).items()
+        }
+    note = ", corrected" if corrected else ""
+    if json:
+        whole: dict[str, Any] = result.as_dict()
+        if per:
+            whole["per_" + per] = {name: _without_classes(part) for name, part in parts.items()}
+        sys.stdout.write(json_text.dumps(whole) + "\n")
+    else:
+        sys.stdout.write(table(result, pairing.classes, parts, per or "", note))
+    return 0
+
+
+def table(
+    result: Scores,
+    classes: Sequence[str] = (),
+    parts: Mapping[str, Scores] | None = None,
+    per: str = "",
+    note: str = "",
+) -> str:
+    """Scores as text of at most 100 columns: the whole, its parts, the classes.
+
+    Args:
+        result: the whole.
+        classes: class names, indices if empty.
+        parts: scores of rooms or overlaps, by name.
+        per: what the parts are.
+        note: what to add to the title.
+    """
+    names = result.printed
+    title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
+    lines = [title, "", _row("", [_heading(name) for name in names])]
+    lines.append(_row("all", [_number(name, result[name]) for name in names]))
+    if result.interval:
+        for word, side in (("95 % from", 0), ("95 % to", 1)):
+            lines.append(_row(word, [_number(name, result.interval[name][side]) for name in names]))
+    if parts:
+        lines.append("")
+        lines += [
+            _row(f"{per} {key}", [_number(name, part[name]) for name in names]) for key, part in parts.items()
+        ]
+    lines.append("")
+    for index in range(len(result.classwise[names[0]])):
+        label = classes[index] if classes else f"class {index}"
+        lines.append(_row(label, [_number(name, result.classwise[name][index]) for name in names]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(first: str, cells: Sequence[str]) -> str:
+    room = min(WIDTH - CELL * len(cells), 28)
+    first = first if len(first) < room else first[: room - 2] + "~"
+    return f"{first:<{room}}" + "".join(f"{cell:>{CELL}}" for cell in cells)
+
+
+def _heading(name: str) -> str:
+    short = {
+        "seld_score": "SELD",
+        "onscreen_accuracy": "on/off",
+        "doa_error": "DOA err",
+        "frame_recall": "FR",
+    }
+    return short.get(name, name) + ("[deg]" if name in DEGREES and name not in short else "")
+
+
+def _number(name: str, value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.2f}" if name in (*DEGREES, "DE") else f"{value:.4f}"
+
+
+def _without_classes(part: Scores) -> dict[str, object]:
+    kept = (*("recordings",) * (part.n_recordings > 0), *part.printed)
+    return {key: value for key, value in part.as_dict().items() if key in kept}
+
+
+def _rooms(pairing: Pairing, counts: Counts, rule: Rule, options: Options) -> dict[str, Counts]:
+    rooms = np.array([pairing.room(name) or "unknown" for name in pairing.names])
+    return {str(room): counts[rooms == room] for room in np.unique(rooms)}
+
+
+def _overlaps(pairing: Pairing, counts: Counts, rule: Rule, options: Options) -> dict[str, Counts]:
+    by_overlap = count_pairs(pairing, rule, options, by_overlap=True)
+    return {str(overlap): by_overlap[overlap] for overlap in range(len(by_overlap.frames))}
+
+
+PARTS = {"room": _rooms, "overlap": _overlaps}
+
+
+def _check(reference: Path, prediction: Path, challenge: int, n_classes: int | None, json: bool) -> int:
+    found = problems(reference, prediction, challenge, n_classes)
+    if json:
+        answer = {"challenge": challenge, "valid": not found, "problems": found}
+        sys.stdout.write(json_text.dumps(answer) + "\n")
+    elif found:
+        sys.stdout.write("\n".join([f"{prediction}: not a valid submission for {challenge}", *found]) + "\n")
+    else:
+        sys.stdout.write(f"{prediction}: a valid submission for {challenge}\n")
+    return 2 if found else 0

@@ -1,0 +1,67 @@
+"""The sound field in mel bands, in parts that turn with the scene and parts that do not."""
+
+import torch
+from torch import Tensor, nn
+
+from avseld.base.errors import BadInput
+from avseld.features.mel import FLOOR, Mel
+from avseld.features.spectral import Stft, check_hop
+
+
+class SoundField(nn.Module):
+    """Levels of pressure, horizontal and vertical velocity, and the intensity vector of every mel band.
+
+    Turned about the vertical axis by any angle, a scene has the same levels and the same vertical intensity, and its
+    horizontal intensity is turned by that angle. The levels of X and Y alone would not be so. The intensity of a band
+    is summed before it is divided by the band's energy: its length tells how much of the band comes from one
+    direction, 1 for a plane wave, 0 for a diffuse field.
+
+    Args of the constructor:
+        n_channels: 4, W Y Z X.
+        sample_rate: Hz.
+        n_fft, hop: samples.
+        n_mels: bands.
+        pad_mode: constant or reflect.
+
+    Raises:
+        BadInput: another channel count.
+    """
+
+    def __init__(
+        self,
+        n_channels: int = 4,
+        sample_rate: int = 24000,
+        n_fft: int = 1024,
+        hop: int = 240,
+        n_mels: int = 64,
+        pad_mode: str = "constant",
+    ) -> None:
+        super().__init__()
+        if n_channels != 4:
+            raise BadInput(
+                f"the sound field needs FOA's 4 channels, not {n_channels}; use amplitude_ipd instead"
+            )
+        self.sample_rate, self.n_channels = sample_rate, n_channels
+        self.hop = check_hop(hop, sample_rate)
+        self.stft = Stft(n_fft, hop, pad_mode)
+        self.mel = Mel(sample_rate, n_fft, n_mels)
+        self.n_features, self.n_bins = 6, n_mels
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute the features.
+
+        Args:
+            waveform: (batch, channel = W Y Z X, sample).
+            centered: whether frames are centred on multiples of the hop.
+
+        Returns:
+            (batch, feature, frame, band): level of W, of X and Y together and of Z, in bels; then the intensity over
+            the energy, z x y.
+        """
+        spectrum = self.stft(waveform, centered)
+        omni, y, z, x = spectrum.unbind(dim=1)
+        power = spectrum.real.square() + spectrum.imag.square()
+        flow = [omni.real * part.real + omni.imag * part.imag for part in (z, x, y)]
+        bands = self.mel(torch.stack([power[:, 0], power[:, 1] + power[:, 3], power[:, 2], *flow], dim=1))
+        energy = bands[:, :3].sum(dim=1, keepdim=True) / 2
+        return torch.cat([torch.log10(bands[:, :3].clamp(min=FLOOR)), bands[:, 3:] / (energy + FLOOR)], dim=1)

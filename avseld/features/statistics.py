@@ -1,0 +1,141 @@
+"""Mean 0 and deviation 1 of every feature and bin, learned from the training material and kept with the weights."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from avseld.base.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+
+class Standardize(nn.Module):
+    """Subtract the mean and divide by the deviation of every feature and bin.
+
+    Until statistics are learned (`learn_statistics`) it changes nothing. The statistics are buffers, so that they
+    travel in the state of the module. The published systems take them from all development files, test split
+    included; here whoever calls `learn_statistics` gives the training part only.
+
+    Args of the constructor:
+        n_features: features.
+        n_bins: bins.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, n_features: int, n_bins: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features, 1, n_bins))
+        self.register_buffer("deviation", torch.ones(n_features, 1, n_bins))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardize (batch, feature, frame, bin)."""
+        return (x - self.mean) / self.deviation
+
+    def reset(self) -> None:
+        """Forget what was learned."""
+        self.mean.zero_()
+        self.deviation.fill_(1.0)
+
+    def fit(self, features: Iterable[Tensor]) -> None:
+        """Learn mean and population deviation, one pass, in double precision.
+
+        A bin that never changes keeps the deviation 1.
+
+        Args:
+            features: each (batch, feature, frame, bin), not standardized.
+
+        Raises:
+            BadInput: there are none, or they hold values that are not finite.
+        """
+        count, mean, square = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        for x in features:
+            x = x.detach().to("cpu", torch.float64)
+            more = x.shape[0] * x.shape[2]
+            own = x.mean(dim=(0, 2))
+            # Merging two parts: T. Chan, G. Golub, R. LeVeque, Updating formulae for computing variances, 1979.
+            step = own - mean
+            square = (
+                square
+                + (x - own[:, None]).square().sum(dim=(0, 2))
+                + step.square() * (count * more / (count + more))
+            )
+            mean, count = mean + step * (more / (count + more)), count + more
+        if count == 0:
+            raise BadInput("nothing to learn feature statistics from; check data.train")
+        if not torch.isfinite(square).all():
+            raise BadInput("features of the training recordings are not finite; check their audio")
+        deviation = (square / count).sqrt()
+        self.mean.copy_(mean[:, None])
+        self.deviation.copy_(torch.where(deviation > 1e-12, deviation, 1.0)[:, None])
+
+
+def learn_statistics(feature: nn.Module, waveforms: Iterable[Tensor]) -> None:
+    """Fit the statistics of a feature to waveforms of the training part.
+
+    Args:
+        feature: one of `FEATURES`; without a member `standardize` it is left as it is.
+        waveforms: each (batch, channel, sample), on the device of the feature.
+
+    Raises:
+        BadInput: no waveforms.
+    """
+    standardize = getattr(feature, "standardize", None)
+    if not isinstance(standardize, Standardize):
+        return
+    standardize.reset()
+    with torch.no_grad():
+        standardize.fit(feature(waveform) for waveform in waveforms)
+
+
+def standardizer(wanted: bool, n_features: int, n_bins: int) -> nn.Module:
+    """A `Standardize`, or a module that changes nothing."""
+    return Standardize(n_features, n_bins) if wanted else nn.Identity()
+
+
+class Layout(nn.Module):
+    """Order of the values in (feature, bin): each feature's bins in a row, or the published mix-up.
+
+    The systems of 2018 to 2020 store a frame as one row, part by part, each bin by bin with its channels side by
+    side, and read it back as (bin, feature). So a "feature" of the network holds every second bin of a channel and
+    the parts lie above one another along the bins (`SELDnet` spec, sections 2.3 and 2.4).
+
+    Args of the constructor:
+        layout: correct or legacy.
+        parts: channels of each part, e.g. (4, 3) for log-mel and intensity vector.
+        n_bins: bins of every part.
+
+    Raises:
+        BadInput: another layout.
+    """
+
+    order: Tensor | None
+
+    def __init__(self, layout: str, parts: Sequence[int], n_bins: int) -> None:
+        super().__init__()
+        if layout not in ("correct", "legacy"):
+            raise BadInput(f"layout: '{layout}' is none of correct, legacy")
+        self.n_features, self.n_bins = sum(parts), n_bins
+        order = scrambled(parts, n_bins) if layout == "legacy" else None
+        self.register_buffer("order", order, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Reorder (batch, feature, frame, bin)."""
+        if self.order is None:
+            return x
+        flat = x.transpose(2, 3).flatten(1, 2)[:, self.order]  # (batch, feature and bin, frame)
+        return flat.unflatten(1, (self.n_features, self.n_bins)).transpose(2, 3)
+
+
+def scrambled(parts: Sequence[int], n_bins: int) -> Tensor:
+    """Places (feature * n_bins + bin,) from which the published layout takes its values, in its own order."""
+    place, first = [], 0
+    for channels in parts:
+        channel, bin = torch.meshgrid(torch.arange(channels), torch.arange(n_bins), indexing="ij")
+        place.append(((first + channel) * n_bins + bin).T.flatten())  # bin by bin, channels side by side
+        first += channels
+    row = torch.cat(place)
+    return row.reshape(n_bins, sum(parts)).T.flatten()

@@ -1,0 +1,1 @@
+"""Prediction on recordings with a trained system."""

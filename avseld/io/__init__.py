@@ -1,0 +1,1 @@
+"""File formats and their in-memory tables: one reader and one writer for each."""

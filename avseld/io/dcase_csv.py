@@ -1,0 +1,244 @@
+"""The frame CSVs of DCASE: STARSS22/23 labels, predictions of every year, polar or Cartesian.
+
+One row says that one source of one class is heard in one frame of 100 ms. The columns by count, without a
+header (`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7 and 11):
+
+| columns | meaning |
+|---|---|
+| 4 | frame, class, azimuth, elevation |
+| 5 | frame, class, source, azimuth, elevation |
+| 6 | frame, class, source, azimuth, elevation, distance; or frame, class, source, x, y, z |
+| 7 | frame, class, source, x, y, z, distance |
+
+DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its elevation reads as 0 (`DCASE
+baselines` spec, 3.1).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.base.rates import LABEL_HOP, frames_within
+from avseld.io.events import Events, check_row, number, parse, read_lines, read_table
+from avseld.io.geometry import direction, unit_vector
+
+POLAR = {
+    4: ("frame", "class", "azimuth", "elevation"),
+    5: ("frame", "class", "source", "azimuth", "elevation"),
+    6: ("frame", "class", "source", "azimuth", "elevation", "distance"),
+}
+CARTESIAN = {
+    6: ("frame", "class", "source", "x", "y", "z"),
+    7: ("frame", "class", "source", "x", "y", "z", "distance"),
+}
+STEREO = ("frame", "class", "source", "azimuth", "distance", "onscreen")
+KNOWN = {name for columns in (*POLAR.values(), *CARTESIAN.values(), STEREO) for name in columns}
+ALIASES = {"track": "source", "source_id": "source", "azi": "azimuth", "ele": "elevation", "dist": "distance"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file spells its rows; enough to write the same bytes again."""
+
+    columns: tuple[str, ...] = POLAR[6]
+    header: bool = False
+    newline: str = "\n"
+    final_newline: bool = True
+    metres_per_unit: float = 0.01
+    """0.01 where distances are centimetres (labels), 1 where metres (predictions of 2024)"""
+
+
+def read_dcase(
+    path: Path | str,
+    n_classes: int | None = None,
+    kind: Literal["auto", "polar", "cartesian"] = "auto",
+    metres_per_unit: float = 0.01,
+    hop: float = LABEL_HOP,
+) -> tuple[Events, Dialect]:
+    """Read a frame CSV in any dialect.
+
+    Args:
+        path: the file; an empty one holds no events.
+        n_classes: refuse class indices from here on.
+        kind: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
+            every vector is at most 2 long and at least one number has decimals.
+        metres_per_unit: unit of the distance column, 0.01 for centimetres.
+        hop: seconds between frames; 0.02 in the files of DCASE 2019.
+
+    Returns:
+        One row of events per row of the file, in the file's order, and how the file was spelled.
+
+    Raises:
+        BadInput: missing, or a bad row; names file and line.
+    """
+    path = Path(path)
+    lines = read_lines(path)
+    raw = path.read_bytes()
+    dialect = Dialect(
+        newline="\r\n" if b"\r\n" in raw else "\n",
+        final_newline=raw.endswith(b"\n") or not raw,
+        metres_per_unit=metres_per_unit,
+    )
+    if lines and (names := _header(lines[0], path)):
+        dialect = replace(dialect, header=True, columns=names)
+    first = 2 if dialect.header else 1
+    body = lines[first - 1 :]
+    example = next((text for text in body if text.strip()), None)
+    if example is None:
+        return Events.empty(), dialect
+    width = len(dialect.columns) if dialect.header else example.count(",") + 1
+    table = read_table(body, width)
+    if table is None:
+        table = np.array([_numbers(text, path, line, width) for line, text in _numbered(body, first)])
+    if not dialect.header:
+        dialect = replace(dialect, columns=_guess(table, path, kind))
+    return _events(table, dialect, path, body, n_classes, hop), dialect
+
+
+def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None) -> None:
+    """Write a frame CSV.
+
+    Args:
+        path: the file.
+        events: each row lies within one frame of 100 ms or spans several (then one row a frame is written).
+        dialect: how to spell it; the labels of STARSS23 (six polar columns, centimetres) if None.
+    """
+    dialect = dialect or Dialect()
+    frames = expand(events)
+    columns = {
+        "frame": np.round(frames.onset / LABEL_HOP),
+        "class": frames.label,
+        "source": frames.source,
+        "azimuth": frames.azimuth,
+        "elevation": frames.elevation,
+        "distance": frames.distance / dialect.metres_per_unit,
+        "onscreen": frames.onscreen,
+    }
+    columns |= dict(zip("xyz", unit_vector(frames.azimuth, frames.elevation).T, strict=True))
+    lines = [",".join(dialect.columns)] if dialect.header else []
+    rows = zip(*(columns[name] for name in dialect.columns), strict=True)
+    lines += [",".join(number(float(value)) or "0" for value in row) for row in rows]
+    text = dialect.newline.join(lines)
+    if lines and dialect.final_newline:
+        text += dialect.newline
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def expand(events: Events) -> Events:
+    """Split every event into rows of one label frame (100 ms); rows of one frame pass through unchanged.
+
+    An event covers each frame that it touches for more than half a millisecond.
+    """
+    rows, frame = frames_of(events.onset, events.offset)
+    return replace(events.select(rows), onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
+
+
+def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> tuple[np.ndarray, np.ndarray]:
+    """The frames that events cover, each touched for more than half a percent of a frame.
+
+    Args:
+        onset: (row,) seconds.
+        offset: (row,) seconds.
+        hop: seconds between frames.
+
+    Returns:
+        Two arrays (covered frame,): the row of the event, ascending, and the index of the frame.
+    """
+    first = np.floor(onset / hop + 0.005).astype(np.int64)
+    last = np.maximum(np.ceil(offset / hop - 0.005).astype(np.int64), first + 1)
+    if (last - first == 1).all():
+        return np.arange(len(onset)), first
+    return frames_within(first, last)
+
+
+def _header(text: str, path: Path) -> tuple[str, ...]:
+    words = [word.strip().lower() for word in text.split(",")]
+    try:
+        [float(word) for word in words]
+    except ValueError:
+        names = tuple(ALIASES.get(word, word) for word in words)
+        if not {"frame", "class"} <= set(names) or not set(names) <= KNOWN:
+            raise BadInput(
+                f"{path}:1: unknown columns {text.strip()}; expected rows of numbers or a header of "
+                f"{', '.join(sorted(KNOWN))}"
+            ) from None
+        return names
+    return ()
+
+
+def _numbered(body: Sequence[str], first: int) -> list[tuple[int, str]]:
+    """Rows with their line numbers, empty lines left out."""
+    return [(line, text) for line, text in enumerate(body, start=first) if text.strip()]
+
+
+def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
+    words = text.split(",")
+    if len(words) != width:
+        raise BadInput(f"{path}:{line}: {len(words)} columns, the rows before have {width}; correct the row")
+    return [parse(word, path, line) for word in words]
+
+
+def _guess(table: np.ndarray, path: Path, kind: str) -> tuple[str, ...]:
+    width = table.shape[1]
+    if width == 6:
+        vectors = table[:, 3:]
+        looks_cartesian = (np.linalg.norm(vectors, axis=1) <= 2).all() and (vectors % 1 != 0).any()
+        kind = kind if kind != "auto" else ("cartesian" if looks_cartesian else "polar")
+        return CARTESIAN[6] if kind == "cartesian" else POLAR[6]
+    if width in POLAR:
+        return POLAR[width]
+    if width in CARTESIAN:
+        return CARTESIAN[width]
+    raise BadInput(f"{path}:1: {width} columns; expected 4 to 7 (frame, class, ...)")
+
+
+def _events(
+    table: np.ndarray,
+    dialect: Dialect,
+    path: Path,
+    body: Sequence[str],
+    n_classes: int | None,
+    hop: float,
+) -> Events:
+    column = dict(zip(dialect.columns, table.T, strict=True))
+    if "x" in column:
+        column["azimuth"], column["elevation"] = direction(
+            np.stack([column[axis] for axis in "xyz"], axis=-1)
+        )
+    nothing = np.full(len(table), np.nan)
+    azimuth, elevation = column.get("azimuth", nothing), column.get("elevation", np.zeros(len(table)))
+    frame = column["frame"]
+    wrong = (frame < 0) | (frame % 1 != 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        line = _numbered(body, 1 + dialect.header)[row][0]
+        raise BadInput(f"{path}:{line}: frame {number(frame[row])} is no index; frames count from 0")
+    for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
+        line = _numbered(body, 1 + dialect.header)[row][0]
+        check_row(path, line, column["class"][row], azimuth[row], elevation[row], n_classes)
+    units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
+    return Events(
+        frame * hop,
+        (frame + 1) * hop,
+        column["class"],
+        column.get("source", np.zeros(len(table))),
+        azimuth,
+        elevation,
+        column["distance"] / units_per_metre if "distance" in column else nothing,
+        column.get("onscreen", nothing),
+    )
+
+
+def _suspicious(
+    label: np.ndarray, azimuth: np.ndarray, elevation: np.ndarray, n_classes: int | None
+) -> np.ndarray:
+    limit = np.inf if n_classes is None else n_classes
+    return (
+        (label < 0) | (label % 1 != 0) | (label >= limit) | (np.abs(azimuth) > 360) | (np.abs(elevation) > 90)
+    )

@@ -1,0 +1,259 @@
+"""Events: the only form of annotation and prediction in memory, for every corpus and every challenge year."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+
+COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
+ONSCREEN = (*COLUMNS, "onscreen")
+"""the columns of a file in which visibility is annotated (DCASE 2025)"""
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Rows that each say: this class, from this source, is heard from this direction from onset to offset.
+
+    All arrays have shape (row,). NaN means "not annotated": a weak label has no onset, a label of sound event
+    detection no direction, labels before 2023 no distance.
+    """
+
+    onset: np.ndarray
+    """seconds"""
+    offset: np.ndarray
+    """seconds"""
+    label: np.ndarray
+    """class index"""
+    source: np.ndarray
+    """tells simultaneous instances of one class apart"""
+    azimuth: np.ndarray
+    """degrees, positive to the left"""
+    elevation: np.ndarray
+    """degrees, positive up"""
+    distance: np.ndarray
+    """metres"""
+    onscreen: np.ndarray = None  # type: ignore[assignment]  # becomes an array right away
+    """1 seen in the picture, 0 not; all NaN if not given"""
+
+    def __post_init__(self) -> None:
+        whole = {"label", "source"}
+        if self.onscreen is None:
+            object.__setattr__(self, "onscreen", np.full(np.shape(np.atleast_1d(self.onset)), np.nan))
+        for field in fields(self):
+            array = np.asarray(getattr(self, field.name), int if field.name in whole else float)
+            object.__setattr__(self, field.name, np.atleast_1d(array))
+        lengths = {len(getattr(self, field.name)) for field in fields(self)}
+        if len(lengths) > 1:
+            raise ValueError(f"columns of different lengths: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.onset)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Events):
+            return NotImplemented
+        return all(
+            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True)
+            for f in fields(self)
+        )
+
+    def __repr__(self) -> str:
+        return f"Events({len(self)} rows, {len(np.unique(self.label))} classes, until {self.duration:.1f} s)"
+
+    @classmethod
+    def empty(cls) -> "Events":
+        """No events at all."""
+        return cls(*(np.zeros(0) for _ in COLUMNS))
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Sequence[float]]) -> "Events":
+        """Build from rows of (onset, offset, label, source, azimuth, elevation, distance[, onscreen])."""
+        table = np.asarray(list(rows), float)
+        return cls(*table.reshape(-1, table.shape[1] if table.ndim == 2 else len(COLUMNS)).T)
+
+    def select(self, rows: np.ndarray | slice) -> "Events":
+        """Rows picked by a mask, by indices or by a slice."""
+        return Events(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def sorted(self) -> "Events":
+        """The same rows ordered by onset, class, source; rows that tie keep their order."""
+        return self.select(np.lexsort((self.source, self.label, self.onset)))
+
+    def within(self, start: float, stop: float) -> "Events":
+        """What is heard between two times, cut there, with `start` as the new zero."""
+        kept = self.select((self.offset > start) & (self.onset < stop))
+        return Events(
+            np.maximum(kept.onset, start) - start,
+            np.minimum(kept.offset, stop) - start,
+            kept.label,
+            kept.source,
+            kept.azimuth,
+            kept.elevation,
+            kept.distance,
+            kept.onscreen,
+        )
+
+    @property
+    def duration(self) -> float:
+        """Seconds until the last offset; 0 without events."""
+        return float(np.nanmax(self.offset)) if len(self) and not np.isnan(self.offset).all() else 0.0
+
+
+def concatenate(parts: Iterable[Events]) -> Events:
+    """One table of several, in their order."""
+    parts = list(parts) or [Events.empty()]
+    return Events(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events))
+    )
+
+
+def number(value: float) -> str:
+    """Shortest text of a number with at most six decimals: 3, -0.25, 12.345678; empty for NaN."""
+    if np.isnan(value):
+        return ""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def write_events(path: Path | str, events: Events) -> None:
+    """Write the canonical CSV of a prepared folder: a header, then seconds, degrees and metres.
+
+    The column `onscreen` is written only where a value is annotated.
+    """
+    columns = _columns(events)
+    names = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN
+    lines = [",".join(names)]
+    rows = zip(*columns[: len(names)], strict=True)
+    lines += [",".join(number(float(value)) for value in row) for row in rows]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+
+
+def read_events(path: Path | str, n_classes: int | None = None) -> Events:
+    """Read the canonical CSV of a prepared folder.
+
+    Args:
+        path: a file written by `write_events`.
+        n_classes: refuse class indices from here on.
+
+    Raises:
+        BadInput: the file is missing, has another header or a bad row (named by its line).
+    """
+    path = Path(path)
+    lines = read_lines(path)
+    names = tuple(word.strip() for word in lines[0].split(",")) if lines else ()
+    if names not in (COLUMNS, ONSCREEN):
+        raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make the file with avseld-prep")
+    table = read_table(lines[1:], len(names), empty_is_nan=True)
+    if table is None or _suspicious(table, n_classes):
+        table = np.array(
+            [
+                _checked(path, line, text, len(names), n_classes)
+                for line, text in enumerate(lines[1:], start=2)
+                if text.strip()
+            ]
+        )
+    return Events.from_rows(table)
+
+
+def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
+    """Turn rows of numbers into a table (row, column), quickly; empty lines are left out.
+
+    Returns:
+        None where a row has another width or a word is no finite number; then read row by row to name it.
+    """
+    text = "\n".join(lines)
+    if "n" in text or "N" in text:  # nan and inf, which numpy would take
+        return None
+    if not text.strip():
+        return np.zeros((0, width))
+    if empty_is_nan:
+        lines = _filled(text).split("\n")
+    try:
+        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
+    except ValueError:
+        return None
+    return table if table.shape[1] == width and not np.isinf(table).any() else None
+
+
+def _filled(text: str) -> str:
+    """The same rows with nan in their empty cells."""
+    for _ in range(2):  # neighbouring empty cells share a comma
+        text = text.replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
+    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
+
+
+def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:
+    label, limit = table[:, 2], np.inf if n_classes is None else n_classes
+    fine = (label >= 0) & (label % 1 == 0) & (label < limit)
+    # NaN compares false, so these are the rows that are surely wrong
+    wrong = (np.abs(table[:, 4]) > 360) | (np.abs(table[:, 5]) > 90) | (table[:, 0] > table[:, 1])
+    return bool((~fine | wrong | np.isnan(table[:, 3])).any())
+
+
+def _checked(path: Path, line: int, text: str, width: int, n_classes: int | None) -> list[float]:
+    words = text.split(",")
+    if len(words) != width:
+        raise BadInput(f"{path}:{line}: {len(words)} columns instead of {width}; correct the row")
+    values = [parse(word, path, line) if word.strip() else np.nan for word in words]
+    check_row(path, line, values[2], values[4], values[5], n_classes)
+    if values[0] > values[1]:
+        raise BadInput(f"{path}:{line}: offset {words[1]} before onset {words[0]}; correct the row")
+    if np.isnan(values[3]):
+        raise BadInput(f"{path}:{line}: no source; write 0 where there is but one")
+    return values
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file without their ends.
+
+    Raises:
+        BadInput: the file is missing or no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise BadInput(f"{path}: not found; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text ({error}); expected a csv file") from error
+
+
+def parse(word: str, path: Path, line: int) -> float:
+    """One finite number of a csv row.
+
+    Raises:
+        BadInput: the word is no finite number; names file and line.
+    """
+    try:
+        value = float(word)
+    except ValueError:
+        raise BadInput(f"{path}:{line}: '{word.strip()}' is not a number; correct the row") from None
+    if not np.isfinite(value):
+        raise BadInput(f"{path}:{line}: '{word.strip()}' is not finite; correct the row")
+    return value
+
+
+def check_row(
+    path: Path, line: int, label: float, azimuth: float, elevation: float, n_classes: int | None
+) -> None:
+    """Refuse a class or a direction that cannot be.
+
+    Raises:
+        BadInput: class not a whole number in range, or an angle outside its range; names file and line.
+    """
+    if not label >= 0 or label != int(label) or (n_classes is not None and label >= n_classes):
+        limit = "" if n_classes is None else f" below {n_classes}"
+        raise BadInput(f"{path}:{line}: class {number(label)} is not an index{limit}; check the class list")
+    if abs(azimuth) > 360 or abs(elevation) > 90:
+        raise BadInput(
+            f"{path}:{line}: azimuth {number(azimuth)}, elevation {number(elevation)} is no direction in "
+            "degrees; correct the row or its column order"
+        )
+
+
+def _columns(events: Events) -> list[np.ndarray]:
+    return [getattr(events, field.name) for field in fields(Events)]

@@ -1,0 +1,155 @@
+"""The prepared folder's list of recordings (manifest.csv) and of classes (classes.txt)."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.io.formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One audio file with its video and labels. Paths are absolute in memory, relative in the file; None = absent."""
+
+    name: str
+    audio: Path
+    format: str
+    video: Path | None = None
+    boxes: Path | None = None
+    labels: Path | None = None
+    fold: str = ""
+    room: str = ""
+    duration: float = 0.0
+    """seconds"""
+    frames: Path | None = field(default=None, compare=False, metadata={"column": False})
+    """what an image network says of the video, where it was asked: always frames/NAME.npz, so not in the file"""
+
+
+COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
+PATHS = ("audio", "video", "boxes", "labels")
+
+
+def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classes: Sequence[str]) -> None:
+    """Write manifest.csv and classes.txt of a prepared folder."""
+    prepared = Path(prepared).absolute()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for recording in recordings:
+        writer.writerow([_cell(getattr(recording, column), prepared) for column in COLUMNS])
+    with replacing(prepared / "classes.txt") as temporary:
+        temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    with replacing(prepared / "manifest.csv") as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def read_manifest(prepared: Path | str) -> list[Recording]:
+    """Read manifest.csv of a prepared folder.
+
+    Raises:
+        BadInput: missing, another header, a name twice, or an unknown format; names file and line.
+    """
+    prepared = Path(prepared).absolute()
+    path = prepared / "manifest.csv"
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make it anew with avseld-prep")
+    recordings: dict[str, Recording] = {}
+    for line, row in enumerate(rows[1:], start=2):
+        recording = _recording(row, path, line, prepared)
+        if recording.name in recordings:
+            raise BadInput(f"{path}:{line}: {recording.name} is listed twice; remove one row")
+        recordings[recording.name] = recording
+    return list(recordings.values())
+
+
+def read_classes(prepared: Path | str) -> list[str]:
+    """Class names, one a line; the line number is the index.
+
+    Raises:
+        BadInput: the file is missing or empty.
+    """
+    path = Path(prepared) / "classes.txt"
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
+    classes = [name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip()]
+    if not classes:
+        raise BadInput(f"{path}: no class in it; write one name a line")
+    return classes
+
+
+def matches(recording: Recording, token: str) -> bool:
+    """Whether a recording belongs to `fold3`, to one room of it (`fold3_room7`) or is the one recording named."""
+    return token in (recording.fold, f"{recording.fold}_{recording.room}", recording.name)
+
+
+def pick(recordings: Sequence[Recording], tokens: Sequence[str]) -> list[Recording]:
+    """Recordings of the named folds, rooms (`fold3_room7`) or names, in the manifest's order.
+
+    Raises:
+        BadInput: a token names nothing; lists what there is.
+    """
+    for token in tokens:
+        if not any(matches(recording, token) for recording in recordings):
+            there = sorted({recording.fold for recording in recordings})
+            raise BadInput(f"'{token}' names no fold, room or recording; the folds are {', '.join(there)}")
+    return [recording for recording in recordings if any(matches(recording, token) for token in tokens)]
+
+
+def disjoint(parts: dict[str, list[Recording]], allow_overlap: bool = False) -> None:
+    """Refuse a recording that stands in two of the named parts.
+
+    Raises:
+        BadInput: two parts share recordings; names them.
+    """
+    seen: dict[str, str] = {}
+    for part, recordings in parts.items():
+        for recording in recordings:
+            other = seen.setdefault(recording.name, part)
+            if other != part and not allow_overlap:
+                raise BadInput(
+                    f"{recording.name} is both in {other} and in {part}; choose other folds, or set allow_overlap "
+                    "to reproduce a paper that does so"
+                )
+
+
+def _cell(value: object, prepared: Path) -> str:
+    if isinstance(value, Path):
+        return Path(os.path.relpath(value.absolute(), prepared)).as_posix()
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return "" if value is None else str(value)
+
+
+def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recording:
+    if len(row) != len(COLUMNS):
+        raise BadInput(f"{path}:{line}: {len(row)} columns instead of {len(COLUMNS)}; correct the row")
+    cells = dict(zip(COLUMNS, row, strict=True))
+    if cells["format"] not in FORMATS:
+        raise BadInput(
+            f"{path}:{line}: format '{cells['format']}' is none of {', '.join(FORMATS)}; correct it"
+        )
+    if not cells["name"] or not cells["audio"] or "/" in cells["name"] or "\\" in cells["name"]:
+        raise BadInput(f"{path}:{line}: a recording needs a plain name and an audio file; correct the row")
+    try:
+        duration = float(cells["duration"] or 0)
+    except ValueError:
+        raise BadInput(f"{path}:{line}: duration '{cells['duration']}' is not a number; correct it") from None
+    paths = {key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATHS}
+    return Recording(
+        name=cells["name"],
+        format=cells["format"],
+        fold=cells["fold"],
+        room=cells["room"],
+        duration=duration,
+        frames=prepared / "frames" / f"{cells['name']}.npz",
+        **paths,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,1 @@
+"""Encoders of audio features: (batch, feature, frame, bin) -> embeddings along time."""

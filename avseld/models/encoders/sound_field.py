@@ -1,0 +1,93 @@
+"""Convolutions over a sound field that turn with it: scalars stay, horizontal vectors turn by the same angle.
+
+Kernels that are shared by the two components of a vector, have no bias, and are gated by scalars keep vectors vectors;
+what scalars may know of them is their length. The construction is that of vector neurons and of tensor field
+networks of order 1 (C. Deng et al., ICCV 2021; N. Thomas et al., arXiv 1802.08219), about one axis.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from avseld.models.blocks import BatchNorm
+
+TINY = 1e-6
+
+
+def length(x: Tensor, dim: int) -> Tensor:
+    """Length of vectors, with a gradient where they vanish."""
+    return (x.square().sum(dim=dim) + TINY).sqrt()
+
+
+class FieldBlock(nn.Module):
+    """3 x 3 convolution of scalars and vectors, normalization, rectifier or gate, and pooling.
+
+    Args of the constructor:
+        n_scalars, n_vectors: channels in.
+        scalars, vectors: channels out.
+        pooling: (frames, bands) that become one: the largest scalar, the mean vector.
+    """
+
+    def __init__(
+        self, n_scalars: int, n_vectors: int, scalars: int, vectors: int, pooling: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.scalars, self.pooling = scalars, pooling
+        self.conv = nn.Conv2d(n_scalars + n_vectors, scalars + vectors, 3, padding=1, bias=False)
+        self.bn = BatchNorm(scalars + vectors)
+        self.turning = nn.Conv2d(n_vectors, vectors, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(self.turning.weight, nonlinearity="linear")
+
+    def forward(self, scalar: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Convolve.
+
+        Args:
+            scalar: (batch, channel, frame, band).
+            vector: (2 * batch, channel, frame, band), all x, then all y.
+
+        Returns:
+            The same with the channels out, (frame, band) over the pooling.
+        """
+        x, y = vector.chunk(2)
+        known = self.bn(self.conv(torch.cat([scalar, (x.square() + y.square() + TINY).sqrt()], dim=1)))
+        gate = torch.sigmoid(known[:, self.scalars :])
+        turned = self.turning(vector) * torch.cat([gate, gate])
+        held = functional.relu(known[:, : self.scalars])
+        return functional.max_pool2d(held, self.pooling), functional.avg_pool2d(turned, self.pooling)
+
+
+class FieldEncoder(nn.Module):
+    """Sound field in bands -> what is heard in each tenth of a second, and vectors that may point at it.
+
+    Args of the constructor:
+        n_bins: bands.
+        width: scalars that describe a step.
+        frames_per_step: a multiple of 5.
+    """
+
+    pooled_bands = 16
+
+    def __init__(self, n_bins: int, width: int = 128, frames_per_step: int = 10) -> None:
+        super().__init__()
+        self.bn = BatchNorm(4)
+        self.block1 = FieldBlock(4, 1, 32, 16, (5, 4))
+        self.block2 = FieldBlock(32, 16, 64, 24, (frames_per_step // 5, 4))
+        self.block3 = FieldBlock(64, 24, 96, 32, (1, 1))
+        bands = n_bins // self.pooled_bands
+        self.n_vectors = 32 * bands
+        self.embed = nn.Linear(96 * bands, width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode.
+
+        Args:
+            x: (batch, 6, frame, band) of `avseld.features.sound_field.SoundField`.
+
+        Returns:
+            scalars (batch, step, width) and vectors (batch, step, n_vectors, 2).
+        """
+        scalar, vector = self.bn(x[:, :4]), torch.cat([x[:, 4:5], x[:, 5:6]])
+        for block in (self.block1, self.block2, self.block3):
+            scalar, vector = block(scalar, vector)
+        known = functional.relu(self.embed(scalar.transpose(1, 2).flatten(2)))
+        return known, torch.stack(vector.transpose(1, 2).flatten(2).chunk(2), dim=-1)

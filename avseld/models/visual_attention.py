@@ -1,0 +1,120 @@
+"""Audio-visual baselines of DCASE 2024 and 2025: sound asks the pictures, by a transformer decoder.
+
+`DCASE baselines` spec, sections 2.3, 2.4 and 3.4.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from avseld.base.errors import BadInput
+from avseld.models.blocks import hold
+from avseld.models.gaussian_vectors import gaussian_vectors
+from avseld.models.seldnet import SeldNet
+
+N_POINTS = 37
+"""of a Gaussian vector"""
+
+
+class SeldNetVisual(SeldNet):
+    """`SeldNet` whose embedding of every step attends to what is seen at every label frame of the window.
+
+    With frames, 2,067,228 parameters (FOA with distance, maps of 7 x 7): the published 2,726,556 count 659,328 of a
+    decoder layer that is never run. Names are the published ones but for that layer.
+
+    Args of the constructor:
+        n_features, n_bins: shape of the features.
+        shapes: heads of the target; one head, per frame.
+        visual: none, boxes (Gaussian vectors), frames (what an image network says) or both.
+        n_values: values of a picture: 72 for the map of the whole panorama, 49 for the published crop, 768 for ViT.
+        n_boxes: boxes of a picture.
+        n_layers: of the decoder.
+        feedforward: width within them.
+        width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention, n_heads, dropout: as in `SeldNet`.
+
+    Raises:
+        BadInput: an unknown word, poolings of different number, or bins that do not suffice.
+    """
+
+    idle_weights = True
+    """those of vision do not learn where nothing is shown"""
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int,
+        shapes: dict[str, tuple[int, ...]],
+        visual: Literal["none", "boxes", "frames", "both"] = "frames",
+        n_values: int = 72,
+        n_boxes: int = 6,
+        n_layers: int = 2,
+        feedforward: int = 2048,
+        width: int = 64,
+        bin_pooling: Sequence[int] = (4, 4, 2),
+        frame_pooling: Sequence[int] = (5, 1, 1),
+        hidden: int = 128,
+        n_recurrent: int = 2,
+        n_attention: int = 2,
+        n_heads: int = 8,
+        dropout: float = 0.05,
+    ) -> None:
+        super().__init__(
+            n_features, n_bins, shapes, width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention,
+            n_heads, dropout,
+        )  # fmt: skip
+        if visual not in ("none", "boxes", "frames", "both"):
+            raise BadInput(f"visual: '{visual}' is none of none, boxes, frames, both")
+        self.visual, self.vision = visual, visual != "none"
+        self.sees = "boxes" if visual == "none" else visual
+        self.n_boxes = n_boxes if visual in ("none", "boxes", "both") else 0
+        self.n_values = n_values if visual in ("frames", "both") else 0
+        if not self.vision:
+            return
+        if self.n_values:
+            self.visual_embed_to_d_model = nn.Linear(self.n_values, hidden)
+        if self.n_boxes:
+            self.boxes_embed_to_d_model = nn.Linear(2 * n_boxes * N_POINTS, hidden)
+        layer = nn.TransformerDecoderLayer(hidden, n_heads, feedforward, batch_first=True)
+        self.transformer_decoder = nn.TransformerDecoder(layer, n_layers)
+
+    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of any length.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            boxes: what is seen at every label frame: (batch, label frame, n_boxes, 5) for boxes, (batch, label frame,
+                n_values) for frames, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video.
+
+        Returns:
+            The head: (batch, frame, *shape) before its activation, which is the target's; constant over a step.
+
+        Raises:
+            BadInput: the window is shorter than a step.
+        """
+        return {self.head: hold(self.seen_steps(x, boxes)[self.head], self.frames_per_step, x.shape[2])}
+
+    def seen_steps(self, x: Tensor, seen: Tensor | None) -> dict[str, Tensor]:
+        """The head (batch, step, *shape); arguments as for `forward`."""
+        x = self.encode(x)
+        if self.vision:
+            n_steps = x.shape[1]
+            values = 5 * self.n_boxes + self.n_values
+            seen = x.new_zeros(x.shape[0], n_steps, values) if seen is None else seen.flatten(2)[:, :n_steps]
+            x = self.transformer_decoder(x, self._embedded(seen))
+        for layer in self.fnn_list:
+            x = layer(x)
+        return {self.head: x.unflatten(2, self.shape)}
+
+    def _embedded(self, seen: Tensor) -> Tensor:
+        """Boxes and pictures of every moment (batch, label frame, 5 n_boxes + n_values) -> (batch, n, hidden)."""
+        boxes, values = seen.split([5 * self.n_boxes, self.n_values], dim=2)
+        parts = []
+        if self.n_boxes:
+            vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, wrap=True)
+            parts.append(self.boxes_embed_to_d_model(vectors.flatten(2)))
+        if self.n_values:
+            parts.append(self.visual_embed_to_d_model(values))
+        return torch.stack(parts).sum(dim=0) / math.sqrt(len(parts))

@@ -1,0 +1,175 @@
+"""Marks on an equirectangular picture: circles, dots, boxes and names, whole across the seam."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+
+from avseld.io.boxes import Boxes, people
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, to_picture, unit_vector
+from avseld.reporting.colours import name_of, rgb
+
+NEAR_DEG = 20.0
+"""A reference this near to a prediction of its class needs no name of its own: the prediction bears it."""
+SMOOTH = 4
+"""Marks are drawn this much larger and scaled down, for Pillow draws hard edges."""
+DARK, WHITE = (20, 20, 20), (255, 255, 255)
+
+Colour = tuple[int, int, int]
+Rectangle = tuple[int, int, int, int]
+SHAPES: dict[str, Callable[[float], list[tuple[float, float, Colour | None]]]] = {
+    "reference": lambda radius: [(radius + 2.5, 5.0, DARK), (radius + 1.5, 3.0, None)],
+    "prediction": lambda radius: [
+        (radius / 2 + 2.5, 0, DARK),
+        (radius / 2 + 1.5, 0, WHITE),
+        (radius / 2, 0, None),
+    ],
+}
+"""Circles from the outside in: outer radius, thickness of the line (0: filled), colour (None: the class)."""
+
+
+@lru_cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The typeface that matplotlib brings along, in pixels."""
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
+
+
+@lru_cache(maxsize=256)
+def mark(kind: str, colour: Colour, radius: int) -> Image.Image:
+    """A square picture with alpha: `reference` is a hollow circle, `prediction` a filled dot with a rim.
+
+    Args:
+        kind: reference or prediction.
+        colour: three numbers in 0..255.
+        radius: pixels to the middle of the circle's line; the dot is half as large.
+    """
+    size = (2 * radius + 9) * SMOOTH
+    picture = Image.new("RGBA", (size, size))
+    draw = ImageDraw.Draw(picture)
+    for outer, line, shade in SHAPES[kind](float(radius)):
+        low, high = size / 2 - outer * SMOOTH, size / 2 + outer * SMOOTH - 1
+        paint = shade or colour
+        draw.ellipse(
+            (low, low, high, high),
+            fill=None if line else paint,
+            outline=paint if line else None,
+            width=round(line * SMOOTH),
+        )
+    return picture.resize((size // SMOOTH, size // SMOOTH), Image.Resampling.BOX)
+
+
+def draw_directions(
+    picture: Image.Image, reference: Events, prediction: Events, classes: list[str], radius: int
+) -> None:
+    """Draw what sounds at one moment; rows without azimuth are left out, a missing elevation counts as 0.
+
+    Args:
+        picture: RGB, changed in place.
+        reference: rows of the moment.
+        prediction: rows of the moment.
+        classes: class names by index.
+        radius: pixels of the reference circles.
+    """
+    rows = {"reference": _placed(reference), "prediction": _placed(prediction)}
+    for kind, events in rows.items():
+        for label, x, y in zip(events.label, *_pixels(events, picture.size), strict=True):
+            paste_wrapped(picture, mark(kind, rgb(int(label)), radius), int(x), int(y))
+    taken: list[Rectangle] = []
+    unnamed = {"prediction": rows["prediction"], "reference": _unmatched(**rows)}
+    for kind, events in unnamed.items():
+        away = radius + 4 if kind == "reference" else radius // 2 + 6
+        for label, x, y in zip(events.label, *_pixels(events, picture.size), strict=True):
+            write_name(picture, name_of(int(label), classes), rgb(int(label)), (int(x), int(y)), away, taken)
+
+
+def draw_boxes(picture: Image.Image, boxes: Boxes, time: float) -> None:
+    """Draw the people seen at a time: those boxes that the visual branch gets.
+
+    Args:
+        picture: RGB, changed in place.
+        boxes: detections.
+        time: seconds.
+    """
+    if not len(boxes.time):
+        return
+    row = int(boxes.at(time))
+    moment = Boxes(*(getattr(boxes, key)[row : row + 1] for key in ("time", "box", "score", "label")))
+    draw = ImageDraw.Draw(picture)
+    width, height = picture.size
+    for box in people(moment)[0]:
+        if not box.any():
+            continue
+        middle = np.round(box * (width, height, width, height))
+        for shift in (-width, 0, width):
+            left, top, right, bottom = middle + np.array((shift, 0, shift, 0))
+            if right < 0 or left > width:
+                continue
+            draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=DARK, width=4)
+            draw.rectangle((left, top, right, bottom), outline=WHITE, width=2)
+
+
+def paste_wrapped(picture: Image.Image, small: Image.Image, x: int, y: int) -> None:
+    """Put a small picture with alpha centred at a place, its part beyond one side edge at the other edge."""
+    for shift in (-picture.width, 0, picture.width):
+        left = x - small.width // 2 + shift
+        if left < picture.width and left + small.width > 0:
+            picture.paste(small, (left, y - small.height // 2), small)
+
+
+def write_name(
+    picture: Image.Image,
+    name: str,
+    colour: Colour,
+    place: tuple[int, int],
+    away: int,
+    taken: list[Rectangle],
+) -> None:
+    """Write a name beside a mark, inside the picture, below names that are there already.
+
+    Args:
+        picture: RGB, changed in place.
+        name: the text.
+        colour: of the bar at its left.
+        place: x, y of the mark's centre.
+        away: pixels between the centre and the text.
+        taken: rectangles of the names so far; the new one is added.
+    """
+    size = max(11, picture.width // 74)
+    letters = font(size)
+    width, height = round(letters.getlength(name)) + 14, size + 6
+    x, y = place
+    left = x + away if x + away + width <= picture.width else x - away - width
+    left = min(max(left, 0), max(picture.width - width, 0))
+    top = min(max(y - height // 2, 0), picture.height - height)
+    shifts = [0, *(sign * k * height for k in range(1, len(taken) + 2) for sign in (1, -1))]
+    tops = [top + shift for shift in shifts if 0 <= top + shift <= picture.height - height]
+    free = [y for y in tops if not any(_overlap((left, y, left + width, y + height), t) for t in taken)]
+    top = free[0] if free else top
+    taken.append((left, top, left + width, top + height))
+    draw = ImageDraw.Draw(picture, "RGBA")
+    draw.rectangle((left, top, left + width, top + height), fill=(0, 0, 0, 165))
+    draw.rectangle((left, top, left + 4, top + height), fill=colour)
+    draw.text((left + 9, top + height // 2), name, fill=WHITE, font=letters, anchor="lm")
+
+
+def _placed(events: Events) -> Events:
+    return events.select(~np.isnan(events.azimuth))
+
+
+def _pixels(events: Events, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    u, v = to_picture(events.azimuth, np.nan_to_num(events.elevation))
+    return np.round(u * size[0]).astype(int) % size[0], np.round(v * size[1]).astype(int)
+
+
+def _unmatched(reference: Events, prediction: Events) -> Events:
+    first, second = (unit_vector(e.azimuth, np.nan_to_num(e.elevation)) for e in (reference, prediction))
+    near = angle_between(first[:, None], second[None]) < NEAR_DEG
+    same = reference.label[:, None] == prediction.label[None]
+    return reference.select(~(near & same).any(axis=1))
+
+
+def _overlap(first: Rectangle, second: Rectangle) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

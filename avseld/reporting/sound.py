@@ -1,0 +1,73 @@
+"""Two channels to listen to, made from any recording."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info, read_audio
+
+STEREO = {
+    "foa": [[1, 1, 0, 0], [1, -1, 0, 0]],
+    "mic": [[1, 0, 1, 0], [0, 1, 0, 1]],
+    "binaural": [[1, 0], [0, 1]],
+    "stereo": [[1, 0], [0, 1]],
+    "mono": [[1], [1]],
+}
+"""Left and right as sums of channels. foa: W + Y and W - Y, cardioids that look left and right; mic: the
+two capsules at the left and the two at the right (STARSS22: azimuths 45, -45, 135, -135 degrees)."""
+FORMAT = {1: "mono", 2: "stereo", 4: "foa"}
+"""What a number of channels is taken for where nothing is said."""
+PEAK = 0.9
+BLOCK = 1 << 19
+
+
+def stereo_blocks(
+    path: Path | str, format: str | None = None, start: float = 0.0, stop: float | None = None
+) -> tuple[Iterator[np.ndarray], int]:
+    """Left and right of a stretch, brought to a peak of 0.9, block by block.
+
+    Args:
+        path: audio file.
+        format: foa, mic, binaural, stereo or mono; by the number of channels if None (4: foa).
+        start: seconds.
+        stop: seconds; None for the end.
+
+    Returns:
+        Blocks of (sample, 2) float32, and the sample rate in Hz.
+
+    Raises:
+        BadInput: missing, unreadable, or a number of channels that no format has.
+    """
+    header = audio_info(path, format)
+    format = format or FORMAT.get(header.channels)
+    if format is None:
+        raise BadInput(
+            f"{path}: {header.channels} channels; give 1, 2 or 4, or name the format ({', '.join(STEREO)})"
+        )
+    mix = np.array(STEREO[format], np.float32)
+    first = round(start * header.sample_rate)
+    last = header.n_samples if stop is None else min(round(stop * header.sample_rate), header.n_samples)
+
+    def mixed() -> Iterator[np.ndarray]:
+        for begin in range(first, last, BLOCK):
+            yield (mix @ read_audio(path, begin, min(BLOCK, last - begin))).T
+
+    peak = max((float(np.abs(block).max()) for block in mixed()), default=0.0)
+    return (block * (PEAK / peak if peak else 0.0) for block in mixed()), header.sample_rate
+
+
+def write_stereo(
+    path: Path | str, target: Path, format: str | None = None, start: float = 0.0, stop: float | None = None
+) -> None:
+    """Write a stretch as 16-bit stereo wav; arguments as `stereo_blocks`.
+
+    Raises:
+        BadInput: as `stereo_blocks`.
+    """
+    blocks, sample_rate = stereo_blocks(path, format, start, stop)
+    with soundfile.SoundFile(str(target), "w", sample_rate, 2, "PCM_16") as file:
+        for block in blocks:
+            file.write(block)

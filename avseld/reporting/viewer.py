@@ -1,0 +1,185 @@
+"""One self-contained HTML file: recordings with their directions over time, and their sound."""
+
+import base64
+import io
+import json
+import logging
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from PIL import Image
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.io.audio import audio_info
+from avseld.io.boxes import Boxes, people
+from avseld.io.events import Events
+from avseld.io.geometry import wrap
+from avseld.reporting.colours import COLOURS, colour
+from avseld.reporting.material import Material, from_prepared, from_run
+from avseld.reporting.pictures import pictures
+from avseld.reporting.sound import stereo_blocks
+from avseld.reporting.tracks import shown
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = Path(__file__).with_name("viewer.html")
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+LISTENING_RATE = 24000
+"""Hz, where mp3 does not know the rate of the recording."""
+STILL_WIDTH = 512
+DECIMALS = {"onset": 3, "offset": 3, "azimuth": 1, "elevation": 1, "distance": 2, "onscreen": 0}
+
+
+def view(
+    run: Path | None = None,
+    prepared: Path | None = None,
+    recordings: list[str] | None = None,
+    predictions: Path | None = None,
+    out: Path | None = None,
+    first: int = 5,
+    seconds: float = 60.0,
+    picture_every: float = 1.0,
+    metres_per_unit: float = 0.01,
+) -> None:
+    """Write an HTML file that shows and plays recordings with reference and prediction; it needs no network.
+
+    Args:
+        run: run folder; shows its test recordings (then --out is RUN/view.html where absent).
+        prepared: prepared folder (with --run: where it is now).
+        recordings: folds, rooms or names to show, of a prepared folder or of the run.
+        predictions: folder of predicted csv files, with --prepared.
+        out: the HTML file.
+        first: how many recordings at most.
+        seconds: how much of each, from its beginning.
+        picture_every: seconds between the pictures of the video; 0 for none.
+        metres_per_unit: unit of the distances in the predictions, 0.01 for centimetres, 1 for metres.
+
+    Raises:
+        BadInput: files missing or unusable, or options that do not belong together.
+    """
+    if first < 1 or not seconds > 0 or picture_every < 0:
+        raise BadInput(
+            f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
+        )
+    if run is not None:
+        materials, out = from_run(run, prepared, recordings), out or run / "view.html"
+    elif prepared is not None:
+        materials = from_prepared(prepared, recordings, predictions)
+    else:
+        raise BadInput("nothing to view; give --run RUN or --prepared DIR")
+    if out is None:
+        raise BadInput("--out is missing; name the html file to write")
+    if not materials:
+        raise BadInput(f"{prepared}: no recording in its manifest; make it anew with avseld-prep")
+    chosen = [
+        _recording(material, seconds, picture_every, metres_per_unit)
+        for material in tqdm(materials[:first], desc="recordings", disable=None, leave=False)
+    ]
+    write_page(out, materials[0].classes, chosen)
+    left_out = f", {len(materials) - first} left out (--first)" if len(materials) > first else ""
+    log.info("%s: %d recordings%s, %.1f MB", out, len(chosen), left_out, out.stat().st_size / 1e6)
+
+
+def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) -> None:
+    """Put data into the page.
+
+    Args:
+        out: the HTML file.
+        classes: class names by index.
+        recordings: one dictionary each, as the page's script reads it.
+    """
+    n_colours = max(len(classes), len(COLOURS), *(1 + max(_labels(r), default=0) for r in recordings))
+    data = {
+        "classes": classes,
+        "colours": [colour(label) for label in range(n_colours)],
+        "recordings": recordings,
+    }
+    # inside <script> only "</" and "<!--" end the data; as escapes they are still the same JSON
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    page = TEMPLATE.read_text(encoding="utf-8").replace("@DATA@", text)
+    with replacing(out) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _recording(
+    material: Material, seconds: float, picture_every: float, metres_per_unit: float
+) -> dict[str, Any]:
+    duration = audio_info(material.audio, material.format).duration
+    stop = min(seconds, duration)
+    reference, prediction = material.events(metres_per_unit)
+    boxes = material.found_boxes()
+    video = material.video if material.video and picture_every else None
+    return {
+        "name": material.name,
+        "duration": round(stop, 3),
+        "note": f"the first {stop:g} of {duration:.1f} s" if stop < duration else "",
+        "audio": _sound(material, stop),
+        "stills": {
+            "step": picture_every or 1.0,
+            "images": _stills(video, stop, picture_every) if video else [],
+        },
+        "reference": None if reference is None else _table(shown(reference, 0.0, stop)),
+        "prediction": None if prediction is None else _table(shown(prediction, 0.0, stop)),
+        "boxes": None if boxes is None else _boxes(boxes, stop),
+    }
+
+
+def _sound(material: Material, stop: float) -> str:
+    blocks, sample_rate = stereo_blocks(material.audio, material.format, 0.0, stop)
+    samples = np.concatenate(list(blocks))
+    if sample_rate not in MP3_RATES:
+        samples, sample_rate = soxr.resample(samples, sample_rate, LISTENING_RATE), LISTENING_RATE
+    file = io.BytesIO()
+    # a constant bit rate, so that browsers find every second; 0 is the best quality and 1 the smallest file
+    soundfile.write(file, samples, sample_rate, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
+    return "data:audio/mpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def _stills(video: Path, stop: float, every: float) -> list[str]:
+    stills = []
+    with pictures(video, STILL_WIDTH) as source:
+        for time in np.arange(0.0, stop, every):
+            picture, ended = source.at(float(time))
+            if ended is not None:
+                break
+            file = io.BytesIO()
+            Image.fromarray(picture).save(file, "JPEG", quality=60)
+            stills.append("data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode())
+    return stills
+
+
+def _table(events: Events) -> dict[str, list[float | int | None]]:
+    events = replace(events, azimuth=wrap(events.azimuth))
+    return {
+        field.name: [_number(value, DECIMALS.get(field.name)) for value in getattr(events, field.name)]
+        for field in fields(Events)
+    }
+
+
+def _number(value: float, decimals: int | None) -> float | int | None:
+    if decimals is None:
+        return int(value)
+    return None if np.isnan(value) else round(float(value), decimals)
+
+
+def _boxes(boxes: Boxes, stop: float) -> dict[str, list[Any]]:
+    rows = boxes.time < stop
+    found = people(boxes)[rows]
+    return {
+        "time": [round(float(time), 3) for time in boxes.time[rows]],
+        "box": [[[round(float(x), 4) for x in box] for box in row if box.any()] for row in found],
+    }
+
+
+def _labels(recording: dict[str, Any]) -> list[int]:
+    return [
+        label for kind in ("reference", "prediction") for label in (recording[kind] or {}).get("label", [])
+    ]

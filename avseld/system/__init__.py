@@ -1,0 +1,1 @@
+"""A system: features, model and target built from one blueprint, run on recordings, saved and loaded."""

@@ -1,0 +1,1 @@
+"""Training: the command, the Lightning module, callbacks and schedules."""

@@ -1,0 +1,339 @@
+"""Training: a recipe and a prepared folder -> a run folder. Lightning is imported here and nowhere else."""
+
+import logging
+import os
+import platform
+import warnings
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+import yaml
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    LearningRateMonitor,
+    ModelCheckpoint,
+)
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from avseld.augment.scenes import FEATURES, SCENES, check
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.base.rates import exact_div
+from avseld.config import Data, Hardware, Part, Start
+from avseld.data.windows import SceneChange, Windows, choose
+from avseld.evaluation.validation import Referee, greater_is_better
+from avseld.features import learn_statistics
+from avseld.io.manifest import read_classes
+from avseld.metrics import RULES
+from avseld.system.build import Blueprint, System
+from avseld.system.pretrained import start_from
+from avseld.training.module import Learner
+from avseld.training.progress import Progress
+
+log = logging.getLogger(__name__)
+
+STATISTICS_WINDOWS = 256
+"""training windows from which features learn their mean and deviation"""
+
+PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
+
+
+def train(
+    data: Data,
+    features: Part,
+    model: Part,
+    target: Part,
+    optimizer: Part,
+    out: Path,
+    schedule: Part | None = None,
+    steps: int = 20000,
+    validate_every: int = 1000,
+    validate_first: bool = False,
+    seed: int = 0,
+    legacy: bool = False,
+    challenge: int = 2023,
+    best_by: str | None = None,
+    patience: int | None = None,
+    init_from: Start | None = None,
+    augment: list[Part] | None = None,
+    hardware: Hardware | None = None,
+    resume: bool = False,
+) -> None:
+    """Train a system and keep the best and the last weights in a run folder.
+
+    Args:
+        data: recordings and windows.
+        features: what the network hears.
+        model: the network.
+        target: the output format with its loss.
+        optimizer: adam, adamw or sgd, with torch's options.
+        out: the run folder; must not exist unless resume.
+        schedule: learning rate over the steps: constant, cosine or one_cycle, with torch's options.
+        steps: batches to learn from.
+        validate_every: steps between validations.
+        validate_first: score the untrained system, too.
+        seed: of weights, windows and everything else that is random.
+        legacy: the published rounding and averaging, defects included.
+        challenge: the year whose scores are computed.
+        best_by: score of a validation by which the best weights are kept: seld_score, F, ...; loss, or last for
+            the weights of the last step. If left out: seld_score, or what the target is scored by.
+        patience: validations without a better score after which training stops; never if left out.
+        init_from: weights of another run to start from.
+        augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
+        hardware: where it runs.
+        resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
+
+    Raises:
+        BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
+    """
+    recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
+    hardware = hardware or Hardware()
+    epochs = exact_div(steps, validate_every, "steps and validate_every")
+    if challenge not in RULES:
+        raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
+    _claim(out, resume)
+    if resume:
+        _same_recipe(out / "config.yaml", recipe)
+    lightning.seed_everything(seed, verbose=False)
+    blueprint = Blueprint(
+        features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy, data.listen
+    )
+    system = System(blueprint)
+    best_by = _criterion(best_by, Referee(system, challenge))
+    parts = choose(data, system.view)
+    scenes = augmentation(system, augment or [], data.format)
+    windows = Windows(parts["train"], system, data, seed, scenes)
+    learner = Learner(
+        system, windows, parts["validate"], data, optimizer, schedule, steps, validate_every, challenge
+    )
+    log.info(
+        "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
+        len(parts["train"]),
+        windows.length.sum() / system.sample_rate / 60,
+        len(parts["validate"]),
+        f"{sum(weight.numel() for weight in system.model.parameters()):,}",
+    )
+    if not resume:
+        plain = Windows(parts["train"], system, data, seed)
+        learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
+    if init_from is not None:
+        start_from(system, init_from)
+    if getattr(system.model, "idle_weights", False):
+        hardware = _with_idle_weights(hardware)
+    if hardware.compile:
+        system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
+    trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
+    if trainer.is_global_zero and not resume:
+        _write_config(out / "config.yaml", recipe)
+    checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
+    if checkpoint is not None and not checkpoint.is_file():
+        raise BadInput(f"{checkpoint}: not found; nothing to resume, start anew in another folder")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*is deprecated, use `isinstance.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+        if validate_first and not resume:
+            trainer.validate(learner, verbose=False)
+        _describe(trainer, recipe)
+        trainer.fit(learner, ckpt_path=checkpoint)
+    log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+def augmentation(system: System, parts: list[Part], format: str) -> list[SceneChange]:
+    """The changes of scenes by their names in a recipe; those of features go into the system.
+
+    Raises:
+        BadInput: an unknown name or option, or a change that the channel format does not allow.
+    """
+    check([part.name for part in parts])
+    if "rotate" in [part.name for part in parts] and not getattr(system.model, "wrap", True):
+        log.warning(
+            "rotate may turn people across the picture's seam, where this network does not see them whole; give "
+            "--model.options.wrap true"
+        )
+    if "rotate" in [part.name for part in parts] and system.view.n_values:
+        raise BadInput("augment: rotate cannot turn what an image network said of the pictures; leave it out")
+    scenes: list[SceneChange] = []
+    for part in parts:
+        try:
+            if part.name in SCENES:
+                scenes.append(SCENES[part.name](format, **part.options))
+            else:
+                system.masks.append(FEATURES[part.name](**part.options))
+        except TypeError as error:
+            raise BadInput(f"augment: {part.name}: {error}") from None
+    return scenes
+
+
+def _criterion(best_by: str | None, referee: Referee) -> str:
+    """The name by which the best weights are kept.
+
+    Raises:
+        BadInput: no such score.
+    """
+    known = (*referee.names, "loss", "last")
+    if best_by is not None and best_by not in known:
+        raise BadInput(f"best_by: '{best_by}' is none of {', '.join(known)}")
+    return best_by or referee.default
+
+
+class WholeFiles(CheckpointIO):
+    """Checkpoints that are whole or absent, and that are read without executing anything in them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write to a temporary name, then rename: a full disk leaves the previous checkpoint as it was."""
+        with replacing(path) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # torch's zip writer hides the cause, which is always the disk
+                raise OSError(
+                    f"{path}: cannot be written, is the disk full? The previous one is whole"
+                ) from error
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read with `weights_only`."""
+        try:
+            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
+        except Exception as error:
+            raise BadInput(f"{path}: no readable checkpoint ({error}); resume from another one") from error
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint that another one has replaced."""
+        Path(path).unlink(missing_ok=True)
+
+
+class Weights(Callback):
+    """Keep the weights for use, beside the checkpoints for resuming: the best ones and the last ones."""
+
+    def __init__(self, out: Path, best: ModelCheckpoint) -> None:
+        self.out, self.best = out, best
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write before the checkpoints of the same moment, which Lightning keeps for last."""
+        if not trainer.is_global_zero or not isinstance(pl_module, Learner):
+            return
+        pl_module.system.save(self.out / "last.safetensors")
+        if self.best.monitor is None:
+            pl_module.system.save(self.out / "model.safetensors")
+            return
+        score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
+        if before is None or (score > before if self.best.mode == "max" else score < before):
+            pl_module.system.save(self.out / "model.safetensors")
+
+
+def _trainer(
+    out: Path, hardware: Hardware, steps: int, epochs: int, best_by: str, patience: int | None
+) -> lightning.Trainer:
+    folder = out / "checkpoints"
+    monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
+    mode = "max" if greater_is_better(best_by) else "min"
+    best = ModelCheckpoint(
+        folder,
+        "best",
+        monitor=monitor,
+        mode=mode,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    stop = []
+    if patience is not None:
+        if monitor is None:
+            raise BadInput("patience: needs a score to wait for; choose another best_by than last")
+        stop = [EarlyStopping(monitor, mode=mode, patience=patience)]
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    words = {name: value for name, value in asdict(hardware).items() if name != "compile"}
+    return lightning.Trainer(
+        **words,
+        max_epochs=epochs,
+        enable_progress_bar=False,
+        logger=TensorBoardLogger(out, name="", version=""),
+        callbacks=[
+            Weights(out, best),
+            *stop,
+            best,
+            last,
+            LearningRateMonitor("step"),
+            Progress(steps),
+        ],
+        plugins=[WholeFiles()],
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        log_every_n_steps=min(10, steps // epochs),
+    )
+
+
+def _with_idle_weights(hardware: Hardware) -> Hardware:
+    """Several processes wait for the gradient of every weight unless they are told that some have none."""
+    several = hardware.num_nodes > 1 or hardware.devices not in (1, "1", "auto")
+    if hardware.devices == "auto" and hardware.accelerator != "cpu":
+        several = several or torch.cuda.device_count() > 1
+    if several and hardware.strategy in ("auto", "ddp"):
+        return replace(hardware, strategy="ddp_find_unused_parameters_true")
+    return hardware
+
+
+def _claim(out: Path, resume: bool) -> None:
+    """Refuse a run folder that is in use; only the first process looks, since it makes the folder itself."""
+    if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("NODE_RANK", 0)):
+        return
+    taken = (out / "config.yaml").exists()
+    if taken and not resume:
+        raise BadInput(
+            f"{out}: holds a run already; choose another --out, or continue it with --resume {out}"
+        )
+    if resume and not taken:
+        raise BadInput(f"{out}: holds no run to resume; start one without --resume")
+
+
+def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
+    """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
+    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
+    for config in (before, now):
+        config.pop("hardware", None)
+        for name in ("prepared", "workers", "resident"):
+            config["data"].pop(name, None)
+    for name in sorted(set(before) | set(now)):
+        if before.get(name) != now.get(name):
+            raise BadInput(
+                f"{path}: {name} is {before.get(name)} there and {now.get(name)} now; resume with the run's own "
+                "recipe, or start another run"
+            )
+
+
+def _write_config(path: Path, recipe: dict[str, Any]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(_plain(recipe), sort_keys=False), encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and paths as what YAML knows; paths absolute, so that the file works from any folder."""
+    if hasattr(value, "__dataclass_fields__"):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
+
+
+def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:
+    """Configuration and versions as texts in TensorBoard."""
+    if not trainer.is_global_zero:
+        return
+    assert isinstance(trainer.logger, TensorBoardLogger)
+    board = trainer.logger.experiment
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    for name, text in (("configuration", _plain(recipe)), ("versions", versions)):
+        board.add_text(name, "```yaml\n" + yaml.safe_dump(text, sort_keys=False) + "```")

@@ -1,0 +1,1 @@
+"""Checks of raw and prepared folders: consistency of files, orientation of axes."""

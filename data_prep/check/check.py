@@ -1,0 +1,210 @@
+"""What is wrong with a raw corpus or a prepared folder: every finding on one line, nothing is changed."""
+
+import logging
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint
+from avseld.io.boxes import read_boxes
+from avseld.io.events import Events
+from avseld.io.manifest import Recording, read_classes, read_manifest
+from data_prep.check.orientation import ENOUGH, fit, measure
+from data_prep.corpora.dcase import DATASETS, Dataset, find
+from data_prep.corpora.recordings import (
+    Findings,
+    LabelRules,
+    check_video,
+    example,
+    read_labels,
+    with_duration,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Report(Findings):
+    """Findings, and what is neither wrong nor doubtful."""
+
+    notes: list[str] = field(default_factory=list)
+
+
+def check(
+    folder: Path,
+    dataset: Literal[
+        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020", "tau_nigens2020_eval"
+    ] = "starss23",
+    sample_rate: int = 24000,
+) -> int:
+    """Say what is wrong with a raw or a prepared folder, one finding a line on standard output.
+
+    Args:
+        folder: a prepared folder (it holds manifest.csv), or a raw corpus.
+        dataset: the layout of a raw corpus.
+        sample_rate: Hz that all audio must have.
+
+    Returns:
+        1 if there is an error, 0 if there are at most warnings.
+
+    Raises:
+        BadInput: the folder is neither of the two.
+    """
+    report = Report(strict=False)
+    if (folder / "manifest.csv").is_file():
+        _check_prepared(folder, sample_rate, report)
+    elif any((folder / audio).is_dir() for audio in DATASETS[dataset].audio.values()):
+        _check_raw(folder, DATASETS[dataset], sample_rate, report)
+    else:
+        raise BadInput(
+            f"{folder}: holds neither manifest.csv nor {', '.join(DATASETS[dataset].audio.values())}; "
+            "check the path, or name another --dataset"
+        )
+    for kind, lines in (("error", report.errors), ("warning", report.warnings), ("", report.notes)):
+        for line in lines:
+            sys.stdout.write(f"{kind}: {line}\n" if kind else f"{line}\n")
+    sys.stdout.write(f"{len(report.errors)} errors, {len(report.warnings)} warnings\n")
+    return int(bool(report.errors))
+
+
+def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
+    recordings, classes = [], []
+    with report.noting():
+        classes = read_classes(folder)
+    with report.noting():
+        recordings = read_manifest(folder)
+    rules = LabelRules(len(classes)) if classes else LabelRules(sys.maxsize)
+    _check_all(recordings, rules, sample_rate, report, prepared=True)
+    _check_leaks(recordings, report)
+    unmade = {recording.name for recording in recordings if recording.boxes and not recording.boxes.is_file()}
+    if unmade:
+        report.warning(
+            f"{folder}: {len(unmade)} boxes files not made yet ({example(unmade)}); run avseld-detect boxes"
+        )
+
+
+def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, report: Report) -> None:
+    rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar")
+    for format, audio in corpus.audio.items():
+        if (folder / audio).is_dir():
+            found: list[Recording] = []
+            with report.noting():
+                found = find(folder, corpus, format, report)
+            _check_all(found, rules, sample_rate, report, prepared=False)
+            _check_leaks(found, report)
+    _unique(report)
+
+
+def _check_all(
+    recordings: Sequence[Recording], rules: LabelRules, sample_rate: int, report: Report, prepared: bool
+) -> None:
+    # In a raw corpus boxes speak of the original video; the preparation compares them with it.
+    measured, labelled = [], []
+    for listed in tqdm(recordings, "check", unit="recording"):
+        recording, audible = listed, False
+        with report.noting():
+            recording, audible = with_duration(listed, sample_rate), True
+            if listed.duration and abs(listed.duration - recording.duration) > 1e-3:
+                report.error(
+                    f"{recording.audio}: lasts {recording.duration:.3f} s, the manifest says "
+                    f"{listed.duration:.3f}; make the prepared folder anew"
+                )
+        with report.noting():
+            check_video(recording, report)
+        with report.noting():
+            if recording.boxes and recording.boxes.is_file():
+                read_boxes(recording.boxes, recording.video if prepared else None)
+        with report.noting():
+            known = recording if audible else replace(recording, duration=math.inf)
+            events = read_labels(known, rules)
+            _check_labels(recording, events, report)
+            if audible and recording.format == "foa" and len(events):
+                pair = measure(recording, events)
+                measured.append(pair[0])
+                labelled.append(pair[1])
+    _tell_orientation(measured, labelled, report)
+    _tell_contents(recordings, report)
+
+
+def _check_labels(recording: Recording, events: Events, report: Report) -> None:
+    key = np.stack([np.nan_to_num(events.onset), events.label, events.source], axis=-1)
+    _, first, times = np.unique(key, axis=0, return_index=True, return_counts=True)
+    twice = first[(times > 1) & (events.source[first] != 0)]
+    if len(twice):
+        report.warning(
+            f"{recording.labels}: {len(twice)} times one source of one class stands twice in a frame, first "
+            f"at {events.onset[twice].min():.1f} s; give simultaneous sources different numbers"
+        )
+
+
+def _tell_orientation(measured: list[np.ndarray], labelled: list[np.ndarray], report: Report) -> None:
+    found = fit(measured, labelled)
+    if not found.n_frames:
+        return
+    line = (
+        f"intensity vector against labels in {found.n_frames} frames with one source: mean angle "
+        f"{found.declared:.1f} degrees"
+    )
+    if found.suspicious:
+        report.warning(f"{line}, but {found.best:.1f} with {found.words}")
+    elif found.n_frames >= ENOUGH and found.declared > 75:
+        report.warning(f"{line}, near the 90 of chance; do labels and audio belong together?")
+    else:
+        report.notes.append(line)
+
+
+def _tell_contents(recordings: Sequence[Recording], report: Report) -> None:
+    with_video = sum(recording.video is not None for recording in recordings)
+    with_labels = sum(recording.labels is not None for recording in recordings)
+    formats = ", ".join(sorted({recording.format for recording in recordings}))
+    report.notes.append(
+        f"{len(recordings)} recordings ({formats}), {with_video} with video, {with_labels} with labels"
+    )
+
+
+def _check_leaks(recordings: Sequence[Recording], report: Report) -> None:
+    rooms = defaultdict(set)
+    for recording in recordings:
+        if recording.room:
+            rooms[recording.room].add(recording.fold)
+    for room, folds in sorted(rooms.items()):
+        if len(folds) > 1:
+            report.warning(
+                f"{room} is in {' and '.join(sorted(folds))}; if it is one place, scores on it are flattered"
+            )
+    kinds: tuple[tuple[str, Callable[[Recording], Path | None]], ...] = (
+        ("audio", lambda recording: recording.audio),
+        ("video", lambda recording: recording.video),
+    )
+    for what, path_of in kinds:
+        same = defaultdict(list)
+        for recording in recordings:
+            path = path_of(recording)
+            if path and path.is_file():
+                same[fingerprint(path)].append(recording)
+        for twins in same.values():
+            _tell_twins(what, twins, report)
+
+
+def _tell_twins(what: str, twins: list[Recording], report: Report) -> None:
+    if len(twins) < 2:
+        return
+    names = ", ".join(sorted(recording.name for recording in twins))
+    if len({recording.fold for recording in twins}) > 1:
+        report.error(f"{names}: the same {what} in different folds; remove all but one, else scores are void")
+    else:
+        report.warning(f"{names}: the same {what}; remove all but one")
+
+
+def _unique(report: Report) -> None:
+    # Both formats of a corpus share labels and videos, whose findings would come twice.
+    report.errors[:] = list(dict.fromkeys(report.errors))
+    report.warnings[:] = list(dict.fromkeys(report.warnings))

@@ -1,0 +1,129 @@
+"""Do the channels of ambisonic recordings point where the labels say? The intensity vector tells."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import permutations, product
+
+import numpy as np
+
+from avseld.base.rates import LABEL_HOP
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.dcase_csv import frames_of
+from avseld.io.events import Events
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.manifest import Recording
+
+FRAMES = 300
+"""frames looked at in each recording"""
+ENOUGH = 20
+"""frames below which no verdict is given"""
+BAND = (200.0, 5000.0)
+"""Hz; below lies the rumble of rooms, above the aliasing of small arrays"""
+
+Axes = tuple[tuple[int, int], ...]
+"""for x, y, z: channel (1 to 3) and sign"""
+
+DECLARED: Axes = ((3, 1), (1, 1), (2, 1))
+KNOWN: dict[Axes, str] = {
+    ((1, 1), (2, 1), (3, 1)): "channels in the order W X Y Z (FuMa); reorder them to W Y Z X",
+    ((3, 1), (1, -1), (2, 1)): "azimuth mirrored; it must be positive to the left",
+    ((3, -1), (1, 1), (2, 1)): "front and back exchanged",
+    ((3, -1), (1, -1), (2, 1)): "everything turned by 180 degrees",
+    ((3, 1), (1, 1), (2, -1)): "up and down exchanged",
+    ((1, 1), (3, -1), (2, 1)): "azimuth 0 at the left; 0 must be the front, 90 the left",
+    ((1, -1), (3, 1), (2, 1)): "azimuth 0 at the right, 90 in front; 0 must be the front, 90 the left",
+    ((1, 1), (3, 1), (2, 1)): "azimuth 0 at the left, 90 in front; 0 must be the front, 90 the left",
+    ((1, -1), (3, -1), (2, 1)): "azimuth 0 at the right, 90 behind; 0 must be the front, 90 the left",
+    ((3, -1), (1, -1), (2, -1)): "the sign of W turned",
+}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well measured and labelled directions agree."""
+
+    n_frames: int
+    declared: float
+    """mean angle in degrees with the channels W Y Z X"""
+    best: float
+    """the same with the best of all orders and signs of the three directional channels"""
+    axes: Axes
+    """that best one"""
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether another orientation fits clearly better than the declared one."""
+        return self.n_frames >= ENOUGH and self.best < min(0.7 * self.declared, self.declared - 10)
+
+    @property
+    def words(self) -> str:
+        """The best orientation in words."""
+        spelled = (
+            f"{axis} = {'+' if sign > 0 else '-'}channel {channel + 1}"
+            for axis, (channel, sign) in zip("xyz", self.axes, strict=True)
+        )
+        return KNOWN.get(self.axes, ", ".join(spelled))
+
+
+def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the intensity vector in frames in which exactly one source is labelled.
+
+    The active intensity is Re(conj(W) [Y Z X]) summed over a band (Pulkki, "Spatial sound reproduction with
+    directional audio coding", JAES 55(6), 2007); the louder half of the frames counts.
+
+    Args:
+        recording: first-order ambisonics, W first.
+        events: its labels.
+
+    Returns:
+        measured (frame, 3), the unit intensity vector in the order of channels 1 to 3, and labelled
+        (frame, 3), unit vectors x, y, z.
+    """
+    info = audio_info(recording.audio)
+    n_samples = round(LABEL_HOP * info.sample_rate)
+    frames, rows = _single_source(events, info.n_samples // n_samples)
+    picked = np.unique(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int))
+    frequency = np.fft.rfftfreq(n_samples, 1 / info.sample_rate)
+    band = (frequency >= BAND[0]) & (frequency <= BAND[1])
+    window = np.hanning(n_samples)
+    intensity, power = np.zeros((len(picked), 3)), np.zeros(len(picked))
+    for index, pick in enumerate(picked):
+        sound = read_audio(recording.audio, int(frames[pick]) * n_samples, n_samples)
+        spectrum = np.fft.rfft(sound * window)[:, band]
+        intensity[index] = np.real(np.conj(spectrum[0]) * spectrum[1:4]).sum(-1)
+        power[index] = np.square(np.abs(spectrum[0])).sum()
+    length = np.linalg.norm(intensity, axis=-1)
+    loud = (power >= np.median(power) if len(power) else power > 0) & (length > 0)
+    labelled = unit_vector(events.azimuth[rows[picked]], events.elevation[rows[picked]]).reshape(-1, 3)
+    return intensity[loud] / length[loud, None], labelled[loud]
+
+
+def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
+    """Try all 48 orders and signs of the directional channels.
+
+    Args:
+        measured: per recording (frame, 3), from `measure`.
+        labelled: the same.
+    """
+    found = np.concatenate([np.zeros((0, 3)), *measured])
+    wanted = np.concatenate([np.zeros((0, 3)), *labelled])
+    if not len(found):
+        return Fit(0, np.nan, np.nan, DECLARED)
+    errors = {
+        tuple(zip(order, signs, strict=True)): float(
+            angle_between(found[:, np.array(order) - 1] * signs, wanted).mean()
+        )
+        for order in permutations((1, 2, 3))
+        for signs in product((1, -1), repeat=3)
+    }
+    best = min(errors, key=errors.__getitem__)
+    return Fit(len(found), errors[DECLARED], errors[best], best)
+
+
+def _single_source(events: Events, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Label frames with one source, and the row of events that holds there."""
+    placed = np.flatnonzero(~np.isnan(events.azimuth) & ~np.isnan(events.onset))
+    rows, frame = frames_of(events.onset[placed], events.offset[placed])
+    unique, index, times = np.unique(frame, return_index=True, return_counts=True)
+    alone = (times == 1) & (unique >= 0) & (unique < n_frames)
+    return unique[alone], placed[rows[index[alone]]]

@@ -1,0 +1,137 @@
+"""Your own recordings to a prepared folder: wav files, and mp4 and csv files of the same names."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.io.manifest import Recording
+from data_prep.corpora.dcase import STARSS_CLASSES
+from data_prep.corpora.recordings import (
+    Findings,
+    LabelRules,
+    by_name,
+    check_video,
+    example,
+    read_labels,
+    with_duration,
+    write_prepared,
+)
+from data_prep.jobs import visible
+from data_prep.media.resample_resize import VIDEOS
+
+SOUNDS = (".wav", ".flac")
+METRES = {"cm": 0.01, "m": 1.0}
+NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
+
+
+def own(
+    audio: Path,
+    prepared: Path,
+    format: Literal["foa", "mic", "binaural", "stereo", "mono"] = "foa",
+    video: Path | None = None,
+    labels: Path | None = None,
+    classes: Path | None = None,
+    fold_from: Literal["nothing", "folder", "name"] = "nothing",
+    distance: Literal["cm", "m"] = "cm",
+    sample_rate: int = 24000,
+    beyond: Literal["refuse", "drop"] = "refuse",
+) -> int:
+    """Make a prepared folder from your own recordings; files belong together by their name without suffix.
+
+    Everything is checked before anything is written.
+
+    Args:
+        audio: folder of wav or flac files, searched with its subfolders.
+        prepared: the folder to write.
+        format: foa (W Y Z X), mic, binaural, stereo or mono.
+        video: folder of mp4 files; recordings without one are counted.
+        labels: folder of csv files in any dialect of DCASE, one for every recording (an empty file says that
+            nothing is heard).
+        classes: text file with one class a line; the 13 classes of STARSS23 if left out.
+        fold_from: nothing; the subfolders of `audio` (FOLD/ROOM/NAME.wav or FOLD/NAME.wav); or names such as
+            fold3_room21_mix013.
+        distance: unit of the csv files' distances.
+        sample_rate: Hz that all files must have.
+        beyond: whether rows of a csv after the end of the audio stop everything or are left out.
+
+    Raises:
+        BadInput: the first thing that is wrong; names file and remedy.
+    """
+    findings = Findings(strict=True)
+    for folder in (audio, video, labels):
+        _check_folder(folder, prepared)
+    names = _classes(classes)
+    sounds = by_name(visible(audio, SOUNDS), findings)
+    if not sounds:
+        raise BadInput(f"{audio}: no {' or '.join(SOUNDS)} file below it; check --audio")
+    videos = by_name(visible(video, VIDEOS), findings) if video else {}
+    tables = by_name(visible(labels, (".csv",)), findings) if labels else {}
+    _check_partners(sounds, videos, video, findings)
+    rules = LabelRules(len(names), METRES[distance], beyond=beyond)
+    recordings, events = [], {}
+    for name, path in tqdm(sounds.items(), "check", unit="recording"):
+        if labels and name not in tables:
+            raise BadInput(f"{labels / name}.csv: not found; an empty file says that nothing is heard")
+        fold, room = _fold_and_room(path.relative_to(audio), fold_from)
+        found = Recording(name, path, format, videos.get(name), labels=tables.get(name), fold=fold, room=room)
+        recording = with_duration(found, sample_rate)
+        check_video(recording, findings)
+        if labels:
+            events[name] = read_labels(recording, rules)
+        recordings.append(recording)
+    write_prepared(prepared, recordings, events, names)
+    return 0
+
+
+def _check_folder(folder: Path | None, prepared: Path) -> None:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; check the path")
+    goal = prepared.resolve()
+    if goal == folder.resolve() or folder.resolve() in goal.parents:
+        raise BadInput(f"{prepared}: lies in {folder}; choose a folder beside your files")
+
+
+def _classes(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return STARSS_CLASSES
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; check --classes")
+    names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    if not names or len(set(names)) < len(names):
+        raise BadInput(
+            f"{path}: {len(names)} lines with {len(set(names))} names; write each class on one line"
+        )
+    return names
+
+
+def _check_partners(
+    sounds: dict[str, Path], videos: dict[str, Path], folder: Path | None, findings: Findings
+) -> None:
+    if folder is None:
+        return
+    if not videos.keys() & sounds.keys():
+        raise BadInput(
+            f"{folder}: no video has the name of a recording (audio: {example(sounds.keys())}; "
+            f"video: {example(videos.keys()) or 'none'}); rename them"
+        )
+    if lonely := videos.keys() - sounds.keys():
+        findings.warning(f"{folder}: {len(lonely)} videos without audio ({example(lonely)}); left out")
+
+
+def _fold_and_room(path: Path, fold_from: str) -> tuple[str, str]:
+    if fold_from == "nothing":
+        return "", ""
+    if fold_from == "folder":
+        folders = path.parts[:-1]
+        if not folders:
+            raise BadInput(f"{path}: lies in no subfolder that could name its fold; give --fold-from nothing")
+        return folders[0], folders[1] if len(folders) > 1 else ""
+    said = NAME.fullmatch(path.stem)
+    if said is None:
+        raise BadInput(f"{path}: the name does not say fold and room (fold3_room21_mix013); rename it")
+    return said["fold"], said["room"]

@@ -1,0 +1,212 @@
+"""From recordings found somewhere to a prepared folder: check each one, write labels and the manifest."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info
+from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import COLUMNS, Events, read_events, read_lines, write_events
+from avseld.io.manifest import Recording, write_manifest
+from data_prep.jobs import visible
+from data_prep.media.probe import video_info
+
+log = logging.getLogger(__name__)
+
+SHORTER = 0.1
+"""Seconds by which a video may end before the audio without a word: one label frame."""
+EXACT = 1e-6
+
+
+@dataclass
+class Findings:
+    """What is wrong. Preparation is strict (the first error stops it), a check collects."""
+
+    strict: bool
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def error(self, text: str) -> None:
+        """Note what makes the data unusable; the text names the file and the remedy.
+
+        Raises:
+            BadInput: the findings are strict.
+        """
+        if self.strict:
+            raise BadInput(text)
+        self.errors.append(text)
+
+    def warning(self, text: str) -> None:
+        """Note what the user should know."""
+        if self.strict:
+            log.warning("%s", text)
+        self.warnings.append(text)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Take bad input that the block meets as an error; the rest of the block is left out."""
+        try:
+            yield
+        except BadInput as error:
+            self.error(str(error))
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """How the labels of a corpus are read."""
+
+    n_classes: int
+    metres_per_unit: float = 0.01
+    kind: Literal["auto", "polar", "cartesian"] = "auto"
+    beyond: Literal["refuse", "drop"] = "refuse"
+    """what becomes of rows that begin after the end of the audio"""
+
+
+def with_duration(recording: Recording, sample_rate: int) -> Recording:
+    """The recording with the duration that its audio header says.
+
+    Raises:
+        BadInput: missing, unreadable, empty, wrong rate or wrong channel count.
+    """
+    info = audio_info(recording.audio, recording.format, sample_rate)
+    if not info.n_samples:
+        raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
+    return replace(recording, duration=info.duration)
+
+
+def read_labels(recording: Recording, rules: LabelRules) -> Events:
+    """Read the labels of a recording: a frame csv of DCASE in any dialect, or the csv of a prepared folder.
+
+    Raises:
+        BadInput: missing, a bad row, a class that is not in the list, or a row that begins after the end of
+            the audio; names file and line.
+    """
+    path = recording.labels
+    if path is None:
+        return Events.empty()
+    lines = read_lines(path)
+    if lines and lines[0].split(",")[0].strip() == COLUMNS[0]:
+        events = read_events(path, rules.n_classes)
+    else:
+        events, _ = read_dcase(path, rules.n_classes, rules.kind, rules.metres_per_unit)
+    late = events.onset >= recording.duration - EXACT
+    if not late.any():
+        return events
+    if rules.beyond == "drop":
+        log.warning("%s: %d rows after the end of the audio are left out", path, late.sum())
+        return events.select(~late)
+    line = _line(lines, int(np.argmax(late)))
+    raise BadInput(
+        f"{path}:{line}: begins at {events.onset[late][0]:.1f} s, {recording.audio.name} ends at "
+        f"{recording.duration:.2f} s; correct the csv (frames count from 0), or leave such rows out with "
+        "--beyond drop"
+    )
+
+
+def check_video(recording: Recording, findings: Findings) -> None:
+    """Note a video that is shorter than the audio or no 360-degree picture.
+
+    Raises:
+        BadInput: missing or unreadable.
+    """
+    if recording.video is None:
+        return
+    info = video_info(recording.video)
+    if 0 < info.end < recording.duration - SHORTER:
+        findings.warning(
+            f"{recording.video}: {info.end:.2f} s of video for {recording.duration:.2f} s of audio; "
+            "it is used as far as it goes"
+        )
+    if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > 0.01:
+        findings.warning(
+            f"{recording.video}: {info.width}x{info.height} is no equirectangular 2:1 picture; its boxes "
+            "will not tell directions"
+        )
+
+
+def write_prepared(
+    prepared: Path, recordings: Sequence[Recording], labels: dict[str, Events], classes: Sequence[str]
+) -> None:
+    """Write the labels, then classes and manifest of a prepared folder: a manifest speaks of what is there.
+
+    Args:
+        prepared: the folder.
+        recordings: with paths as found; labels are replaced by the canonical ones, boxes by their place.
+        labels: events by the recording's name; recordings that are not in it have none.
+        classes: names by index.
+    """
+    entries = []
+    for recording in recordings:
+        path = prepared / "labels" / f"{recording.name}.csv" if recording.name in labels else None
+        if path:
+            write_events(path, labels[recording.name])
+        entries.append(replace(recording, labels=path, boxes=boxes_path(prepared, recording)))
+    write_manifest(prepared, entries, classes)
+    stray = {path.stem for path in visible(prepared / "labels", (".csv",))} - labels.keys()
+    if stray:
+        log.warning(
+            "%s: %d label files belong to no recording (first: %s.csv); remove them if they are of no use",
+            prepared / "labels",
+            len(stray),
+            min(stray),
+        )
+    _tell(prepared, entries)
+
+
+def boxes_path(prepared: Path, recording: Recording) -> Path | None:
+    """Where the boxes of a recording's video belong; None without video."""
+    return prepared / "boxes" / f"{recording.name}.npz" if recording.video else None
+
+
+def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:
+    """Files by their stem; a stem that comes twice is an error that names both files."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            findings.error(
+                f"{path}: the name is taken by {found[path.stem]}; rename or remove one of the two"
+            )
+        else:
+            found[path.stem] = path
+    return found
+
+
+def example(names: Iterable[str]) -> str:
+    """The first few of many names, for a message."""
+    ordered = sorted(names)
+    return ", ".join(ordered[:3]) + (", ..." if len(ordered) > 3 else "")
+
+
+def _line(lines: list[str], row: int) -> int:
+    filled = [number for number, text in enumerate(lines, start=1) if text.strip()]
+    header = any(letter.isalpha() for letter in lines[filled[0] - 1].replace("e", ""))
+    return filled[row + header]
+
+
+def _tell(prepared: Path, recordings: Sequence[Recording]) -> None:
+    hours = sum(recording.duration for recording in recordings) / 3600
+    log.info("%s: %d recordings, %.2f hours", prepared, len(recordings), hours)
+    for fold in sorted({recording.fold for recording in recordings}):
+        members = [recording for recording in recordings if recording.fold == fold]
+        blind = {recording.name for recording in members if recording.video is None}
+        without = f"; {len(blind)} without video ({example(blind)})" if blind else ""
+        log.info("  %s: %d recordings%s", fold or "no fold", len(members), without)
+        if 0 < len(blind) < len(members):
+            log.warning(
+                "%s: %d of %d recordings have no video; audio-visual training leaves them out",
+                fold or "no fold",
+                len(blind),
+                len(members),
+            )
+    boxed = [recording for recording in recordings if recording.boxes]
+    missing = sum(not recording.boxes.is_file() for recording in boxed if recording.boxes)
+    if missing:
+        log.info(
+            "  %d of %d boxes files to make: avseld-detect boxes --prepared %s", missing, len(boxed), prepared
+        )

@@ -1,0 +1,283 @@
+"""DCASE 2019 Task 4 (weak, synthetic, unlabelled and validation clips of domestic sounds) to a prepared folder.
+
+Layout, classes and files: `DCASE2019 Task 4` spec, sections 1 and 2. The metadata is separated by tabs and called .csv
+in 2019, .tsv since 2020.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info
+from avseld.io.events import Events, parse, read_lines
+from avseld.io.manifest import Recording
+from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
+from data_prep.jobs import Job, visible, work_through
+
+log = logging.getLogger(__name__)
+
+CLASSES = (
+    "Speech",
+    "Dog",
+    "Cat",
+    "Alarm_bell_ringing",
+    "Dishes",
+    "Frying",
+    "Blender",
+    "Running_water",
+    "Vacuum_cleaner",
+    "Electric_shaver_toothbrush",
+)
+WEAK, STRONG = ("filename", "event_labels"), ("filename", "onset", "offset", "event_label")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the corpus: a fold of the prepared folder."""
+
+    audio: str
+    metadata: str
+    """without its ending"""
+    labelled: bool = True
+
+
+PARTS = {
+    "weak": Part("audio/train/weak", "metadata/train/weak"),
+    "synthetic": Part("audio/train/synthetic", "metadata/train/synthetic"),
+    "unlabelled": Part("audio/train/unlabel_in_domain", "metadata/train/unlabel_in_domain", labelled=False),
+    "validation": Part("audio/validation", "metadata/validation/validation"),
+}
+
+
+def task4(
+    raw: Path,
+    prepared: Path,
+    parts: str = "",
+    validation: Literal["validation", "eval_dcase2018", "test_dcase2018"] = "validation",
+    sample_rate: int = 32000,
+    seconds: float = 10.0,
+    jobs: int = 0,
+) -> int:
+    """Make a prepared folder from the corpus as it is unpacked; the corpus itself is only read.
+
+    Clips become one channel of the same rate and length, silent at the end where they are shorter. Metadata is checked
+    before anything is written. Clips that the metadata names and that could not be downloaded are counted aloud.
+
+    Args:
+        raw: the folder that holds audio and metadata.
+        prepared: the folder to write.
+        parts: only these of weak, synthetic, unlabelled, validation, separated by commas; all that are there if empty.
+        validation: which metadata says what is in audio/validation.
+        sample_rate: Hz.
+        seconds: of every clip.
+        jobs: how many clips at once; 0 for one a core.
+
+    Returns:
+        0 if all went well, 1 if a clip could not be converted.
+
+    Raises:
+        BadInput: the first thing that is wrong; names file and remedy.
+    """
+    _check_places(raw, prepared)
+    recordings: list[Recording] = []
+    labels: dict[str, Events] = {}
+    for name in _wanted(raw, parts):
+        part = PARTS[name]
+        if name == "validation":
+            part = replace(part, metadata=f"metadata/validation/{validation}")
+        found, own = read_part(raw, name, part, seconds)
+        recordings += found
+        labels |= own
+    by_name([recording.audio for recording in recordings], Findings(strict=True))  # one clip in two parts
+    for recording in tqdm(recordings, "check", unit="clip"):
+        if not audio_info(recording.audio).n_samples:
+            raise BadInput(f"{recording.audio}: holds no samples; remove it or download it again")
+    due = [Job(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
+    length = round(seconds * sample_rate)
+    work = partial(convert, sample_rate=sample_rate, length=length)
+    if work_through(due, work, partial(_is_made, sample_rate, length), jobs, "convert"):
+        return 1
+    made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]
+    made = [with_duration(recording, sample_rate) for recording in made]
+    write_prepared(prepared, made, labels, CLASSES)
+    return 0
+
+
+def read_part(raw: Path, name: str, part: Part, seconds: float) -> tuple[list[Recording], dict[str, Events]]:
+    """The clips of one part and what they are labelled with.
+
+    Args:
+        raw: the corpus.
+        name: becomes the fold.
+        part: where it lies.
+        seconds: of a clip; labels are cut there.
+
+    Returns:
+        Recordings without duration, and events by name; none for unlabelled clips.
+
+    Raises:
+        BadInput: no metadata, or a bad row; names file and line.
+    """
+    folder = raw / part.audio
+    sounds = by_name(visible(folder, (".wav", ".flac")), Findings(strict=True))
+    if not sounds:
+        raise BadInput(
+            f"{folder}: no wav file below it; download the clips there, or leave it out of --parts"
+        )
+    labels: dict[str, Events] = {}
+    if part.labelled:
+        path = metadata_path(raw / part.metadata)
+        listed = read_metadata(path, seconds)
+        labels = {stem: events for stem, events in listed.items() if stem in sounds}
+        if missing := set(listed) - set(sounds):
+            log.warning(
+                "%s: %d of %d clips are not in %s (%s); left out",
+                path, len(missing), len(listed), folder, example(missing),
+            )  # fmt: skip
+        if extra := set(sounds) - set(listed):
+            log.warning("%s: %d clips are not in %s (%s); left out", folder, len(extra), path, example(extra))
+        if not labels:
+            raise BadInput(f"{path}: names none of the clips in {folder}; choose the metadata of these clips")
+        sounds = {stem: audio for stem, audio in sounds.items() if stem in labels}
+    return [Recording(stem, audio, "mono", fold=name) for stem, audio in sorted(sounds.items())], labels
+
+
+def metadata_path(path: Path) -> Path:
+    """The metadata file, .tsv or .csv.
+
+    Raises:
+        BadInput: neither is there.
+    """
+    for ending in (".tsv", ".csv"):
+        if (there := path.with_name(path.name + ending)).is_file():
+            return there
+    raise BadInput(f"{path}.tsv: not found, nor .csv; unpack the metadata there")
+
+
+def read_metadata(path: Path, seconds: float = 10.0) -> dict[str, Events]:
+    """Read weak labels (one row a clip) or strong ones (one row an event), separated by tabs.
+
+    A clip whose row names no event has none. Events without times hold for the whole clip.
+
+    Args:
+        path: .tsv or .csv.
+        seconds: of a clip; events are cut there.
+
+    Returns:
+        Events by the clip's name without ending, in the order of the file.
+
+    Raises:
+        BadInput: no tabs, another header, a bad row or an unknown class; names file and line.
+    """
+    lines = read_lines(path)
+    header = tuple(word.strip() for word in lines[0].split("\t")) if lines else ()
+    if header not in (WEAK, STRONG):
+        raise BadInput(f"{path}:1: expected {' or '.join(map(', '.join, (WEAK, STRONG)))} separated by tabs")
+    rows: dict[str, list[list[float]]] = {}
+    for line, text in enumerate(lines[1:], start=2):
+        if not text.strip():
+            continue
+        cells = [cell.strip() for cell in text.split("\t")]
+        cells += [""] * (len(header) - len(cells))
+        if len(cells) != len(header) or not cells[0]:
+            raise BadInput(f"{path}:{line}: {len(cells)} columns instead of {len(header)}; correct the row")
+        own = rows.setdefault(Path(cells[0]).stem, [])
+        own += _weak(path, line, cells[1]) if header == WEAK else _strong(path, line, cells[1:], seconds)
+    return {name: Events.from_rows(own).sorted() for name, own in rows.items()}
+
+
+def _weak(path: Path, line: int, names: str) -> list[list[float]]:
+    words = [word.strip() for word in names.split(",") if word.strip()]
+    labels = sorted({_label(path, line, word) for word in words})
+    return [[np.nan, np.nan, label, 0, np.nan, np.nan, np.nan] for label in labels]
+
+
+def _strong(path: Path, line: int, cells: Sequence[str], seconds: float) -> list[list[float]]:
+    if all(cell in ("", "nan", "NaN") for cell in cells):
+        return []
+    onset, offset = (parse(cell, path, line) for cell in cells[:2])
+    label = _label(path, line, cells[2])
+    if not 0 <= onset <= offset:
+        raise BadInput(f"{path}:{line}: from {onset} to {offset} s is no stretch of time; correct the row")
+    if onset >= seconds:
+        log.warning("%s:%d: begins at %.2f s, after the end of a clip; left out", path, line, onset)
+        return []
+    return [[onset, min(offset, seconds), label, 0, np.nan, np.nan, np.nan]]
+
+
+def _label(path: Path, line: int, name: str) -> int:
+    if name not in CLASSES:
+        raise BadInput(
+            f"{path}:{line}: '{name}' is none of the classes {', '.join(CLASSES)}; correct the row"
+        )
+    return CLASSES.index(name)
+
+
+def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
+    """Write a clip as one channel of a rate and a length: mean of the channels, silence at the end or cut.
+
+    Args:
+        source: wav or flac.
+        target: the wav to write, 16 bit.
+        sample_rate: Hz.
+        length: samples.
+
+    Returns:
+        An empty remark.
+
+    Raises:
+        BadInput: unreadable, or with samples that are not finite.
+    """
+    try:
+        sound, rate = soundfile.read(str(source), dtype="float64", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise BadInput(f"{source}: no readable audio ({error}); download it again") from error
+    mono = sound.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise BadInput(f"{source}: holds samples that are not finite; download it again")
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    clip = np.zeros(length)
+    clip[: len(mono)] = mono[:length]
+    whole = np.clip(np.round(clip * 32768.0), -32768, 32767).astype(np.int16)
+    soundfile.write(str(target), whole, sample_rate, subtype="PCM_16", format="WAV")
+    return ""
+
+
+def _is_made(sample_rate: int, length: int, job: Job) -> bool:
+    try:
+        info = audio_info(job.target, "mono", sample_rate)
+    except BadInput:
+        return False
+    return info.n_samples == length
+
+
+def _wanted(raw: Path, parts: str) -> list[str]:
+    wanted = [word.strip() for word in parts.split(",") if word.strip()]
+    for word in wanted:
+        if word not in PARTS:
+            raise BadInput(f"--parts {word}: choose of {', '.join(PARTS)}")
+    found = wanted or [name for name, part in PARTS.items() if (raw / part.audio).is_dir()]
+    if not found:
+        raise BadInput(
+            f"{raw}: none of {', '.join(part.audio for part in PARTS.values())}; unpack the corpus there"
+        )
+    return found
+
+
+def _check_places(raw: Path, prepared: Path) -> None:
+    goal = prepared.resolve()
+    taken = [(raw / folder).resolve() for folder in ("audio", "metadata")]
+    if goal == raw.resolve() or any(goal == folder or folder in goal.parents for folder in taken):
+        raise BadInput(
+            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
+        )

@@ -1,0 +1,1 @@
+"""Audio and video files: resample, resize, cut, binaural rendering."""

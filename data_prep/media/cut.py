@@ -1,0 +1,266 @@
+"""Long recordings to clips: sound in every format, video and labels of a recording together."""
+
+import csv
+import logging
+import subprocess
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from imageio_ffmpeg import get_ffmpeg_exe
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.audio import audio_info
+from avseld.io.dcase_csv import read_dcase, write_dcase
+from avseld.io.events import parse
+from data_prep.jobs import Job, visible, work_through
+from data_prep.media.probe import video_info
+from data_prep.media.resample_resize import VIDEOS
+
+log = logging.getLogger(__name__)
+
+SOUNDS = (".wav", ".flac")
+BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One stretch of a recording."""
+
+    name: str
+    start: float
+    stop: float
+
+
+def cut(
+    source: Path,
+    target: Path,
+    seconds: float = 10.0,
+    hop: float | None = None,
+    times: Path | None = None,
+    rest: bool = False,
+    jobs: int = 0,
+) -> int:
+    """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
+
+    Files of one name anywhere below the source are one recording: its formats (foa_dev, mic_dev, ...), its video, its
+    labels (frame csv of DCASE). Sound is cut to the sample and copied bit by bit; a video is encoded anew, so that it
+    can begin between two key frames.
+
+    Args:
+        source: folder, searched with its subfolders.
+        target: a folder beside it; gets the same subfolders.
+        seconds: of a clip.
+        hop: seconds from one clip to the next; as long as a clip if left out.
+        times: csv with the columns name, start, stop (seconds) and perhaps clip, in place of equal clips.
+        rest: keep what is left over at the end as a shorter clip.
+        jobs: how many files at once; 0 for one a core.
+
+    Returns:
+        0 if all went well, 1 if a file failed.
+
+    Raises:
+        BadInput: nothing there, files of a recording that do not fit, or times beyond its end; names the first.
+    """
+    if not source.is_dir():
+        raise BadInput(f"{source}: no such folder; check the path")
+    if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
+        raise BadInput(f"{target}: lies in {source}; give a folder beside it")
+    files: dict[str, list[Path]] = {}
+    for path in visible(source, (*SOUNDS, *VIDEOS, ".csv")):
+        files.setdefault(path.stem, []).append(path)
+    lengths = {name: _duration(paths) for name, paths in files.items()}
+    durations = {name: length for name, length in lengths.items() if length is not None}
+    if not durations:
+        raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
+    listed = None if times is None else read_times(times, durations)
+    due = []
+    for name, duration in durations.items():
+        clips = (
+            equal(name, duration, seconds, hop or seconds, rest) if listed is None else listed.get(name, [])
+        )
+        labelled = any(path.suffix.lower() == ".csv" for path in files[name])
+        for clip in clips:
+            if labelled:
+                _on_label_frame(clip, name)
+            due += [_job(path, source, target, clip) for path in files[name]]
+    return int(work_through(due, _cut, partial(_is_cut), jobs, "cut") > 0)
+
+
+def equal(name: str, duration: float, seconds: float, hop: float, rest: bool = False) -> list[Clip]:
+    """Clips of equal length one hop apart.
+
+    Args:
+        name: of the recording.
+        duration: of it, seconds.
+        seconds: of a clip.
+        hop: seconds from one to the next.
+        rest: keep a shorter one at the end.
+
+    Raises:
+        BadInput: a length that is none.
+    """
+    if seconds <= 0 or hop <= 0:
+        raise BadInput(f"seconds {seconds}, hop {hop}: give lengths above 0")
+    whole = int(np.floor((duration - seconds) / hop + 1e-9)) + 1 if duration >= seconds - 1e-9 else 0
+    clips = [Clip(f"{name}_{k:03d}", k * hop, k * hop + seconds) for k in range(whole)]
+    if rest and whole * hop < duration - 1e-9:
+        clips.append(Clip(f"{name}_{whole:03d}", whole * hop, duration))
+    return clips
+
+
+def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]:
+    """Read where clips begin and end.
+
+    Args:
+        path: csv with the columns name, start, stop and perhaps clip.
+        durations: seconds of every recording.
+
+    Returns:
+        Clips by recording.
+
+    Raises:
+        BadInput: missing columns, an unknown recording, or times outside it; names the line.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; check --times")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    clips: dict[str, list[Clip]] = {}
+    for line, row in enumerate(rows, start=2):
+        missing = [word for word in ("name", "start", "stop") if row.get(word) in (None, "")]
+        if missing:
+            raise BadInput(f"{path}:{line}: no {missing[0]}; columns are name, start, stop and perhaps clip")
+        name = row["name"]
+        if name not in durations:
+            raise BadInput(f"{path}:{line}: no recording '{name}'; correct the name")
+        start, stop = parse(row["start"], path, line), parse(row["stop"], path, line)
+        if not 0 <= start < stop <= durations[name] + 1e-6:
+            raise BadInput(
+                f"{path}:{line}: from {start} to {stop} s lies not in {name}, which ends at {durations[name]:.2f} s"
+            )
+        own = clips.setdefault(name, [])
+        word = row.get("clip") or f"{name}_{len(own):03d}"
+        if Path(word).name != word or word in (".", ".."):
+            raise BadInput(f"{path}:{line}: '{word}' is no file name; leave out its folder")
+        own.append(Clip(word, start, stop))
+    return clips
+
+
+def _duration(paths: list[Path]) -> float | None:
+    """Seconds of a recording; its sounds must agree."""
+    sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
+    lengths = {path: audio_info(path).duration for path in sounds}
+    if lengths and max(lengths.values()) - min(lengths.values()) > LABEL_HOP:
+        longest, shortest = max(lengths, key=lengths.__getitem__), min(lengths, key=lengths.__getitem__)
+        raise BadInput(
+            f"{shortest}: {lengths[shortest]:.2f} s, but {longest} {lengths[longest]:.2f} s; they are not one recording"
+        )
+    return min(lengths.values()) if lengths else None
+
+
+def _on_label_frame(clip: Clip, name: str) -> None:
+    frame = clip.start / LABEL_HOP
+    if abs(frame - round(frame)) > 1e-6:
+        raise BadInput(
+            f"{name}: a clip from {clip.start} s begins within a label frame; choose a hop in whole tenths"
+        )
+
+
+def _job(path: Path, source: Path, target: Path, clip: Clip) -> Job:
+    suffix = path.suffix.lower()
+    made = (target / path.relative_to(source)).with_name(
+        f"{clip.name}{'.mp4' if suffix in VIDEOS else suffix}"
+    )
+    return Job(path, made, (clip.start, clip.stop))
+
+
+def _cut(source: Path, target: Path, start: float, stop: float) -> str:
+    suffix = source.suffix.lower()
+    if suffix in SOUNDS:
+        return cut_sound(source, target, start, stop)
+    return (
+        cut_labels(source, target, start, stop)
+        if suffix == ".csv"
+        else cut_video(source, target, start, stop)
+    )
+
+
+def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
+    """Copy the samples from round(start * rate) up to round(stop * rate), as they are.
+
+    Args:
+        source: wav or flac.
+        target: the file to write, of the same kind.
+        start: seconds.
+        stop: seconds.
+    """
+    with soundfile.SoundFile(str(source)) as read:
+        first, last = round(start * read.samplerate), min(round(stop * read.samplerate), read.frames)
+        kind = "float64" if read.subtype in ("FLOAT", "DOUBLE") else "int32"
+        read.seek(first)
+        with soundfile.SoundFile(
+            str(target), "w", read.samplerate, read.channels, read.subtype, format=read.format
+        ) as write:
+            while (left := last - read.tell()) > 0:
+                write.write(read.read(min(left, BLOCK), dtype=kind, always_2d=True))
+    return ""
+
+
+def cut_labels(source: Path, target: Path, start: float, stop: float) -> str:
+    """Rows of the label frames of a stretch, counted from its start, in the dialect of the file.
+
+    Args:
+        source: frame csv of DCASE.
+        target: the csv to write.
+        start: seconds, on a label frame.
+        stop: seconds.
+    """
+    events, dialect = read_dcase(source)
+    kept = events.select((events.onset > start - 1e-6) & (events.onset < stop - 1e-6))
+    write_dcase(target, replace(kept, onset=kept.onset - start, offset=kept.offset - start), dialect)
+    return ""
+
+
+def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
+    """Encode the pictures of a stretch anew (H.264), without sound.
+
+    Args:
+        source: a video.
+        target: the mp4 to write.
+        start: seconds.
+        stop: seconds; a video that ends before is used as far as it goes.
+
+    Raises:
+        BadInput: ffmpeg cannot read it, or it ends before the clip begins.
+    """
+    end = video_info(source).end
+    if start >= end - 1e-3:
+        raise BadInput(
+            f"{source}: ends at {end:.2f} s, before the clip from {start:.2f} s; leave its video out"
+        )
+    words = [
+        get_ffmpeg_exe(), "-v", "error", "-y", "-ss", f"{start:.6f}", "-i", str(source), "-t", f"{stop - start:.6f}",
+        "-map", "0:v:0", "-an", "-c:v", "libx264", "-preset", "fast", "-crf", "18", "-pix_fmt", "yuv420p",
+        "-f", "mp4", str(target),
+    ]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise BadInput(f"{source}: {' '.join(done.stderr.split())[:200]}; copy or download the video again")
+    return f"{source}: ends at {end:.2f} s, within the clip from {start:.2f} s" if stop > end + 0.1 else ""
+
+
+def _is_cut(job: Job) -> bool:
+    """Whether a clip that is there is the one that would be made: its length tells."""
+    start, stop = job.arguments
+    if job.target.suffix.lower() not in SOUNDS:
+        return True
+    try:
+        made, whole = audio_info(job.target), audio_info(job.source)
+    except BadInput:
+        return False
+    rate = whole.sample_rate
+    return made.n_samples == min(round(stop * rate), whole.n_samples) - round(start * rate)

@@ -1,0 +1,1 @@
+"""Room acoustics: impulse responses, receivers, rendering to channel formats."""

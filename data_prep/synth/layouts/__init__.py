@@ -1,0 +1,1 @@
+"""Corpus layouts that the generator writes."""

@@ -1,0 +1,1 @@
+"""Synthetic sound events and sound banks."""

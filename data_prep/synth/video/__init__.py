@@ -1,0 +1,1 @@
+"""Equirectangular video of generated scenes."""

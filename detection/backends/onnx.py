@@ -1,0 +1,224 @@
+"""YOLOX through ONNX Runtime: letterbox, grid decoding, class-wise non-maximum suppression.
+
+Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430), and the ONNX files of its repository
+(github.com/Megvii-BaseDetection/YOLOX): input (n, 3, height, width) BGR in 0..255, not normalised; output
+(n, cell, 5 + class) with offset x y, logarithmic width and height, objectness and class probabilities.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from avseld.base.errors import BadInput
+from detection.detector import NMS_IOU, SCORE_THRESHOLD, Found
+from detection.weights import find_weights, sha256
+
+STRIDES = (8, 16, 32)
+"""Pixels of the network's input that a cell of each of the three grids stands for."""
+
+PADDING = 114
+"""Grey of the part of the input that the picture leaves free."""
+
+PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
+"""ONNX Runtime's hardware in order of preference; those that are not built in are left out."""
+
+
+class OnnxDetector:
+    """A YOLOX network in an ONNX file."""
+
+    name = "onnx"
+
+    def __init__(self, session: onnxruntime.InferenceSession, weights: str) -> None:
+        self.session = session
+        self.weights = weights
+        graph = session.get_inputs()[0]
+        self.input = graph.name
+        self.batch = graph.shape[0] if isinstance(graph.shape[0], int) else 0
+        """pictures that the graph takes at a time; 0 = any number"""
+        self.height, self.width = graph.shape[2:]
+        self.size = max(self.height, self.width)
+
+    def __call__(self, frames: np.ndarray) -> list[Found]:
+        """Find boxes.
+
+        Args:
+            frames: (n, height, width, 3) RGB, uint8.
+        """
+        if not len(frames):
+            return []
+        picture, scale = letterbox(frames, self.height, self.width)
+        step = self.batch or len(picture)
+        parts = [self.run(picture[start : start + step]) for start in range(0, len(picture), step)]
+        raw = np.concatenate(parts)[: len(frames)]
+        height, width = frames.shape[1:3]
+        unit = np.array([scale[0] * width, scale[1] * height] * 2, np.float32)
+        return [_found(each, self.height, self.width, unit) for each in raw]
+
+    def run(self, picture: np.ndarray) -> np.ndarray:
+        """Run the network, filling up what a graph of fixed batch lacks.
+
+        Args:
+            picture: (n, 3, height, width) BGR in 0..255, float32.
+
+        Returns:
+            (n, cell, 5 + class), or more rows in a graph of fixed batch.
+        """
+        missing = self.batch - len(picture)
+        if missing > 0:
+            picture = np.concatenate([picture, np.repeat(picture[-1:], missing, axis=0)])
+        return self.session.run(None, {self.input: picture})[0]
+
+
+def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
+    """Open an ONNX file.
+
+    Args:
+        weights: a YOLOX network with raw head outputs, from `avseld-detect export` or a release; None takes
+            YOLOX-tiny's release.
+        threads: processor threads; 0 means all cores.
+
+    Raises:
+        BadInput: no ONNX file, or one with other inputs and outputs.
+    """
+    weights = find_weights("onnx", weights)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    available = onnxruntime.get_available_providers()
+    try:
+        session = onnxruntime.InferenceSession(
+            str(weights), options, providers=[provider for provider in PROVIDERS if provider in available]
+        )
+    except Exception as error:  # ONNX Runtime's errors share no class
+        reason = " ".join(str(error).split())[:120]
+        raise BadInput(f"{weights}: no ONNX model that can be used ({reason}); give another file") from error
+    _check_input(weights, session)
+    detector = OnnxDetector(session, sha256(weights))
+    _check_output(weights, detector)
+    return detector
+
+
+def letterbox(frames: np.ndarray, height: int, width: int) -> tuple[np.ndarray, tuple[float, float]]:
+    """Scale pictures to fit, keep their proportions, and pad to the right and below with grey.
+
+    Args:
+        frames: (n, frame height, frame width, 3) RGB, uint8.
+        height: of the network's input, pixels.
+        width: of the network's input, pixels.
+
+    Returns:
+        (n, 3, height, width) BGR in 0..255, float32, and the scale along x and along y (they differ where
+        rounding to whole pixels makes them).
+    """
+    count, rows, columns = frames.shape[:3]
+    ratio = min(height / rows, width / columns)
+    high, wide = max(round(rows * ratio), 1), max(round(columns * ratio), 1)
+    if (high, wide) != (rows, columns):
+        frames = np.stack([_scaled(frame, high, wide) for frame in frames])
+    picture = np.full((count, 3, height, width), PADDING, np.float32)
+    picture[:, :, :high, :wide] = frames[..., ::-1].transpose(0, 3, 1, 2)
+    return picture, (wide / columns, high / rows)
+
+
+def cells(height: int, width: int) -> np.ndarray:
+    """Column, row and stride of every cell of the three grids, in the order of the network's output.
+
+    Returns:
+        (cell, 3), float32.
+    """
+    grids = []
+    for stride in STRIDES:
+        row, column = np.mgrid[: height // stride, : width // stride]
+        grids.append(np.stack([column, row, np.full_like(row, stride)], axis=-1).reshape(-1, 3))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def decode(raw: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Turn raw offsets and logarithmic sizes into boxes.
+
+    Args:
+        raw: (..., 4) x y width height as the head gives them.
+        cell: (..., 3) from `cells`.
+
+    Returns:
+        (..., 4) x0 y0 x1 y1 in pixels of the network's input.
+    """
+    stride = cell[..., 2:]
+    centre = (raw[..., :2] + cell[..., :2]) * stride
+    with np.errstate(over="ignore"):
+        half = np.exp(raw[..., 2:4]) * stride / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
+
+
+def suppress(box: np.ndarray, score: np.ndarray, label: np.ndarray, overlap: float = NMS_IOU) -> np.ndarray:
+    """Greedy non-maximum suppression within each class.
+
+    Args:
+        box: (m, 4) x0 y0 x1 y1.
+        score: (m,).
+        label: (m,) class ids; boxes of different classes do not suppress each other.
+        overlap: intersection over union above which the weaker box goes.
+
+    Returns:
+        indices of the kept boxes in falling order of score; equal scores keep their order.
+    """
+    area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
+    left = np.argsort(-score, kind="stable")
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        low = np.maximum(box[best, :2], box[left, :2])
+        high = np.minimum(box[best, 2:], box[left, 2:])
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        union = np.maximum(area[best] + area[left] - shared, np.finfo(np.float32).tiny)
+        left = left[(shared / union <= overlap) | (label[left] != label[best])]
+    return np.array(kept, dtype=np.intp)
+
+
+def _scaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear samples without averaging, as the network saw its training pictures (cv2.INTER_LINEAR)."""
+    step = (frame.shape[1] / width, 0, 0, 0, frame.shape[0] / height, 0)
+    return np.asarray(
+        Image.fromarray(frame).transform(
+            (width, height), Image.Transform.AFFINE, step, Image.Resampling.BILINEAR
+        )
+    )
+
+
+def _found(raw: np.ndarray, height: int, width: int, unit: np.ndarray) -> Found:
+    """Boxes of one picture from (cell, 5 + class); `unit` (4,) turns input pixels into 0..1."""
+    label = raw[:, 5:].argmax(axis=1)
+    score = raw[:, 4] * np.take_along_axis(raw[:, 5:], label[:, None], axis=1)[:, 0]
+    likely = np.flatnonzero(score >= SCORE_THRESHOLD)
+    box = decode(raw[likely], cells(height, width)[likely]) / unit
+    sound = np.isfinite(box).all(axis=1)
+    box, likely = box[sound], likely[sound]
+    kept = suppress(box, score[likely], label[likely])
+    chosen = likely[kept]
+    return Found(box[kept], score[chosen], label[chosen])
+
+
+def _check_input(weights: Path, session: onnxruntime.InferenceSession) -> None:
+    graph = session.get_inputs()[0]
+    shape = graph.shape
+    fits = len(shape) == 4 and shape[1] == 3 and all(isinstance(side, int) for side in shape[2:])
+    if not fits or shape[2] % STRIDES[-1] or shape[3] % STRIDES[-1] or graph.type != "tensor(float)":
+        raise BadInput(
+            f"{weights}: takes {graph.type} {shape} instead of float (n, 3, height, width) with fixed sides; "
+            "export it with avseld-detect export"
+        )
+
+
+def _check_output(weights: Path, detector: OnnxDetector) -> None:
+    """Look at nothing once, because exporters do not always declare the shape of the output."""
+    blank = np.full((1, 3, detector.height, detector.width), PADDING, np.float32)
+    shape = detector.run(blank).shape
+    expected = len(cells(detector.height, detector.width))
+    if len(shape) != 3 or shape[1] != expected or shape[2] < 6:
+        raise BadInput(
+            f"{weights}: gives {shape} instead of (n, {expected}, 5 + classes); give a YOLOX network "
+            "with raw head outputs, as avseld-detect export writes it"
+        )
