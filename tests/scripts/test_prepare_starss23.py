@@ -12,7 +12,7 @@ from avseld.base.files import fingerprint
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import read_manifest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["fold3_room21_mix001", "fold3_room21_mix013", "fold4_room2_mix001"]
 
 

@@ -2,22 +2,15 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from reference.signals import tone_mixture
 
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES, AmplitudeIPD, LogAmplitudeIV
 from avseld.io.geometry import angle_between, unit_vector
 
 
-def spec_signal(n: int) -> np.ndarray:
-    """The test signal of the `Sony audio-visual SELD` spec, section D."""
-    t, c = np.arange(n) / 24000, np.arange(4)[:, None]
-    turn = 2 * np.pi * t
-    signal = 0.5 * np.sin((300 + 100 * c) * turn + 0.3 * c) + 0.1 * np.sin((1777 + 13 * c) * turn + c)
-    return signal.astype(np.float32)
-
-
-def test_the_spec_signal_has_its_published_values():
-    feature = AmplitudeIPD()(torch.from_numpy(spec_signal(30480))[None])[0].transpose(1, 2).numpy()
+def test_amplitude_and_phase_of_a_tone_mixture_have_its_published_values():
+    feature = AmplitudeIPD()(torch.from_numpy(tone_mixture(30480))[None])[0].transpose(1, 2).numpy()
     assert feature.shape == (7, 257, 128)
     for place, value in {
         (0, 6, 0): 31.676785, (0, 6, 1): 57.679897, (0, 6, 64): 57.673214, (1, 8, 64): 53.092476,
@@ -57,7 +50,7 @@ def test_windows_with_their_surroundings_equal_the_whole(name):
     feature = FEATURES[name]()
     n_channels = getattr(feature, "n_channels", 4)
     hop, edge = feature.stft.hop, feature.stft.n_fft // 2
-    waveform = torch.from_numpy(spec_signal(96000))[None] + 0.01 * torch.randn(
+    waveform = torch.from_numpy(tone_mixture(96000))[None] + 0.01 * torch.randn(
         1, 4, 96000, generator=torch.Generator().manual_seed(0)
     )
     waveform = waveform[:, :n_channels]

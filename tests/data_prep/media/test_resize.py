@@ -163,7 +163,7 @@ def test_a_run_killed_half_way_leaves_no_target(tmp_path):
     command = [sys.executable, "-m", "data_prep", "resize", "--source", str(tmp_path / "in")]
     process = subprocess.Popen(
         [*command, "--target", str(tmp_path / "out")],
-        cwd=Path(__file__).resolve().parent.parent,
+        cwd=Path(__file__).resolve().parents[3],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

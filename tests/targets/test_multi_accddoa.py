@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import adpit as slow
-from test_targets import oracle
+from reference.adpit import ideal_output
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
@@ -138,7 +138,7 @@ def test_what_is_encoded_is_decoded(onscreen, planar, bounded, seed):
     wanted = Events.from_rows(rows)
     target = MultiACCDDOA(3, planar=planar, onscreen=onscreen, bounded=bounded)
     label = target.encode(wanted, 0.0, 50, 0.02)["accddoa"].astype(float)
-    output = oracle(label)[:, :, 1:]
+    output = ideal_output(label)[:, :, 1:]
     if onscreen:
         output[:, :, -1] = 20 * output[:, :, -1] - 10
     if bounded:

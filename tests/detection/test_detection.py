@@ -24,7 +24,7 @@ from detection.detect import GENERATOR, _table, boxes_of_video, detect
 from detection.detector import Detector, Found, load
 from detection.video import frames
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DOG, BICYCLE, CAR = 16, 1, 2
 
 

@@ -19,7 +19,7 @@ from detection.backends.onnx import letterbox
 from detection.detect import boxes_of_video, detect
 from detection.detector import Detector, Found, load
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NANO_CONFIG = ".mim/configs/yolox/yolox_nano_8xb8-300e_coco.py"
 
 mmdet = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from test_features import spec_signal
+from reference.signals import tone_mixture
 
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES, LogMel, LogMelGCC, LogMelIV, MagnitudePhase, SalsaLite
@@ -138,7 +138,7 @@ def test_pairs_of_channels_come_in_the_published_order():
 
 def test_a_longer_correlation_fits_the_frames_of_the_log_mel():
     feature = LogMelGCC(gcc_fft=2048)
-    waveform = torch.from_numpy(spec_signal(96000))[None] + 0.01 * torch.randn(1, 4, 96000)
+    waveform = torch.from_numpy(tone_mixture(96000))[None] + 0.01 * torch.randn(1, 4, 96000)
     whole = feature(waveform)
     part = feature(waveform[:, :, 480 * 50 - 1024 : 480 * 150 + 1024], centered=False)
     assert part.shape[2] == 101 and (part - whole[:, :, 50:151]).abs().max() < 1e-3

@@ -98,17 +98,6 @@ def test_the_loss_ignores_the_order_of_sources_and_tracks():
     )["loss"] == pytest.approx(0, abs=1e-12)
 
 
-def oracle(label: np.ndarray) -> np.ndarray:
-    """Network output (frame, track, axis, class) that says just what the six slots say."""
-    three, two = label[:, 3:].any(axis=(1, 2)), label[:, 1:3].any(axis=(1, 2))
-    output = np.where(
-        three[:, None, None],
-        label[:, 3:],
-        np.where(two[:, None, None], label[:, [1, 2, 2]], label[:, [0, 0, 0]]),
-    )
-    return output
-
-
 @pytest.mark.parametrize("name", ["multi_accdoa"])
 @given(seed=st.integers(0, 2**31))
 @settings(max_examples=60, deadline=None)
@@ -128,7 +117,7 @@ def test_what_is_encoded_is_decoded(name, seed):
     wanted = frames(table)
     target = TARGETS[name](4)
     label = target.encode(wanted, 0.0, 130, HOP)["accdoa"]
-    found = target.decode({"accdoa": oracle(label)}, HOP)
+    found = target.decode({"accdoa": adpit.ideal_output(label)}, HOP)
     key = [(round(t * 10), c) for t, c in zip(found.onset, found.label, strict=True)]
     assert sorted(key) == sorted((row[0], row[1]) for row in table)
     for row in table:
