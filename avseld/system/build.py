@@ -79,7 +79,7 @@ class System(nn.Module):
         self.blueprint = blueprint
         self.frozen: list[str] = []
         self.masks: list[Callable[[Tensor], Tensor]] = []
-        """changes of features while it trains, see `avseld.augment.scenes`"""
+        """changes of features while it trains, see `avseld.augment.features`"""
         defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
         channels = format_named(blueprint.format).channels
         check_features(blueprint.features.name, blueprint.format)

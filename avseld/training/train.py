@@ -21,7 +21,9 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from avseld.augment.scenes import FEATURES, SCENES, check
+from avseld.augment.checks import check_names
+from avseld.augment.features import FEATURE_AUGMENTATIONS
+from avseld.augment.scenes import SCENE_AUGMENTATIONS
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import exact_div
@@ -152,7 +154,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     Raises:
         BadInput: an unknown name or option, or a change that the channel format does not allow.
     """
-    check([part.name for part in parts])
+    check_names([part.name for part in parts])
     if "rotate" in [part.name for part in parts] and not getattr(system.model, "wrap", True):
         log.warning(
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
@@ -163,10 +165,10 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     scenes: list[SceneChange] = []
     for part in parts:
         try:
-            if part.name in SCENES:
-                scenes.append(SCENES[part.name](format, **part.options))
+            if part.name in SCENE_AUGMENTATIONS:
+                scenes.append(SCENE_AUGMENTATIONS[part.name](format, **part.options))
             else:
-                system.masks.append(FEATURES[part.name](**part.options))
+                system.masks.append(FEATURE_AUGMENTATIONS[part.name](**part.options))
         except TypeError as error:
             raise BadInput(f"augment: {part.name}: {error}") from None
     return scenes

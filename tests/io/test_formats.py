@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avseld.augment.scenes import turns
+from avseld.augment.scenes import rotations
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.features import FEATURES
@@ -50,15 +50,15 @@ def test_every_feature_is_declared_by_some_format():
 
 
 @pytest.mark.parametrize(("format", "n"), [("foa", 16), ("mic", 8), ("binaural", 2), ("stereo", 2)])
-def test_a_format_is_turned_as_its_symmetry_allows(format, n):
-    assert len(turns(format)) == n
-    assert all(matrix.shape == (format_named(format).channels,) * 2 for _, matrix in turns(format))
+def test_a_format_allows_the_rotations_of_its_symmetry(format, n):
+    assert len(rotations(format)) == n
+    assert all(matrix.shape == (format_named(format).channels,) * 2 for _, matrix in rotations(format))
 
 
 @pytest.mark.parametrize("format", ["circular", "mono"])
-def test_what_has_no_symmetry_cannot_be_turned(format):
-    with pytest.raises(BadInput, match="cannot be turned"):
-        turns(format)
+def test_a_format_without_symmetry_cannot_be_rotated(format):
+    with pytest.raises(BadInput, match="cannot be rotated"):
+        rotations(format)
     with pytest.raises(BadInput, match="none of foa"):
         format_named("quad")
 

@@ -1,0 +1,78 @@
+"""Augmentation of features, on the network's device: masks and shifts."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Mask(nn.Module):
+    """Set stretches of frames and of bins to zero, the same ones in all features of a window.
+
+    D. Park et al., SpecAugment: a simple data augmentation method for automatic speech recognition, Interspeech 2019,
+    section 2: its frequency and time masking.
+
+    Args:
+        frames: longest stretch of frames; lengths are drawn evenly from 0 to it.
+        bins: longest stretch of bins.
+        n: stretches of each kind.
+    """
+
+    def __init__(self, frames: int = 16, bins: int = 32, n: int = 2) -> None:
+        super().__init__()
+        self.frames, self.bins, self.n = frames, bins, n
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mask features.
+
+        Args:
+            x: (batch, feature, frame, bin).
+
+        Returns:
+            The same shape.
+        """
+        kept = torch.ones(x.shape[0], 1, x.shape[2], x.shape[3], dtype=torch.bool, device=x.device)
+        for _ in range(self.n):
+            kept &= ~_random_stretch(x, x.shape[2], self.frames)[:, None, :, None]
+            kept &= ~_random_stretch(x, x.shape[3], self.bins)[:, None, None, :]
+        return x * kept
+
+
+class Shift(nn.Module):
+    """Move all bins of a window up or down by one number of bins; the edge bin is repeated.
+
+    T. N. T. Nguyen et al., SALSA: spatial cue-augmented log-spectrogram features for polyphonic sound event
+    localization and detection, IEEE/ACM TASLP 2022: its frequency shifting.
+
+    Args:
+        bins: largest shift.
+    """
+
+    def __init__(self, bins: int = 10) -> None:
+        super().__init__()
+        self.bins = bins
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shift features.
+
+        Args:
+            x: (batch, feature, frame, bin).
+
+        Returns:
+            The same shape.
+        """
+        by = torch.randint(-self.bins, self.bins + 1, (x.shape[0], 1), device=x.device)
+        index = (torch.arange(x.shape[3], device=x.device) - by).clamp(0, x.shape[3] - 1)
+        return x.gather(3, index[:, None, None, :].expand_as(x))
+
+
+def _random_stretch(x: Tensor, n: int, longest: int) -> Tensor:
+    """Draw one stretch of n places for each window of x: (batch, n), true inside."""
+    length = torch.randint(0, min(longest, n) + 1, (x.shape[0], 1), device=x.device)
+    first = (torch.rand(x.shape[0], 1, device=x.device) * (n - length + 1)).long()
+    place = torch.arange(n, device=x.device)
+    return (place >= first) & (place < first + length)
+
+
+FEATURE_AUGMENTATIONS: dict[str, Callable[..., nn.Module]] = {"mask": Mask, "shift": Shift}
+"""name in a recipe -> class; each takes the part's options"""
