@@ -1,6 +1,8 @@
 """The house's own rules."""
 
 import ast
+import configparser
+import re
 import subprocess
 from pathlib import Path
 
@@ -62,3 +64,22 @@ def test_the_project_speaks_only_of_itself():
         if path.suffix in (".py", ".sh", ".md", ".yaml", ".cfg", ".toml", ".html") and path.exists():
             text = path.read_text()
             assert not [word for word in words if word in text], name
+
+
+def test_the_map_names_every_folder_of_the_packages():
+    mapped = re.findall(r"^\| `(\S+)/` \|", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M)
+    there = {str(path.parent.relative_to(ROOT)) for path in FILES if path.name == "__init__.py"}
+    assert sorted(mapped) == sorted(there - {"avseld"}), "the table in CONTRIBUTING.md differs from the tree"
+
+
+def test_the_map_shows_the_layers_that_the_import_contract_enforces():
+    (shown,) = re.findall(r"```text\n(__main__\n.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.S)
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    enforced = settings["importlinter:contract:library"]["layers"]
+    assert layers(shown) == layers(enforced), "CONTRIBUTING.md differs from setup.cfg"
+
+
+def layers(text):
+    """List the layers of a contract from top to bottom, each a set of modules."""
+    return [frozenset(re.split(r"[\s|:]+", line.strip())) for line in text.strip().splitlines()]
