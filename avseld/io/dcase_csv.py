@@ -56,7 +56,7 @@ class Dialect:
 def read_dcase(
     path: Path | str,
     n_classes: int | None = None,
-    kind: Literal["auto", "polar", "cartesian"] = "auto",
+    coordinates: Literal["auto", "polar", "cartesian"] = "auto",
     metres_per_unit: float = 0.01,
     hop: float = LABEL_HOP,
 ) -> tuple[Events, Dialect]:
@@ -65,7 +65,7 @@ def read_dcase(
     Args:
         path: the file; an empty one holds no events.
         n_classes: refuse class indices from here on.
-        kind: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
+        coordinates: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
             every vector is at most 2 long and at least one number has decimals.
         metres_per_unit: unit of the distance column, 0.01 for centimetres.
         hop: seconds between frames; 0.02 in the files of DCASE 2019.
@@ -96,7 +96,7 @@ def read_dcase(
     if table is None:
         table = np.array([_numbers(text, path, line, width) for line, text in _numbered(body, first)])
     if not dialect.header:
-        dialect = replace(dialect, columns=_guess(table, path, kind))
+        dialect = replace(dialect, columns=_guess(table, path, coordinates))
     return _events(table, dialect, path, body, n_classes, hop), dialect
 
 
@@ -184,13 +184,13 @@ def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
     return [parse(word, path, line) for word in words]
 
 
-def _guess(table: np.ndarray, path: Path, kind: str) -> tuple[str, ...]:
+def _guess(table: np.ndarray, path: Path, coordinates: str) -> tuple[str, ...]:
     width = table.shape[1]
     if width == 6:
         vectors = table[:, 3:]
         looks_cartesian = (np.linalg.norm(vectors, axis=1) <= 2).all() and (vectors % 1 != 0).any()
-        kind = kind if kind != "auto" else ("cartesian" if looks_cartesian else "polar")
-        return CARTESIAN[6] if kind == "cartesian" else POLAR[6]
+        is_cartesian = looks_cartesian if coordinates == "auto" else coordinates == "cartesian"
+        return CARTESIAN[6] if is_cartesian else POLAR[6]
     if width in POLAR:
         return POLAR[width]
     if width in CARTESIAN:

@@ -72,7 +72,10 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
 
 
 def read_classes(prepared: Path | str) -> list[str]:
-    """Class names, one a line; the line number is the index.
+    """Read classes.txt of a prepared folder.
+
+    Returns:
+        Class names; the place in the list is the index.
 
     Raises:
         BadInput: the file is missing or empty.
@@ -80,7 +83,24 @@ def read_classes(prepared: Path | str) -> list[str]:
     path = Path(prepared) / "classes.txt"
     if not path.is_file():
         raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
-    classes = [name.strip() for name in path.read_text(encoding="utf-8").split("\n") if name.strip()]
+    return read_class_list(path)
+
+
+def read_class_list(path: Path) -> list[str]:
+    """Read class names from a text file with one name a line; empty lines are skipped.
+
+    Raises:
+        BadInput: the file is missing, not text, or without a name.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except FileNotFoundError:
+        raise BadInput(f"{path}: not found; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"{path}: no list of classes ({error}); give a text file with a name a line"
+        ) from error
+    classes = [name.strip() for name in lines if name.strip()]
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")
     return classes

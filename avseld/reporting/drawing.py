@@ -10,6 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
+from avseld.io.manifest import read_class_list
 from avseld.reporting.figures import figure
 from avseld.reporting.material import Material, from_prepared, from_run
 from avseld.reporting.movie import overlay
@@ -79,7 +80,7 @@ def plot(
             raise BadInput(f"{prepared}: which of its recordings? name one with --recording")
         material = from_prepared(prepared, [recording], predictions)[0]
     elif audio is not None:
-        names = _class_names(classes)
+        names = read_class_list(classes) if classes else []
         material = Material(audio.stem, audio, names, format, video, boxes, reference, prediction)
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
@@ -152,17 +153,3 @@ def _plot_run(
     target = folder / f"{filmed.name}.mp4"
     draw(filmed, target, start, stop, fps, width)
     log.info("overlay in %s", target)
-
-
-def _class_names(path: Path | None) -> list[str]:
-    if path is None:
-        return []
-    try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{path}: no list of classes ({error}); give a text file with a name a line"
-        ) from error
-    if not names:
-        raise BadInput(f"{path}: no class in it; write one name a line")
-    return names

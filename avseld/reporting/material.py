@@ -7,8 +7,8 @@ import yaml
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, read_boxes
-from avseld.io.dcase_csv import read_dcase
-from avseld.io.events import COLUMNS, Events, read_events, read_lines
+from avseld.io.events import Events
+from avseld.io.labels import read_labels
 from avseld.io.manifest import Recording, matches, pick, read_classes, read_manifest
 
 
@@ -35,8 +35,10 @@ class Material:
             BadInput: a file is missing or has a bad row.
         """
         n_classes = len(self.classes) or None
-        reference = read_rows(self.reference, n_classes) if self.reference else None
-        prediction = read_rows(self.prediction, n_classes, metres_per_unit) if self.prediction else None
+        reference = read_labels(self.reference, n_classes) if self.reference else None
+        prediction = None
+        if self.prediction:
+            prediction = read_labels(self.prediction, n_classes, metres_per_unit=metres_per_unit)
         return reference, prediction
 
     def found_boxes(self) -> Boxes | None:
@@ -46,23 +48,6 @@ class Material:
             BadInput: the file is damaged or belongs to another video.
         """
         return read_boxes(self.boxes, self.video) if self.boxes else None
-
-
-def read_rows(path: Path, n_classes: int | None = None, metres_per_unit: float = 0.01) -> Events:
-    """Read events from the CSV of a prepared folder or from a frame CSV of DCASE, told by the first line.
-
-    Args:
-        path: the csv.
-        n_classes: refuse class indices from here on.
-        metres_per_unit: unit of the distances in a frame CSV, 0.01 for centimetres.
-
-    Raises:
-        BadInput: missing, or a bad row; names file and line.
-    """
-    lines = read_lines(path)
-    if lines and lines[0].replace(" ", "").startswith(f"{COLUMNS[0]},"):
-        return read_events(path, n_classes)
-    return read_dcase(path, n_classes, metres_per_unit=metres_per_unit)[0]
 
 
 def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | None) -> list[Material]:

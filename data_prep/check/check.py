@@ -24,7 +24,7 @@ from data_prep.corpora.recordings import (
     LabelRules,
     check_video,
     example,
-    read_labels,
+    labels_of,
     with_duration,
 )
 
@@ -124,7 +124,7 @@ def _check_all(
                 read_boxes(recording.boxes, recording.video if prepared else None)
         with report.noting():
             known = recording if audible else replace(recording, duration=math.inf)
-            events = read_labels(known, rules)
+            events = labels_of(known, rules)
             _check_labels(recording, events, report)
             if audible and recording.format == "foa" and len(events):
                 pair = measure(recording, events)

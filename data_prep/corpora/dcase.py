@@ -24,7 +24,7 @@ from data_prep.corpora.recordings import (
     by_name,
     check_video,
     example,
-    read_labels,
+    labels_of,
     with_duration,
     write_prepared,
 )
@@ -160,7 +160,7 @@ def dcase(
         recording = with_duration(found, corpus.sample_rate)
         check_video(recording, findings)
         if recording.labels:
-            labels[recording.name] = read_labels(recording, rules)
+            labels[recording.name] = labels_of(recording, rules)
         checked.append(recording)
     _tell_sizes(checked, raw, corpus)
     boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in checked}

@@ -7,7 +7,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording
+from avseld.io.manifest import Recording, read_class_list
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.corpora.recordings import (
     Findings,
@@ -15,7 +15,7 @@ from data_prep.corpora.recordings import (
     by_name,
     check_video,
     example,
-    read_labels,
+    labels_of,
     with_duration,
     write_prepared,
 )
@@ -80,7 +80,7 @@ def own(
         recording = with_duration(found, sample_rate)
         check_video(recording, findings)
         if labels:
-            events[name] = read_labels(recording, rules)
+            events[name] = labels_of(recording, rules)
         recordings.append(recording)
     write_prepared(prepared, recordings, events, names)
     return 0
@@ -99,10 +99,8 @@ def _check_folder(folder: Path | None, prepared: Path) -> None:
 def _classes(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return STARSS_CLASSES
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check --classes")
-    names = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    if not names or len(set(names)) < len(names):
+    names = tuple(read_class_list(path))
+    if len(set(names)) < len(names):
         raise BadInput(
             f"{path}: {len(names)} lines with {len(set(names))} names; write each class on one line"
         )

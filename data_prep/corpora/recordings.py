@@ -11,8 +11,8 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info
-from avseld.io.dcase_csv import read_dcase
-from avseld.io.events import COLUMNS, Events, read_events, read_lines, write_events
+from avseld.io.events import Events, write_events
+from avseld.io.labels import Coordinates, line_of_row, read_labels
 from avseld.io.manifest import Recording, write_manifest
 from data_prep.jobs import visible
 from data_prep.media.probe import video_info
@@ -63,7 +63,7 @@ class LabelRules:
 
     n_classes: int
     metres_per_unit: float = 0.01
-    kind: Literal["auto", "polar", "cartesian"] = "auto"
+    coordinates: Coordinates = "auto"
     beyond: Literal["refuse", "drop"] = "refuse"
     """what becomes of rows that begin after the end of the audio"""
 
@@ -80,8 +80,8 @@ def with_duration(recording: Recording, sample_rate: int) -> Recording:
     return replace(recording, duration=info.duration)
 
 
-def read_labels(recording: Recording, rules: LabelRules) -> Events:
-    """Read the labels of a recording: a frame csv of DCASE in any dialect, or the csv of a prepared folder.
+def labels_of(recording: Recording, rules: LabelRules) -> Events:
+    """Read the labels of a recording and check that they lie within its audio.
 
     Raises:
         BadInput: missing, a bad row, a class that is not in the list, or a row that begins after the end of
@@ -90,18 +90,14 @@ def read_labels(recording: Recording, rules: LabelRules) -> Events:
     path = recording.labels
     if path is None:
         return Events.empty()
-    lines = read_lines(path)
-    if lines and lines[0].split(",")[0].strip() == COLUMNS[0]:
-        events = read_events(path, rules.n_classes)
-    else:
-        events, _ = read_dcase(path, rules.n_classes, rules.kind, rules.metres_per_unit)
+    events = read_labels(path, rules.n_classes, rules.coordinates, rules.metres_per_unit)
     late = events.onset >= recording.duration - EXACT
     if not late.any():
         return events
     if rules.beyond == "drop":
         log.warning("%s: %d rows after the end of the audio are left out", path, late.sum())
         return events.select(~late)
-    line = _line(lines, int(np.argmax(late)))
+    line = line_of_row(path, int(np.argmax(late)))
     raise BadInput(
         f"{path}:{line}: begins at {events.onset[late][0]:.1f} s, {recording.audio.name} ends at "
         f"{recording.duration:.2f} s; correct the csv (frames count from 0), or leave such rows out with "
@@ -181,12 +177,6 @@ def example(names: Iterable[str]) -> str:
     """The first few of many names, for a message."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (", ..." if len(ordered) > 3 else "")
-
-
-def _line(lines: list[str], row: int) -> int:
-    filled = [number for number, text in enumerate(lines, start=1) if text.strip()]
-    header = any(letter.isalpha() for letter in lines[filled[0] - 1].replace("e", ""))
-    return filled[row + header]
 
 
 def _tell(prepared: Path, recordings: Sequence[Recording]) -> None:

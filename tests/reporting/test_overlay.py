@@ -15,10 +15,10 @@ from avseld.io.boxes import Boxes
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, write_events
 from avseld.io.geometry import to_picture
+from avseld.io.labels import read_labels
 from avseld.io.manifest import Recording, write_manifest
 from avseld.reporting import overlay, plot
 from avseld.reporting.colours import rgb
-from avseld.reporting.material import read_rows
 from avseld.reporting.movie import Painter
 from avseld.reporting.sound import write_stereo
 
@@ -240,7 +240,7 @@ def test_plot_says_what_is_missing(prepared: Path, tmp_path: Path) -> None:
 
 
 def test_both_kinds_of_csv_are_told_by_their_first_line(prepared: Path) -> None:
-    first = read_rows(prepared / "labels" / "fold4_room1_a.csv")
-    second = read_rows(prepared.parent / "run" / "predictions" / "fold4_room1_a.csv")
+    first = read_labels(prepared / "labels" / "fold4_room1_a.csv")
+    second = read_labels(prepared.parent / "run" / "predictions" / "fold4_room1_a.csv")
     assert (len(first), len(second)) == (1, 20)
     assert first.azimuth[0] == 30 and second.azimuth[0] == 35

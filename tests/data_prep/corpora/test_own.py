@@ -92,7 +92,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
         "24000 Hz instead of 48000": {"sample_rate": 48000},
         "names its fold|name its fold": {"fold_from": "folder"},
         "does not say fold": {"fold_from": "name"},
-        "check --classes": {"classes": tmp_path / "nothing.txt"},
+        "nothing.txt: not found": {"classes": tmp_path / "nothing.txt"},
     }
     for words, options in faults.items():
         with pytest.raises(BadInput, match=words):
