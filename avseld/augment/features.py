@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 
 class Mask(nn.Module):
-    """Set stretches of frames and of bins to zero, the same ones in all features of a window.
+    """Replace stretches of frames and of bins, the same ones in all features, by the feature's mean over the window.
 
     D. Park et al., SpecAugment: a simple data augmentation method for automatic speech recognition, Interspeech 2019,
-    section 2: its frequency and time masking.
+    section 2: frequency and time masking. The paper masks with 0 because its log-mel spectrograms have mean 0; features
+    that are not standardized have another mean, and a log-amplitude of 0 would be louder than almost any sound.
 
     Args:
         frames: longest stretch of frames; lengths are drawn evenly from 0 to it.
@@ -35,7 +36,7 @@ class Mask(nn.Module):
         for _ in range(self.n):
             kept &= ~_random_stretch(x, x.shape[2], self.frames)[:, None, :, None]
             kept &= ~_random_stretch(x, x.shape[3], self.bins)[:, None, None, :]
-        return x * kept
+        return torch.where(kept, x, x.mean(dim=(2, 3), keepdim=True))
 
 
 class Shift(nn.Module):

@@ -30,6 +30,8 @@ class Window:
     """start of the window in the recording, seconds"""
     boxes: np.ndarray | None = None
     """(..., box, 4 or more), x0 y0 x1 y1 first; all zeros in a place without a box"""
+    tracks: bool = False
+    """whether each place of the box axis is one person for the whole window"""
 
 
 @dataclass(frozen=True)
@@ -186,12 +188,23 @@ class Mix:
         )
         boxes = window.boxes
         if boxes is not None and other.boxes is not None:
-            both = np.concatenate([boxes, other.boxes], axis=-2)
-            absent = ~both[..., :4].any(axis=-1)
-            order = np.argsort(absent, axis=-1, kind="stable")[..., : boxes.shape[-2]]
-            boxes = np.take_along_axis(both, order[..., None], axis=-2)
+            boxes = _merge_boxes(boxes, other.boxes, window.tracks)
         waveform = (window.waveform + gain * other.waveform).astype(np.float32)
         return replace(window, waveform=waveform, events=concatenate([window.events, events]), boxes=boxes)
+
+
+def _merge_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray:
+    """Put other boxes (..., box, 4 or more) into the free places of the own ones; those without a place are dropped.
+
+    Boxes of a video frame have no order, so each frame is filled by itself. A track keeps its place throughout the
+    window: a place is free only if it is empty in all frames.
+    """
+    both = np.concatenate([own, other], axis=-2)
+    absent = ~both[..., :4].any(axis=-1)
+    if tracks:
+        absent = np.broadcast_to(absent.reshape(-1, absent.shape[-1]).all(axis=0), absent.shape)
+    order = np.argsort(absent, axis=-1, kind="stable")[..., : own.shape[-2]]
+    return np.take_along_axis(both, order[..., None], axis=-2)
 
 
 SCENE_AUGMENTATIONS: dict[str, Callable[..., Rotate | Mix]] = {"rotate": Rotate, "mix": Mix}

@@ -240,7 +240,7 @@ class Windows(Dataset[Batch]):
         if not self.blank:
             sight = self.sights[which]
             boxes = np.zeros(self.view.shape, np.float32) if sight is None else sight.at(np.array([start]))[0]
-        return Window(waveform, self.events[which], start, boxes)
+        return Window(waveform, self.events[which], start, boxes, self.view.tracks)
 
 
 class Numbers(Sampler[int]):

@@ -111,3 +111,34 @@ def test_mixed_windows_hold_both_sounds_both_labels_and_both_boxes():
     assert mixed.events.onset.tolist() == [0.0, 3.0]  # as far from the start of the window as before
     assert mixed.boxes.shape == (2, 5) and mixed.boxes[:, 4].all()
     assert Mix("foa", chance=0.0)(first, np.random.default_rng(0), lambda: second) is first
+
+
+def people(*places: tuple[float, ...], n_frames: int = 5) -> np.ndarray:
+    """Boxes (frame, place, 5): one person a place, whose mark is the left edge; 0 where nobody is."""
+    boxes = np.zeros((n_frames, len(places), 5), np.float32)
+    for place, marks in enumerate(places):
+        for frame, mark in enumerate(marks):
+            if mark:
+                boxes[frame, place] = [mark, 0.4, mark + 0.1, 0.6, 0.9]
+    return boxes
+
+
+def mixed_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray:
+    first, second = (
+        Window(np.zeros((4, 10), np.float32), scene(0, 0).events, 0.0, b, tracks) for b in (own, other)
+    )
+    return Mix("foa", chance=1.0)(first, np.random.default_rng(0), lambda: second).boxes[..., 0]
+
+
+def test_a_mixed_track_keeps_its_place_for_the_whole_window():
+    own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
+    other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
+    mixed = mixed_boxes(own, other, tracks=True)
+    assert np.allclose(mixed.T, [[0.1, 0.1, 0.1, 0, 0], [0, 0.5, 0.5, 0.5, 0.5]])
+
+
+def test_mixed_boxes_that_are_no_tracks_fill_every_free_place_of_each_frame():
+    own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
+    other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
+    mixed = mixed_boxes(own, other, tracks=False)
+    assert np.allclose(mixed.T, [[0.1, 0.1, 0.1, 0.5, 0.5], [0.7, 0.5, 0.5, 0.7, 0.7]])

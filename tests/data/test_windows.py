@@ -179,3 +179,17 @@ def test_labels_beyond_the_audio_are_named(prepared, tmp_path):
         reference(recording, 13)
     with pytest.raises(BadInput, match="names no labels"):
         reference(replace(recording, labels=None), 13)
+
+
+@pytest.mark.parametrize("model", ["avcrnn", "fused"])
+def test_augmentation_knows_whether_boxes_are_tracks(prepared, model):
+    received = []
+
+    def keep(window, random, another):
+        received.append(window)
+        return window
+
+    feature = {"avcrnn": "amplitude_ipd", "fused": "sound_field"}[model]
+    system = System(Blueprint(Part(feature), Part(model), Part("accdoa"), CLASSES))
+    Windows(read_manifest(prepared), system, settings(prepared), seed=3, augment=[keep])[0]
+    assert received[0].tracks == (model == "fused")
