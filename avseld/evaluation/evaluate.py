@@ -16,7 +16,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
-from avseld.evaluation.validation import Referee
+from avseld.evaluation.validation import Validator
 from avseld.inference.predict import (
     Control,
     Predictor,
@@ -155,14 +155,14 @@ def _scored(
     if predictor.task == "seld":
         found = predict_all(predictor, recordings, control, seed)
         return found, score(wanted, found, year, n_classes=len(predictor.classes)).as_dict(), {}
-    referee = Referee(predictor.system, year)
-    heard = {
-        recording.name: referee.hear(recording, wanted[recording.name])
+    validator = Validator(predictor.system, year)
+    run = {
+        recording.name: validator.evaluate_recording(recording, wanted[recording.name])
         for recording in tqdm(recordings, desc="predict", unit="recording")
     }
-    found = {name: one.found for name, one in heard.items()}
-    probable = {name: one.probability for name, one in heard.items()}
-    return found, dict(referee.judge(list(heard.values()))), probable
+    found = {name: one.prediction for name, one in run.items()}
+    probable = {name: one.probability for name, one in run.items()}
+    return found, dict(validator.summarize(list(run.values()))), probable
 
 
 COLUMNS = {

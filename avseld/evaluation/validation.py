@@ -1,15 +1,16 @@
-"""What a validation measures: the scores of a challenge year, or those of a system that hears no directions.
+"""Validation over whole recordings: run, decode, count, score.
 
-The target says what it is good for (`task`): seld is scored as the year prescribes; sed by segments of 1 s;
-tagging as DCASE 2019 Task 4 is (events, segments of 0.2 s, classes of a clip); directions by average precision.
+`target.task` selects the metrics: seld is scored by the rules of the challenge year, sed by segments of 1 s,
+tagging like DCASE 2019 Task 4 (events, segments of 0.2 s, clip-level classes), directions by average precision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from avseld.io.audio import read_audio
 from avseld.io.events import Events, concatenate
@@ -27,97 +28,152 @@ NAMES = {
     "tagging": ("event_F", "segment_F", "mAP", "event_ER", "segment_ER"),
     "directions": ("mAP",),
 }
-"""scores of the tasks that no year of Task 3 scores; the first is what the best weights are chosen by"""
+"""scores of the tasks outside Task 3; the first selects the best weights"""
 
 Ranked = dict[str, tuple[np.ndarray, np.ndarray]]
-"""by head: truth (row, class) 0 or 1, and probability (row, class)"""
+"""by head: reference (row, class) 0 or 1, and probability (row, class)"""
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """What is kept of one recording."""
+class RecordingResult:
+    """What validation keeps from one recording."""
 
-    found: Events
+    prediction: Events
     loss: float
+    """mean over the stretches of the recording"""
     counts: dict[str, Counts] = field(default_factory=dict)
-    """(class,), by what they count"""
+    """(class,), by what they count: seld, event or segment"""
     ranked: Ranked = field(default_factory=dict)
     probability: np.ndarray | None = None
-    """(frame, class), of targets that tell it"""
+    """(frame, class), where the target computes it"""
 
 
-class Referee:
-    """Scores whole recordings, one after the other.
+class Validator:
+    """Scores whole recordings with the metrics of the target's task.
 
-    Args of the constructor:
-        system: is scored; its target says how.
+    Args:
+        system: the system to score; `target.task` selects the metrics.
         challenge: year of DCASE Task 3, for the task seld.
     """
 
     def __init__(self, system: System, challenge: int) -> None:
         self.system, self.challenge = system, challenge
-        self.task = getattr(system.target, "task", "seld")
+        self.task: str = getattr(system.target, "task", "seld")
         self.n_classes = len(system.blueprint.classes)
         self.names: tuple[str, ...] = NAMES.get(self.task) or RULES[challenge].scores
 
     @property
     def default(self) -> str:
-        """The score by which the best weights are chosen."""
+        """Name of the score that selects the best weights unless the recipe names another."""
         return self.names[0] if self.task in NAMES else "seld_score"
 
-    def hear(self, recording: Recording, wanted: Events, boxes: BoxesAt | None = None) -> Hearing:
-        """Run one whole recording, exactly as prediction does, and count."""
-        parts, losses, ranked, probable = [], [], [], []
-        tell = getattr(self.system.target, "probabilities", None)
+    def evaluate_recording(
+        self, recording: Recording, reference: Events, boxes: BoxesAt | None = None
+    ) -> RecordingResult:
+        """Run the network over one whole recording, exactly as prediction does, and count the result.
+
+        Args:
+            recording: its audio is read window by window.
+            reference: events of the whole recording.
+            boxes: visual input by window start, or None.
+
+        Raises:
+            BadInput: the audio cannot be read.
+        """
         read = partial(read_audio, recording.audio)
         n_samples = round(recording.duration * self.system.sample_rate)
-        for first, heads in self.system.stretches(read, n_samples, boxes):
-            parts.append(self.system.decode(first, heads))
-            losses.append(self.system.loss(first, heads, wanted))
-            ranked.append(self.system.ranked(first, heads, wanted))
-            if tell is not None:
-                probable.append(tell({name: head.cpu().numpy() for name, head in heads.items()}))
-        found = concatenate(parts)
-        probability = np.concatenate(probable) if probable else None
-        counted = self._count(wanted, found)
-        return Hearing(found, float(np.mean(losses)), counted, _joined(ranked), probability)
+        return self.result(reference, self.system.stretches(read, n_samples, boxes))
 
-    def judge(self, heard: Sequence[Hearing]) -> dict[str, float]:
-        """Scores of all recordings together, by their names."""
+    def result(
+        self, reference: Events, stretches: Iterable[tuple[int, dict[str, Tensor]]]
+    ) -> RecordingResult:
+        """Decode the network outputs of one recording and compare them with the reference.
+
+        Runs no network: the outputs may come from `System.stretches` or from batches of many recordings.
+
+        Args:
+            reference: events of the whole recording.
+            stretches: first feature frame and heads (frame, ...) of each stretch, in order of time; together
+                they cover the recording. There is at least one.
+        """
+        predictions, losses, ranked, probable = [], [], [], []
+        probabilities = getattr(self.system.target, "probabilities", None)
+        for first, heads in stretches:
+            predictions.append(self.system.decode(first, heads))
+            losses.append(self.system.loss(first, heads, reference))
+            ranked.append(self.system.ranked(first, heads, reference))
+            if probabilities is not None:
+                probable.append(probabilities({name: head.cpu().numpy() for name, head in heads.items()}))
+        prediction = concatenate(predictions)
+        return RecordingResult(
+            prediction,
+            float(np.mean(losses)),
+            count_recording(self.task, reference, prediction, self.n_classes, self.challenge),
+            _joined(ranked),
+            np.concatenate(probable) if probable else None,
+        )
+
+    def summarize(self, results: Sequence[RecordingResult]) -> dict[str, float]:
+        """Compute the scores of all recordings together.
+
+        Args:
+            results: one per recording, in any order.
+
+        Returns:
+            Scores by the names in `names`, in that order.
+
+        Raises:
+            ValueError: there are no results.
+        """
         if self.task not in NAMES:
-            result = scores(total(one.counts["seld"] for one in heard), challenge=self.challenge)
+            result = scores(total(one.counts["seld"] for one in results), challenge=self.challenge)
             return {name: result[name] for name in result.printed}
         values: dict[str, float] = {}
         if self.task == "sed":
-            result = self._sed(heard, "segment", "micro")
-            values = {"ER": result["ER"], "F": result["F"]}
+            micro = _sed_scores(results, "segment", "micro")
+            values = {"ER": micro["ER"], "F": micro["F"]}
         if self.task == "tagging":
             for kind in ("event", "segment"):
-                result = self._sed(heard, kind, "macro")
-                values |= {f"{kind}_F": result["F"], f"{kind}_ER": result["ER"]}
+                macro = _sed_scores(results, kind, "macro")
+                values |= {f"{kind}_F": macro["F"], f"{kind}_ER": macro["ER"]}
         if self.task in ("tagging", "directions"):
-            values["mAP"] = _mean_precision(_joined([one.ranked for one in heard]))
+            values["mAP"] = _mean_precision(_joined([one.ranked for one in results]))
         return {name: values[name] for name in self.names}
 
-    def _count(self, wanted: Events, found: Events) -> dict[str, Counts]:
-        if self.task == "directions":
-            return {}
-        if self.task == "sed":
-            return {"segment": segment_counts(wanted, found, self.n_classes, SEGMENT_S)}
-        if self.task == "tagging":
-            return {
-                "event": event_counts(wanted, found, self.n_classes),
-                "segment": segment_counts(wanted, found, self.n_classes, TASK4_SEGMENT_S),
-            }
-        return {"seld": counts(wanted, found, self.challenge, self.n_classes)}
 
-    def _sed(self, heard: Sequence[Hearing], kind: str, average: str) -> Any:
-        table = stack([one.counts[kind] for one in heard])
-        return score_counts(table, average, zero_if_silent=True)
+def count_recording(
+    task: str, reference: Events, prediction: Events, n_classes: int, challenge: int
+) -> dict[str, Counts]:
+    """Count one recording for the scores of a task.
+
+    Args:
+        task: seld, sed, tagging or directions.
+        reference: events of the whole recording.
+        prediction: events of the whole recording.
+        n_classes: number of classes.
+        challenge: year of DCASE Task 3, for the task seld.
+
+    Returns:
+        Counts (class,) by what they count; empty for directions, which are ranked and not counted.
+    """
+    if task == "directions":
+        return {}
+    if task == "sed":
+        return {"segment": segment_counts(reference, prediction, n_classes, SEGMENT_S)}
+    if task == "tagging":
+        return {
+            "event": event_counts(reference, prediction, n_classes),
+            "segment": segment_counts(reference, prediction, n_classes, TASK4_SEGMENT_S),
+        }
+    return {"seld": counts(reference, prediction, challenge, n_classes)}
+
+
+def _sed_scores(results: Sequence[RecordingResult], kind: str, average: str) -> Any:
+    return score_counts(stack([one.counts[kind] for one in results]), average, zero_if_silent=True)
 
 
 def greater_is_better(name: str) -> bool:
-    """Whether more of a score is better."""
+    """Return whether a higher value of a score is better."""
     return name not in SMALLER_IS_BETTER and not name.endswith("_ER")
 
 
@@ -130,7 +186,7 @@ def _joined(parts: Sequence[Ranked]) -> Ranked:
 
 
 def _mean_precision(ranked: Ranked) -> float:
-    """Mean over heads of the mean over those classes that are there."""
-    heads = [average_precision(truth, score, absent=np.nan) for truth, score in ranked.values()]
+    """Average over the classes present in the reference, then over heads."""
+    heads = [average_precision(reference, score, absent=np.nan) for reference, score in ranked.values()]
     known = [float(values[~np.isnan(values)].mean()) for values in heads if not np.isnan(values).all()]
     return float(np.mean(known)) if known else float("nan")

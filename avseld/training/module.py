@@ -20,7 +20,7 @@ from avseld.base.files import replacing
 from avseld.config import Data, Part
 from avseld.data.device_cache import Resident, ResidentBatches, fits
 from avseld.data.windows import Ahead, Batch, Numbers, Sight, Windows, loader, reference, sights
-from avseld.evaluation.validation import Hearing, Referee
+from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
@@ -66,9 +66,9 @@ class Learner(lightning.LightningModule):
         self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
         shown = sights(validation, data.video, windows.view, windows.seed)
         self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
-        self.referee = Referee(system, challenge)
+        self.validator = Validator(system, challenge)
         self.resident: Resident | None = None
-        self.heard: list[tuple[int, Hearing]] = []
+        self.results: list[tuple[int, RecordingResult]] = []
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
@@ -146,7 +146,7 @@ class Learner(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        self.heard, self.example = [], None
+        self.results, self.example = [], None
 
     def validation_step(self, place: int, number: int) -> None:
         """Run one whole recording, exactly as prediction does, and count."""
@@ -154,17 +154,18 @@ class Learner(lightning.LightningModule):
         if place == NOBODYS:
             return
         sight = self.shown[place]
-        heard = self.referee.hear(self.validation[place], self.references[place], sight.at if sight else None)
+        boxes = sight.at if sight else None
+        result = self.validator.evaluate_recording(self.validation[place], self.references[place], boxes)
         if place == 0:
-            self.example = heard.found
-        self.heard.append((place, replace(heard, found=Events.empty(), probability=None)))
+            self.example = result.prediction
+        self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, score, and show the first recording."""
-        gathered = [item for part in _gather(self.heard) for item in part]
-        heard = [one for _, one in sorted(gathered, key=lambda item: item[0])]
-        values = {f"scores/{name}": value for name, value in self.referee.judge(heard).items()}
-        values["loss/validate"] = float(np.mean([one.loss for one in heard]))
+        gathered = [item for part in _gather(self.results) for item in part]
+        results = [one for _, one in sorted(gathered, key=lambda item: item[0])]
+        values = {f"scores/{name}": value for name, value in self.validator.summarize(results).items()}
+        values["loss/validate"] = float(np.mean([one.loss for one in results]))
         self.log_dict(values, rank_zero_only=False, sync_dist=False)
         if self.trainer.is_global_zero:
             self.history.append({"step": float(self.global_step), **values})

@@ -29,7 +29,7 @@ from avseld.base.files import replacing
 from avseld.base.rates import exact_div
 from avseld.config import Data, Hardware, Part, Start
 from avseld.data.windows import SceneChange, Windows, choose
-from avseld.evaluation.validation import Referee, greater_is_better
+from avseld.evaluation.validation import Validator, greater_is_better
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
@@ -107,7 +107,7 @@ def train(
         features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy, data.listen
     )
     system = System(blueprint)
-    best_by = _criterion(best_by, Referee(system, challenge))
+    best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.view)
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
@@ -174,16 +174,16 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     return scenes
 
 
-def _criterion(best_by: str | None, referee: Referee) -> str:
+def _criterion(best_by: str | None, validator: Validator) -> str:
     """The name by which the best weights are kept.
 
     Raises:
         BadInput: no such score.
     """
-    known = (*referee.names, "loss", "last")
+    known = (*validator.names, "loss", "last")
     if best_by is not None and best_by not in known:
         raise BadInput(f"best_by: '{best_by}' is none of {', '.join(known)}")
-    return best_by or referee.default
+    return best_by or validator.default
 
 
 class WholeFiles(CheckpointIO):

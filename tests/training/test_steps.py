@@ -13,10 +13,9 @@ from safetensors.torch import load_file
 from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part, Start
 from avseld.evaluation.evaluate import evaluate
-from avseld.evaluation.validation import Referee, greater_is_better
-from avseld.io.events import Events, read_events
+from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
-from avseld.system.build import Blueprint, System
+from avseld.system.build import System
 from avseld.training.train import _with_idle_weights, train
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
@@ -120,30 +119,6 @@ def test_clips_are_tagged_and_their_events_scored(prepared, tmp_path):
         assert np.isnan(read_events(path).azimuth).all()
     assert yaml.safe_load((out / "config.yaml").read_text())["best_by"] == "last"
     assert (out / "model.safetensors").read_bytes() == (out / "last.safetensors").read_bytes()
-
-
-def referee(target: str, **options) -> Referee:
-    heads = {"tagging": ("cnn", {"layers": 5}), "two_stage": ("crnn10", NARROW)}[target]
-    blueprint = Blueprint(Part("logmel", LOGMEL), Part(*heads), Part(target, options), ["a", "b"], chunk=1.28)
-    return Referee(System(blueprint), 2023)
-
-
-def test_what_is_heard_as_it_is_scores_perfectly_and_silence_scores_nothing():
-    nan = np.nan
-    wanted = Events.from_rows([(0.5, 2.0, 0, 0, nan, nan, nan), (1.0, 1.5, 1, 0, nan, nan, nan)])
-    for target, options in (("two_stage", {"stage": "sed"}), ("tagging", {})):
-        one = referee(target, **options)
-        for found, right in ((wanted, 1.0), (Events.empty(), 0.0)):
-            counted = one._count(wanted, found)
-            kinds = {"sed": ("segment", "micro"), "tagging": ("event", "macro")}[one.task]
-            result = one._sed([type("Heard", (), {"counts": counted})], *kinds)
-            assert result["F"] == pytest.approx(right, abs=1e-9)
-            assert result["ER"] == pytest.approx(1 - right, abs=1e-9)
-
-
-def test_errors_are_better_small_and_recalls_large():
-    assert all(greater_is_better(name) for name in ("F", "LR", "mAP", "event_F", "frame_recall"))
-    assert not any(greater_is_better(name) for name in ("ER", "LE", "seld_score", "loss", "event_ER"))
 
 
 def test_processes_do_not_wait_for_the_gradient_of_an_idle_head():

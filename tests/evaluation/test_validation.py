@@ -1,0 +1,65 @@
+"""Validation: counting is separate from running the network, and scores know their direction."""
+
+from functools import partial
+
+import numpy as np
+import plane_waves
+import pytest
+import torch
+
+from avseld.config import Part
+from avseld.data.windows import reference
+from avseld.evaluation.validation import RecordingResult, Validator, count_recording, greater_is_better
+from avseld.io.audio import read_audio
+from avseld.io.events import Events
+from avseld.io.manifest import read_manifest
+from avseld.system.build import Blueprint, System
+
+LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
+NARROW = {"widths": [8, 8, 8, 8]}
+
+
+def validator(target: str, **options) -> Validator:
+    model = {"tagging": Part("cnn", {"layers": 5}), "two_stage": Part("crnn10", NARROW)}[target]
+    blueprint = Blueprint(Part("logmel", LOGMEL), model, Part(target, options), ["a", "b"], chunk=1.28)
+    return Validator(System(blueprint), 2023)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "prefixes"),
+    [("two_stage", {"stage": "sed"}, [""]), ("tagging", {}, ["event_", "segment_"])],
+)
+def test_a_perfect_prediction_scores_1_and_an_empty_one_scores_0(target, options, prefixes):
+    nan = np.nan
+    reference = Events.from_rows([(0.5, 2.0, 0, 0, nan, nan, nan), (1.0, 1.5, 1, 0, nan, nan, nan)])
+    one = validator(target, **options)
+    for prediction, right in ((reference, 1.0), (Events.empty(), 0.0)):
+        counts = count_recording(one.task, reference, prediction, one.n_classes, one.challenge)
+        values = one.summarize([RecordingResult(prediction, 0.0, counts)])
+        for prefix in prefixes:
+            assert values[f"{prefix}F"] == pytest.approx(right, abs=1e-9)
+            assert values[f"{prefix}ER"] == pytest.approx(1 - right, abs=1e-9)
+
+
+def test_errors_are_better_small_and_recalls_large():
+    assert all(greater_is_better(name) for name in ("F", "LR", "mAP", "event_F", "frame_recall"))
+    assert not any(greater_is_better(name) for name in ("ER", "LE", "seld_score", "loss", "event_ER"))
+
+
+def test_outputs_of_a_batch_of_recordings_give_the_results_of_the_recordings_one_by_one(tmp_path):
+    recordings = read_manifest(plane_waves.make(tmp_path, seconds=2))[:2]
+    torch.manual_seed(0)
+    target = Part("multi_accdoa", {"threshold": 0.02})  # a drawn network then predicts in every frame
+    names = ["tone 0", "tone 1", "tone 2"]
+    system = System(Blueprint(Part("logamplitude_iv"), Part("avcrnn", {"hidden": 32}), target, names)).eval()
+    one = Validator(system, 2023)
+    references = [reference(recording, 3) for recording in recordings]
+    outputs = [
+        list(system.stretches(partial(read_audio, r.audio), round(r.duration * system.sample_rate)))
+        for r in recordings
+    ]
+    for recording, wanted, stretches in zip(recordings, references, outputs, strict=True):
+        expected, result = one.evaluate_recording(recording, wanted), one.result(wanted, stretches)
+        assert len(result.prediction) and result.loss == expected.loss
+        assert one.summarize([result]) == one.summarize([expected])
+        assert np.array_equal(result.prediction.azimuth, expected.prediction.azimuth)
