@@ -18,7 +18,8 @@ from avseld.config import Data, Part
 from avseld.data.windows import Numbers, Windows, loader
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import plain
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 
 BATCH, COMPARED, SEED = 16, 50, 0
 """windows of a step; steps after which the losses are compared"""

@@ -17,7 +17,8 @@ from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.metrics import RULES, Counts, counts, scores, total
 from avseld.metrics.sed import average_precision, event_counts, score_counts, segment_counts, stack
-from avseld.system.build import BoxesAt, System
+from avseld.system.build import System
+from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranked_rows, stretch_loss
 
 SEGMENT_S, TASK4_SEGMENT_S = 1.0, 0.2
 
@@ -68,7 +69,7 @@ class Validator:
         return self.names[0] if self.task in NAMES else "seld_score"
 
     def evaluate_recording(
-        self, recording: Recording, reference: Events, boxes: BoxesAt | None = None
+        self, recording: Recording, reference: Events, boxes: VisualAt | None = None
     ) -> RecordingResult:
         """Run the network over one whole recording, exactly as prediction does, and count the result.
 
@@ -82,14 +83,14 @@ class Validator:
         """
         read = partial(read_audio, recording.audio)
         n_samples = round(recording.duration * self.system.sample_rate)
-        return self.result(reference, self.system.stretches(read, n_samples, boxes))
+        return self.result(reference, iterate_heads(self.system, read, n_samples, boxes))
 
     def result(
         self, reference: Events, stretches: Iterable[tuple[int, dict[str, Tensor]]]
     ) -> RecordingResult:
         """Decode the network outputs of one recording and compare them with the reference.
 
-        Runs no network: the outputs may come from `System.stretches` or from batches of many recordings.
+        Runs no network: the outputs may come from `iterate_heads` or from batches of many recordings.
 
         Args:
             reference: events of the whole recording.
@@ -99,9 +100,9 @@ class Validator:
         predictions, losses, ranked, probable = [], [], [], []
         probabilities = getattr(self.system.target, "probabilities", None)
         for first, heads in stretches:
-            predictions.append(self.system.decode(first, heads))
-            losses.append(self.system.loss(first, heads, reference))
-            ranked.append(self.system.ranked(first, heads, reference))
+            predictions.append(decode_heads(self.system, first, heads))
+            losses.append(stretch_loss(self.system, first, heads, reference))
+            ranked.append(ranked_rows(self.system, first, heads, reference))
             if probabilities is not None:
                 probable.append(probabilities({name: head.cpu().numpy() for name, head in heads.items()}))
         prediction = concatenate(predictions)

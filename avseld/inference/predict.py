@@ -22,7 +22,9 @@ from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO, Dialect, write_dcase
 from avseld.io.embeddings import Frames
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, pick, read_manifest
-from avseld.system.build import BoxesAt, Reader, System
+from avseld.system.build import System
+from avseld.system.checkpoint import load_system
+from avseld.system.inference import Reader, VisualAt, predict_events
 from avseld.vision.visual_input import Seen
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ class Predictor:
         seen = (
             None if video is None or not getattr(self.system.model, "vision", False) else self._sight(video)
         )
-        return self.system.run(read, n_samples, seen, self.batch_size)
+        return predict_events(self.system, read, n_samples, seen, self.batch_size)
 
     def predict_recording(self, recording: Recording, sight: Sight | None, silent: bool = False) -> Events:
         """The same for a recording of a prepared folder, shown what `sight` saw, with or without its sound."""
@@ -84,7 +86,7 @@ class Predictor:
         if silent:
             n_channels = read(0, 1).shape[0]
             read = partial(_silence, n_channels)
-        return self.system.run(read, n_samples, sight.at if sight else None, self.batch_size)
+        return predict_events(self.system, read, n_samples, sight.at if sight else None, self.batch_size)
 
     def _reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
         least = self.system.features.stft.n_fft
@@ -101,7 +103,7 @@ class Predictor:
             )
         return read, n_samples
 
-    def _sight(self, video: Path | str | Boxes) -> BoxesAt:
+    def _sight(self, video: Path | str | Boxes) -> VisualAt:
         if not isinstance(video, Boxes):
             path = Path(video)
             view = self.system.view
@@ -171,7 +173,7 @@ def load(
         path = path / WEIGHTS[weights]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Predictor(System.load(path, legacy).to(device))
+    return Predictor(load_system(path, legacy).to(device))
 
 
 def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:

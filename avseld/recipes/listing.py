@@ -11,7 +11,8 @@ from avseld.config import Part
 from avseld.metrics import RULES
 from avseld.models import parameter_count
 from avseld.recipes import FOLDER
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 
 TASK4_CLASSES = 10
 """of DCASE 2019 Task 4, whose recipes name no year of Task 3"""

@@ -1,1 +1,1 @@
-"""A system: features, model and target built from one blueprint, run on recordings, saved and loaded."""
+"""A system (features, model, target): built, initialised, run on recordings, saved and loaded."""

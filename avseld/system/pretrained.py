@@ -10,7 +10,8 @@ from torch import Tensor
 from avseld.base.errors import BadInput
 from avseld.config import Start
 from avseld.models.transfer import file_of, read_weights, take, transfer
-from avseld.system.build import STATISTICS, System
+from avseld.system.build import System
+from avseld.system.checkpoint import STATISTICS
 
 log = logging.getLogger(__name__)
 

@@ -26,6 +26,7 @@ from avseld.io.events import Events
 from avseld.io.manifest import Recording
 from avseld.reporting import figure
 from avseld.system.build import System
+from avseld.system.checkpoint import load_weights
 from avseld.training.schedules import line, stairs
 
 NOBODYS = -1
@@ -181,8 +182,8 @@ class Learner(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another architecture in one line; remember the generators' states."""
         kept = {name.removeprefix("system."): value for name, value in checkpoint["state_dict"].items()}
-        self.system.load_weights(
-            {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
+        load_weights(
+            self.system, {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
         )
         self.random_state = checkpoint.get("random_state")
         self.history = checkpoint.get("history", [])

@@ -33,7 +33,9 @@ from avseld.evaluation.validation import Validator, greater_is_better
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.checkpoint import save_system
 from avseld.system.pretrained import start_from
 from avseld.training.module import Learner
 from avseld.training.progress import Progress
@@ -223,13 +225,13 @@ class Weights(Callback):
         """Write before the checkpoints of the same moment, which Lightning keeps for last."""
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
-        pl_module.system.save(self.out / "last.safetensors")
+        save_system(pl_module.system, self.out / "last.safetensors")
         if self.best.monitor is None:
-            pl_module.system.save(self.out / "model.safetensors")
+            save_system(pl_module.system, self.out / "model.safetensors")
             return
         score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
         if before is None or (score > before if self.best.mode == "max" else score < before):
-            pl_module.system.save(self.out / "model.safetensors")
+            save_system(pl_module.system, self.out / "model.safetensors")
 
 
 def _trainer(

@@ -12,7 +12,8 @@ from avseld.config import Data, Hardware, Part
 from avseld.data.device_cache import Resident, ResidentBatches
 from avseld.data.windows import Numbers, Windows, loader
 from avseld.io.manifest import read_manifest
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 from avseld.training.train import train
 
 CPU = torch.device("cpu")

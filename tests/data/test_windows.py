@@ -12,7 +12,8 @@ from avseld.data.windows import Ahead, Numbers, Sight, Windows, choose, loader, 
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 
 CLASSES = [f"class {number}" for number in range(13)]
 NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold4_room9_mix001"]

@@ -14,6 +14,7 @@ from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_manifest
 from avseld.system.build import Blueprint, System
+from avseld.system.inference import iterate_heads
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
 NARROW = {"widths": [8, 8, 8, 8]}
@@ -55,7 +56,7 @@ def test_outputs_of_a_batch_of_recordings_give_the_results_of_the_recordings_one
     one = Validator(system, 2023)
     references = [reference(recording, 3) for recording in recordings]
     outputs = [
-        list(system.stretches(partial(read_audio, r.audio), round(r.duration * system.sample_rate)))
+        list(iterate_heads(system, partial(read_audio, r.audio), round(r.duration * system.sample_rate)))
         for r in recordings
     ]
     for recording, wanted, stretches in zip(recordings, references, outputs, strict=True):

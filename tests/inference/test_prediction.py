@@ -17,7 +17,9 @@ from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.manifest import read_manifest
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.checkpoint import save_system
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 AVSELD = [sys.executable, "-m", "avseld"]
@@ -34,7 +36,7 @@ def make_run(folder, prepared, n_classes=3, format="foa", feature="logamplitude_
     features, target = Part(feature), Part("multi_accdoa", {"threshold": 0.02})
     names = [f"tone {k}" for k in range(n_classes)]
     system = System(Blueprint(features, Part("avcrnn", model), target, names, format))
-    system.save(folder / "model.safetensors")
+    save_system(system, folder / "model.safetensors")
     config = {
         "data": {"prepared": str(prepared), "train": ["fold3_room1"], "validate": ["fold3_room5"], "test": ["fold4"],
                  "format": format, "video": "aligned", "allow_overlap": False},

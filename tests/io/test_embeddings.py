@@ -14,7 +14,8 @@ from avseld.io.embeddings import Frames, read_frames, write_frames
 from avseld.io.manifest import read_manifest
 from avseld.models import parameter_count
 from avseld.models.visual_attention import SeldNetVisual
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 from avseld.vision.visual_input import Seen, View, view_of
 from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth

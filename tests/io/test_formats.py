@@ -13,7 +13,8 @@ from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.features import FEATURES
 from avseld.io.formats import EVERYWHERE, FORMATS, format_named
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 
 CLASSES = ["one", "two"]
 RATE = 24000

@@ -12,7 +12,8 @@ from avseld.config import Part
 from avseld.models.blocks import BatchNorm
 from avseld.models.fast_cpu import is_fast, normalize, plain
 from avseld.models.pooling import conv_norm_pool
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 
 
 def both(x, conv, norm, pool, seed):

@@ -12,7 +12,8 @@ from avseld.models import SELDnet, SeldNet
 from avseld.models.blocks import BinNorm, ConvBlock
 from avseld.models.temporal import ResetFirstGRU
 from avseld.recipes import FOLDER
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
 from avseld.targets import TARGETS
 
 XYZ = {"sed": (11,), "doa": (3, 11)}

@@ -5,7 +5,9 @@ from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part, Start
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.checkpoint import load_system, save_system
 from avseld.system.pretrained import start_from
 from avseld.training.train import train
 
@@ -28,7 +30,7 @@ def same(one: System, other: System) -> set[str]:
 
 def test_named_modules_are_taken_over_and_the_others_left(tmp_path):
     first, second = system(0), system(1)
-    first.save(tmp_path / "model.safetensors")
+    save_system(first, tmp_path / "model.safetensors")
     assert same(first, second) == set()
     start_from(second, Start(tmp_path, modules=["audio_encoder", "gru"], freeze=["audio_encoder"]))
     assert same(first, second) == {"audio_encoder", "gru"}
@@ -40,7 +42,7 @@ def test_named_modules_are_taken_over_and_the_others_left(tmp_path):
 
 
 def test_what_does_not_fit_is_named(tmp_path):
-    system(0, hidden=24).save(tmp_path / "model.safetensors")
+    save_system(system(0, hidden=24), tmp_path / "model.safetensors")
     with pytest.raises(BadInput, match=r"'gru\.\w+' has shape .*same architecture"):
         start_from(system(1), Start(tmp_path, modules=["gru"]))
     with pytest.raises(BadInput, match="'ears' is no module of the network; it has audio_encoder"):
@@ -89,7 +91,7 @@ def test_feature_statistics_come_from_training_and_travel_with_the_weights(prepa
     options = {"sample_rate": 24000, "hop": 240, "n_fft": 512, "win_length": 480}
     run(prepared, tmp_path / "run", features=Part("logmel_iv", options), steps=2,
         model=Part("avcrnn", {"width": 8, "hidden": 8}))  # fmt: skip
-    back = System.load(tmp_path / "run" / "model.safetensors")
+    back = load_system(tmp_path / "run" / "model.safetensors")
     mean = back.features.state_dict()["standardize.mean"]
     assert mean.abs().max() > 1
     state = load_file(tmp_path / "run" / "model.safetensors")

@@ -15,7 +15,8 @@ from avseld.config import Data, Hardware, Part, Start
 from avseld.evaluation.evaluate import evaluate
 from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
-from avseld.system.build import System
+from avseld.system.checkpoint import load_system
+from avseld.system.inference import iterate_heads
 from avseld.training.train import _with_idle_weights, train
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
@@ -87,10 +88,10 @@ def test_a_stage_that_heard_other_features_is_refused(prepared, first_stage, tmp
 
 
 def test_a_recording_is_run_in_windows_of_its_own_length(prepared, first_stage):
-    system = System.load(first_stage / "model.safetensors")
+    system = load_system(first_stage / "model.safetensors")
     assert system.window_frames == 129 and system.run_frames == 401
     recording = read_manifest(prepared)[0]
-    heads = list(system.stretches(lambda first, n: np.zeros((4, n), np.float32), 4 * 24000))
+    heads = list(iterate_heads(system, lambda first, n: np.zeros((4, n), np.float32), 4 * 24000))
     assert len(heads) == 1 and len(heads[0][1]["sed"]) == 400
     assert recording.duration == 4
 

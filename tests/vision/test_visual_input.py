@@ -9,7 +9,9 @@ from avseld.config import Part
 from avseld.inference.predict import Predictor
 from avseld.io.boxes import Boxes, people
 from avseld.models import MODELS
-from avseld.system.build import Blueprint, System
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.inference import window_grid
 from avseld.vision.visual_input import Seen, View
 
 CLASSES = [f"class {number}" for number in range(13)]
@@ -86,7 +88,7 @@ def test_a_whole_recording_shows_each_window_the_boxes_of_its_own_time(monkeypat
     Predictor(system).predict(np.zeros((4, 5 * 24_000), np.float32), walk(50.0))
     shown = torch.cat(system.model.shown).numpy()
     assert shown.shape == (5, 13, 3, 5)
-    first, _ = system._grid(500)
+    first = window_grid(system, 500 * 240).first_frame
     begin = (first - system.margin) * system.hop
     middle = begin[:, None] + 0.1 * np.arange(13) + 0.05
     inside = (middle >= 0) & (middle < 6)

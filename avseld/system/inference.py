@@ -1,0 +1,216 @@
+"""Whole recordings of any length, run in overlapping windows of which only the centre is kept.
+
+Windows of 1.27 s start every 1.2 s, include the sound beyond their edges, and contribute their central 1.2 s, as in
+the audio-visual baseline of DCASE 2023 Task 3 (K. Shimada et al., STARSS23, arXiv 2306.09126). Memory does not grow
+with the length of a recording.
+
+`iterate_heads` and `predict_events` run one recording. A batch may also hold windows of several recordings: give
+`run_windows` their grids joined by `concatenate_grids`, and each recording's part of the result to `join_windows`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avseld.io.events import Events, concatenate
+from avseld.system.build import System
+
+Reader = Callable[[int, int], np.ndarray]
+"""(first sample, number of samples) -> (channel, sample) float32, zeros beyond the recording."""
+
+VisualAt = Callable[[np.ndarray], np.ndarray]
+"""(window,) seconds at which windows start -> (window, *view.shape)."""
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """Windows that cover one recording, or several recordings one after the other.
+
+    Args:
+        first_frame: (window,) feature frame, counted from the start of its recording, at which the kept part of a
+            window begins.
+        visual_start_s: (window,) seconds at which the visual input of a window begins.
+        n_frames: (window,) feature frames of the recording to which a window belongs.
+    """
+
+    first_frame: np.ndarray
+    visual_start_s: np.ndarray
+    n_frames: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.first_frame)
+
+    def __getitem__(self, windows: slice) -> "WindowGrid":
+        return WindowGrid(self.first_frame[windows], self.visual_start_s[windows], self.n_frames[windows])
+
+
+def window_grid(system: System, n_samples: int) -> WindowGrid:
+    """List the windows of a recording.
+
+    Args:
+        system: gives the lengths of windows.
+        n_samples: length of the recording.
+    """
+    n_frames = max(n_samples // system.hop_samples, 1)
+    count = -(-n_frames // system.kept_frames)
+    first = np.arange(count) * system.kept_frames
+    starts = np.arange(count) * (system.kept_frames * system.hop)
+    if system.blueprint.legacy:
+        first = np.trunc(starts / system.hop if system.hop != 0.01 else starts * 100).astype(int)
+    if system.view.n_times:
+        # Visual input of every label frame begins where the window does, a margin before its kept part.
+        starts = (first - system.margin) * system.hop
+    return WindowGrid(first, starts, np.full(count, n_frames))
+
+
+def concatenate_grids(grids: Sequence[WindowGrid]) -> WindowGrid:
+    """Join the windows of several recordings."""
+    return WindowGrid(
+        np.concatenate([grid.first_frame for grid in grids]),
+        np.concatenate([grid.visual_start_s for grid in grids]),
+        np.concatenate([grid.n_frames for grid in grids]),
+    )
+
+
+def read_windows(system: System, read: Reader, grid: WindowGrid) -> np.ndarray:
+    """Read the sound of windows of one recording: (window, channel, sample) float32.
+
+    Args:
+        system: gives the lengths of windows.
+        read: reads the recording.
+        grid: its windows, or some of them.
+    """
+    n_fft = system.features.stft.n_fft
+    span = (system.run_frames - 1) * system.hop_samples + n_fft
+    lead = n_fft - system.hop_samples if system.blueprint.legacy else n_fft // 2
+    first = grid.first_frame - system.margin
+    return np.stack([read(int(frame) * system.hop_samples - lead, span) for frame in first])
+
+
+def run_windows(
+    system: System, waveform: np.ndarray | Tensor, visual: np.ndarray | Tensor | None, grid: WindowGrid
+) -> dict[str, Tensor]:
+    """Run a batch of windows, of one recording or of several, and keep the centre of each.
+
+    Args:
+        system: in evaluation.
+        waveform: (window, channel, sample) as from `read_windows`.
+        visual: (window, *view.shape) or None.
+        grid: the same windows.
+
+    Returns:
+        The heads (window, kept frame, ...), float32.
+    """
+    dtype, device = next(system.model.parameters()).dtype, system.device
+    with torch.inference_mode():
+        features = system.features(torch.as_tensor(waveform).to(device, dtype), centered=False)
+        if system.blueprint.legacy or system.features.state_dict():
+            # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
+            # Zero is the mean of a standardized feature; the logarithm of silence would be far from any sound.
+            first = torch.from_numpy(grid.first_frame - system.margin)
+            frame = first[:, None] + torch.arange(system.run_frames)
+            inside = (frame >= 0) & (frame < torch.from_numpy(grid.n_frames)[:, None])
+            features = features * inside.to(features)[:, None, :, None]
+        seen = None if visual is None else torch.as_tensor(visual).to(device, dtype)
+        heads = system.model(features.contiguous(memory_format=torch.channels_last), seen)
+    kept = slice(system.margin, system.margin + system.kept_frames)
+    return {name: head[:, kept].float() for name, head in heads.items()}
+
+
+def join_windows(heads: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
+    """Join the windows of one recording: (window, kept frame, ...) -> (frame, ...), at most `n_frames` of them."""
+    return {name: head.flatten(0, 1)[:n_frames] for name, head in heads.items()}
+
+
+def iterate_heads(
+    system: System, read: Reader, n_samples: int, visual_at: VisualAt | None = None, batch_size: int = 16
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Run a recording some windows at a time.
+
+    Args:
+        system: in evaluation.
+        read: reads the recording.
+        n_samples: its length.
+        visual_at: gives the visual input of windows by their start (`avseld.vision.visual_input.Seen.at`), or None.
+        batch_size: training windows at once; fewer where the windows of inference are longer.
+
+    Yields:
+        First frame of a stretch, and the heads (frame, ...) from there on.
+    """
+    grid = window_grid(system, n_samples)
+    batch_size = max(1, batch_size * system.window_frames // system.run_frames)
+    for begin in range(0, len(grid), batch_size):
+        part = grid[begin : begin + batch_size]
+        visual = None if visual_at is None else visual_at(part.visual_start_s)
+        heads = run_windows(system, read_windows(system, read, part), visual, part)
+        first = begin * system.kept_frames
+        yield first, join_windows(heads, int(part.n_frames[0]) - first)
+
+
+def predict_events(
+    system: System, read: Reader, n_samples: int, visual_at: VisualAt | None = None, batch_size: int = 16
+) -> Events:
+    """Detect the events of a whole recording; arguments as for `iterate_heads`."""
+    parts = iterate_heads(system, read, n_samples, visual_at, batch_size)
+    return concatenate([decode_heads(system, first, heads) for first, heads in parts])
+
+
+def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events:
+    """Decode a stretch to events at their time in the recording.
+
+    Args:
+        system: decodes by its target.
+        first: first frame of the stretch.
+        heads: (frame, ...).
+    """
+    events = system.target.decode({name: head.cpu().numpy() for name, head in heads.items()}, system.hop)
+    step = system.label_hop
+    begin = np.round(events.onset / step).astype(int) + first // system.label_frames
+    end = np.round(events.offset / step).astype(int) + first // system.label_frames
+    if system.blueprint.legacy:
+        published = published_label_frame(system, begin)
+        begin, end = published, published + end - begin
+    return replace(events, onset=begin * step, offset=end * step)
+
+
+def stretch_loss(system: System, first: int, heads: dict[str, Tensor], reference: Events) -> float:
+    """Compute the target's loss of a stretch.
+
+    Args:
+        system: its target has the loss.
+        first: first frame of the stretch.
+        heads: (frame, ...).
+        reference: events of the recording.
+    """
+    n_frames = len(next(iter(heads.values())))
+    target = system.target.encode(reference, first * system.hop, n_frames, system.hop)
+    labels = {name: torch.from_numpy(value)[None].to(system.device) for name, value in target.items()}
+    with torch.inference_mode():
+        return float(system.target.loss({name: head[None] for name, head in heads.items()}, labels)["loss"])
+
+
+def ranked_rows(
+    system: System, first: int, heads: dict[str, Tensor], reference: Events
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Collect reference and probability of a stretch for scores that rank, such as average precision.
+
+    Arguments as for `stretch_loss`.
+
+    Returns:
+        By head: reference 0 or 1 and probability, each (row, class); nothing if the target is not ranked.
+    """
+    if not hasattr(system.target, "ranked"):
+        return {}
+    n_frames = len(next(iter(heads.values())))
+    target = system.target.encode(reference, first * system.hop, n_frames, system.hop)
+    return system.target.ranked({name: head.cpu().numpy() for name, head in heads.items()}, target)
+
+
+def published_label_frame(system: System, frame: np.ndarray) -> np.ndarray:
+    """Apply the published truncation to label frames: window 9 starts at int(10.8 * 10) = 107, for example."""
+    per_window = system.kept_frames // system.label_frames
+    window = frame // per_window
+    return np.trunc(window * (system.kept_frames * system.hop) * 10).astype(int) + frame % per_window

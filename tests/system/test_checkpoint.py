@@ -1,0 +1,51 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from system_material import blueprint, noise, stretch
+
+from avseld.base.errors import BadInput
+from avseld.system.build import System
+from avseld.system.checkpoint import load_system, save_system
+from avseld.system.inference import iterate_heads
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    torch.manual_seed(0)
+    return System(blueprint()).eval()
+
+
+def outputs(system, waveform, **options) -> np.ndarray:
+    read = partial(stretch, waveform)
+    parts = [heads["accdoa"] for _, heads in iterate_heads(system, read, waveform.shape[1], **options)]
+    return torch.cat(parts).numpy()
+
+
+def test_a_system_comes_back_from_its_file(system, tmp_path):
+    save_system(system, tmp_path / "x.safetensors")
+    back = load_system(tmp_path / "x.safetensors")
+    assert back.blueprint == system.blueprint
+    waveform = noise(2)
+    assert np.array_equal(outputs(back, waveform), outputs(system, waveform))
+
+
+def test_weights_of_another_architecture_are_refused(system, tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_system(system, path)
+    state = load_file(path)
+    smaller = {"fc_xyz.bias": torch.zeros(9)}
+    for wrong in ({**state, **smaller}, {k: v for k, v in state.items() if k != "fc_xyz.bias"}):
+        save_file(wrong, path, metadata={"avseld": system.blueprint.to_json()})
+        with pytest.raises(
+            BadInput, match=r"x\.safetensors: weights of another architecture \('fc_xyz\.bias'"
+        ):
+            load_system(path)
+    save_file(state, path)
+    with pytest.raises(BadInput, match="without a blueprint"):
+        load_system(path)
+    path.write_bytes(b"cut off")
+    with pytest.raises(BadInput, match="no readable weights"):
+        load_system(path)
