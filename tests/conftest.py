@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real material beside the repository."""
+"""What all tests share: reference values, the folder of recorded material beside the repository, allowed skips."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +14,11 @@ hypothesis.settings.load_profile("avseld")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+GOLDEN = ROOT / "tests" / "golden"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--golden", type=Path, default=SHARED / "golden", help="folder of reference values")
+    parser.addoption("--golden", type=Path, default=GOLDEN, help="folder of reference values")
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +36,17 @@ def shared() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Path of reference values in the folder given by --golden, or a skip that says what is absent."""
+    """Path of reference values, here or in the folder given by --golden.
 
-    def find(name: str) -> Path:
-        path = request.config.getoption("--golden") / name
+    A file may be absent from another folder, and here only if the test says so: those tests skip.
+    """
+    folder: Path = request.config.getoption("--golden").resolve()
+
+    def find(name: str, elsewhere: bool = False) -> Path:
+        path = folder / name
         if not path.exists():
-            pytest.skip(f"{path} is absent")
+            message = f"{name} is absent from the reference values"
+            pytest.skip(message) if elsewhere or folder != GOLDEN else pytest.fail(message)
         return path
 
     return find

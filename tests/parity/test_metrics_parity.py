@@ -1,4 +1,4 @@
-"""Every score equals that of the published scorer on the inputs beside it (`--golden DIR`, metrics/)."""
+"""Every score equals that of the published scorer on the inputs beside it (metrics/ of `--golden DIR`)."""
 
 import json
 from collections.abc import Callable

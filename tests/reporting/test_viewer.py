@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from yolox_material import write_video
 
 from avseld.base.errors import BadInput
 from avseld.io.dcase_csv import read_dcase, write_dcase
@@ -24,6 +25,7 @@ from avseld.io.manifest import Recording, write_manifest
 from avseld.reporting.viewer import view
 
 NASTY = 'Knock </script><b id="out">&amp; é <!-- <script>'
+ROOM = np.random.default_rng(0).integers(0, 255, (6, 12, 3), np.uint8).repeat(30, 0).repeat(30, 1)
 CLASSES = ["Speech", "Laughter", NASTY, "Telephone", *(f"class {label}" for label in range(4, 13))]
 
 
@@ -57,12 +59,13 @@ def parsed(page: Path) -> tuple[dict[str, Any], Scripts]:
 
 
 @pytest.fixture(scope="module")
-def run(shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(golden: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run over one generated scene with a video; its prediction is the reference, turned by 30 degrees."""
     folder = tmp_path_factory.mktemp("viewer")
-    scene = shared("golden/components/scene.wav")
-    video = shared("data/images/equirect/gvr_testRoom1_1920Mono.mp4")
-    reference, _ = read_dcase(shared("golden/components/scene.csv"))
+    scene = golden("components/scene.wav")
+    pictures = [np.roll(ROOM, 4 * frame, axis=1) for frame in range(60)]
+    video = write_video(folder / "scene.mp4", pictures, 10)
+    reference, _ = read_dcase(golden("components/scene.csv"))
     labels = folder / "prepared" / "labels" / "scene.csv"
     write_events(labels, reference)
     write_manifest(
@@ -85,9 +88,9 @@ def page(run: Path) -> Path:
 
 
 def test_page_holds_every_event_of_reference_and_prediction(
-    page: Path, shared: Callable[[str], Path]
+    page: Path, golden: Callable[[str], Path]
 ) -> None:
-    events, _ = read_dcase(shared("golden/components/scene.csv"))
+    events, _ = read_dcase(golden("components/scene.csv"))
     (recording,) = parsed(page)[0]["recordings"]
     assert recording["name"] == "scene" and recording["duration"] == 6
     for kind in ("reference", "prediction"):
