@@ -4,8 +4,10 @@ Whole recordings are run by `avseld.system.inference`; weights are read and writ
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -20,6 +22,8 @@ from avseld.models import MODELS
 from avseld.system.blueprint import Blueprint
 from avseld.targets import TARGETS
 from avseld.vision.visual_input import View, view_of
+
+log = logging.getLogger(__name__)
 
 Loss = Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, Tensor]]
 """(heads, batch) -> losses by name; `loss` is the one that is minimised."""
@@ -178,6 +182,9 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
     if part.name not in table:
         raise BadInput(f"{what}.name: '{part.name}' is none of {', '.join(sorted(table))}")
     known = list(inspect.signature(table[part.name]).parameters)[len(arguments) :]
+    part = replace(
+        part, options={_current_name(what, option, known): v for option, v in part.options.items()}
+    )
     for option in part.options:
         if option not in known:
             raise BadInput(
@@ -186,3 +193,22 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
     return table[part.name](
         *arguments, **{**{k: v for k, v in options.items() if k in known}, **part.options}
     )
+
+
+OLD_OPTIONS = {("target", "held"): "frames_per_output"}
+"""(kind of part, name of an option in older recipes and runs) -> name today"""
+
+
+def _current_name(what: str, option: str, known: Sequence[str]) -> str:
+    """Translate an old option name into the one that a part takes."""
+    current = OLD_OPTIONS.get((what, option))
+    if current is None or option in known or current not in known:
+        return option
+    _say_old(f"{what}.options.{option}", current)
+    return current
+
+
+@cache
+def _say_old(old: str, current: str) -> None:
+    """Say once per process that a name is old."""
+    log.warning("%s is an old name: write %s", old, current)

@@ -1,4 +1,4 @@
-"""Targets (output formats): each owns its encode, loss and decode, and tells the model the shape of its heads."""
+"""Targets (output formats): encode, loss and decode of each in one class, and the shapes of the heads it needs."""
 
 from avseld.targets.accdoa import ACCDOA
 from avseld.targets.activity import Activity

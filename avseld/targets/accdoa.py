@@ -1,4 +1,8 @@
-"""ACCDOA: one vector a class, its length the activity (K. Shimada et al., ICASSP 2021)."""
+"""ACCDOA: one vector per class whose length is the activity.
+
+K. Shimada et al., ACCDOA: activity-coupled Cartesian direction of arrival representation for sound event localization
+and detection, ICASSP 2021.
+"""
 
 import numpy as np
 import torch
@@ -8,19 +12,20 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows
-from avseld.targets.raster_sed import rounding_of, sounding, spans, taken
+from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 
 
 class ACCDOA:
-    """Encode, loss and decode of ACCDOA, one source a class.
+    """Encode, loss and decode of ACCDOA, one source per class.
 
-    As in the DCASE baselines of 2021 to 2023 (`DCASE baselines` spec, sections 1.4, 1.7 and 1.8).
+    As in the DCASE baselines: sharathadavanne/seld-dcase2022 @ c8adb1d and seld-dcase2023 @ 24d14c9
+    (`cls_feature_class.py`, `seldnet_model.py`, `train_seldnet.py`; docs/sources.md, DCASE baselines).
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
         threshold: a class is active above this vector length.
         bounded: pass the network's vectors through a hyperbolic tangent, as published.
-        distance: a fourth number, the distance in metres (ReLU if bounded).
+        distance: add a fourth value, the distance in metres (ReLU if bounded).
     """
 
     def __init__(
@@ -32,25 +37,31 @@ class ACCDOA:
         self.shapes = {"accdoa": (3 + distance, n_classes)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window; arguments as for `MultiACCDOA.encode`.
+        """Encode the reference of a window.
 
-        Of two events of one class at once, the later row is taken.
+        Of two events of one class at once, the later row is used.
+
+        Args:
+            events: the whole recording.
+            start: start of the window, seconds.
+            n_frames: label frames.
+            hop: seconds between label frames.
 
         Returns:
             accdoa: (frame, axis = x y z [distance], class) float32, zero in silence.
 
         Raises:
-            BadInput: events without times or directions, or without the distance that is asked for.
+            BadInput: events without times or directions, or without distance where it is required.
         """
-        onset, offset = spans(events, start, hop, rounding_of(2020))
-        which = sounding(onset, offset, events.label, (n_frames, self.n_classes))
+        onset, offset = frame_spans(events, start, hop, rounding_of(2020))
+        event = active_event(onset, offset, events.label, (n_frames, self.n_classes))
         values = unit_vector(events.azimuth, events.elevation)
         if self.distance:
             values = np.column_stack([values, events.distance])
-        return {"accdoa": taken(values, which)}
+        return {"accdoa": gather_active(values, event)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Mean squared error.
+        """Compute the mean squared error.
 
         Args:
             output: accdoa (batch, frame, axis, class).
@@ -59,17 +70,17 @@ class ACCDOA:
         Returns:
             loss: a scalar.
         """
-        given = output["accdoa"]
+        prediction = output["accdoa"]
         if self.bounded:
-            given = torch.cat([given[..., :3, :].tanh(), given[..., 3:, :].relu()], dim=-2)
-        return {"loss": (given - target["accdoa"]).square().mean()}
+            prediction = torch.cat([prediction[..., :3, :].tanh(), prediction[..., 3:, :].relu()], dim=-2)
+        return {"loss": (prediction - target["accdoa"]).square().mean()}
 
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """What each class is held against, whatever it answers: (batch, frame, axis, class)."""
+        """Return the reference that each class is compared with: (batch, frame, axis, class)."""
         return target["accdoa"]
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events in label frames of 100 ms where the mean vector is longer than the threshold.
+        """Decode events in label frames of 100 ms: a class is active where its mean vector passes the threshold.
 
         Args:
             output: accdoa (frame, axis, class).
@@ -78,11 +89,11 @@ class ACCDOA:
         Returns:
             One row per active class and label frame, ordered by frame and class.
         """
-        given = np.asarray(output["accdoa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
-        vector = mean_of_groups(
-            np.tanh(given[..., :3]) if self.bounded else given[..., :3], round(LABEL_HOP / hop)
-        )
-        distance = mean_of_groups(np.maximum(given[..., 3:], 0), round(LABEL_HOP / hop))
+        prediction = np.asarray(output["accdoa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
+        vector, distance = prediction[..., :3], np.maximum(prediction[..., 3:], 0)
+        group = round(LABEL_HOP / hop)
+        vector = mean_of_groups(np.tanh(vector) if self.bounded else vector, group)
+        distance = mean_of_groups(distance, group)
         frame, label = np.nonzero(np.linalg.norm(vector, axis=-1) > self.threshold)
-        far = distance[frame, label, 0] if self.distance else None
-        return rows(frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, far)
+        metres = distance[frame, label, 0] if self.distance else None
+        return rows(frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, metres)

@@ -1,6 +1,8 @@
-"""Activity of classes frame by frame, without direction: what the SED modules of a larger system learn.
+"""Activity of each class in each frame, without direction: the target of the SED networks of the general architecture.
 
-`General architecture` spec, sections 4, 5 and 9.
+T. N. T. Nguyen et al., A general network architecture for sound event localization and detection using transfer
+learning and recurrent neural network, arXiv 2011.07859, and its repository @ 03b3aac (`dataset/database.py`;
+docs/sources.md, General architecture).
 """
 
 import numpy as np
@@ -10,20 +12,27 @@ from torch.nn import functional
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.targets.decoding import mean_of_groups, sigmoid
-from avseld.targets.raster_sed import rounding_of, sounding, spans
+from avseld.targets.label_frames import active_event, frame_spans, rounding_of
 
 
-def early(hop: float, legacy: bool) -> int:
-    """Frames by which labels begin too early as published: half a label frame, so that it lies around its start."""
+def label_lead_frames(hop: float, legacy: bool) -> int:
+    """Compute by how many frames labels are too early: half a label frame under legacy, as published, else 0.
+
+    The published code centres a label frame on its start time in place of starting it there.
+
+    Args:
+        hop: seconds between frames.
+        legacy: the published labels.
+    """
     return round(LABEL_HOP / 2 / hop) if legacy else 0
 
 
 class Activity:
     """Encode, loss and decode of one activity head.
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
-        held: frames that share one output; the loss looks at one of them.
+        frames_per_output: frames that share one output of the network; the loss uses the first of them.
         threshold: a class is active above this probability.
         legacy: labels half a label frame too early, as published.
     """
@@ -31,16 +40,19 @@ class Activity:
     task = "sed"
     label_hop = LABEL_HOP
 
-    def __init__(self, n_classes: int, held: int = 8, threshold: float = 0.3, legacy: bool = False) -> None:
-        self.n_classes, self.held, self.threshold, self.legacy = n_classes, held, threshold, legacy
+    def __init__(
+        self, n_classes: int, frames_per_output: int = 8, threshold: float = 0.3, legacy: bool = False
+    ) -> None:
+        self.n_classes, self.frames_per_output = n_classes, frames_per_output
+        self.threshold, self.legacy = threshold, legacy
         self.shapes = {"sed": (n_classes,)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window.
+        """Encode the reference of a window.
 
         Args:
-            events: the whole recording; directions are not looked at.
-            start: seconds.
+            events: the whole recording; directions are ignored.
+            start: start of the window, seconds.
             n_frames: frames.
             hop: seconds between frames.
 
@@ -50,13 +62,13 @@ class Activity:
         Raises:
             BadInput: events without times.
         """
-        onset, offset = spans(events, start, hop, rounding_of(2020))
-        before = early(hop, self.legacy)
-        which = sounding(onset - before, offset - before, events.label, (n_frames, self.n_classes))
-        return {"sed": (which >= 0).astype(np.float32)}
+        onset, offset = frame_spans(events, start, hop, rounding_of(2020))
+        lead = label_lead_frames(hop, self.legacy)
+        event = active_event(onset - lead, offset - lead, events.label, (n_frames, self.n_classes))
+        return {"sed": (event >= 0).astype(np.float32)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Mean binary cross-entropy.
+        """Compute the mean binary cross-entropy.
 
         Args:
             output: sed (batch, frame, class) logits.
@@ -65,11 +77,12 @@ class Activity:
         Returns:
             loss: a scalar.
         """
-        given, wanted = output["sed"][:, :: self.held], target["sed"][:, :: self.held]
-        return {"loss": functional.binary_cross_entropy_with_logits(given, wanted)}
+        step = self.frames_per_output
+        loss = functional.binary_cross_entropy_with_logits(output["sed"][:, ::step], target["sed"][:, ::step])
+        return {"loss": loss}
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events of one label frame each where a class is active.
+        """Decode events of one label frame each where a class is active.
 
         Args:
             output: sed (frame, class) logits.
@@ -80,6 +93,6 @@ class Activity:
         """
         probability = mean_of_groups(sigmoid(output["sed"]), round(LABEL_HOP / hop))
         frame, label = np.nonzero(probability > self.threshold)
-        nothing = np.full(len(frame), np.nan)
+        unknown = np.full(len(frame), np.nan)
         onset = frame * LABEL_HOP
-        return Events(onset, (frame + 1) * LABEL_HOP, label, np.zeros_like(frame), nothing, nothing, nothing)
+        return Events(onset, (frame + 1) * LABEL_HOP, label, np.zeros_like(frame), unknown, unknown, unknown)

@@ -1,20 +1,22 @@
-"""From frames of a network to label frames."""
+"""From the frames of a network to events in label frames."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from avseld.io.events import Events
-from avseld.io.geometry import direction
+from avseld.io.geometry import angle_between, direction
 
 
 def mean_of_groups(x: np.ndarray, group: int) -> np.ndarray:
-    """Mean of every so many frames, the last ones together even if they are fewer.
+    """Average groups of consecutive frames; the last group may have fewer frames.
 
     Args:
         x: (frame, ...).
-        group: frames that become one.
+        group: frames in a group.
 
     Returns:
-        (label frame, ...), double precision.
+        (group of frames, ...), double precision.
     """
     x = np.asarray(x, np.float64)
     if group == 1 or len(x) == 0:
@@ -22,6 +24,52 @@ def mean_of_groups(x: np.ndarray, group: int) -> np.ndarray:
     first = np.arange(0, len(x), group)
     count = np.diff(np.append(first, len(x)))
     return np.add.reduceat(x, first, axis=0) / count.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def merge_close_tracks(
+    values: np.ndarray,
+    active: np.ndarray,
+    pairs: Sequence[tuple[int, int]],
+    vectors: np.ndarray,
+    unify_deg: float,
+    weight: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average the active tracks of a class whose directions are close.
+
+    Two close tracks become one; so do all three when two pairs are close. K. Shimada et al., Multi-ACCDOA, ICASSP 2022,
+    as in sony/audio-visual-seld-dcase2023 @ d712445, `seld_predictor.py`.
+
+    Args:
+        values: (frame, class, track = 3, axis), what is averaged.
+        active: (frame, class, track).
+        pairs: the three pairs of tracks; a merged pair takes the place of its first track, all three that of track 0.
+        vectors: (frame, class, track, axis = x y z) of any length, whose angles are compared.
+        unify_deg: tracks are close below this angle, degrees.
+        weight: (frame, class, track) weights of the average; equal ones if None.
+
+    Returns:
+        Values after merging, in the shape of `values`, and which tracks are left, in the shape of `active`.
+    """
+    close = np.stack(
+        [
+            (angle_between(vectors[..., a, :], vectors[..., b, :]) < unify_deg)
+            & active[..., a]
+            & active[..., b]
+            for a, b in pairs
+        ]
+    )
+    weight = np.ones(active.shape) if weight is None else weight
+    all_three = close.sum(axis=0) >= 2
+    groups = [(close[i] & ~all_three, pair) for i, pair in enumerate(pairs)] + [(all_three, (0, 1, 2))]
+    merged, left = values.copy(), active.copy()
+    for where, (first, *others) in groups:
+        tracks = [first, *others]
+        share = weight[where][:, tracks]
+        total = np.maximum(share.sum(axis=1), 1e-12)[:, None]
+        merged[where, first] = (share[..., None] * values[where][:, tracks]).sum(axis=1) / total
+        for other in others:
+            left[where, other] = False
+    return merged, left
 
 
 def rows(
@@ -33,16 +81,16 @@ def rows(
     distance: np.ndarray | None = None,
     onscreen: np.ndarray | None = None,
 ) -> Events:
-    """Events of one label frame each.
+    """Make a table of events, each one label frame long.
 
     Args:
-        frame: (row,).
+        frame: (row,) label frame.
         label: (row,) class.
-        source: (row,).
+        source: (row,) number that tells sources of one class apart.
         vector: (row, axis = x y z) of any length.
         hop: seconds between label frames.
-        distance: (row,) metres, None if not known.
-        onscreen: (row,) 0 or 1, None if not known.
+        distance: (row,) metres, None if unknown.
+        onscreen: (row,) 0 or 1, None if unknown.
     """
     azimuth, elevation = direction(vector)
     unknown = np.full(len(frame), np.nan)
@@ -59,5 +107,5 @@ def rows(
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Probability of a logit, without overflow."""
+    """Turn logits into probabilities without overflow."""
     return (1 + np.tanh(np.asarray(x, np.float64) / 2)) / 2

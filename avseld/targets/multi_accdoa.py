@@ -1,23 +1,31 @@
-"""Multi-ACCDOA: three (x, y, z) tracks per class, trained with ADPIT (Shimada et al., ICASSP 2022)."""
+"""Multi-ACCDOA: three vectors (x, y, z) per class, trained with ADPIT.
+
+K. Shimada et al., Multi-ACCDOA: localizing and detecting overlapping sounds from the same class with auxiliary
+duplicating permutation invariant training, ICASSP 2022.
+"""
 
 import numpy as np
 from torch import Tensor
 
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
-from avseld.io.geometry import angle_between, direction, unit_vector
+from avseld.io.geometry import direction, unit_vector
 from avseld.targets.adpit import adpit, best_order, in_order
-from avseld.targets.raster import slots
+from avseld.targets.decoding import merge_close_tracks
+from avseld.targets.label_frames import slots
+
+PAIRS = ((0, 1), (1, 2), (0, 2))
+"""pairs of tracks; a merged pair takes the place of its first track"""
 
 
 class MultiACCDOA:
     """Encode, loss and decode of Multi-ACCDOA without distance.
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
         threshold: a track is active above this mean vector length.
         unify_deg: active tracks of one class closer than this are merged, degrees.
-        legacy: angles averaged as plain numbers and window starts truncated, as published.
+        legacy: average angles as plain numbers and truncate window starts, as published.
     """
 
     n_tracks = 3
@@ -29,11 +37,11 @@ class MultiACCDOA:
         self.shapes = {"accdoa": (self.n_tracks, 3, n_classes)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window.
+        """Encode the reference of a window.
 
         Args:
             events: the whole recording.
-            start: seconds.
+            start: start of the window, seconds.
             n_frames: label frames.
             hop: seconds between label frames.
 
@@ -43,7 +51,7 @@ class MultiACCDOA:
         return {"accdoa": slots(events, start, n_frames, hop, self.n_classes, self.legacy)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Mean squared error to the best of the allowed track orders, chosen per frame and class.
+        """Compute the mean squared error to the best of the allowed track orders, chosen per frame and class.
 
         Args:
             output: accdoa (batch, frame, track = 3, axis, class).
@@ -55,16 +63,17 @@ class MultiACCDOA:
         return {"loss": adpit(output["accdoa"], target["accdoa"])[0].mean()}
 
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-        """What each track is held against: the candidate of the least error, (batch, frame, track, axis, class)."""
-        given, wanted = output["accdoa"], target["accdoa"]
-        return in_order(wanted, best_order(given, wanted))
+        """Return the reference that each track is compared with: (batch, frame, track, axis, class)."""
+        prediction, reference = output["accdoa"], target["accdoa"]
+        return in_order(reference, best_order(prediction, reference))
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events in label frames of 100 ms.
+        """Decode events in label frames of 100 ms.
 
-        A track is active where its mean vector length (each frame's at most 1) passes the threshold; its direction
+        A track is active where its mean vector length (each frame's is at most 1) passes the threshold; its direction
         is that of the mean vector. Active tracks of a class within the unification angle become one; so do all
-        three when two pairs of them are that close. `Sony audio-visual SELD` spec, section 10.
+        three when two pairs of them are that close. As in sony/audio-visual-seld-dcase2023 @ d712445,
+        `seld_predictor.py`, except for the mean of angles (docs/sources.md, Sony audio-visual baseline).
 
         Args:
             output: accdoa (frame, track = 3, axis, class).
@@ -74,17 +83,23 @@ class MultiACCDOA:
             One row per active source and label frame, ordered by frame, class, track.
         """
         activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
-        weight, vector = self._unify(activity, mean, activity > self.threshold)
-        frame, label, track = np.nonzero(weight > 0)
-        emitted = vector[frame, label, track]
-        azimuth, elevation = emitted.T if self.legacy else direction(emitted)
-        nothing = np.full(len(frame), np.nan)
-        return Events(frame * LABEL_HOP, (frame + 1) * LABEL_HOP, label, track, azimuth, elevation, nothing)
+        active = activity > self.threshold
+        if self.legacy:
+            values, vectors = mean, unit_vector(mean[..., 0], mean[..., 1])
+        else:  # as unit vectors, so that the length does not count twice
+            length = np.linalg.norm(mean, axis=-1, keepdims=True)
+            values, vectors = mean / np.maximum(length, 1e-12), mean
+        values, left = merge_close_tracks(values, active, PAIRS, vectors, self.unify_deg, weight=activity)
+        frame, label, track = np.nonzero(left)
+        chosen = values[frame, label, track]
+        azimuth, elevation = chosen.T if self.legacy else direction(chosen)
+        unknown = np.full(len(frame), np.nan)
+        return Events(frame * LABEL_HOP, (frame + 1) * LABEL_HOP, label, track, azimuth, elevation, unknown)
 
     def _mean_vectors(self, output: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean activity (frame, class, track) and activity-weighted mean (frame, class, track, axis).
+        """Average activity (label frame, class, track) and, weighted by it, vectors (label frame, class, track, axis).
 
-        As published, the mean is one of azimuth and elevation instead: (..., 2) in degrees.
+        Under legacy, azimuth and elevation are averaged instead: (..., 2) in degrees.
         """
         output = np.asarray(output, np.float64).transpose(0, 3, 1, 2)  # (frame, class, track, axis)
         short = -len(output) % group
@@ -93,46 +108,12 @@ class MultiACCDOA:
         )
         length = np.linalg.norm(output, axis=-1)
         activity = np.minimum(length, 1.0)
-        heard = np.full(len(output), group)
-        heard[-1:] -= short
-        mean_activity = activity.sum(axis=1) / heard[:, None, None]
+        n_frames = np.full(len(output), group)
+        n_frames[-1:] -= short
+        mean_activity = activity.sum(axis=1) / n_frames[:, None, None]
         total = np.maximum(activity.sum(axis=1), 1e-12)[..., None]
         if self.legacy:
             angles = np.stack(direction(output), axis=-1)
             return mean_activity, (angles * activity[..., None]).sum(axis=1) / total
         scale = activity / np.maximum(length, 1e-12)
         return mean_activity, (output * scale[..., None]).sum(axis=1) / total
-
-    def _unify(
-        self, activity: np.ndarray, mean: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Merge close tracks: weights (frame, class, track), zero where nothing is emitted, and their means."""
-        unit = unit_vector(mean[..., 0], mean[..., 1]) if self.legacy else mean
-        pairs = ((0, 1), (1, 2), (0, 2))
-        close = np.stack(
-            [
-                (angle_between(unit[..., a, :], unit[..., b, :]) < self.unify_deg)
-                & active[..., a]
-                & active[..., b]
-                for a, b in pairs
-            ]
-        )
-        weight = np.where(active, activity, 0.0)
-        # The legacy means are angles; others are averaged as unit vectors, so that length does not count twice.
-        value = (
-            mean if self.legacy else mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-12)
-        )
-        all_three = close.sum(axis=0) >= 2
-        groups = [((close[i] & ~all_three), pair) for i, pair in enumerate(pairs)] + [(all_three, (0, 1, 2))]
-        weight, value = weight.copy(), value.copy()
-        for where, tracks in groups:
-            chosen = weight[where][:, list(tracks)]
-            merged = (chosen[..., None] * value[where][:, list(tracks)]).sum(axis=1) / np.maximum(
-                chosen.sum(axis=1), 1e-12
-            )[:, None]
-            first, *others = tracks
-            value[where, first] = merged
-            weight[where, first] = chosen.sum(axis=1)
-            for other in others:
-                weight[where, other] = 0.0
-        return weight, value

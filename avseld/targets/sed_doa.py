@@ -1,6 +1,8 @@
-"""Activity and direction as separate heads, one source a class: the output of SELDnet 2018, 2019 and 2020.
+"""Activity and direction as separate heads, one source per class: the output format of SELDnet 2018, 2019 and 2020.
 
-S. Adavanne et al., IEEE JSTSP 2018; labels, losses and their defects from the `SELDnet` spec, sections 3, 6 and 7.
+S. Adavanne et al., Sound event localization and detection of overlapping sources using convolutional recurrent neural
+networks, IEEE JSTSP 2018. Labels, losses and their defects: sharathadavanne/seld-net @ 51efb7b, seld-dcase2019 @
+e88c62b and seld-dcase2020 @ 384ad9b (`cls_feature_class.py`, `keras_model.py`; docs/sources.md, SELDnet).
 """
 
 import math
@@ -17,25 +19,33 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
-from avseld.targets.raster_sed import rounding_of, sounding, spans, taken
+from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
+from avseld.targets.losses import wrap_azimuth
 
-# Of 2018, published as "bad angles": beyond, an event keeps its activity but has no direction.
 LOWEST_DEG, HIGHEST_DEG = -60, 50
+"""elevations of the published labels of 2018: outside, an event keeps its activity but has no direction"""
+
+DOA_WEIGHTS = {
+    "all frames": 50.0,  # seld-net and seld-dcase2019: silence dominates the mean, so each active frame counts little
+    "active frames": 5.0,  # as much per active frame as 50 over all frames of a recording that is active for a tenth
+    "legacy active frames": 1000.0,  # seld-dcase2020: its loss is a norm divided by a count, far below a mean square
+}
+"""weight of the direction loss by what it is averaged over; that of the activity loss is 1"""
 
 
 @dataclass(frozen=True)
 class Axes:
-    """A way to write directions: as numbers that the network learns."""
+    """A representation of directions as values that a network regresses."""
 
     n: int
     bounded: bool
     """whether the network's output goes through a hyperbolic tangent"""
     inactive: float
-    """in silence, where the loss looks at silence"""
+    """reference value in silence, where the loss includes silence"""
     write: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
-    """azimuth, elevation in degrees (row,) and the stretch of elevation -> (row, axis)"""
+    """(azimuth, elevation in degrees (row,), elevation scale) -> (row, axis)"""
     read: Callable[[np.ndarray, float], np.ndarray]
-    """(..., axis) -> vectors (..., 3)"""
+    """(values (..., axis), elevation scale) -> vectors (..., 3)"""
 
 
 def _write_angles(azimuth: np.ndarray, elevation: np.ndarray, stretch: float) -> np.ndarray:
@@ -63,24 +73,24 @@ AXES = {
 class SedDoa:
     """Encode, loss and decode of activity and direction heads.
 
-    The heads are what the network's last layer gives: `sed` before the sigmoid, `doa` before the hyperbolic tangent.
+    The heads are outputs of the network's last linear layer: `sed` before the sigmoid, `doa` before the hyperbolic
+    tangent.
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
         axes: xyz; linear_xyz, without the hyperbolic tangent; xy (azimuth only); or angles, azimuth and elevation in
             radians.
         rounding: 2018, 2019 or 2020, see `ROUNDINGS`.
-        masked: look at directions only where the reference is active (2020); else everywhere, silence being 0 as a
-            vector and 180 degrees as an angle (2018, 2019).
-        sed_weight: of the activity loss.
-        doa_weight: of the direction loss; None takes 50 for all frames, 5 for active ones (as much for an active
-            frame as 50 in a recording of ten per cent activity), and the 1000 of 2020 under legacy.
-        stretch: of the elevation as an angle; 3.6 in 2019, so that 50 degrees become 180.
-        held: frames that share one output; the loss looks at one of them.
+        masked: train directions only where the reference is active (2020); else everywhere, with the reference 0 as a
+            vector and 180 degrees as an angle in silence (2018, 2019).
+        sed_weight: weight of the activity loss.
+        doa_weight: weight of the direction loss; None takes it from `DOA_WEIGHTS`.
+        stretch: factor on the elevation as an angle; 3.6 in 2019, so that 50 degrees become 180.
+        frames_per_output: frames that share one output of the network; the loss uses the first of them.
         threshold: a class is active above this probability.
-        label_hop: seconds between the frames of what is decoded; None keeps the network's own.
-        legacy: the published labels, which last a frame too long in 2018 and 2019; angles 2 pi apart taken as
-            different; and in 2020 a mask laid on the wrong axes and a norm in place of the mean of squares.
+        label_hop: seconds between decoded frames; None keeps the network's.
+        legacy: the published labels, which last a frame too long in 2018 and 2019; angles 2 pi apart count as
+            different; and in 2020 a mask on the wrong axes and a norm in place of the mean of squares.
 
     Raises:
         BadInput: unknown axes or year.
@@ -95,7 +105,7 @@ class SedDoa:
         sed_weight: float = 1.0,
         doa_weight: float | None = None,
         stretch: float = 1.0,
-        held: int = 1,
+        frames_per_output: int = 1,
         threshold: float = 0.5,
         label_hop: float | None = LABEL_HOP,
         legacy: bool = False,
@@ -104,18 +114,20 @@ class SedDoa:
             raise BadInput(f"axes: '{axes}' is none of {', '.join(AXES)}")
         self.n_classes, self.axes, self.angular = n_classes, AXES[axes], axes == "angles"
         self.rounding, self.year = rounding_of(rounding), rounding
-        self.masked, self.stretch, self.held = masked, stretch, held
+        self.masked, self.stretch, self.frames_per_output = masked, stretch, frames_per_output
         self.threshold, self.label_hop, self.legacy = threshold, label_hop, legacy
-        usual = 50.0 if not masked else 1000.0 if legacy else 5.0
-        self.sed_weight, self.doa_weight = sed_weight, usual if doa_weight is None else doa_weight
+        if doa_weight is None:
+            averaged = "all frames" if not masked else "legacy active frames" if legacy else "active frames"
+            doa_weight = DOA_WEIGHTS[averaged]
+        self.sed_weight, self.doa_weight = sed_weight, doa_weight
         self.shapes = {"sed": (n_classes,), "doa": (self.axes.n, n_classes)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window.
+        """Encode the reference of a window.
 
         Args:
-            events: the whole recording; of two events of one class at once, the later row is taken.
-            start: seconds.
+            events: the whole recording; of two events of one class at once, the later row is used.
+            start: start of the window, seconds.
             n_frames: frames.
             hop: seconds between frames.
 
@@ -125,36 +137,38 @@ class SedDoa:
         Raises:
             BadInput: events without times or directions.
         """
-        onset, offset = spans(events, start, hop, self.rounding, self.legacy)
+        onset, offset = frame_spans(events, start, hop, self.rounding, self.legacy)
         shape = (n_frames, self.n_classes)
         late = (self.rounding.late_activity, self.rounding.late_direction) if self.legacy else (0, 0)
-        active = sounding(onset, offset + late[0], events.label, shape)
-        where = offset + late[1]
+        active = active_event(onset, offset + late[0], events.label, shape)
+        direction_offset = offset + late[1]
         if self.legacy and self.year == 2018:
-            beyond = (events.elevation < LOWEST_DEG) | (events.elevation > HIGHEST_DEG)
-            where = np.where(beyond, onset, where)
-        directed = sounding(onset, where, events.label, shape)
+            outside = (events.elevation < LOWEST_DEG) | (events.elevation > HIGHEST_DEG)
+            direction_offset = np.where(outside, onset, direction_offset)
+        directed = active_event(onset, direction_offset, events.label, shape)
         values = self.axes.write(events.azimuth, events.elevation, self.stretch)
-        return {"sed": (active >= 0).astype(np.float32), "doa": taken(values, directed, self.axes.inactive)}
+        doa = gather_active(values, directed, self.axes.inactive)
+        return {"sed": (active >= 0).astype(np.float32), "doa": doa}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Cross-entropy of the activity and squared error of the direction.
+        """Compute the cross-entropy of the activity and the squared error of the direction.
 
         Args:
             output: sed (batch, frame, class) logits, doa (batch, frame, axis, class).
             target: as from `encode`, with a batch axis.
 
         Returns:
-            loss, sed and doa (not weighted): scalars. Without active frames a masked doa is 0.
+            loss, and its parts sed and doa without weights: scalars. Without active frames a masked doa is 0.
         """
-        logit, place = output["sed"][:, :: self.held], self._directions(output["doa"][:, :: self.held])
-        active, wanted = target["sed"][:, :: self.held], target["doa"][:, :: self.held]
+        step = self.frames_per_output
+        logit, prediction = output["sed"][:, ::step], self._directions(output["doa"][:, ::step])
+        active, reference = target["sed"][:, ::step], target["doa"][:, ::step]
         sed = functional.binary_cross_entropy_with_logits(logit, active)
-        doa = self._distance(place - wanted, active)
+        doa = self._direction_loss(prediction - reference, active)
         return {"loss": self.sed_weight * sed + self.doa_weight * doa, "sed": sed, "doa": doa}
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events of one label frame each where a class is active.
+        """Decode events of one label frame each where a class is active.
 
         Args:
             output: sed (frame, class) logits, doa (frame, axis, class).
@@ -166,8 +180,8 @@ class SedDoa:
         label_hop = hop if self.label_hop is None else self.label_hop
         group = round(label_hop / hop)
         probability = mean_of_groups(sigmoid(output["sed"]), group)
-        place = np.asarray(output["doa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
-        vector = self.axes.read(np.tanh(place) if self.axes.bounded else place, self.stretch)
+        prediction = np.asarray(output["doa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
+        vector = self.axes.read(np.tanh(prediction) if self.axes.bounded else prediction, self.stretch)
         vector = mean_of_groups(vector, group)
         frame, label = np.nonzero(probability > self.threshold)
         return rows(frame, label, np.zeros_like(frame), vector[frame, label], label_hop)
@@ -175,16 +189,17 @@ class SedDoa:
     def _directions(self, output: Tensor) -> Tensor:
         return torch.tanh(output) if self.axes.bounded else output
 
-    def _distance(self, error: Tensor, active: Tensor) -> Tensor:
-        """Error (batch, frame, axis, class) as one number."""
+    def _direction_loss(self, error: Tensor, active: Tensor) -> Tensor:
+        """Reduce the error (batch, frame, axis, class) to a scalar; `active` is (batch, frame, class)."""
         if self.angular and not self.legacy:
-            azimuth = torch.remainder(error[..., :1, :] + math.pi, 2 * math.pi) - math.pi
-            error = torch.cat([azimuth, error[..., 1:, :]], dim=-2)
+            error = wrap_azimuth(error)
         if not self.masked:
             return error.square().mean()
         mask = (active >= 0.5).to(error)
         if self.legacy:
-            # Published: the mask repeats every class next to itself, while the directions lie axis by axis.
-            askew = mask.repeat_interleave(self.axes.n, dim=-1).unflatten(-1, (self.axes.n, self.n_classes))
-            return torch.linalg.vector_norm(error * askew) / askew.sum().clamp(min=1)
+            # Published: the mask repeats each class n times in a row, while the directions are ordered axis by axis.
+            misaligned = mask.repeat_interleave(self.axes.n, dim=-1).unflatten(
+                -1, (self.axes.n, self.n_classes)
+            )
+            return torch.linalg.vector_norm(error * misaligned) / misaligned.sum().clamp(min=1)
         return (error * mask.unsqueeze(-2)).square().sum() / (self.axes.n * mask.sum()).clamp(min=1)

@@ -1,27 +1,34 @@
-"""From probabilities over time to events with onset and offset (`DCASE2019 Task 4` spec, section 7)."""
+"""From probabilities over time to events with onset and offset.
+
+Thresholds with hysteresis, then smoothing, as in qiuqiangkong/dcase2019_task4 @ d54cde2, `utils/vad.py`
+(docs/sources.md, DCASE2019 Task 4 system).
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 Thresholds = float | Sequence[float]
-"""one for all classes, or one a class"""
+"""one threshold for all classes, or one per class"""
 
 
 def per_class(value: Thresholds, n_classes: int) -> np.ndarray:
-    """A threshold for every class, (class,).
+    """Repeat a single threshold for all classes: (class,).
 
     Raises:
-        ValueError: another number of them.
+        ValueError: another number of thresholds than of classes.
     """
     return np.broadcast_to(np.asarray(value, float), (n_classes,))
 
 
 def runs(active: np.ndarray) -> np.ndarray:
-    """Stretches of truth: (run, 2), the first frame and the one after the last.
+    """Find runs of consecutive true frames.
 
     Args:
         active: (frame,).
+
+    Returns:
+        (run, 2), the first frame and the one after the last.
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(active, bool), [False]])))
     return edges.reshape(-1, 2)
@@ -30,39 +37,39 @@ def runs(active: np.ndarray) -> np.ndarray:
 def segments(
     x: np.ndarray, high: float = 0.9, low: float | None = 0.5, n_smooth: int = 16, n_salt: int = 16
 ) -> np.ndarray:
-    """Stretches in which something is heard.
+    """Find the segments in which a class is active.
 
-    They begin where x passes the high threshold and reach as far as it does not fall below the low one (hysteresis).
-    Gaps of up to n_smooth frames are closed, then what lasts up to n_salt frames is dropped.
+    A segment has a frame above `high` and extends over all neighbouring frames that are not below `low` (hysteresis).
+    Then gaps up to `n_smooth` frames are closed, and segments up to `n_salt` frames are dropped.
 
     Args:
         x: (frame,) probabilities.
-        high: surely heard above.
-        low: still heard from here on. Without one, stretches are told as published: their last frame is missing,
-            and gaps count one more.
-        n_smooth: frames.
-        n_salt: frames.
+        high: upper threshold.
+        low: lower threshold. None reproduces the published code, which drops the last frame of each segment and so
+            closes gaps of up to n_smooth - 1 frames only.
+        n_smooth: longest gap that is closed, frames.
+        n_salt: longest segment that is dropped, frames.
 
     Returns:
         (segment, 2), the first frame and the one after the last.
     """
-    sure = runs(x > high)
+    certain = runs(x > high)
     if low is None:
-        found = sure - [0, 1]
+        found = certain - [0, 1]
     else:
-        heard = runs(x >= min(low, np.nextafter(high, 2)))  # what is surely heard is always heard
-        found = heard[[bool(((sure[:, 0] >= a) & (sure[:, 1] <= b)).any()) for a, b in heard]]
+        possible = runs(x >= min(low, np.nextafter(high, 2)))  # a frame above high always counts
+        found = possible[[bool(((certain[:, 0] >= a) & (certain[:, 1] <= b)).any()) for a, b in possible]]
         found = _merge(found, 1)
     found = _merge(found, n_smooth)
     return found[found[:, 1] - found[:, 0] > n_salt]
 
 
 def median(x: np.ndarray, width: int) -> np.ndarray:
-    """Median of a sliding stretch of frames, ends repeated.
+    """Apply a median filter over frames; the ends are repeated.
 
     Args:
         x: (frame, class).
-        width: odd; 1 changes nothing.
+        width: frames; odd, 1 changes nothing.
     """
     if width <= 1 or len(x) == 0:
         return x
@@ -71,7 +78,7 @@ def median(x: np.ndarray, width: int) -> np.ndarray:
 
 
 def _merge(found: np.ndarray, gap: int) -> np.ndarray:
-    """Join what is no more than so many frames apart."""
+    """Join segments (segment, 2) that are at most `gap` frames apart."""
     if len(found) < 2:
         return found
     apart = found[1:, 0] - found[:-1, 1] > gap

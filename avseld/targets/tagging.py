@@ -1,6 +1,8 @@
-"""What is heard in a clip and when, learned from clip-wise (weak) or frame-wise (strong) labels.
+"""Sound event detection trained on clip-wise (weak) or frame-wise (strong) labels.
 
-The supervised systems of DCASE 2019 Task 4 (arXiv 1904.03476; `DCASE2019 Task 4` spec, sections 3, 5 and 7).
+Q. Kong et al., Cross-task learning for audio tagging, sound event detection and spatial localization: DCASE 2019
+baseline systems, arXiv 1904.03476; qiuqiangkong/dcase2019_task4 @ d54cde2 (`pytorch/losses.py`, `utils/utilities.py`,
+`utils/vad.py`; docs/sources.md, DCASE2019 Task 4 system).
 """
 
 from collections.abc import Sequence
@@ -12,33 +14,36 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.targets.decoding import sigmoid
-from avseld.targets.raster import first_tick
+from avseld.targets.label_frames import first_tick
 from avseld.targets.segments import Thresholds, median, per_class, segments
 
 LOSSES = ("clip", "frame")
 
 
 class Tagging:
-    """Encode, loss and decode of activity of the clip and of every frame, without direction.
+    """Encode, loss and decode of clip-wise and frame-wise activity, without direction.
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
-        loss: clip compares the whole clip with the classes in it (weak labels; strong ones are summed up); frame
-            compares every frame, and needs labels with times.
-        high: a class is heard in a clip, and surely heard in a frame, above this probability; one for all classes
-            or one a class.
-        low: it goes on as long as its probability is not lower; None ends it at the high one.
-        tag_threshold: that a class must pass in the whole clip; the high one if None.
-        smooth: seconds of a gap that is closed.
-        salt: seconds up to which what is heard is dropped.
-        median_frames: first take the median of so many frames; 1 takes none.
+        loss: clip compares the clip's prediction with the classes in it (weak labels; strong ones are reduced to weak
+            ones); frame compares every frame and needs labels with times.
+        high: hysteresis: an event needs a frame above this probability; one for all classes or one per class.
+        low: hysteresis: it extends over all neighbouring frames that are not below this probability; None uses `high`
+            as published without a low threshold, see `segments`.
+        tag_threshold: a class is in the clip above this clip-wise probability; `high` if None.
+        smooth: gaps up to this length are closed, seconds.
+        salt: events up to this length are dropped, seconds.
+        median_frames: width of a median filter over the probabilities, frames; odd, 1 for none.
+
+    Raises:
+        BadInput: an unknown loss, an even median filter, or another number of thresholds than of classes.
     """
 
     task = "tagging"
     pads = True
-    """clips that are shorter than a window are filled up with silence"""
+    """clips shorter than a window are padded with silence"""
     label_hop = None
-    """times are those of the network's frames"""
+    """events are decoded at the network's frame rate"""
 
     def __init__(
         self,
@@ -65,21 +70,21 @@ class Tagging:
         self.shapes = {"frame": (n_classes,), "clip": (n_classes,)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window.
+        """Encode the reference of a window.
 
         An event fills the frames from round(onset / hop) to round(offset / hop), both included, as published.
 
         Args:
-            events: the whole recording; those without times hold for all of it.
-            start: seconds.
+            events: the whole recording; those without times count for all of it.
+            start: start of the window, seconds.
             n_frames: frames.
             hop: seconds between frames.
 
         Returns:
-            clip: (class,), and for the loss frame also frame: (frame, class); 0 or 1, float32.
+            clip: (class,), and with loss frame also frame: (frame, class); 0 or 1, float32.
 
         Raises:
-            BadInput: an event without times, for the loss frame.
+            BadInput: an event without times, with loss frame.
         """
         timed = ~np.isnan(events.onset)
         if self.kind == "frame" and not timed.all():
@@ -100,10 +105,10 @@ class Tagging:
         return {"clip": clip, "frame": frame} if self.kind == "frame" else {"clip": clip}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Mean binary cross-entropy.
+        """Compute the mean binary cross-entropy.
 
         Args:
-            output: frame and clip, (batch, frame, class) logits, clip constant over frames.
+            output: frame and clip, (batch, frame, class) logits; clip is constant over frames.
             target: as from `encode`, with a batch axis.
 
         Returns:
@@ -119,10 +124,10 @@ class Tagging:
         }
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events with onset and offset, of the classes that are heard in their clip.
+        """Decode events with onset and offset, of the classes whose clip-wise probability passes the threshold.
 
         Args:
-            output: frame and clip, (frame, class) logits; several clips may follow one another.
+            output: frame and clip, (frame, class) logits, possibly of several clips in a row.
             hop: seconds between frames.
 
         Returns:
@@ -131,37 +136,46 @@ class Tagging:
         probability = median(sigmoid(output["frame"]), self.median_frames)
         probability = np.where(sigmoid(output["clip"]) > self.tag, probability, 0.0)
         rows = []
+        n_smooth, n_salt = round(self.smooth / hop), round(self.salt / hop)
         for label in range(self.n_classes):
             low = None if self.low is None else self.low[label]
-            n_smooth, n_salt = round(self.smooth / hop), round(self.salt / hop)
             for begin, end in segments(probability[:, label], self.high[label], low, n_smooth, n_salt):
                 rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
         return Events.from_rows(rows)
 
     def probabilities(self, output: dict[str, np.ndarray]) -> np.ndarray:
-        """Probability (frame, class) that a class is in the clip and heard in the frame, to look at.
+        """Multiply clip-wise and frame-wise probability, for figures.
 
         Args:
             output: as for `decode`.
+
+        Returns:
+            (frame, class).
         """
         return sigmoid(output["clip"]) * sigmoid(output["frame"])
 
     def ranked(
         self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Truth and probability (1, class) of the clip, for average precision.
+        """Return reference and probability of the clip, for average precision.
 
         Args:
             output: as for `decode`.
-            target: of the same clip.
+            target: as from `encode`, of the same clip.
+
+        Returns:
+            clip: reference and probability, both (1, class).
         """
         return {"clip": (target["clip"][None], self.tags(output)[None])}
 
     def tags(self, output: dict[str, np.ndarray]) -> np.ndarray:
-        """Probability (class,) that a class is anywhere in the recording, for average precision.
+        """Compute the probability that a class is in the recording: the largest of its clips.
 
         Args:
             output: as for `decode`.
+
+        Returns:
+            (class,).
         """
         return sigmoid(np.max(output["clip"], axis=0))
 

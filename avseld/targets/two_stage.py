@@ -1,12 +1,11 @@
-"""Activity, and azimuth and elevation where the reference is active: the two stages of Y. Cao et al., DCASE 2019.
+"""Activity, and azimuth and elevation where the reference is active: the output format of the two-stage system.
 
-Labels, losses and decoding from the `Two-stage` spec, sections 4, 6 and 8.
+Y. Cao et al., Polyphonic sound event detection and localization using a two-stage strategy, DCASE Workshop 2019.
+Labels, losses and decoding: yinkalario/Two-Stage-Polyphonic-Sound-Event-Detection-and-Localization @ a8703d2
+(`utils/data_generator.py`, `loss.py`, `main.py`; docs/sources.md, Two-stage system).
 """
 
-import math
-
 import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,34 +13,35 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.io.geometry import wrap
 from avseld.targets.decoding import sigmoid
-from avseld.targets.raster import first_tick
-from avseld.targets.raster_sed import TOLERANCE, sounding, taken
+from avseld.targets.label_frames import TOLERANCE_FRAMES, active_event, first_tick, gather_active
+from avseld.targets.losses import wrap_azimuth
 
-SHARES = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
-"""what part of the loss is the direction's, by stage"""
+DOA_SHARE = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
+"""stage -> share of the direction in the loss; the rest is the activity's"""
 
 DECAY = {"factor": 0.9, "every": 2000, "after": 30000}
-"""published learning rate: times the factor every so many steps, from the first multiple after a step on"""
+"""published step decay of the learning rate: multiplied by the factor every 2,000 steps after step 30,000"""
 
-LOWEST, HIGHEST = (-180, -40), (170, 40)
+LOWEST_DEG, HIGHEST_DEG = (-180, -40), (170, 40)
 """azimuth and elevation to which the official loader of 2019 clips, degrees"""
 
 
 class TwoStageTarget:
-    """Encode, loss and decode of activity, azimuth and elevation heads, one source a class.
+    """Encode, loss and decode of activity, azimuth and elevation heads, one source per class.
 
-    Args of the constructor:
+    Args:
         n_classes: classes.
-        stage: sed learns activity; doa learns directions where the reference is active; joint both, 0.8 to 0.2.
-        error: absolute, the mean of absolute differences, or square, the root of the mean of squares.
-        held: frames that share one output; frames after the last whole group are not looked at.
+        stage: sed trains activity; doa trains directions where the reference is active; joint both, 0.8 to 0.2.
+        error: absolute (mean absolute difference) or square (root mean square).
+        frames_per_output: frames that share one output of the network; the loss leaves out the frames after the last
+            whole group.
         threshold: a class is active above this probability.
-        label_hop: seconds between the frames of what is decoded.
-        grid_deg: directions are rounded to multiples of it, as published for a corpus on such a grid; 0 leaves them.
+        label_hop: seconds between decoded frames.
+        grid_deg: round directions to multiples of it, as published for a corpus on such a grid; 0 does not round.
         legacy: azimuths 2 pi apart count as different, and directions are clipped instead of wrapped, as published.
 
     Raises:
-        BadInput: an unknown word.
+        BadInput: an unknown stage or error.
     """
 
     def __init__(
@@ -49,32 +49,33 @@ class TwoStageTarget:
         n_classes: int,
         stage: str = "doa",
         error: str = "absolute",
-        held: int = 16,
+        frames_per_output: int = 16,
         threshold: float = 0.3,
         label_hop: float = 0.02,
         grid_deg: float = 0.0,
         legacy: bool = False,
     ) -> None:
-        if stage not in SHARES:
-            raise BadInput(f"stage: '{stage}' is none of {', '.join(SHARES)}")
+        if stage not in DOA_SHARE:
+            raise BadInput(f"stage: '{stage}' is none of {', '.join(DOA_SHARE)}")
         if error not in ("absolute", "square"):
             raise BadInput(f"error: '{error}' is none of absolute, square")
-        self.n_classes, self.stage, self.squared, self.held = n_classes, stage, error == "square", held
+        self.n_classes, self.stage, self.squared = n_classes, stage, error == "square"
+        self.frames_per_output = frames_per_output
         self.threshold, self.label_hop, self.grid_deg, self.legacy = threshold, label_hop, grid_deg, legacy
         self.task = "sed" if stage == "sed" else "seld"
         self.shapes = {"sed": (n_classes,), "doa": (2, n_classes)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Target of a window; onset and offset are both rounded down, the frame of the offset is silent.
+        """Encode the reference of a window; onset and offset are both rounded down, the frame of the offset is silent.
 
         Args:
-            events: the whole recording; of two events of one class at once, the later row is taken.
-            start: seconds.
+            events: the whole recording; of two events of one class at once, the later row is used.
+            start: start of the window, seconds.
             n_frames: frames.
             hop: seconds between frames.
 
         Returns:
-            sed: (frame, class) 0 or 1, and but for the stage sed doa: (frame, axis = azimuth elevation, class) in
+            sed: (frame, class) 0 or 1, and except in stage sed also doa: (frame, axis = azimuth elevation, class) in
             radians, 0 in silence; float32.
 
         Raises:
@@ -84,41 +85,44 @@ class TwoStageTarget:
             raise BadInput("labels without times cannot train this target; use tagging for weak labels")
         first = first_tick(start, hop)
         onset, offset = (
-            np.floor(time / hop + TOLERANCE).astype(int) - first for time in (events.onset, events.offset)
+            np.floor(time / hop + TOLERANCE_FRAMES).astype(int) - first
+            for time in (events.onset, events.offset)
         )
-        which = sounding(onset, offset, events.label, (n_frames, self.n_classes))
-        target = {"sed": (which >= 0).astype(np.float32)}
+        event = active_event(onset, offset, events.label, (n_frames, self.n_classes))
+        target = {"sed": (event >= 0).astype(np.float32)}
         if self.stage != "sed":
-            target["doa"] = taken(np.radians(np.stack([events.azimuth, events.elevation], axis=-1)), which)
+            radians = np.radians(np.stack([events.azimuth, events.elevation], axis=-1))
+            target["doa"] = gather_active(radians, event)
         return target
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Cross-entropy of the activity, error of azimuth and elevation where the reference is active.
+        """Compute the cross-entropy of the activity and the error of azimuth and elevation in active frames.
 
         Args:
-            output: sed (batch, frame, class) logits and doa (batch, frame, axis, class) radians, whichever the
-                stage learns.
+            output: sed (batch, frame, class) logits and doa (batch, frame, axis, class) radians, those that the stage
+                trains.
             target: as from `encode`, with a batch axis.
 
         Returns:
-            loss, and what it is made of, sed and doa: scalars. Without active frames doa is 0.
+            loss, and its parts sed and doa without weights: scalars. Without active frames doa is 0.
         """
-        n_frames = target["sed"].shape[1] // self.held * self.held or target["sed"].shape[1]
-        share, active = SHARES[self.stage], target["sed"][:, :n_frames]
+        group, n_frames = self.frames_per_output, target["sed"].shape[1]
+        n_frames = n_frames // group * group or n_frames
+        share, active = DOA_SHARE[self.stage], target["sed"][:, :n_frames]
         losses: dict[str, Tensor] = {}
         if share < 1:
             logit = output["sed"][:, :n_frames]
             losses["sed"] = functional.binary_cross_entropy_with_logits(logit, active)
         if share > 0:
             difference = output["doa"][:, :n_frames] - target["doa"][:, :n_frames]
-            losses["doa"] = self._distance(difference, active)
+            losses["doa"] = self._direction_loss(difference, active)
         weights = {"sed": 1 - share, "doa": share}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}  # type: ignore[dict-item]
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Events of one label frame each: directions are read where activity is heard.
+        """Decode events of one label frame each, with the direction of each active class.
 
-        Label frames take the nearest frame of the network (`nearest`), nothing is smoothed.
+        A label frame uses the nearest frame of the network (`nearest_frame`); nothing is averaged.
 
         Args:
             output: sed (frame, class) logits, doa (frame, axis, class) radians.
@@ -127,13 +131,13 @@ class TwoStageTarget:
         Returns:
             One row per active class and label frame, ordered by frame and class; without directions in stage sed.
         """
-        chosen = nearest(len(output["sed"]), hop, self.label_hop)
+        chosen = nearest_frame(len(output["sed"]), hop, self.label_hop)
         frame, label = np.nonzero(sigmoid(output["sed"][chosen]) > self.threshold)
         azimuth = elevation = np.full(len(frame), np.nan)
         if self.stage != "sed":
-            place = np.degrees(np.asarray(output["doa"], np.float64)[chosen])[frame, :, label]
-            azimuth, elevation = self._places(place).T
-        nothing = np.full(len(frame), np.nan)
+            degrees = np.degrees(np.asarray(output["doa"], np.float64)[chosen])[frame, :, label]
+            azimuth, elevation = self._in_range(degrees).T
+        unknown = np.full(len(frame), np.nan)
         return Events(
             frame * self.label_hop,
             (frame + 1) * self.label_hop,
@@ -141,39 +145,38 @@ class TwoStageTarget:
             np.zeros_like(frame),
             azimuth,
             elevation,
-            nothing,
+            unknown,
         )
 
-    def _distance(self, difference: Tensor, active: Tensor) -> Tensor:
-        """Error (batch, frame, axis, class) as one number, azimuth and elevation added."""
+    def _direction_loss(self, difference: Tensor, active: Tensor) -> Tensor:
+        """Reduce differences (batch, frame, axis, class) to a scalar, the sum over azimuth and elevation."""
         if not self.legacy:
-            azimuth = torch.remainder(difference[:, :, :1] + math.pi, 2 * math.pi) - math.pi
-            difference = torch.cat([azimuth, difference[:, :, 1:]], dim=2)
+            difference = wrap_azimuth(difference)
         count = active.sum().clamp(min=1)
         if not self.squared:
             return (difference.abs() * active.unsqueeze(2)).sum() / count
         mean = (difference.square() * active.unsqueeze(2)).sum(dim=(0, 1, 3)) / count
         return mean.clamp(min=1e-12).sqrt().sum()
 
-    def _places(self, place: np.ndarray) -> np.ndarray:
-        """Directions (row, axis) in degrees as they are told."""
+    def _in_range(self, degrees: np.ndarray) -> np.ndarray:
+        """Round directions (row, axis) in degrees to the grid and bring them into their range."""
         if self.grid_deg:
-            place = np.round(place / self.grid_deg) * self.grid_deg
+            degrees = np.round(degrees / self.grid_deg) * self.grid_deg
         if self.legacy:
-            return np.clip(place, LOWEST, HIGHEST)
-        return np.stack([wrap(place[:, 0]), np.clip(place[:, 1], -90, 90)], axis=1)
+            return np.clip(degrees, LOWEST_DEG, HIGHEST_DEG)
+        return np.stack([wrap(degrees[:, 0]), np.clip(degrees[:, 1], -90, 90)], axis=1)
 
 
-def nearest(n_frames: int, hop: float, label_hop: float) -> np.ndarray:
-    """Frame that is nearest to each label frame; halves go to the even one (`Two-stage` spec, section 8).
+def nearest_frame(n_frames: int, hop: float, label_hop: float) -> np.ndarray:
+    """Find the frame that is nearest to each label frame; ties go to the even frame, as in the published code.
 
     Args:
-        n_frames: frames there are.
+        n_frames: frames of the network.
         hop: seconds between them.
         label_hop: seconds between label frames.
 
     Returns:
-        (label frame,) index of a frame; as many as fit, rounded.
+        (label frame,) index of a frame; n_frames * hop / label_hop of them, rounded.
     """
     ratio = hop / label_hop
     frame = np.round(np.round(np.arange(round(ratio * n_frames)) / ratio, 9)).astype(int)

@@ -395,7 +395,9 @@ def test_losses_look_at_one_frame_of_those_that_share_an_output():
 
 
 def test_the_alignment_weighs_activity_and_direction_as_the_paper():
-    target = TARGETS["sed_doa"](14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, held=8)
+    target = TARGETS["sed_doa"](
+        14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, frames_per_output=8
+    )
     wanted = {"sed": torch.zeros(1, 8, 14), "doa": torch.zeros(1, 8, 3, 14)}
     wanted["sed"][..., 2] = 1
     output = {"sed": torch.zeros(1, 8, 14), "doa": torch.full((1, 8, 3, 14), 2.0)}
@@ -406,7 +408,9 @@ def test_the_alignment_learns_what_comes_from_where_of_modules_that_are_right():
     """One source at a time; new sequences of classes and directions are told apart after some seconds of learning."""
     torch.manual_seed(0)
     random = np.random.default_rng(0)
-    target = TARGETS["sed_doa"](14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, held=1)
+    target = TARGETS["sed_doa"](
+        14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, frames_per_output=1
+    )
     model = Alignment(14 + 72 + 19, SHAPES, hidden=32, n_recurrent=1, dropout=0.0)
     learner = torch.optim.Adam(model.parameters(), lr=1e-2)
 

@@ -8,7 +8,7 @@ from reference import adpit
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.targets import TARGETS, MultiACCDOA
-from avseld.targets.raster import first_tick, slots
+from avseld.targets.label_frames import first_tick, slots
 
 HOP = 0.01
 

@@ -59,7 +59,7 @@ def test_a_window_sees_its_part_of_the_labels():
         assert np.array_equal(whole[name][70:130], part[name])
 
 
-def test_of_two_sources_of_a_class_the_later_row_is_taken():
+def test_of_two_sources_of_a_class_the_later_row_is_used():
     events = scene((0, 1, 0, 20, 0), (0.4, 0.6, 0, 90, 0))
     for target, name in ((SedDoa(1), "doa"), (ACCDOA(1), "accdoa")):
         label = target.encode(events, 0.0, 10, 0.1)[name][:, :, 0]
@@ -153,7 +153,7 @@ def test_frames_that_share_an_output_count_once(legacy):
     output, wanted, *_ = drawn(2)
     longer = [{name: x.repeat_interleave(5, dim=1) for name, x in side.items()} for side in (output, wanted)]
     once = SedDoa(4, masked=True, legacy=legacy).loss(output, wanted)
-    held = SedDoa(4, masked=True, held=5, legacy=legacy).loss(*longer)
+    held = SedDoa(4, masked=True, frames_per_output=5, legacy=legacy).loss(*longer)
     assert {name: float(x) for name, x in once.items()} == {name: float(x) for name, x in held.items()}
 
 

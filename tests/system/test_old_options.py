@@ -1,0 +1,27 @@
+"""Options of older recipes and runs."""
+
+import logging
+
+from avseld.config import Part
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System, _say_old
+
+
+def test_an_option_under_its_old_name_builds_the_same_target_and_is_reported_once(caplog):
+    _say_old.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        systems = [
+            System(
+                Blueprint(
+                    Part("general"),
+                    Part("general", {"module": "sed_m"}),
+                    Part("activity", {name: 4}),
+                    ["a", "b"],
+                )
+            )
+            for name in ("held", "held", "frames_per_output")
+        ]
+    assert [system.target.frames_per_output for system in systems] == [4, 4, 4]
+    assert [record.getMessage() for record in caplog.records] == [
+        "target.options.held is an old name: write frames_per_output"
+    ]
