@@ -14,9 +14,9 @@ from avseld.base.files import fingerprint
 from avseld.base.prefetch import ahead
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
+from avseld.io.video import sample_frames, video_info
+from detection.backends.tiles import Tiles
 from detection.detector import Backend, Detector, Found, load
-from detection.tiles import Tiles
-from detection.video import frames, video_info
 
 logger = logging.getLogger(__name__)
 
@@ -168,12 +168,12 @@ def detect(
     info = video_info(video)
     times: list[np.ndarray] = []
     found: list[Found] = []
-    for time, pictures in ahead(frames(video, fps, width or detector.size)):
+    for time, pictures in ahead(sample_frames(video, fps, width or detector.size)):
         times.append(time)
         found += detector(pictures)
         progress(len(time))
     about = _signature(detector, fingerprint(video), fps, width)
-    about |= {"width": info.width, "height": info.height, "duration": info.duration}
+    about |= {"width": info.width, "height": info.height, "duration": info.end}
     return _table(np.concatenate(times), found, about)
 
 

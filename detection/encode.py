@@ -16,8 +16,7 @@ from avseld.base.files import fingerprint
 from avseld.base.prefetch import ahead
 from avseld.io.embeddings import Frames, read_frames, write_frames
 from avseld.io.manifest import Recording, read_manifest
-from detection.video import frames as pictures_of
-from detection.video import video_info
+from avseld.io.video import sample_frames, video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256
 
 logger = logging.getLogger(__name__)
@@ -139,12 +138,12 @@ def encode(video: Path, encoder: Encoder, fps: float = 10.0, progress: tqdm | No
     """
     info = video_info(video)
     times, values = [], []
-    for time, pictures in ahead(pictures_of(video, fps, PICTURE_WIDTH)):
+    for time, pictures in ahead(sample_frames(video, fps, PICTURE_WIDTH)):
         times.append(time)
         values.append(encoder(pictures))
         if progress is not None:
             progress.update(len(time))
-    about = _signature(encoder, fingerprint(video), fps) | {"duration": info.duration}
+    about = _signature(encoder, fingerprint(video), fps) | {"duration": info.end}
     return Frames(np.concatenate(times), np.concatenate(values), about)
 
 

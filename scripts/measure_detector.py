@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from avseld.io.boxes import PERSON, read_boxes
+from avseld.io.video import sample_frames
 from data_prep.synth.corpus import synth
 from data_prep.synth.video.detector_noise import places_of_people
 from detection.detect import in_tiles
 from detection.detector import Detector, load
-from detection.video import frames
 
 FPS, THRESHOLD, BINS = 10.0, 0.10, (0.2, 0.3, 0.4, 0.55)
 OVERLAP, WITHIN = 0.3, 0.6
@@ -69,7 +69,7 @@ class Tally:
     def film(self, video: Path, detector: Detector) -> None:
         """Look at a film and compare with its exact boxes."""
         exact = read_boxes(Path(str(video).replace("video_dev", "boxes_dev")).with_suffix(".npz"))
-        seen = [found for _, part in frames(video, FPS, detector.size) for found in detector(part)]
+        seen = [found for _, part in sample_frames(video, FPS, detector.size) for found in detector(part)]
         order = places_of_people(exact)
         history, before = [], np.zeros((0, 4))
         first = 1 + max(self.person, default=-1)

@@ -23,8 +23,8 @@ from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.manifest import Recording, read_classes, read_manifest
+from avseld.io.video import open_panorama
 from avseld.reporting.movie import Painter
-from avseld.reporting.pictures import pictures
 
 WIDTH, STRETCH, NOTHING = 960, 10, 90.0
 """pixels; label frames of a stretch; degrees that count where a class is not heard at all"""
@@ -77,7 +77,7 @@ def draw(moment: Moment, wanted: Events, told: dict[str, Events], classes: list[
     recording, time = moment.recording, moment.frame * LABEL_HOP
     assert recording.video is not None and recording.boxes is not None
     boxes, rows = read_boxes(recording.boxes), []
-    with pictures(recording.video, WIDTH) as source:
+    with open_panorama(recording.video, WIDTH) as source:
         still, _ = source.at(time)
     for title, events in told.items():
         shown = boxes if title != "audio-only" else None

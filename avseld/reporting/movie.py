@@ -14,9 +14,9 @@ from avseld.base.files import replacing
 from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes
 from avseld.io.events import Events
+from avseld.io.video import FrameReader, open_panorama, video_info
 from avseld.reporting.colours import name_of, present, rgb
 from avseld.reporting.marks import DARK, WHITE, draw_boxes, draw_directions, font, mark
-from avseld.reporting.pictures import Pictures, pictures
 from avseld.reporting.sound import write_stereo
 from avseld.reporting.tracks import shown
 
@@ -66,13 +66,13 @@ def overlay(
             f"{out}: {width} pixels at {fps:g} pictures a second; choose a multiple of 4 from "
             f"{NARROWEST} on, and 1 to 120 pictures"
         )
-    length = audio_info(audio).duration if audio else _duration(video)
+    length = audio_info(audio).duration if audio else video_info(video).end
     stop = length if stop is None else min(stop, length)
     times = start + np.arange(max(round((stop - start) * fps), 0)) / fps
     if not len(times) or start < 0:
         raise BadInput(f"{out}: nothing between {start:g} and {stop:g} s of {length:g} s; choose other times")
     painter = Painter(reference, prediction, boxes, classes, width, 0.5 / fps, title)
-    with replacing(out) as temporary, TemporaryDirectory() as folder, pictures(video, width) as source:
+    with replacing(out) as temporary, TemporaryDirectory() as folder, open_panorama(video, width) as source:
         sound = None
         if audio:
             sound = Path(folder) / "stereo.wav"
@@ -155,7 +155,7 @@ class Painter:
 
 
 def _render(
-    target: Path, source: Pictures, painter: Painter, times: np.ndarray, fps: float, sound: Path | None
+    target: Path, source: FrameReader, painter: Painter, times: np.ndarray, fps: float, sound: Path | None
 ) -> None:
     size = (painter.width, painter.width // 2 + painter.legend.height)
     with FFMPEG_VideoWriter(
@@ -183,11 +183,6 @@ def _check(path: Path, n_frames: int, out: Path) -> None:
         raise OSError(f"{out}: ffmpeg wrote no readable video ({error}); is the disk full?") from error
     if written != n_frames:
         raise OSError(f"{out}: ffmpeg wrote {written} of {n_frames} pictures; is the disk full?")
-
-
-def _duration(video: Path) -> float:
-    with pictures(video, NARROWEST) as source:
-        return source.duration
 
 
 def _whole(events: Events | None) -> Events:

@@ -20,9 +20,9 @@ from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import Events
 from avseld.io.geometry import wrap
+from avseld.io.video import open_panorama
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.material import Material, from_prepared, from_run
-from avseld.reporting.pictures import pictures
 from avseld.reporting.sound import stereo_blocks
 from avseld.reporting.tracks import shown
 
@@ -145,7 +145,7 @@ def _sound(material: Material, stop: float) -> str:
 
 def _stills(video: Path, stop: float, every: float) -> list[str]:
     stills = []
-    with pictures(video, STILL_WIDTH) as source:
+    with open_panorama(video, STILL_WIDTH) as source:
         for time in np.arange(0.0, stop, every):
             picture, ended = source.at(float(time))
             if ended is not None:

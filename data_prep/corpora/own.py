@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, read_class_list
+from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.corpora.recordings import (
     Findings,
@@ -20,7 +21,6 @@ from data_prep.corpora.recordings import (
     write_prepared,
 )
 from data_prep.jobs import visible
-from data_prep.media.resample_resize import VIDEOS
 
 SOUNDS = (".wav", ".flac")
 METRES = {"cm": 0.01, "m": 1.0}

@@ -14,8 +14,8 @@ from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.labels import Coordinates, line_of_row, read_labels
 from avseld.io.manifest import Recording, write_manifest
+from avseld.io.video import video_info
 from data_prep.jobs import visible
-from data_prep.media.probe import video_info
 
 log = logging.getLogger(__name__)
 

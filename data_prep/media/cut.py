@@ -16,9 +16,8 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import parse
+from avseld.io.video import VIDEOS, video_info
 from data_prep.jobs import Job, visible, work_through
-from data_prep.media.probe import video_info
-from data_prep.media.resample_resize import VIDEOS
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,9 @@ import soxr
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info
+from avseld.io.video import VIDEOS, video_info
 from data_prep.jobs import Job, pair, work_through, workers
-from data_prep.media.probe import video_info
 
-VIDEOS = (".mp4", ".m4v", ".mov", ".mkv")
 SOUNDS = (".wav", ".flac", ".ogg")
 BLOCK = 1 << 16
 """Samples read at once, so that memory does not grow with the recording."""

@@ -18,11 +18,11 @@ from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
 from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.io.video import sample_frames
 from detection.__main__ import main
 from detection.backends.onnx import PADDING, cells, decode, letterbox, suppress
 from detection.detect import GENERATOR, _table, boxes_of_video, detect
 from detection.detector import Detector, Found, load
-from detection.video import frames
 
 ROOT = Path(__file__).resolve().parents[2]
 DOG, BICYCLE, CAR = 16, 1, 2
@@ -137,8 +137,8 @@ def test_suppression_keeps_what_torchvision_keeps(seed, n, overlap):
 
 
 def test_a_wide_video_is_scaled_down_and_a_narrow_one_is_not_scaled_up(street):
-    assert next(frames(street, 10, 360))[1].shape == (10, 180, 360, 3)
-    assert next(frames(street, 10, 1920))[1].shape == (10, 320, 640, 3)
+    assert next(sample_frames(street, 10, 360))[1].shape == (10, 180, 360, 3)
+    assert next(sample_frames(street, 10, 1920))[1].shape == (10, 320, 640, 3)
 
 
 def test_a_person_in_a_panorama_is_found_in_the_right_direction(street, weights):
@@ -232,7 +232,7 @@ def test_boxes_are_made_anew_when_what_they_rest_on_changed(prepared, weights, s
     before = stamps(prepared)
     words = {"rate": ["--fps", "5"], "width": ["--width", "360"], "force": ["--force"]}.get(change, [])
     if change == "video":
-        shown = np.concatenate([pictures for _, pictures in frames(street, 10)])
+        shown = np.concatenate([pictures for _, pictures in sample_frames(street, 10)])
         write_video(prepared / "video/a.mp4", list(shown[:5]), 10)
     if change == "damage":
         (prepared / "boxes/a.npz").write_bytes(b"half a file")
@@ -275,7 +275,7 @@ def test_one_bad_video_is_listed_and_the_others_are_done(prepared, weights, caps
     (prepared / "video/a.mp4").write_bytes(b"no video")
     assert run(prepared, weights) == 1
     said = capsys.readouterr().err.splitlines()
-    assert any("a failed" in line and "a.mp4" in line and "check the file" in line for line in said)
+    assert any("a failed" in line and "a.mp4" in line and "copy it again" in line for line in said)
     assert stamps(prepared).keys() == {"b"} and not list(prepared.rglob("*.partial*"))
     (prepared / "video/a.mp4").unlink()
     assert run(prepared, weights) == 1
@@ -299,15 +299,15 @@ def test_bad_videos_are_refused_in_one_line(tmp_path, street, shared):
     sound = shared("data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s.wav")
     for path, words in (
         (tmp_path / "none.mp4", "not found"),
-        (broken, "no video"),
-        (cut, "no video"),
-        (sound, "no pict"),
+        (broken, "no readable video"),
+        (cut, "no readable video"),
+        (sound, "no video stream"),
     ):
         with pytest.raises(BadInput, match=words) as caught:
-            list(frames(path))
+            list(sample_frames(path))
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     with pytest.raises(BadInput, match="fps above 0"):
-        next(frames(street, 0))
+        next(sample_frames(street, 0))
 
 
 def test_bad_weights_are_refused_in_one_line(tmp_path, prepared, capsys):

@@ -8,9 +8,9 @@ from yolox_material import panorama, write_video
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import PERSON
+from detection.backends.tiles import Tiles
 from detection.detect import _done, boxes_of_video, in_tiles
 from detection.detector import Found, load
-from detection.tiles import Tiles
 
 WIDE, HIGH = 720, 360
 

@@ -12,6 +12,7 @@ from avseld.config import Part
 from avseld.io.boxes import Boxes
 from avseld.io.embeddings import Frames, read_frames, write_frames
 from avseld.io.manifest import read_manifest
+from avseld.io.video import sample_frames
 from avseld.models import parameter_count
 from avseld.models.visual_attention import SeldNetVisual
 from avseld.system.blueprint import Blueprint
@@ -20,7 +21,6 @@ from avseld.vision.visual_input import Seen, View, view_of
 from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 from detection import encode as encoding
-from detection.video import frames as pictures_of
 
 SHAPES = {"accddoa": (3, 4, 13)}
 CLASSES = [f"class {number}" for number in range(13)]
@@ -80,7 +80,7 @@ def test_every_video_is_described_once(weights, prepared, caplog):
     recording = read_manifest(prepared)[0]
     frames = read_frames(recording.frames, recording.video)
     np.testing.assert_allclose(frames.time, np.arange(12) / 2)
-    shown = np.concatenate([pictures for _, pictures in pictures_of(recording.video, 2.0, 360)])
+    shown = np.concatenate([pictures for _, pictures in sample_frames(recording.video, 2.0, 360)])
     wanted = encoding.load("resnet50", weights)(shown[7:8])[0]
     np.testing.assert_allclose(frames.value[7], wanted, rtol=2e-3, atol=1e-4)
     before = recording.frames.stat().st_mtime_ns

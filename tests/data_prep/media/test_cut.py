@@ -15,9 +15,9 @@ from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.io.video import video_info
 from data_prep.media.binaural import binaural
 from data_prep.media.cut import cut, equal
-from data_prep.media.probe import video_info
 from data_prep.positions import events_of, positions, read_axes
 from data_prep.split import draw, lists, read_shares, split
 from data_prep.synth.corpus import synth
