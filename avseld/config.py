@@ -1,8 +1,11 @@
-"""What a training run is told: plain dataclasses, read from a flat YAML recipe and from the command line."""
+"""Configuration of a training run: plain dataclasses, read from a flat YAML recipe and from the command line."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
+log = logging.getLogger(__name__)
 
 VideoControl = Literal["aligned", "shuffled", "blank"]
 
@@ -33,13 +36,15 @@ class Data:
         allow_overlap: let the three share recordings, to reproduce a paper that does so.
         format: channel format of the recordings: foa, mic, binaural, stereo, mono.
         chunk: seconds of a window.
-        listen: seconds of a window when whole recordings are run; chunk if left out.
+        inference_chunk: seconds of a window when whole recordings are run; chunk if left out.
         batch_size: windows of a step, over all processes.
         video: aligned; shuffled takes the boxes of another recording; blank takes none.
         sampling: files draws every recording equally often, as published; duration every second equally often.
-        resident: whether the whole corpus is kept on the device and windows are made there: auto does so on a GPU with
-            twice the room; the windows are the same.
+        device_cache: whether the whole corpus is kept on the device and windows are gathered there: auto does so on a
+            GPU with twice the room; the windows are the same.
         workers: processes that read windows; the windows are the same with any number.
+        listen: old name of inference_chunk.
+        resident: old name of device_cache.
     """
 
     prepared: Path
@@ -49,12 +54,21 @@ class Data:
     allow_overlap: bool = False
     format: str = "foa"
     chunk: float = 1.27
-    listen: float | None = None
+    inference_chunk: float | None = None
     batch_size: int = 16
     video: VideoControl = "aligned"
     sampling: Literal["files", "duration"] = "files"
-    resident: Literal["auto", "never", "always"] = "auto"
+    device_cache: Literal["auto", "never", "always"] = "auto"
     workers: int = 0
+    listen: float | None = None
+    resident: Literal["auto", "never", "always"] | None = None
+
+    def __post_init__(self) -> None:
+        for old, new in (("listen", "inference_chunk"), ("resident", "device_cache")):
+            if (value := getattr(self, old)) is not None:
+                log.warning("data.%s is the old name of data.%s", old, new)
+                setattr(self, new, value)
+                setattr(self, old, None)
 
 
 @dataclass

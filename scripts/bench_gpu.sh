@@ -22,7 +22,7 @@ use_environment
 rm -rf "$folder/run"
 began=$(date +%s)
 avseld train --config av_foa --data.prepared "$folder/prepared" --out "$folder/run" --steps "$steps" \
-    --validate_every $((steps / 20)) --data.validate "[fold4]" --data.resident auto --hardware.compile true \
+    --validate_every $((steps / 20)) --data.validate "[fold4]" --data.device_cache auto --hardware.compile true \
     ${more[@]+"${more[@]}"}
 took=$(($(date +%s) - began))
 printf '%d steps with 20 validations took %d:%02d, %d steps a second\n' \

@@ -51,7 +51,7 @@ run_seldnet_2020() {
 }
 run_seldnet_2024() { train seldnet_2024 seldnet_2024 400 16 --optimizer.options.lr 3.0e-3; }
 run_two_stage() {
-    local heard=(--features.name logmel_iv --features.options "$(with '')" --target.options.label_hop 0.1 --data.listen 20)
+    local heard=(--features.name logmel_iv --features.options "$(with '')" --target.options.label_hop 0.1 --data.inference_chunk 20)
     train two_stage_sed two_stage_sed 260 8 "${heard[@]}"
     train two_stage two_stage 260 8 "${heard[@]}" --init_from.roles.sed "$folder/two_stage_sed"
 }

@@ -1,10 +1,12 @@
-"""A corpus that lives on the device: windows are gathered there, so that a step asks nothing of the host.
+"""A corpus cached on the device: windows are gathered there, so that a training step asks nothing of the host.
 
 The windows are those of `avseld.data.windows`, to the last bit: the same numbers draw the same stretches, sound is
-kept as the 16-bit samples of the files, labels as rows of label frames, boxes as they were detected.
+kept as the 16-bit samples of the files, labels as rows of label frames, boxes as they were detected. The host computes
+which rows a stretch of steps needs and uploads their numbers once; a step then gathers with one kernel per array.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import soundfile
@@ -12,174 +14,254 @@ import torch
 from torch import Tensor
 
 from avseld.base.errors import BadInput
+from avseld.base.prefetch import ahead
+from avseld.base.rates import LABEL_HOP
 from avseld.data.windows import Batch, Numbers, Windows
+from avseld.vision.visual_input import latest
 
-APART = 1e7
-"""seconds between the clocks of two recordings, so that one search finds a time in all of them; 115 days"""
+N_CHECKED_WINDOWS = 8
+"""windows that are compared with those read from the files before training begins"""
 
-CHECKED = 8
-"""windows that are compared with the ordinary ones before training begins"""
-
-
-def resident_bytes(windows: Windows) -> int:
-    """Bytes of the sound of all recordings at 16 bits, which is nearly all that is kept."""
-    return int(windows.length.sum()) * windows.n_channels * 2
+STEPS_PER_STRETCH = 100
+"""steps whose window numbers are uploaded together; a quarter of a second of work on a large GPU"""
 
 
-class Resident:
+@dataclass(frozen=True)
+class Places:
+    """Rows of the cached arrays that make up some windows; the leading axes may be (window,) or (step, window)."""
+
+    sample: Tensor
+    """(...,) first sample in the cached audio"""
+    label_row: Tensor
+    """(..., frame) rows of the label tables; the last row of a table is zero"""
+    visual_row: Tensor | None
+    """(...,) or (..., label frame) rows of the visual input, whose last row is zero; None without video"""
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> "Places":
+        """Apply a function to each of the arrays."""
+        visual = None if self.visual_row is None else function(self.visual_row)
+        return Places(function(self.sample), function(self.label_row), visual)
+
+    def to(self, device: torch.device) -> "Places":
+        """Copy to a device without waiting for it."""
+        if device.type != "cuda":
+            return self
+        return self.each(lambda value: value.pin_memory().to(device, non_blocking=True))
+
+    def copy_(self, other: "Places") -> None:
+        """Overwrite the arrays by those of another of the same shape."""
+        self.sample.copy_(other.sample)
+        self.label_row.copy_(other.label_row)
+        if self.visual_row is not None and other.visual_row is not None:
+            self.visual_row.copy_(other.visual_row)
+
+    def __getitem__(self, step: int) -> "Places":
+        return self.each(lambda value: value[step])
+
+    def reshape(self, *leading: int) -> "Places":
+        """Split the first axis into some leading axes."""
+        return self.each(lambda value: value.reshape(*leading, *value.shape[1:]))
+
+
+class DeviceCache:
     """The recordings of a set of windows on a device.
 
-    Args of the constructor:
-        windows: ordinary ones, without changes of scenes.
-        device: where the corpus goes.
+    Args:
+        windows: windows without augmentation of scenes.
+        device: device that keeps the corpus.
 
     Raises:
-        BadInput: recordings of other than 16 bits, changed scenes, or a target that looks beyond its own frame.
+        BadInput: recordings of other than 16 bits, augmented scenes, or a target whose frames depend on their
+            neighbours.
     """
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
         if windows.augment:
             raise BadInput(
-                "data.resident: changed scenes are made on the host; choose never, or leave augment out"
+                "data.device_cache: augmented scenes are made on the host; choose never, or leave augment out"
             )
         self.windows, self.device = windows, device
-        self.offset = torch.from_numpy(np.concatenate([[0], np.cumsum(windows.length)[:-1]])).to(device)
-        self.audio = self._audio()
+        kept = np.maximum(windows.length, windows.n_samples)
+        self.offset = np.concatenate([[0], np.cumsum(kept)[:-1]])
+        self.audio = self._audio(kept)
         self.tables, self.group = self._labels()
-        rows = np.array([-(-self._n_frames(n) // self.group) for n in range(len(windows.length))])
-        self.row = torch.from_numpy(np.concatenate([[0], np.cumsum(rows)[:-1]])).to(device)
-        self.n_rows = torch.from_numpy(rows).to(device)
+        self.visual: Tensor | None = None
         if not windows.blank:
-            self._see()
+            self.visual = self._visual()
         self._check()
 
-    def batch(self, which: Tensor, begin: Tensor) -> Batch:
-        """Windows of some recordings from some samples on.
+    def places(self, numbers: Sequence[int]) -> Places:
+        """Find what the windows of some running numbers consist of.
 
         Args:
-            which: (window,) recordings.
-            begin: (window,) first samples.
+            numbers: (window,) running numbers.
 
         Returns:
-            As `Windows` gives them, each with the window first, on the device.
+            Places of the windows, on the host.
         """
-        windows = self.windows
-        sample = begin[:, None] + torch.arange(windows.n_samples, device=self.device)
-        beyond = sample >= torch.as_tensor(windows.length, device=self.device)[which, None]
-        place = (self.offset[which, None] + sample).clamp(max=len(self.audio) - 1)
-        sound = self.audio[place].masked_fill(beyond[..., None], 0)
-        item = {"waveform": sound.transpose(1, 2).float() / 32768}
-        start = begin.double() / windows.rate
-        first = torch.floor(start / windows.hop + 1e-6).long()
-        frame = first[:, None] + torch.arange(windows.n_frames, device=self.device)
-        row = torch.div(frame, self.group, rounding_mode="floor")
-        known = row < self.n_rows[which, None]
-        row = self.row[which, None] + row.minimum(self.n_rows[which, None] - 1)
+        drawn = np.array([self.windows.draw(number) for number in numbers], np.int64).reshape(-1, 2)
+        which, begin = drawn[:, 0], drawn[:, 1]
+        start = begin / self.windows.rate
+        frame = np.floor(start / self.windows.hop + 1e-6).astype(np.int64)[:, None]
+        row = (frame + np.arange(self.windows.n_frames)) // self.group
+        n_rows, first = self.n_rows[which, None], self.first_row[which, None]
+        row = np.where(row < n_rows, first + row, self.n_rows.sum())
+        visual = None if self.visual is None else torch.from_numpy(self._visual_rows(which, start))
+        return Places(torch.from_numpy(self.offset[which] + begin), torch.from_numpy(row), visual)
+
+    def batch(self, places: Places) -> Batch:
+        """Gather windows.
+
+        Args:
+            places: of (window,), on the device.
+
+        Returns:
+            The arrays that `Windows` gives, each with the window first, on the device.
+        """
+        n_samples, n_channels = self.windows.n_samples, self.windows.n_channels
+        # Every window is one row of an overlapping view, so that one kernel copies them all.
+        rows = self.audio.as_strided(
+            (self.audio.shape[0] - n_samples + 1, n_samples * n_channels), (n_channels, 1)
+        )
+        sound = rows[places.sample].unflatten(1, (n_samples, n_channels))
+        item = {
+            "waveform": sound.transpose(1, 2)
+            .to(torch.float32, memory_format=torch.contiguous_format)
+            .div_(32768)
+        }
         for name, table in self.tables.items():
-            value = table[row]
-            item[name] = value * known.reshape(*known.shape, *[1] * (value.ndim - 2)).to(value.dtype)
-        if not windows.blank:
-            item["boxes"] = self._seen(which, start)
+            item[name] = table[places.label_row]
+        if self.visual is not None:
+            item["boxes"] = self.visual[places.visual_row]
         return item
 
-    def _audio(self) -> Tensor:
-        parts = []
-        for recording in self.windows.recordings:
+    def _audio(self, kept: np.ndarray) -> Tensor:
+        audio = torch.zeros(int(kept.sum()), self.windows.n_channels, dtype=torch.int16, device=self.device)
+        for recording, offset in zip(self.windows.recordings, self.offset, strict=True):
             with soundfile.SoundFile(recording.audio) as file:
                 if file.subtype != "PCM_16":
                     raise BadInput(
-                        f"{recording.audio}: {file.subtype}, not 16 bits; choose data.resident never"
+                        f"{recording.audio}: {file.subtype}, not 16 bits; choose data.device_cache never"
                     )
-                parts.append(torch.from_numpy(file.read(dtype="int16", always_2d=True)))
-        return torch.cat(parts).to(self.device)
+                samples = torch.from_numpy(file.read(dtype="int16", always_2d=True))
+            audio[offset : offset + len(samples)] = samples.to(self.device)
+        return audio
 
     def _n_frames(self, number: int) -> int:
         return int(self.windows.length[number] / self.windows.rate / self.windows.hop) + 1
 
     def _labels(self) -> tuple[dict[str, Tensor], int]:
-        """Rows of label frames of all recordings, and the frames that share one."""
+        """Encode whole recordings: rows of label frames with a zero row at the end, and frames per row."""
         windows = self.windows
-        group = max(round(0.1 / windows.hop), 1)
+        group = max(round(LABEL_HOP / windows.hop), 1)
         parts: dict[str, list[Tensor]] = {}
-        for number, events in enumerate(windows.events):
-            n_rows = -(-self._n_frames(number) // group)
-            whole = windows.target.encode(events, 0.0, n_rows * group, windows.hop)
+        self.n_rows = np.array([-(-self._n_frames(n) // group) for n in range(len(windows.length))])
+        self.first_row = np.concatenate([[0], np.cumsum(self.n_rows)[:-1]])
+        for events, n_rows in zip(windows.events, self.n_rows, strict=True):
+            whole = windows.target.encode(events, 0.0, int(n_rows) * group, windows.hop)
             for name, value in whole.items():
                 if len(value) != n_rows * group:
-                    raise BadInput("data.resident: this target has no value for each frame; choose never")
+                    raise BadInput("data.device_cache: this target has no value for each frame; choose never")
                 parts.setdefault(name, []).append(torch.from_numpy(value[::group].copy()))
-        return {name: torch.cat(values).to(self.device) for name, values in parts.items()}, group
+        return {name: self._with_zero_row(values) for name, values in parts.items()}, group
 
-    def _see(self) -> None:
-        """Boxes, or whatever the view shows, of all videos, by their times one after another."""
-        times, values, durations = [], [], []
-        for number, sight in enumerate(self.windows.sights):
-            seen = None if sight is None else sight.rows()
-            known = np.zeros(1) if seen is None else seen[0]
-            times.append(known + number * APART)
-            values.append(np.zeros((1, *self._row_shape()), np.float32) if seen is None else seen[1])
-            durations.append(-1.0 if sight is None else sight.duration)
-        self.times = torch.from_numpy(np.concatenate(times)).to(self.device)
-        self.seen_rows = torch.from_numpy(np.concatenate(values)).to(self.device)
-        self.durations = torch.tensor(durations, dtype=torch.float64, device=self.device)
-        count = np.cumsum([0] + [len(each) for each in times])
-        self.first_row = torch.from_numpy(count[:-1]).to(self.device)
-
-    def _row_shape(self) -> tuple[int, ...]:
+    def _visual(self) -> Tensor:
+        """Visual input of all videos, by time, with a zero row at the end."""
+        self.times: list[np.ndarray | None] = []
+        values, count = [], 0
+        first = []
+        for sight in self.windows.sights:
+            known = None if sight is None else sight.rows()
+            self.times.append(None if known is None else known[0])
+            first.append(count)
+            if known is not None:
+                values.append(torch.from_numpy(np.ascontiguousarray(known[1], np.float32)))
+                count += len(known[0])
+        self.first_visual, self.zero_visual = np.array(first), count
         shape = self.windows.view.shape
-        return shape[1:] if self.windows.view.n_times else shape
+        return self._with_zero_row(values, shape[1:] if self.windows.view.n_times else shape)
 
-    def _seen(self, which: Tensor, start: Tensor) -> Tensor:
+    def _visual_rows(self, which: np.ndarray, start: np.ndarray) -> np.ndarray:
         view = self.windows.view
-        duration = self.durations[which]
-        time, clock = start, which.double() * APART
-        inside = start < duration
+        time = start
         if view.n_times:
-            steps = (torch.arange(view.n_times, device=self.device, dtype=torch.float64) + 0.5) * view.hop
-            time, clock, duration = start[:, None] + steps, clock[:, None], duration[:, None]
-            inside = (time >= 0) & (time < duration)
-        row = torch.searchsorted(self.times, (time + clock + 1e-6).contiguous(), right=True) - 1
-        first = self.first_row[which]
-        row = row.maximum(first[:, None] if view.n_times else first)
-        value = self.seen_rows[row]
-        return value * inside.reshape(*inside.shape, *[1] * (value.ndim - inside.ndim)).to(value.dtype)
+            time = start[:, None] + (np.arange(view.n_times) + 0.5) * view.hop
+        row = np.full(time.shape, self.zero_visual)
+        for recording in np.unique(which):
+            known, sight = self.times[recording], self.windows.sights[recording]
+            if known is None or sight is None:
+                continue
+            chosen = which == recording
+            inside = time[chosen] < sight.duration
+            if view.n_times:
+                inside &= time[chosen] >= 0
+            found = self.first_visual[recording] + latest(known, time[chosen])
+            row[chosen] = np.where(inside, found, self.zero_visual)
+        return row
+
+    def _with_zero_row(self, values: list[Tensor], shape: Sequence[int] = ()) -> Tensor:
+        like = values[0] if values else torch.zeros(0, *shape)
+        return torch.cat([*values, like.new_zeros(1, *like.shape[1:])]).to(self.device)
 
     def _check(self) -> None:
-        """Compare some windows with the ordinary ones."""
-        drawn = [self.windows.draw(number) for number in range(CHECKED)]
-        which, begin = (torch.tensor(values, device=self.device) for values in zip(*drawn, strict=True))
-        ours = self.batch(which, begin)
-        for number in range(CHECKED):
+        """Compare some windows with those read from the files."""
+        ours = self.batch(self.places(range(N_CHECKED_WINDOWS)).to(self.device))
+        for number in range(N_CHECKED_WINDOWS):
             for name, value in self.windows[number].items():
                 if not torch.allclose(ours[name][number].cpu(), value, atol=1e-6):
                     raise BadInput(
-                        f"data.resident: {name} of this target cannot be kept by the frame; choose never"
+                        f"data.device_cache: {name} of this target cannot be kept by the frame; choose never"
                     )
 
 
-class ResidentBatches:
-    """The batches of a stretch of steps, from a corpus on the device; drawn all at once before the first.
+class Stretch:
+    """Some steps in a row, their windows drawn, whose batches are gathered on the device.
 
-    Args of the constructor:
-        resident: the corpus.
-        numbers: of the windows.
+    Args:
+        cache: the corpus.
+        places: of (step, window), on the device.
     """
 
-    def __init__(self, resident: Resident, numbers: Numbers) -> None:
-        self.resident, self.numbers = resident, numbers
+    def __init__(self, cache: DeviceCache, places: Places) -> None:
+        self.cache, self.places = cache, places
 
     def __len__(self) -> int:
-        return self.numbers.steps
+        return len(self.places.sample)
 
-    def __iter__(self) -> Iterator[Batch]:
-        drawn = [self.resident.windows.draw(number) for number in self.numbers]
-        table = torch.tensor(drawn, device=self.resident.device).reshape(-1, self.numbers.share, 2)
-        for step in table:
-            yield self.resident.batch(step[:, 0], step[:, 1])
+
+class Stretches:
+    """The stretches of an epoch; the next one is drawn while a stretch is computed.
+
+    Args:
+        cache: the corpus.
+        numbers: running numbers of the windows.
+        steps: steps of a stretch; the last one may be shorter.
+    """
+
+    def __init__(self, cache: DeviceCache, numbers: Numbers, steps: int = STEPS_PER_STRETCH) -> None:
+        self.cache, self.numbers, self.steps = cache, numbers, steps
+
+    def __len__(self) -> int:
+        return -(-self.numbers.steps // self.steps)
+
+    def __iter__(self) -> Iterator[Stretch]:
+        drawn = self._drawn()
+        for places in ahead(drawn) if self.cache.device.type == "cuda" else drawn:
+            yield Stretch(self.cache, places.to(self.cache.device))
+
+    def _drawn(self) -> Iterator[Places]:
+        numbers, share = list(self.numbers), self.numbers.share
+        for first in range(0, len(numbers), self.steps * share):
+            yield self.cache.places(numbers[first : first + self.steps * share]).reshape(-1, share)
+
+
+def cached_bytes(windows: Windows) -> int:
+    """Count the bytes of the sound of all recordings at 16 bits, which is nearly all that is kept."""
+    return int(windows.length.sum()) * windows.n_channels * 2
 
 
 def fits(windows: Windows, device: torch.device) -> bool:
-    """Whether the corpus takes less than half of what is free on a CUDA device."""
+    """Tell whether the corpus takes less than half of what is free on a CUDA device."""
     if device.type != "cuda" or windows.augment:
         return False
-    return resident_bytes(windows) < torch.cuda.mem_get_info(device)[0] / 2
+    return cached_bytes(windows) < torch.cuda.mem_get_info(device)[0] / 2

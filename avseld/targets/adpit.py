@@ -5,6 +5,7 @@ zero. As only one of the three cases is there, the best order of each is found b
 output is their sum. As published, the first order wins a tie.
 """
 
+from functools import lru_cache
 from itertools import permutations, product
 
 import torch
@@ -69,4 +70,11 @@ def _best(gain: Tensor, orders: list[tuple[int, ...]]) -> Tensor:
     for later, value in enumerate(values[1:], start=1):
         number = torch.where(value > top, later, number)
         top = torch.maximum(top, value)
-    return torch.tensor(orders, device=gain.device)[number].transpose(2, 3)
+    return _table(tuple(orders), gain.device)[number].transpose(2, 3)
+
+
+@lru_cache(maxsize=8)
+def _table(orders: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
+    """Orders (order, track) on a device, uploaded once: an upload in each step would keep a GPU waiting."""
+    with torch.inference_mode(False):
+        return torch.tensor(orders, device=device)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.config import Data, Part
-from avseld.data.device_cache import Resident, ResidentBatches, fits
+from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
 from avseld.data.windows import Ahead, Batch, Numbers, Sight, Windows, loader, reference, sights
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
@@ -27,6 +27,7 @@ from avseld.io.manifest import Recording
 from avseld.reporting import figure
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
+from avseld.training.captured import CapturedStep
 from avseld.training.schedules import line, stairs
 
 NOBODYS = -1
@@ -68,7 +69,10 @@ class Learner(lightning.LightningModule):
         shown = sights(validation, data.video, windows.view, windows.seed)
         self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
         self.validator = Validator(system, challenge)
-        self.resident: Resident | None = None
+        self.automatic_optimization = False
+        self.cache: DeviceCache | None = None
+        self.captured: CapturedStep | None = None
+        self.unlogged: tuple[int, torch.Tensor] | None = None
         self.results: list[tuple[int, RecordingResult]] = []
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
@@ -101,8 +105,8 @@ class Learner(lightning.LightningModule):
         except TypeError as error:
             raise BadInput(f"schedule.options: {error}") from None
 
-    def train_dataloader(self) -> DataLoader[Batch] | Ahead | ResidentBatches:
-        """The windows of the epoch to come, this process's share of each batch."""
+    def train_dataloader(self) -> DataLoader[Batch] | Ahead | Stretches:
+        """Give this process's share of the windows of the coming epoch."""
         numbers = Numbers(
             self.current_epoch * self.validate_every,
             self.validate_every,
@@ -110,16 +114,17 @@ class Learner(lightning.LightningModule):
             self.global_rank,
             self.trainer.world_size,
         )
-        if self._is_resident():
-            if self.resident is None:
-                self.resident = Resident(self.windows, self.device)
-            return ResidentBatches(self.resident, numbers)
+        if self._is_cached():
+            if self.cache is None:
+                self.cache = DeviceCache(self.windows, self.device)
+            # Several processes exchange gradients at the end of each `training_step`: one step a stretch.
+            return Stretches(self.cache, numbers, STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1)
         return loader(self.windows, numbers, self.settings.workers, self.device)
 
-    def _is_resident(self) -> bool:
-        if self.settings.resident != "auto":
-            return self.settings.resident == "always"
-        return self.resident is not None or fits(self.windows, self.device)
+    def _is_cached(self) -> bool:
+        if self.settings.device_cache != "auto":
+            return self.settings.device_cache == "always"
+        return self.cache is not None or fits(self.windows, self.device)
 
     def val_dataloader(self) -> DataLoader[int]:
         """Places of this process's share of the recordings; `NOBODYS` where there are fewer of them than processes."""
@@ -132,21 +137,95 @@ class Learner(lightning.LightningModule):
             _set_random_state(self.random_state)
             self.random_state = None
 
-    def training_step(self, batch: Batch, number: int) -> torch.Tensor:
-        """Loss of one batch."""
+    def training_step(self, batch: Batch | Stretch, number: int) -> dict[str, Any]:
+        """Take one step on a batch, or several on a stretch of a cached corpus.
+
+        Returns:
+            last_loss: of the last step that was logged, or None; steps: steps taken.
+        """
+        if isinstance(batch, Stretch):
+            return self._train_stretch(batch)
+        step = self.global_step
+        self._seed(step)
+        losses = self._learn(batch)
+        self._update()
+        return {"last_loss": self._log_losses(step, losses[None]), "steps": 1}
+
+    def _train_stretch(self, stretch: Stretch) -> dict[str, Any]:
+        if self.captured is None:
+            self.captured = CapturedStep(self._learn, stretch.cache, self.optimizers().zero_grad)  # type: ignore[union-attr]
+            self.captured.possible &= self._can_be_captured()
+        first, losses = self.global_step, []
+        for step in range(len(stretch)):
+            self._seed(first + step)
+            losses.append(self.captured(stretch.places[step]).clone())
+            self._update()
+        # The losses of the stretch before are read, so that the GPU has work queued while the host waits for them.
+        before, self.unlogged = self.unlogged, (first, torch.stack(losses))
+        last = self._log_losses(*before) if before is not None else None
+        return {"last_loss": last, "steps": len(stretch)}
+
+    def _can_be_captured(self) -> bool:
+        """Tell whether nothing in a step is decided by the host: no changed features, one process, no loss scaling."""
+        return not self.system.masks and self.trainer.world_size == 1 and self.trainer.precision != "16-mixed"
+
+    def _seed(self, step: int) -> None:
+        """Make dropout and whatever else is drawn in a step a function of seed, step and process."""
+        state = np.random.SeedSequence([self.windows.seed, step, self.global_rank]).generate_state(
+            1, np.uint64
+        )
+        torch.manual_seed(int(state[0]))
+
+    def _learn(self, batch: Batch) -> torch.Tensor:
+        """Compute losses and gradients; returns the losses (loss,) in the order of `loss_names`."""
+        self.zero_grad(set_to_none=True)
         output = self.system(batch["waveform"], batch.get("boxes"))
         losses = self.system.training_loss(output, batch)
-        several = self.trainer.world_size > 1
-        size = len(batch["waveform"])
-        self.log_dict(
-            {f"{name}/train": value.detach() for name, value in losses.items()},
-            batch_size=size,
-            sync_dist=several,
-        )
-        return losses["loss"]
+        self.loss_names = list(losses)
+        self.manual_backward(losses["loss"])
+        return torch.stack([value.detach() for value in losses.values()])
+
+    def _update(self) -> None:
+        self.optimizers().step()  # type: ignore[union-attr]
+        self.lr_schedulers().step()  # type: ignore[union-attr]
+
+    def _log_losses(self, first: int, losses: torch.Tensor) -> float | None:
+        """Log the losses (step, loss) of some steps in a row, and the learning rate.
+
+        Raises:
+            BadInput: the loss is not finite.
+
+        Returns:
+            The last loss that was logged.
+        """
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        due = [step for step in range(len(losses)) if (first + step + 1) % every == 0]
+        if not due:
+            return None
+        if self.trainer.world_size > 1:
+            losses = self.trainer.strategy.reduce(losses, reduce_op="mean")  # type: ignore[assignment]
+        values = losses.float().cpu().numpy()
+        place = self.loss_names.index("loss")
+        if not np.isfinite(values[:, place]).all():
+            step = first + int(np.flatnonzero(~np.isfinite(values[:, place]))[0])
+            raise BadInput(
+                f"the loss is not finite at step {step}; the best weights so far are kept, lower optimizer.options.lr"
+            )
+        if self.trainer.is_global_zero:
+            rate = float(self.lr_schedulers().get_last_lr()[0])  # type: ignore[union-attr]
+            for step in due:
+                row = {
+                    f"{name}/train": float(v) for name, v in zip(self.loss_names, values[step], strict=True)
+                }
+                row[f"lr-{type(self.optimizers().optimizer).__name__}"] = rate  # type: ignore[union-attr]
+                self.trainer.loggers[0].log_metrics(row, step=first + step)
+        return float(values[due[-1], place])
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last validation."""
+        """Log the losses that are left, and forget the results of the last validation."""
+        if self.unlogged is not None:
+            self._log_losses(*self.unlogged)
+            self.unlogged = None
         self.results, self.example = [], None
 
     def validation_step(self, place: int, number: int) -> None:
@@ -186,6 +265,10 @@ class Learner(lightning.LightningModule):
             self.system, {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
         )
         self.random_state = checkpoint.get("random_state")
+        fused = self.device.type == "cuda"
+        for state in checkpoint.get("optimizer_states", []):
+            for group in state["param_groups"]:  # a run may go on on another kind of device
+                group["fused"] = fused if group.get("foreach") is None else None
         self.history = checkpoint.get("history", [])
 
     def _write_history(self) -> None:
@@ -225,7 +308,10 @@ def _optimizer(part: Part, system: System) -> torch.optim.Optimizer:
             raise BadInput(
                 f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
-    return OPTIMIZERS[part.name](system.model.parameters(), **part.options)
+    options = dict(part.options)
+    if system.device.type == "cuda" and not {"fused", "foreach"} & set(options):
+        options["fused"] = True  # one kernel in place of some hundred
+    return OPTIMIZERS[part.name](system.model.parameters(), **options)
 
 
 def _gather(mine: Any) -> list[Any]:

@@ -39,12 +39,12 @@ class Progress(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """One step more; the loss every tenth."""
+        """Advance by the steps taken, and show the last loss that was read."""
         if self.bar is None:
             return
-        self.bar.update()
-        if trainer.global_step % 10 == 0 and outputs is not None:
-            self.bar.set_postfix({"loss": f"{float(outputs['loss']):.4f}", **self.scores}, refresh=False)
+        self.bar.update(outputs["steps"])
+        if outputs["last_loss"] is not None:
+            self.bar.set_postfix({"loss": f"{outputs['last_loss']:.4f}", **self.scores}, refresh=False)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Say why the bar stands still."""

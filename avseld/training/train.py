@@ -15,7 +15,6 @@ import yaml
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
-    LearningRateMonitor,
     ModelCheckpoint,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -106,7 +105,14 @@ def train(
         _same_recipe(out / "config.yaml", recipe)
     lightning.seed_everything(seed, verbose=False)
     blueprint = Blueprint(
-        features, model, target, read_classes(data.prepared), data.format, data.chunk, legacy, data.listen
+        features,
+        model,
+        target,
+        read_classes(data.prepared),
+        data.format,
+        data.chunk,
+        legacy,
+        data.inference_chunk,
     )
     system = System(blueprint)
     best_by = _criterion(best_by, Validator(system, challenge))
@@ -140,6 +146,8 @@ def train(
         raise BadInput(f"{checkpoint}: not found; nothing to resume, start anew in another folder")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # A batch of a cached corpus is a stretch of steps, which are logged one by one.
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*is deprecated, use `isinstance.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
@@ -266,13 +274,13 @@ def _trainer(
             *stop,
             best,
             last,
-            LearningRateMonitor("step"),
             Progress(steps),
         ],
         plugins=[WholeFiles()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
+        benchmark=not hardware.deterministic,
         enable_model_summary=False,
         log_every_n_steps=min(10, steps // epochs),
     )
@@ -306,7 +314,7 @@ def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
     before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
     for config in (before, now):
         config.pop("hardware", None)
-        for name in ("prepared", "workers", "resident"):
+        for name in ("prepared", "workers", "device_cache", "resident"):
             config["data"].pop(name, None)
     for name in sorted(set(before) | set(now)):
         if before.get(name) != now.get(name):

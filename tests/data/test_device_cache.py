@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from avseld.base.errors import BadInput
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.config import Data, Hardware, Part
-from avseld.data.device_cache import Resident, ResidentBatches
+from avseld.data.device_cache import DeviceCache, Stretches
 from avseld.data.windows import Numbers, Windows, loader
 from avseld.io.manifest import read_manifest
 from avseld.system.blueprint import Blueprint
@@ -28,7 +28,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("resident")
+    folder = tmp_path_factory.mktemp("cached")
     write_corpus(folder, 5, 4)
     return folder
 
@@ -44,22 +44,24 @@ def windows_of(prepared, name: str, video: str = "aligned") -> Windows:
 def test_every_batch_is_that_of_the_files(prepared, name, video):
     windows, numbers = windows_of(prepared, name, video), Numbers(3, 8, 4)
     ordinary = list(loader(windows, numbers, workers=0))
-    resident = list(ResidentBatches(Resident(windows, CPU), numbers))
-    assert len(ordinary) == len(resident) == 8
-    for one, other in zip(ordinary, resident, strict=True):
+    cache = DeviceCache(windows, CPU)
+    stretches = Stretches(cache, numbers, steps=3)
+    cached = [cache.batch(stretch.places[step]) for stretch in stretches for step in range(len(stretch))]
+    assert len(ordinary) == len(cached) == 8 and len(stretches) == 3
+    for one, other in zip(ordinary, cached, strict=True):
         assert set(one) == set(other)
         for key, value in one.items():
             assert torch.equal(value, other[key]) and value.dtype == other[key].dtype, key
 
 
 def test_a_training_is_the_same_to_the_last_bit(prepared, tmp_path):
-    def weights(resident: str) -> dict[str, torch.Tensor]:
-        data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, resident=resident)
+    def weights(cached: str) -> dict[str, torch.Tensor]:
+        data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, device_cache=cached)
         train(
-            data, *MODELS["first boxes"], Part("adam"), tmp_path / resident, steps=4, validate_every=2,
+            data, *MODELS["first boxes"], Part("adam"), tmp_path / cached, steps=4, validate_every=2,
             hardware=Hardware("cpu", 1),
         )  # fmt: skip
-        return load_file(tmp_path / resident / "last.safetensors")
+        return load_file(tmp_path / cached / "last.safetensors")
 
     one, other = weights("never"), weights("always")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
@@ -69,11 +71,11 @@ def test_what_cannot_be_kept_is_said(prepared, tmp_path):
     windows = windows_of(prepared, "first boxes")
     windows.augment = (lambda window, random, another: window,)
     with pytest.raises(BadInput, match="augment"):
-        Resident(windows, CPU)
+        DeviceCache(windows, CPU)
     sound = np.zeros((24000 * 4, 4), np.float32)
     windows = windows_of(prepared, "first boxes")
     other = tmp_path / "float.wav"
     soundfile.write(other, sound, 24000, subtype="FLOAT")
     object.__setattr__(windows.recordings[0], "audio", other)
     with pytest.raises(BadInput, match="not 16 bits"):
-        Resident(windows, CPU)
+        DeviceCache(windows, CPU)
