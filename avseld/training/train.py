@@ -4,6 +4,8 @@ import logging
 import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -144,18 +146,27 @@ def train(
     checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
     if checkpoint is not None and not checkpoint.is_file():
         raise BadInput(f"{checkpoint}: not found; nothing to resume, start anew in another folder")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # A batch of a cached corpus is a stretch of steps, which are logged one by one.
-        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-        warnings.filterwarnings("ignore", message=".*is deprecated, use `isinstance.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")  # frozen parts
+    with _known_warnings_ignored():
         if validate_first and not resume:
             trainer.validate(learner, verbose=False)
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
     log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+@contextmanager
+def _known_warnings_ignored() -> Iterator[None]:
+    """Ignore the warnings of Lightning about what is meant."""
+    with warnings.catch_warnings():
+        for message in (
+            "does not have many workers",
+            "smaller than the logging interval",  # a batch of a cached corpus is a stretch of steps
+            "is deprecated, use `isinstance",
+            "exists and is not empty",
+            "in eval mode at the start of training",  # frozen modules
+        ):
+            warnings.filterwarnings("ignore", message=f".*{message}.*")
+        yield
 
 
 def augmentation(system: System, parts: list[Part], format: str) -> list[SceneChange]:
