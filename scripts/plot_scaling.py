@@ -26,8 +26,8 @@ from avseld.benchmarking.machine import alone
 from avseld.benchmarking.metrics import scenes
 from avseld.benchmarking.steps import BATCH, ours_a_second
 from avseld.metrics.api import count_pairs
+from avseld.metrics.formulas import evaluate
 from avseld.metrics.rules import rule_of
-from avseld.metrics.scores import evaluate
 from avseld.metrics.seld import Options
 
 PROCESSES, SHORT, LONG = (1, 2), 10, 70

@@ -10,11 +10,11 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
-from avseld.metrics import Counts, counts
+from avseld.metrics import SCORES, Counts, counts
 from avseld.metrics.confidence import paired_bootstrap
 from avseld.metrics.counts import join
+from avseld.metrics.formulas import evaluate
 from avseld.metrics.rules import rule_of
-from avseld.metrics.scores import evaluate
 
 PEOPLE = {"speech", "man", "woman", "male", "female", "clapping", "clap", "laughter", "footsteps", "walk"}
 """Words of the names of classes that people make, whom a camera can see."""
@@ -28,8 +28,8 @@ def class_groups(classes: Sequence[str]) -> dict[str, list[int]]:
     return {name: members for name, members in groups.items() if members}
 
 
-MEASURES = {"F": ("points of F", 100.0), "LE": ("degrees of LE", -1.0), "DOAE": ("degrees of DOAE", -1.0)}
-"""Scores whose gain is told: in words, and times what it is a gain in these."""
+GAINS = [name for name, score in SCORES.items() if score.gain_unit]
+"""scores whose gain is reported"""
 
 Gain = dict[str, list[float]]
 """by score: gain, low and high, 95 %"""
@@ -68,7 +68,7 @@ def gains(
         counted = [[counts(wanted[n], run[n], challenge, len(classes))[None] for run in runs] for n in names]
         tables[control] = join([join(row)[None] for row in counted])  # (recording, seed, class)
     first, *others = tables
-    known = [measure for measure in MEASURES if measure in evaluate(tables[first].sum(), rule)[1]]
+    known = [measure for measure in GAINS if measure in evaluate(tables[first].sum(), rule)[1]]
     rows = {"whole": names} | dict(parts or {})
     result: dict[str, dict[str, dict[str, Gain]]] = {}
     for other in others:
@@ -87,7 +87,7 @@ def gains(
                     there = sums.reference[..., kept] > 0
                     some = np.where(there.any(axis=-1), there.sum(axis=-1), np.nan)
                     mean = np.where(there, value, 0).sum(axis=-1) / some
-                    return MEASURES[measure][1] * mean.mean(axis=-1)
+                    return SCORES[measure].gain_scale * mean.mean(axis=-1)
 
                 if kept:
                     result[other][part][group] = {
@@ -102,7 +102,9 @@ def gain_table(
 ) -> str:
     """Rows of `gains` as text, with 95 % intervals."""
     told = next(iter(next(iter(next(iter(result.values())).values())).values()))
-    title = "".join(f"{MEASURES[measure][0]:>16}{'95 % interval':>16}" for measure in told)
+    title = "".join(
+        f"{f'{SCORES[measure].gain_unit} of {measure}':>16}{'95 % interval':>16}" for measure in told
+    )
     lines = [f"{'gain (more is better)':<36}{title}"]
     for other, parts in result.items():
         for part, groups in parts.items():

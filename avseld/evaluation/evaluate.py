@@ -30,7 +30,7 @@ from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
-from avseld.metrics import score
+from avseld.metrics import SCORES, score
 from avseld.models import parameter_count
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
@@ -165,38 +165,24 @@ def _scored(
     return found, dict(validator.summarize(list(run.values()))), probable
 
 
-COLUMNS = {
-    "ER": ("ER20", "{:.2f}"),
-    "F": ("F20", "{:.3f}"),
-    "LE": ("LE_CD", "{:.1f}°"),
-    "LR": ("LR_CD", "{:.3f}"),
-    "DOAE": ("DOAE", "{:.1f}°"),
-    "RDE": ("RDE", "{:.2f}"),
-    "doa_error": ("DOAE", "{:.1f}°"),
-    "frame_recall": ("FR", "{:.3f}"),
-    "event_F": ("event F", "{:.3f}"),
-    "segment_F": ("segm. F", "{:.3f}"),
-    "event_ER": ("event ER", "{:.2f}"),
-    "segment_ER": ("segm. ER", "{:.2f}"),
-    "mAP": ("mAP", "{:.3f}"),
-    "onscreen_accuracy": ("on/off", "{:.3f}"),
-    "seld_score": ("SELD", "{:.3f}"),
-}
-
-
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Rows of scores as text.
 
     Args:
         results: scores by their names, for every row by its name.
     """
-    names = [name for name in COLUMNS if any(name in row for row in results.values())]
+    names = [name for name in SCORES if any(name in row for row in results.values())]
     width = max(len(row) for row in results) + 2
-    lines = [" " * width + "".join(f"{COLUMNS[name][0]:>9}" for name in names)]
+    lines = [" " * width + "".join(f"{SCORES[name].label:>9}" for name in names)]
     for title, row in results.items():
-        cells = [COLUMNS[name][1].format(row[name]) if row.get(name) is not None else "-" for name in names]
+        cells = [_cell(name, row.get(name)) for name in names]
         lines.append(f"{title:<{width}}" + "".join(f"{cell:>9}" for cell in cells))
     return "\n".join(lines)
+
+
+def _cell(name: str, value: float | None) -> str:
+    text = SCORES[name].text(value)
+    return text if text == "-" else text + SCORES[name].unit
 
 
 def _untrained(system: System, seed: int) -> System:

@@ -1,7 +1,6 @@
 """The verb `score`: two folders in, a table or JSON out."""
 
 import json as json_text
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.metrics import RULES, Scores, scores
+from avseld.metrics import RULES, SCORES, Scores, scores
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
 from avseld.metrics.folders import Pairing, open_pair
@@ -18,7 +17,6 @@ from avseld.metrics.rules import Rule, rule_of
 from avseld.metrics.seld import Options
 from avseld.metrics.submission import problems
 
-DEGREES = ("LE", "DOAE", "doa_error")
 WIDTH = 100
 CELL = 10
 
@@ -134,19 +132,13 @@ def _row(first: str, cells: Sequence[str]) -> str:
 
 
 def _heading(name: str) -> str:
-    short = {
-        "seld_score": "SELD",
-        "onscreen_accuracy": "on/off",
-        "doa_error": "DOA err",
-        "frame_recall": "FR",
-    }
-    return short.get(name, name) + ("[deg]" if name in DEGREES and name not in short else "")
+    unit = SCORES[name].unit
+    return SCORES[name].label + (f"[{unit}]" if unit else "")
 
 
 def _number(name: str, value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:.2f}" if name in (*DEGREES, "DE") else f"{value:.4f}"
+    # One digit more than tables that compare systems, to be held against the output of the official scorers.
+    return SCORES[name].text(value, extra_digits=1)
 
 
 def _without_classes(part: Scores) -> dict[str, object]:

@@ -22,8 +22,6 @@ from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranke
 
 SEGMENT_S, TASK4_SEGMENT_S = 1.0, 0.2
 
-SMALLER_IS_BETTER = ("ER", "LE", "DOAE", "RDE", "DE", "doa_error", "seld_score", "loss")
-
 NAMES = {
     "sed": ("ER", "F"),
     "tagging": ("event_F", "segment_F", "mAP", "event_ER", "segment_ER"),
@@ -61,7 +59,7 @@ class Validator:
         self.system, self.challenge = system, challenge
         self.task: str = getattr(system.target, "task", "seld")
         self.n_classes = len(system.blueprint.classes)
-        self.names: tuple[str, ...] = NAMES.get(self.task) or RULES[challenge].scores
+        self.names: tuple[str, ...] = NAMES.get(self.task) or RULES[challenge].all_scores
 
     @property
     def default(self) -> str:
@@ -171,11 +169,6 @@ def count_recording(
 
 def _sed_scores(results: Sequence[RecordingResult], kind: str, average: str) -> Any:
     return score_counts(stack([one.counts[kind] for one in results]), average, zero_if_silent=True)
-
-
-def greater_is_better(name: str) -> bool:
-    """Return whether a higher value of a score is better."""
-    return name not in SMALLER_IS_BETTER and not name.endswith("_ER")
 
 
 def _joined(parts: Sequence[Ranked]) -> Ranked:

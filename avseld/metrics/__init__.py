@@ -6,7 +6,19 @@ validation during training and across processes.
 
 from avseld.metrics.api import counts, score, scores
 from avseld.metrics.counts import Counts, total
+from avseld.metrics.definitions import SCORES, ScoreDefinition
+from avseld.metrics.formulas import Scores
 from avseld.metrics.rules import RULES, Rule
-from avseld.metrics.scores import Scores
 
-__all__ = ["RULES", "Counts", "Rule", "Scores", "counts", "score", "scores", "total"]
+__all__ = [
+    "RULES",
+    "SCORES",
+    "Counts",
+    "Rule",
+    "ScoreDefinition",
+    "Scores",
+    "counts",
+    "score",
+    "scores",
+    "total",
+]

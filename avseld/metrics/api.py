@@ -11,8 +11,8 @@ from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, join
 from avseld.metrics.folders import Prediction, Reference, open_pair
+from avseld.metrics.formulas import Scores, Table, average_of, evaluate
 from avseld.metrics.rules import Rule, rule_of
-from avseld.metrics.scores import Scores, Table, average_of, evaluate
 
 BATCH = 64
 """recordings that are counted at once; memory grows with it, time hardly falls beyond"""
@@ -114,18 +114,17 @@ def scores(
 
     point, classwise = formulas(counts.sum() if many else counts)
     interval, classwise_interval = intervals_of(counts, formulas) if jackknife else ({}, {})
-    printed = rule.scores + rule.extra
+    names = rule.all_scores
     return Scores(
         challenge=rule.year,
         average=average_of(rule, average),
         n_recordings=len(counts.frames) if many else 0,
-        **{name: float(point[name]) for name in printed},  # type: ignore[arg-type]
-        classwise={name: classwise[name].tolist() for name in printed},
-        interval={name: interval[name].tolist() for name in printed if name in interval},
+        values={name: float(point[name]) for name in names},
+        classwise={name: classwise[name].tolist() for name in names},
+        interval={name: interval[name].tolist() for name in names if name in interval},
         classwise_interval={
-            name: classwise_interval[name].tolist() for name in printed if name in classwise_interval
+            name: classwise_interval[name].tolist() for name in names if name in classwise_interval
         },
-        printed=printed,
     )
 
 

@@ -22,8 +22,8 @@ from avseld.io.events import Events
 from avseld.io.geometry import angle_between
 from avseld.metrics.cells import Grid, frame_rows, match, ordered
 from avseld.metrics.counts import Counts
+from avseld.metrics.formulas import EPS
 from avseld.metrics.rules import Rule
-from avseld.metrics.scores import EPS
 
 N_FRAMES = 3000
 """60 s, the length of every recording of DCASE 2019"""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from avseld.base.errors import BadInput
+from avseld.metrics.definitions import extra_scores
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,13 @@ class Rule:
     """metres in one unit of the distance column of predictions; labels have centimetres in every year"""
     units_per_metre: float = 1.0
     """unit in which the year prints the distance error"""
-    extra: tuple[str, ...] = ()
-    """scores that the year does not print but its counts give"""
     late_frames: bool = False
     """whether predictions long after the last annotated frame are expected"""
+
+    @property
+    def all_scores(self) -> tuple[str, ...]:
+        """Names of the printed scores, then of those that the counts give as well."""
+        return self.scores + extra_scores(self.year)
 
 
 JOINT = ("ER", "F", "LE", "LR", "seld_score")
@@ -66,7 +70,6 @@ RULES: Mapping[int, Rule] = MappingProxyType(
                 ("F", "DOAE", "RDE", "DE", "seld_score"),
                 relative_threshold=1.0,
                 prediction_unit=1.0,
-                extra=("ER", "LR"),
             ),
             Rule(
                 2025,
@@ -76,7 +79,6 @@ RULES: Mapping[int, Rule] = MappingProxyType(
                 ("F", "DOAE", "RDE", "DE", "onscreen_accuracy"),
                 relative_threshold=1.0,
                 units_per_metre=100.0,
-                extra=("seld_score",),
                 late_frames=True,
             ),
         )

@@ -17,7 +17,7 @@ from avseld.io.events import Events
 from avseld.metrics.bipartite import maximum_matching
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, join
-from avseld.metrics.scores import EPS, Table, merge
+from avseld.metrics.formulas import EPS, Table, merge
 
 NAMES = ("F", "precision", "recall", "ER", "substitution_rate", "deletion_rate", "insertion_rate")
 

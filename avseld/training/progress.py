@@ -6,6 +6,8 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
+from avseld.metrics import SCORES
+
 
 class Progress(Callback):
     """A bar over the steps of the whole training, on the first process only.
@@ -56,7 +58,7 @@ class Progress(Callback):
         if self.bar is None:
             return
         known = trainer.callback_metrics
-        names = ("F", "LE", "DOAE", "seld_score")
+        names = [name for name, score in SCORES.items() if score.in_progress_bar]
         self.scores = {name: f"{known[f'scores/{name}']:.3g}" for name in names if f"scores/{name}" in known}
         self.bar.set_description("train")
         self.bar.set_postfix(self.scores)

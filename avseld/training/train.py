@@ -30,10 +30,11 @@ from avseld.base.files import replacing
 from avseld.base.rates import exact_div
 from avseld.config import Data, Hardware, Part, Start
 from avseld.data.windows import SceneChange, Windows, choose
-from avseld.evaluation.validation import Validator, greater_is_better
+from avseld.evaluation.validation import Validator
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
+from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
@@ -258,7 +259,7 @@ def _trainer(
 ) -> lightning.Trainer:
     folder = out / "checkpoints"
     monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
-    mode = "max" if greater_is_better(best_by) else "min"
+    mode = "max" if best_by == "last" or higher_is_better(best_by) else "min"
     best = ModelCheckpoint(
         folder,
         "best",

@@ -7,61 +7,61 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.metrics.counts import CLASSLESS, Counts
+from avseld.metrics.definitions import SCORES
 from avseld.metrics.rules import Rule
 
 EPS = float(np.finfo(float).eps)
 Table = dict[str, np.ndarray]
 
-FULL_SCALE = {"LE": 180.0, "DOAE": 180.0, "doa_error": 180.0}
-"""what an error is divided by in the SELD score; 1 if absent"""
-
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a set of recordings; those that the year does not know are NaN."""
+    """Scores of a set of recordings.
+
+    Each score of `avseld.metrics.definitions.SCORES` is an attribute and an item (`scores.F`, `scores["F"]`);
+    those that the year does not have are NaN.
+
+    Args:
+        challenge: year.
+        average: macro or micro.
+        n_recordings: number of recordings; 0 if unknown.
+        values: scores by name.
+        classwise: scores by name, each (class,).
+        interval: 95 % confidence intervals by name, low and high.
+        classwise_interval: the same of each class, (class, 2).
+    """
 
     challenge: int
     average: str
     n_recordings: int = 0
-    ER: float = np.nan
-    """error rate, of detections within the angle threshold"""
-    F: float = np.nan
-    """F-score, of detections within the angle (and distance) threshold"""
-    LE: float = np.nan
-    """localization error of what is detected, degrees"""
-    LR: float = np.nan
-    """localization recall"""
-    DOAE: float = np.nan
-    """angle of what is detected, degrees"""
-    RDE: float = np.nan
-    """relative distance error"""
-    DE: float = np.nan
-    """distance error, metres (2025: centimetres)"""
-    onscreen_accuracy: float = np.nan
-    doa_error: float = np.nan
-    """2019: degrees"""
-    frame_recall: float = np.nan
-    """2019: share of frames with the right number of directions"""
-    seld_score: float = np.nan
-    """0 is perfect"""
+    values: dict[str, float] = field(default_factory=dict)
     classwise: dict[str, list[float]] = field(default_factory=dict)
     interval: dict[str, list[float]] = field(default_factory=dict)
-    """95 % confidence intervals, low and high"""
     classwise_interval: dict[str, list[list[float]]] = field(default_factory=dict)
-    printed: tuple[str, ...] = ()
-    """names of this year's scores, then those that it does not print"""
 
     def __getitem__(self, name: str) -> float:
-        return float(getattr(self, name))
+        if name not in SCORES:
+            raise KeyError(name)
+        return self.values.get(name, float("nan"))
+
+    def __getattr__(self, name: str) -> float:
+        if name not in SCORES:
+            raise AttributeError(name)
+        return self[name]
+
+    @property
+    def printed(self) -> tuple[str, ...]:
+        """Names of this year's scores, then of those that it does not print."""
+        return tuple(self.values)
 
     def as_dict(self) -> dict[str, object]:
-        """What `--json` prints: null for NaN, only the scores of the year."""
+        """Return what `--json` prints: null for NaN, only the scores of the year."""
         out: dict[str, object] = {
             "challenge": self.challenge,
             "average": self.average,
             "recordings": self.n_recordings,
         }
-        out |= {name: _plain(self[name]) for name in self.printed}
+        out |= {name: _plain(value) for name, value in self.values.items()}
         out["classwise"] = _plain(self.classwise)
         if self.interval:
             out |= {"interval": _plain(self.interval), "classwise_interval": _plain(self.classwise_interval)}
@@ -209,7 +209,6 @@ FORMULAS: dict[str, Callable[[Counts, Rule, bool], Table]] = {
     "segments": _joint,
     "frames": _frames,
 }
-GOOD_IF_HIGH = ("F", "LR", "frame_recall")
 
 
 def seld_score(table: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -219,7 +218,7 @@ def seld_score(table: Mapping[str, np.ndarray]) -> np.ndarray:
         table: scores by name, all of one shape; angles in degrees.
     """
     errors = [
-        1 - value if name in GOOD_IF_HIGH else value / FULL_SCALE.get(name, 1.0)
+        1 - value if SCORES[name].higher_is_better else value / SCORES[name].full_scale
         for name, value in table.items()
     ]
     return _nanmean(np.stack(errors), axis=0)

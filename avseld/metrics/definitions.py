@@ -1,0 +1,143 @@
+"""The table of scores: name, label, unit and direction of everything that is printed, plotted, logged or ranked.
+
+A new score is one row here and one formula (`avseld.metrics.formulas` for SELD, `avseld.metrics.sed` for SED).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ScoreDefinition:
+    """Facts about one score.
+
+    Args:
+        label: heading in tables, as papers print it.
+        description: one line for people who do not know the label.
+        unit: appended to values; empty for ratios and for units that differ between years.
+        higher_is_better: False for errors.
+        digits: after the decimal point, in tables that compare systems.
+        full_scale: what an error is divided by in the SELD score.
+        gain_unit: "points" (percentage points) or "degrees" if the ablation reports gains in this score.
+        in_progress_bar: whether the training's progress bar shows it.
+        extra_years: challenge years that do not print it, though their counts give it.
+    """
+
+    label: str
+    description: str
+    unit: str = ""
+    higher_is_better: bool = False
+    digits: int = 3
+    full_scale: float = 1.0
+    gain_unit: str = ""
+    in_progress_bar: bool = False
+    extra_years: tuple[int, ...] = ()
+
+    def text(self, value: float | None, extra_digits: int = 0) -> str:
+        """Format a value, "-" for None and NaN.
+
+        Args:
+            value: the score.
+            extra_digits: more digits than `digits`.
+        """
+        if value is None or np.isnan(value):
+            return "-"
+        return f"{value:.{self.digits + extra_digits}f}"
+
+    @property
+    def gain_scale(self) -> float:
+        """Factor that turns a difference of two values into a gain in `gain_unit`; positive is better."""
+        scale = 100.0 if self.gain_unit == "points" else 1.0
+        return scale if self.higher_is_better else -scale
+
+
+SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
+    {
+        "ER": ScoreDefinition(
+            "ER20",
+            "error rate of detections within the angle threshold",
+            digits=2,
+            extra_years=(2024,),
+        ),
+        "F": ScoreDefinition(
+            "F20",
+            "F-score of detections within the angle (and distance) threshold",
+            higher_is_better=True,
+            gain_unit="points",
+            in_progress_bar=True,
+        ),
+        "LE": ScoreDefinition(
+            "LE_CD",
+            "mean angle between detected events and their references",
+            unit="°",
+            digits=1,
+            full_scale=180.0,
+            gain_unit="degrees",
+            in_progress_bar=True,
+        ),
+        "LR": ScoreDefinition(
+            "LR_CD",
+            "localization recall: share of reference events that are detected at any angle",
+            higher_is_better=True,
+            extra_years=(2024,),
+        ),
+        "DOAE": ScoreDefinition(
+            "DOAE",
+            "mean angle between detected events and their references",
+            unit="°",
+            digits=1,
+            full_scale=180.0,
+            gain_unit="degrees",
+            in_progress_bar=True,
+        ),
+        "RDE": ScoreDefinition("RDE", "distance error relative to the reference distance", digits=2),
+        "DE": ScoreDefinition("DE", "distance error in metres (2025: centimetres)", digits=1),
+        "doa_error": ScoreDefinition(
+            "DOAE", "mean angle of assigned directions, 2019", unit="°", digits=1, full_scale=180.0
+        ),
+        "frame_recall": ScoreDefinition(
+            "FR", "share of frames with the right number of directions, 2019", higher_is_better=True
+        ),
+        "event_F": ScoreDefinition("event F", "event-based F-score", higher_is_better=True),
+        "segment_F": ScoreDefinition("segm. F", "segment-based F-score", higher_is_better=True),
+        "event_ER": ScoreDefinition("event ER", "event-based error rate", digits=2),
+        "segment_ER": ScoreDefinition("segm. ER", "segment-based error rate", digits=2),
+        "precision": ScoreDefinition("P", "share of predictions that are right", higher_is_better=True),
+        "recall": ScoreDefinition("R", "share of reference events that are found", higher_is_better=True),
+        "substitution_rate": ScoreDefinition("subst.", "substitutions per reference event", digits=2),
+        "deletion_rate": ScoreDefinition("del.", "deletions per reference event", digits=2),
+        "insertion_rate": ScoreDefinition("ins.", "insertions per reference event", digits=2),
+        "mAP": ScoreDefinition("mAP", "mean average precision over classes", higher_is_better=True),
+        "onscreen_accuracy": ScoreDefinition(
+            "on/off", "share of matches with the right visibility", higher_is_better=True
+        ),
+        "seld_score": ScoreDefinition(
+            "SELD",
+            "mean of the normalized errors of a year, 0 is perfect",
+            in_progress_bar=True,
+            extra_years=(2025,),
+        ),
+        "loss": ScoreDefinition("loss", "training loss on the validation recordings", digits=4),
+    }
+)
+"""Score name -> definition, in the order of table columns."""
+
+
+def higher_is_better(name: str) -> bool:
+    """Return whether a higher value of a score is better.
+
+    Args:
+        name: a key of `SCORES`.
+
+    Raises:
+        KeyError: no such score.
+    """
+    return SCORES[name].higher_is_better
+
+
+def extra_scores(year: int) -> tuple[str, ...]:
+    """Return the names of the scores that a challenge year does not print, though its counts give them."""
+    return tuple(name for name, score in SCORES.items() if year in score.extra_years)
