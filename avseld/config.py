@@ -96,15 +96,15 @@ class Hardware:
 
 
 @dataclass
-class Start:
-    """Weights of other runs to start from.
+class InitFrom:
+    """Pretrained weights from which training starts.
 
     Args:
         weights: a run folder (its best weights), a safetensors file or a PyTorch checkpoint.
-        modules: modules to take from it, `audio_encoder` say; every name that both have if left out.
-        roles: what a network of several steps takes from the steps before, each a run folder or a file:
+        modules: modules to copy from it, such as `audio_encoder`; every name that both have if left out.
+        roles: pretrained parts of a network that is trained in several steps, each a run folder or a file:
             `--init_from.roles.sed RUN`.
-        freeze: modules that training leaves as they are.
+        freeze: modules excluded from training.
     """
 
     weights: Path | None = None

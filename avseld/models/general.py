@@ -60,8 +60,8 @@ DIRECTIONS = {
 class GeneralNetwork(nn.Module):
     """One module of table 1: four convolution blocks, recurrence, one linear layer a head.
 
-    sed_t starts from the convolutions of a PANN Cnn14 (Q. Kong et al., 2020; `starts`, for
-    `avseld.models.transfer.take`): it hears a single channel, as the PANNs do.
+    sed_t starts from the convolutions of a PANN Cnn14 (Q. Kong et al., 2020; `pretrained_roles`, for
+    `avseld.models.transfer.load_role`): it hears a single channel, as the PANNs do.
 
     Parameters, with 14 classes: sed_m 5,184,526, sed_t 5,182,798, doa_iv 1,789,499, doa_gcc 1,790,363, azi_hist
     1,784,040, ele_hist 445,155.
@@ -102,7 +102,7 @@ class GeneralNetwork(nn.Module):
             )
         self.shapes, self.frames_per_step = dict(shapes), 2 ** len(row.widths)
         self.blocks = add_blocks(self, n_features, row.widths)
-        self.starts = {"panns": {name: name for name in self.blocks}}
+        self.pretrained_roles = {"panns": {name: name for name in self.blocks}}
         self.gru = nn.GRU(row.widths[-1], row.hidden, row.n_recurrent, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.heads = nn.ModuleDict(
@@ -177,7 +177,7 @@ class GeneralSystem(nn.Module):
     """A module that hears what sounds, modules that hear where, and the alignment network over what they say.
 
     Any SED module goes with any way to hear directions. The modules are trained before, each on its own, and stay as
-    they are unless they are to be tuned: `avseld.models.transfer.take` puts their weights in, as sed and doa,
+    they are unless they are to be tuned: `avseld.models.transfer.load_role` puts their weights in, as sed and doa,
     or as sed, azimuth and elevation for hist.
 
     Args of the constructor:
@@ -227,7 +227,7 @@ class GeneralSystem(nn.Module):
             self.add_module(name, network)
         n_inputs = sum(math.prod(shape) for shape in heads.values())
         self.alignment = Alignment(n_inputs, shapes, hidden, n_recurrent, dropout)
-        self.starts = {name: {name: ""} for name in self.parts}
+        self.pretrained_roles = {name: {name: ""} for name in self.parts}
         self.frames_per_step, self.fine_tune = 2 ** len(MODULES[sed].widths), fine_tune
         if not fine_tune:
             for name in self.parts:

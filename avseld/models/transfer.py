@@ -1,4 +1,4 @@
-"""Weights of one network for the modules of another: read without executing anything, matched by name and shape."""
+"""Copying weights from one network into modules of another: read without executing anything, matched by name."""
 
 import pickle
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ BEST = "model.safetensors"
 """the best weights of a run folder"""
 
 ENTRIES = ("model", "model_state_dict", "state_dict")
-"""under one of these a checkpoint keeps its weights, if not at the top"""
+"""keys under which a checkpoint may hold its weights, if not at the top"""
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:
-    """Weights by name, of a safetensors file or of a PyTorch checkpoint (the PANNs' is one).
+    """Read weights by name from a safetensors file or a PyTorch checkpoint, such as those of the PANNs.
 
     Nothing in the file is executed: checkpoints are read with `weights_only`.
 
@@ -51,14 +51,14 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return weights
 
 
-def take(model: nn.Module, role: str, path: Path | str) -> list[str]:
-    """Put the weights of a step before into a network of several steps.
+def load_role(model: nn.Module, role: str, path: Path | str) -> list[str]:
+    """Copy pretrained weights into the modules of a network that have a role for them.
 
-    The network says in its member `starts` what it takes: {role: {its module: module there}}.
+    The member `pretrained_roles` of the network maps each role to {its module: module of the checkpoint}.
 
     Args:
-        model: a network with `starts`.
-        role: what the weights are to it: sed, doa, panns, ...
+        model: the network.
+        role: sed, doa, panns, ...
         path: a run folder (its best weights), or a file as for `read_weights`.
 
     Returns:
@@ -67,17 +67,17 @@ def take(model: nn.Module, role: str, path: Path | str) -> list[str]:
     Raises:
         BadInput: an unknown role, or weights that do not fit; then nothing is copied.
     """
-    path, starts = Path(path), getattr(model, "starts", {})
-    if role not in starts:
+    path, roles = Path(path), getattr(model, "pretrained_roles", {})
+    if role not in roles:
         raise BadInput(
-            f"{path}: the network takes no weights as '{role}', but as {', '.join(starts) or 'nothing'}"
+            f"{path}: the network takes no weights as '{role}', but as {', '.join(roles) or 'nothing'}"
         )
-    path = file_of(path)
-    return transfer(model, read_weights(path), starts[role], path)
+    path = weights_file(path)
+    return transfer(model, read_weights(path), roles[role], path)
 
 
-def file_of(path: Path | str) -> Path:
-    """The file of weights that a run folder, or a file, stands for."""
+def weights_file(path: Path | str) -> Path:
+    """Find the weights file: the best weights of a run folder, or the file itself."""
     return Path(path) / BEST if Path(path).is_dir() else Path(path)
 
 
@@ -87,16 +87,16 @@ def transfer(
     """Copy the weights of whole modules; all of them or none.
 
     Args:
-        model: gets the weights.
+        model: destination.
         weights: by name, as from `read_weights` or `state_dict`.
-        modules: module of `model` -> module there, both by their dotted names; "" is the whole network.
+        modules: module of `model` -> module of the source, both by their dotted names; "" is the whole network.
         origin: where the weights come from, for the message.
 
     Returns:
         Names of the weights that were copied.
 
     Raises:
-        BadInput: a module that the model has not, or a weight that is missing there or of another shape.
+        BadInput: a module that the model lacks, or a weight that is missing in the source or has another shape.
     """
     known, own = dict(model.named_modules()), model.state_dict()
     chosen: dict[str, Tensor] = {}
@@ -131,6 +131,6 @@ def _top(modules: Mapping[str, nn.Module]) -> list[str]:
 
 
 def freeze(module: nn.Module) -> None:
-    """Stop a module from learning; whoever trains it must also keep it in evaluation mode."""
+    """Exclude a module from training; its owner must also keep it in evaluation mode."""
     module.requires_grad_(False)
     module.eval()

@@ -85,8 +85,8 @@ class CRNN10(nn.Module):
 class TwoStage(nn.Module):
     """Both stages as one network: `sed` hears events and does not learn any more, `doa` learns where they are.
 
-    `sed` gets the weights of a finished first stage and `doa` the convolutions among them (`starts`, for
-    `avseld.models.transfer.take`). While it trains only the second stage runs.
+    `sed` gets the weights of a finished first stage and `doa` the convolutions among them (`pretrained_roles`, for
+    `avseld.models.transfer.load_role`). While it trains only the second stage runs.
 
     Args of the constructor:
         n_features, n_bins: shape of the features.
@@ -113,7 +113,7 @@ class TwoStage(nn.Module):
         stages = [CRNN10(n_features, n_bins, shapes, widths, recurrent, pooling) for _ in range(2)]
         self.sed, self.doa = stages
         self.frames_per_step = self.doa.frames_per_step
-        self.starts = {"sed": {"sed": "", **{f"doa.{name}": name for name in self.doa.blocks}}}
+        self.pretrained_roles = {"sed": {"sed": "", **{f"doa.{name}": name for name in self.doa.blocks}}}
         freeze(self.sed)
 
     @property

@@ -1,4 +1,4 @@
-"""Weights of other runs taken over by a system: multi-step systems need nothing more."""
+"""Initialisation of a system with pretrained weights; training in several steps needs nothing more."""
 
 import json
 import logging
@@ -8,46 +8,45 @@ from safetensors import safe_open
 from torch import Tensor
 
 from avseld.base.errors import BadInput
-from avseld.config import Start
-from avseld.models.transfer import file_of, read_weights, take, transfer
+from avseld.config import InitFrom
+from avseld.models.transfer import load_role, read_weights, transfer, weights_file
 from avseld.system.build import System
 from avseld.system.checkpoint import STATISTICS
 
 log = logging.getLogger(__name__)
 
 
-def start_from(system: System, start: Start) -> None:
-    """Take weights over and freeze what is not to learn.
+def initialize_from(system: System, source: InitFrom) -> None:
+    """Copy pretrained weights into a system and freeze the modules that are not to be trained.
 
-    What the features of a step before have learned about their input (means, deviations) comes along with its role.
+    With a role, the feature statistics of the earlier run are copied, too.
 
     Args:
-        system: gets the weights.
-        start: where they are, which of them, and what is frozen.
+        system: destination.
+        source: where the weights are, which of them, and what is frozen.
 
     Raises:
         BadInput: no weights, nothing of that name, or another shape; names the first that does not fit.
     """
-    if start.weights is None and not start.roles and not start.freeze:
+    if source.weights is None and not source.roles and not source.freeze:
         raise BadInput("init_from: names neither weights nor roles; give --init_from.weights RUN")
-    taken: list[str] = []
-    if start.weights is not None:
-        taken += _by_name(system, Path(start.weights), start.modules)
-    for role, path in start.roles.items():
-        taken += take(system.model, role, path)
-        _take_statistics(system, file_of(path))
-    system.freeze(start.freeze)
-    frozen = sum(not weight.requires_grad for weight in system.model.parameters())
+    copied: list[str] = []
+    if source.weights is not None:
+        copied += _copy_by_name(system, Path(source.weights), source.modules)
+    for role, path in source.roles.items():
+        copied += load_role(system.model, role, path)
+        _copy_statistics(system, weights_file(path))
+    system.freeze(source.freeze)
     log.info(
-        "%d of %d weight tensors are taken over, %d do not learn",
-        len(set(taken)),
+        "initialised %d of %d tensors, %d frozen",
+        len(set(copied)),
         len(system.model.state_dict()),
-        frozen,
+        sum(not weight.requires_grad for weight in system.model.parameters()),
     )
 
 
-def _by_name(system: System, path: Path, modules: list[str]) -> list[str]:
-    path = file_of(path)
+def _copy_by_name(system: System, path: Path, modules: list[str]) -> list[str]:
+    path = weights_file(path)
     given = read_weights(path)
     if modules:
         return transfer(system.model, given, {name: name for name in modules}, path)
@@ -67,8 +66,8 @@ def _by_name(system: System, path: Path, modules: list[str]) -> list[str]:
     return common
 
 
-def _take_statistics(system: System, path: Path) -> None:
-    """Let the features hear as the step before did; a checkpoint from elsewhere has nothing to say about them."""
+def _copy_statistics(system: System, path: Path) -> None:
+    """Copy feature statistics from the earlier run; PyTorch checkpoints of other projects hold none."""
     if path.suffix != ".safetensors":
         return
     given: dict[str, Tensor] = {
@@ -86,5 +85,7 @@ def _take_statistics(system: System, path: Path) -> None:
         system.features.adopt(part, given["standardize.mean"], given["standardize.deviation"])
         return
     if any(name not in given or given[name].shape != value.shape for name, value in own.items()):
-        raise BadInput(f"{path}: heard other features; train the step before with the features of this one")
+        raise BadInput(
+            f"{path}: was trained with other features; train the earlier step with the features of this one"
+        )
     system.features.load_state_dict({name: given[name] for name in own})

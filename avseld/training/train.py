@@ -28,7 +28,7 @@ from avseld.augment.scenes import SCENE_AUGMENTATIONS
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import exact_div
-from avseld.config import Data, Hardware, Part, Start
+from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.data.windows import SceneChange, Windows, choose
 from avseld.evaluation.validation import Validator
 from avseld.features import learn_statistics
@@ -38,7 +38,7 @@ from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
-from avseld.system.pretrained import start_from
+from avseld.system.pretrained import initialize_from
 from avseld.training.module import Learner
 from avseld.training.progress import Progress
 
@@ -66,7 +66,7 @@ def train(
     challenge: int = 2023,
     best_by: str | None = None,
     patience: int | None = None,
-    init_from: Start | None = None,
+    init_from: InitFrom | None = None,
     augment: list[Part] | None = None,
     hardware: Hardware | None = None,
     resume: bool = False,
@@ -136,7 +136,7 @@ def train(
         plain = Windows(parts["train"], system, data, seed)
         learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
-        start_from(system, init_from)
+        initialize_from(system, init_from)
     if getattr(system.model, "idle_weights", False):
         hardware = _with_idle_weights(hardware)
     if hardware.compile:

@@ -11,7 +11,7 @@ from avseld.features.single_source import directions, noise_floor, rising, runni
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
-from avseld.models.transfer import take, transfer
+from avseld.models.transfer import load_role, transfer
 from avseld.targets import TARGETS
 from avseld.targets.activity import Activity
 from avseld.targets.bins import DirectionBins, bin_of, degrees_of
@@ -178,8 +178,8 @@ def test_the_modules_learn_when_they_are_to_be_tuned():
 def test_trained_modules_are_put_into_the_system():
     torch.manual_seed(0)
     model, sed, doa = system("sed_m", "doa_iv"), network("sed_m"), network("doa_iv")
-    transfer(model, sed.state_dict(), model.starts["sed"], "sed run")
-    transfer(model, doa.state_dict(), model.starts["doa"], "doa run")
+    transfer(model, sed.state_dict(), model.pretrained_roles["sed"], "sed run")
+    transfer(model, doa.state_dict(), model.pretrained_roles["doa"], "doa run")
     x = torch.randn(1, 4, 32, 256)
     expected = [sed.eval().steps(x[..., :128]), doa.eval().steps(x[:, :3, :, 128:])]
     logits = [expected[0]["sed"], expected[1]["azimuth"], expected[1]["elevation"]]
@@ -192,7 +192,7 @@ def test_a_pann_gives_its_convolutions_and_nothing_else(tmp_path):
     weights = cnn14(tmp_path / "Cnn14.pth")
     model = network("sed_t")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    taken = take(model, "panns", tmp_path / "Cnn14.pth")
+    taken = load_role(model, "panns", tmp_path / "Cnn14.pth")
     for name, value in model.state_dict().items():
         assert (name in taken) == name.startswith("conv_block")
         assert torch.equal(value, weights[name] if name in taken else before[name]), name
@@ -215,11 +215,11 @@ def test_a_wrong_checkpoint_is_refused_and_changes_nothing(tmp_path):
         ("absent.pth", "not found"),
     ):
         with pytest.raises(BadInput, match=text) as refusal:
-            take(model, "panns", tmp_path / name)
+            load_role(model, "panns", tmp_path / name)
         assert name in str(refusal.value) and "\n" not in str(refusal.value)
     with pytest.raises(BadInput, match=r"the network's 'conv_block1.conv1.weight' \(64, 4, 3, 3\)"):
         cnn14(tmp_path / "Cnn14.pth")
-        take(network("sed_m"), "panns", tmp_path / "Cnn14.pth")
+        load_role(network("sed_m"), "panns", tmp_path / "Cnn14.pth")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

@@ -13,7 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.features import LogMelGCC
 from avseld.io.events import Events
 from avseld.models.convolution import DoubleConvBlock
-from avseld.models.transfer import read_weights, take, transfer
+from avseld.models.transfer import load_role, read_weights, transfer
 from avseld.models.two_stage import CRNN10, TwoStage
 from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest
 from avseld.training.schedules import line, stairs
@@ -90,7 +90,7 @@ def test_the_second_stage_takes_over_the_convolutions_and_nothing_else():
     first = CRNN10(10, 96, SHAPES, **SMALL)
     both = TwoStage(10, 96, SHAPES, **SMALL)
     before = {name: value.clone() for name, value in both.state_dict().items()}
-    copied = transfer(both, first.state_dict(), both.starts["sed"], "first.safetensors")
+    copied = transfer(both, first.state_dict(), both.pretrained_roles["sed"], "first.safetensors")
     trained = first.state_dict()
     for name, value in both.state_dict().items():
         stage, own = name.split(".", 1)
@@ -105,11 +105,11 @@ def test_weights_of_another_architecture_are_refused_and_nothing_is_copied():
     both = TwoStage(10, 96, SHAPES, **SMALL)
     before = {name: value.clone() for name, value in both.state_dict().items()}
     with pytest.raises(BadInput, match=r"there.pth: 'conv_block1.conv1.weight' has shape \(4, 7, 3, 3\)"):
-        transfer(both, other.state_dict(), both.starts["sed"], "there.pth")
+        transfer(both, other.state_dict(), both.pretrained_roles["sed"], "there.pth")
     lacking = {name: value for name, value in CRNN10(10, 96, SHAPES, **SMALL).state_dict().items()}
     del lacking["conv_block4.bn2.running_var"]
     with pytest.raises(BadInput, match=r"no weight 'conv_block4.bn2.running_var'"):
-        transfer(both, lacking, both.starts["sed"], "there.pth")
+        transfer(both, lacking, both.pretrained_roles["sed"], "there.pth")
     with pytest.raises(BadInput, match="'ear' is no module of the network; it has sed, doa"):
         transfer(both, lacking, {"ear": ""}, "there.pth")
     assert all(torch.equal(value, before[name]) for name, value in both.state_dict().items())
@@ -120,16 +120,16 @@ def test_a_run_folder_gives_its_best_weights(tmp_path):
     save_file(
         first.state_dict() | {"features.standardize.mean": torch.zeros(1)}, tmp_path / "model.safetensors"
     )
-    take(both, "sed", tmp_path)
+    load_role(both, "sed", tmp_path)
     assert torch.equal(both.sed.gru.weight_ih_l0, first.gru.weight_ih_l0)
     assert torch.equal(both.doa.conv_block4.conv2.weight, first.conv_block4.conv2.weight)
     with pytest.raises(BadInput, match="takes no weights as 'ears', but as sed"):
-        take(both, "ears", tmp_path)
+        load_role(both, "ears", tmp_path)
     with pytest.raises(BadInput, match="but as nothing"):
-        take(first, "sed", tmp_path)
+        load_role(first, "sed", tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(BadInput, match=r"model.safetensors: not found"):
-        take(both, "sed", tmp_path)
+        load_role(both, "sed", tmp_path)
 
 
 def test_files_of_weights_are_read_without_executing_them(tmp_path):

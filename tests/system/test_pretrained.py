@@ -4,11 +4,11 @@ import torch
 from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput
-from avseld.config import Data, Hardware, Part, Start
+from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system, save_system
-from avseld.system.pretrained import start_from
+from avseld.system.pretrained import initialize_from
 from avseld.training.train import train
 
 CLASSES = ["tone 0", "tone 1", "tone 2"]
@@ -32,23 +32,23 @@ def test_named_modules_are_taken_over_and_the_others_left(tmp_path):
     first, second = system(0), system(1)
     save_system(first, tmp_path / "model.safetensors")
     assert same(first, second) == set()
-    start_from(second, Start(tmp_path, modules=["audio_encoder", "gru"], freeze=["audio_encoder"]))
+    initialize_from(second, InitFrom(tmp_path, modules=["audio_encoder", "gru"], freeze=["audio_encoder"]))
     assert same(first, second) == {"audio_encoder", "gru"}
     frozen = {n.split(".")[0] for n, w in second.model.named_parameters() if not w.requires_grad}
     assert frozen == {"audio_encoder"}
     assert not second.train().model.audio_encoder.training and second.model.gru.training
-    start_from(second, Start(tmp_path))
+    initialize_from(second, InitFrom(tmp_path))
     assert same(first, second) == {"audio_encoder", "vision_encoder", "gru", "fc_xyz"}
 
 
 def test_what_does_not_fit_is_named(tmp_path):
     save_system(system(0, hidden=24), tmp_path / "model.safetensors")
     with pytest.raises(BadInput, match=r"'gru\.\w+' has shape .*same architecture"):
-        start_from(system(1), Start(tmp_path, modules=["gru"]))
+        initialize_from(system(1), InitFrom(tmp_path, modules=["gru"]))
     with pytest.raises(BadInput, match="'ears' is no module of the network; it has audio_encoder"):
-        start_from(system(1), Start(tmp_path, modules=["ears"]))
+        initialize_from(system(1), InitFrom(tmp_path, modules=["ears"]))
     with pytest.raises(BadInput, match="not found; give a file of weights"):
-        start_from(system(1), Start(tmp_path / "nowhere"))
+        initialize_from(system(1), InitFrom(tmp_path / "nowhere"))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def run(prepared, out, **changes):
 
 def test_frozen_weights_stay_while_the_others_learn(prepared, tmp_path):
     run(prepared, tmp_path / "a")
-    run(prepared, tmp_path / "b", init_from=Start(tmp_path / "a", freeze=["gru"]), seed=1)
+    run(prepared, tmp_path / "b", init_from=InitFrom(tmp_path / "a", freeze=["gru"]), seed=1)
     before, after = (load_file(tmp_path / name / "last.safetensors") for name in ("a", "b"))
     taken = load_file(tmp_path / "a" / "model.safetensors")
     assert torch.equal(taken["gru.weight_hh_l0"], after["gru.weight_hh_l0"])

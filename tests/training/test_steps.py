@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput
-from avseld.config import Data, Hardware, Part, Start
+from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.evaluation.evaluate import evaluate
 from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
@@ -61,7 +61,7 @@ def test_the_first_stage_is_validated_by_what_it_hears_when(first_stage):
 def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_stage, tmp_path):
     out = run(
         prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL), Part("two_stage", NARROW),
-        Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"sed": first_stage}),
+        Part("two_stage", {"stage": "doa"}), init_from=InitFrom(roles={"sed": first_stage}),
     )  # fmt: skip
     before, after = load_file(first_stage / "model.safetensors"), load_file(out / "model.safetensors")
     for name, value in before.items():
@@ -78,12 +78,12 @@ def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_st
 
 
 def test_a_stage_that_heard_other_features_is_refused(prepared, first_stage, tmp_path):
-    with pytest.raises(BadInput, match=r"heard other features|same architecture"):
+    with pytest.raises(BadInput, match=r"trained with other features|same architecture"):
         run(prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL | {"n_mels": 48}), Part("two_stage", NARROW),
-            Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"sed": first_stage}))  # fmt: skip
+            Part("two_stage", {"stage": "doa"}), init_from=InitFrom(roles={"sed": first_stage}))  # fmt: skip
     with pytest.raises(BadInput, match="takes no weights as 'ears', but as sed"):
         run(prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL), Part("two_stage", NARROW),
-            Part("two_stage", {"stage": "doa"}), init_from=Start(roles={"ears": first_stage}))  # fmt: skip
+            Part("two_stage", {"stage": "doa"}), init_from=InitFrom(roles={"ears": first_stage}))  # fmt: skip
     assert not (tmp_path / "doa").exists()
 
 

@@ -3,7 +3,7 @@
 import pytest
 from learning import learn, scores
 
-from avseld.config import Part, Start
+from avseld.config import InitFrom, Part
 from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
 from data_prep.synth.corpus import synth
@@ -32,7 +32,7 @@ def test_two_stage_hears_what_and_then_where(tau2019, tmp_path):
     trained, before = scores(first)
     assert trained["F"] > before["F"] + 0.3 and trained["ER"] < before["ER"] - 0.2
     second = learn(
-        "two_stage", tau2019, tmp_path / "doa", 120, init_from=Start(roles={"sed": first}), **heard
+        "two_stage", tau2019, tmp_path / "doa", 120, init_from=InitFrom(roles={"sed": first}), **heard
     )
     trained, before = scores(second)
     assert trained["F"] > before["F"] + 0.3 and trained["frame_recall"] > before["frame_recall"] + 0.1

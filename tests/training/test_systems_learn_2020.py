@@ -3,7 +3,7 @@
 import pytest
 from learning import learn, scores
 
-from avseld.config import Start
+from avseld.config import InitFrom
 from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 
@@ -42,7 +42,7 @@ def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path)
     trained, before = scores(doa)
     # Classes of 5 degrees from 5 minutes of static sources: most directions of the test were never heard.
     assert trained["mAP"] > before["mAP"] + 0.08
-    roles = Start(roles={"sed": sed, "doa": doa})
+    roles = InitFrom(roles={"sed": sed, "doa": doa})
     slow = fast | {"optimizer": {"lr": 5e-3}}
     both = learn("general_alignment", nigens, tmp_path / "both", 60, data, slow, init_from=roles)
     trained, before = scores(both)
