@@ -1,8 +1,9 @@
-"""Measures what a detector does to people in rendered films, and writes the numbers that the generator uses.
+"""Measures the errors of a person detector on rendered videos, for the simulated detections of `avseld-prep synth`.
 
     python scripts/measure_detector.py IMAGES WEIGHTS OUT.json [--recordings N] [--width W] [--tiles N]
 
-IMAGES is a folder of pictures of people (femaleSpeech, maleSpeech, ...), WEIGHTS a YOLOX in ONNX.
+IMAGES is a folder of images of people (femaleSpeech, maleSpeech, ...), WEIGHTS a YOLOX model in ONNX. OUT.json is
+read by `data_prep.synth.video.detector_noise.DetectorNoise`.
 """
 
 import argparse
@@ -16,166 +17,198 @@ import numpy as np
 from avseld.io.boxes import PERSON, read_boxes
 from avseld.io.video import sample_frames
 from data_prep.synth.corpus import synth
-from data_prep.synth.video.detector_noise import places_of_people
+from data_prep.synth.video.detector_noise import person_columns
 from detection.detect import in_tiles
 from detection.detector import Detector, load
 
-FPS, THRESHOLD, BINS = 10.0, 0.10, (0.2, 0.3, 0.4, 0.55)
-OVERLAP, WITHIN = 0.3, 0.6
-"""a box is somebody's that shares so much with theirs, or lies so much within it (half of them, or a head)"""
-PRESETS, SECONDS = ("easy", "crowded"), 10.0
-RARE = 0.02
-"""least share of misses, and of hits, that a person is said to have, so that its logit is finite"""
+FPS = 10.0
+"""frames per second, as in boxes files"""
+MIN_SCORE = 0.10
+"""detections of lower scores are dropped"""
+HEIGHT_EDGES = (0.2, 0.3, 0.4, 0.55)
+"""edges of the height bins, as shares of the frame height"""
+MIN_IOU = 0.3
+"""a detection belongs to a person from this intersection over union with the exact box ..."""
+MIN_INSIDE = 0.6
+"""... or from this share of its area inside the exact box (half a person, a head)"""
+PRESETS = ("easy", "crowded")
+SECONDS = 10.0
+"""duration of a recording"""
+MIN_RATE = 0.02
+"""miss rates of single persons are mapped to MIN_RATE..1 - MIN_RATE, so that their logits are finite"""
+SEED = 900
+"""seed of the first corpus"""
 
 
-def shares(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What boxes (n, 4) and (m, 4) share, across the picture's seam: of their union and of the second, each (n, m)."""
-    best, within = np.zeros((len(one), len(two))), np.zeros((len(one), len(two)))
+def overlaps(exact: np.ndarray, detected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute overlaps of boxes (n, 4) and (m, 4) across the seam of the frame.
+
+    Returns:
+        Intersection over union, and intersection over the area of the second box; each (n, m).
+    """
+    iou, inside = np.zeros((len(exact), len(detected))), np.zeros((len(exact), len(detected)))
     for shift in (-1.0, 0.0, 1.0):
-        moved = two + np.array([shift, 0, shift, 0])
-        low = np.maximum(one[:, None, :2], moved[None, :, :2])
-        high = np.minimum(one[:, None, 2:], moved[None, :, 2:])
+        moved = detected + np.array([shift, 0, shift, 0])
+        low = np.maximum(exact[:, None, :2], moved[None, :, :2])
+        high = np.minimum(exact[:, None, 2:], moved[None, :, 2:])
         common = np.clip(high - low, 0, None).prod(axis=-1)
-        other = (moved[:, 2:] - moved[:, :2]).prod(axis=-1)
-        area = (one[:, 2:] - one[:, :2]).prod(axis=-1)[:, None] + other
-        best = np.maximum(best, common / np.maximum(area - common, 1e-9))
-        within = np.maximum(within, common / np.maximum(other, 1e-9))
-    return best, within
+        area = (moved[:, 2:] - moved[:, :2]).prod(axis=-1)
+        both = (exact[:, 2:] - exact[:, :2]).prod(axis=-1)[:, None] + area
+        iou = np.maximum(iou, common / np.maximum(both - common, 1e-9))
+        inside = np.maximum(inside, common / np.maximum(area, 1e-9))
+    return iou, inside
 
 
 @dataclass(eq=False)
-class Tally:
-    """What was seen so far."""
+class DetectorStatistics:
+    """Errors of a detector, collected over videos. Displacements are in widths and heights of the exact box."""
 
-    pictures: int = 0
+    n_frames: int = 0
     height: list[float] = field(default_factory=list)
+    """of every exact box, share of the frame height"""
     missed: list[bool] = field(default_factory=list)
+    """of every exact box"""
     person: list[int] = field(default_factory=list)
-    """of every look at somebody: how tall, whether missed, who"""
-    stretches: list[int] = field(default_factory=list)
-    """lengths of the stretches of misses that begin and end within a film"""
-    doubled: list[bool] = field(default_factory=list)
-    place: list[np.ndarray] = field(default_factory=list)
-    size: list[np.ndarray] = field(default_factory=list)
-    double_place: list[np.ndarray] = field(default_factory=list)
-    double_size: list[np.ndarray] = field(default_factory=list)
-    """of the best box of somebody and of the others: how far from the exact one, in its widths and heights"""
+    """number of the person of every exact box"""
+    miss_frames: list[int] = field(default_factory=list)
+    """lengths of the runs of misses that begin and end within a video"""
+    duplicated: list[bool] = field(default_factory=list)
+    """of every detected person and frame"""
+    centre: list[np.ndarray] = field(default_factory=list)
+    """displacement of the best box"""
+    log_size: list[np.ndarray] = field(default_factory=list)
+    """logarithm of width and height of the best box relative to the exact one"""
+    duplicate_centre: list[np.ndarray] = field(default_factory=list)
+    duplicate_log_size: list[np.ndarray] = field(default_factory=list)
+    """the same for the other boxes of a person"""
     score: list[float] = field(default_factory=list)
-    nobody: list[np.ndarray] = field(default_factory=list)
-    """score, width and height of boxes of nobody"""
-    stayed: list[bool] = field(default_factory=list)
-    """whether such a box was there a look before"""
+    """of the best box"""
+    false: list[np.ndarray] = field(default_factory=list)
+    """score, width and height of every false box"""
+    false_stayed: list[bool] = field(default_factory=list)
+    """whether a false box was there in the frame before"""
 
-    def film(self, video: Path, detector: Detector) -> None:
-        """Look at a film and compare with its exact boxes."""
+    def add_video(self, video: Path, detector: Detector) -> None:
+        """Run a detector on a video and compare with its exact boxes."""
         exact = read_boxes(Path(str(video).replace("video_dev", "boxes_dev")).with_suffix(".npz"))
-        seen = [found for _, part in sample_frames(video, FPS, detector.size) for found in detector(part)]
-        order = places_of_people(exact)
-        history, before = [], np.zeros((0, 4))
+        detections = [
+            found for _, batch in sample_frames(video, FPS, detector.size) for found in detector(batch)
+        ]
+        columns = person_columns(exact)
+        history, false_before = [], np.zeros((0, 4))
         first = 1 + max(self.person, default=-1)
-        for row, found in zip(range(len(exact.time)), seen, strict=False):
-            self.pictures += 1
-            chosen = (found.label == PERSON) & (found.score > THRESHOLD)
-            truth, guess, sure = exact.box[row][order[row]], found.box[chosen], found.score[chosen]
-            shared, within = shares(truth, guess)
-            owner = (shared + within).argmax(axis=0) if len(truth) else np.zeros(len(guess), int)
-            owned = (shared.max(axis=0, initial=0) >= OVERLAP) | (within.max(axis=0, initial=0) >= WITHIN)
+        for row, found in zip(range(len(exact.time)), detections, strict=False):
+            self.n_frames += 1
+            chosen = (found.label == PERSON) & (found.score > MIN_SCORE)
+            reference, box, score = exact.box[row][columns[row]], found.box[chosen], found.score[chosen]
+            iou, inside = overlaps(reference, box)
+            owner = (iou + inside).argmax(axis=0) if len(reference) else np.zeros(len(box), int)
+            owned = (iou.max(axis=0, initial=0) >= MIN_IOU) | (inside.max(axis=0, initial=0) >= MIN_INSIDE)
             history.append(
                 [
-                    self.look(first + n, truth[n], guess[owned & (owner == n)], sure[owned & (owner == n)])
-                    for n in range(len(truth))
+                    self._add_person(first + n, each, box[owned & (owner == n)], score[owned & (owner == n)])
+                    for n, each in enumerate(reference)
                 ]
             )
-            alone = guess[~owned]
-            extent = alone[:, 2:] - alone[:, :2]
-            self.nobody += list(np.concatenate([sure[~owned][:, None], extent], axis=1))
-            self.stayed += (shares(alone, before)[0].max(axis=1, initial=0) >= OVERLAP).tolist()
-            before = alone
-        for column in np.array(history).T:
-            edges = np.flatnonzero(np.diff(column.astype(int)))
-            starts = [edge for edge in edges if column[edge + 1]]
-            self.stretches += [int(min(edges[edges > s]) - s) for s in starts if (edges > s).any()]
+            false = box[~owned]
+            self.false += list(np.concatenate([score[~owned][:, None], false[:, 2:] - false[:, :2]], axis=1))
+            self.false_stayed += (overlaps(false, false_before)[0].max(axis=1, initial=0) >= MIN_IOU).tolist()
+            false_before = false
+        for missed in np.array(history).T:
+            edges = np.flatnonzero(np.diff(missed.astype(int)))
+            starts = [edge for edge in edges if missed[edge + 1]]
+            self.miss_frames += [int(min(edges[edges > s]) - s) for s in starts if (edges > s).any()]
 
-    def look(self, who: int, truth: np.ndarray, guess: np.ndarray, sure: np.ndarray) -> bool:
-        """Note the boxes of a person in one picture; whether there are none."""
-        self.person.append(who)
-        self.height.append(truth[3] - truth[1])
-        self.missed.append(len(guess) == 0)
-        if not len(guess):
+    def _add_person(self, person: int, reference: np.ndarray, box: np.ndarray, score: np.ndarray) -> bool:
+        """Add the boxes (n, 4) of a person in one frame; return whether there are none."""
+        self.person.append(person)
+        self.height.append(reference[3] - reference[1])
+        self.missed.append(len(box) == 0)
+        if not len(box):
             return True
-        self.doubled.append(len(guess) > 1)
-        best = np.argmax(sure)
-        self.score.append(sure[best])
-        extent = truth[2:] - truth[:2]
-        for number, box in enumerate(guess):
-            off = (box[:2] + box[2:]) / 2 - (truth[:2] + truth[2:]) / 2
-            off[0] = (off[0] + 0.5) % 1.0 - 0.5
-            larger = np.log(np.maximum(box[2:] - box[:2], 1e-4) / extent)
-            place, size = (self.place, self.size) if number == best else (self.double_place, self.double_size)
-            place.append(off / extent)
-            size.append(larger)
+        self.duplicated.append(len(box) > 1)
+        best = np.argmax(score)
+        self.score.append(score[best])
+        size = reference[2:] - reference[:2]
+        for number, each in enumerate(box):
+            offset = (each[:2] + each[2:]) / 2 - (reference[:2] + reference[2:]) / 2
+            offset[0] = (offset[0] + 0.5) % 1.0 - 0.5
+            is_best = number == best
+            (self.centre if is_best else self.duplicate_centre).append(offset / size)
+            log_size = np.log(np.maximum(each[2:] - each[:2], 1e-4) / size)
+            (self.log_size if is_best else self.duplicate_log_size).append(log_size)
         return False
 
-    def told(self) -> dict:
-        """The numbers."""
-        missed, bin_of = np.array(self.missed), np.searchsorted(BINS, self.height)
-        bins = range(len(BINS) + 1)
-        share = np.array([missed[bin_of == b].mean() if (bin_of == b).any() else missed.mean() for b in bins])
-        people = np.array(self.person)
+    def summarize(self) -> dict:
+        """Compute the fields of `DetectorNoise`, and n_boxes, the number of exact boxes per height bin."""
+        missed, bin_of = np.array(self.missed), np.searchsorted(HEIGHT_EDGES, self.height)
+        bins = range(len(HEIGHT_EDGES) + 1)
+        rate = np.array([missed[bin_of == b].mean() if (bin_of == b).any() else missed.mean() for b in bins])
+        person = np.array(self.person)
         logits = [
-            _logit(missed[people == who].mean()) - _logit(share[bin_of[people == who]].mean())
-            for who in np.unique(people)
+            _logit(missed[person == each].mean()) - _logit(rate[bin_of[person == each]].mean())
+            for each in np.unique(person)
         ]
-        nobody = np.array(self.nobody).reshape(-1, 3)
+        false = np.array(self.false).reshape(-1, 3)
         return {
-            "height": list(BINS),
-            "missed": _rounded(share),
-            "people": [int((bin_of == b).sum()) for b in bins],
-            "uneven": _rounded(np.std(logits)),
-            "lasts": _rounded(np.mean(self.stretches) if self.stretches else 1.0),
-            "doubled": _rounded(np.mean(self.doubled)),
-            "place": _rounded(_spread(np.array(self.place))),
-            "size": _rounded(_spread(np.array(self.size))),
-            "double_place": _rounded(_spread(np.array(self.double_place).reshape(-1, 2))),
-            "double_size": _rounded(_spread(np.array(self.double_size).reshape(-1, 2))),
+            "height_edges": list(HEIGHT_EDGES),
+            "miss_rate": _rounded(rate),
+            "n_boxes": [int((bin_of == b).sum()) for b in bins],
+            "miss_logit_std": _rounded(np.std(logits)),
+            "miss_frames": _rounded(np.mean(self.miss_frames) if self.miss_frames else 1.0),
+            "duplicate_rate": _rounded(np.mean(self.duplicated)),
+            "centre_std": _rounded(_rms(np.array(self.centre))),
+            "log_size_std": _rounded(_rms(np.array(self.log_size))),
+            "duplicate_centre_rms": _rounded(_rms(np.array(self.duplicate_centre).reshape(-1, 2))),
+            "duplicate_log_size_rms": _rounded(_rms(np.array(self.duplicate_log_size).reshape(-1, 2))),
             "score": _rounded([np.mean(self.score), np.std(self.score)]),
-            "false": _rounded(len(nobody) / self.pictures),
-            "false_lasts": _rounded(1 / max(1 - np.mean(self.stayed), 0.01) if self.stayed else 1.0),
-            "false_score": _rounded(
-                [nobody[:, 0].mean(), nobody[:, 0].std()] if len(nobody) else [0.15, 0.05]
+            "false_per_frame": _rounded(len(false) / self.n_frames),
+            "false_frames": _rounded(
+                1 / max(1 - np.mean(self.false_stayed), 0.01) if self.false_stayed else 1.0
             ),
-            "false_size": _rounded(nobody[:, 1:].mean(axis=0) if len(nobody) else [0.05, 0.2]),
+            "false_score": _rounded([false[:, 0].mean(), false[:, 0].std()] if len(false) else [0.15, 0.05]),
+            "false_size": _rounded(false[:, 1:].mean(axis=0) if len(false) else [0.05, 0.2]),
         }
 
 
 def measure(images: Path, weights: Path, recordings: int, width: int, tiles: int) -> dict:
-    """Render, look, compare."""
+    """Render corpora, run the detector and summarize its errors.
+
+    Args:
+        images: folder of images of people.
+        weights: YOLOX model in ONNX.
+        recordings: number of recordings per preset.
+        width: columns of the video.
+        tiles: tiles into which the detector splits a frame.
+    """
     detector = in_tiles(load("onnx", weights), tiles)
-    tally = Tally()
+    statistics = DetectorStatistics()
     for number, preset in enumerate(PRESETS):
         with tempfile.TemporaryDirectory() as name:
             synth(
                 Path(name) / "raw", recordings=recordings, seconds=SECONDS, preset=preset, images=images,
-                width=width, fps=FPS, seed=900 + number,
+                width=width, fps=FPS, seed=SEED + number,
             )  # fmt: skip
             for video in sorted((Path(name) / "raw" / "video_dev").rglob("*.mp4")):
-                tally.film(video, detector)
-    rendered = f"{tally.pictures} rendered pictures of {width} x {width // 2}, presets {', '.join(PRESETS)}"
-    pieces = "" if tiles == 1 else f", in {tiles} tiles"
-    return {"about": f"{weights.name} on {rendered}{pieces}", **tally.told()}
+                statistics.add_video(video, detector)
+    rendered = (
+        f"{statistics.n_frames} rendered frames of {width} x {width // 2}, presets {', '.join(PRESETS)}"
+    )
+    in_pieces = "" if tiles == 1 else f", in {tiles} tiles"
+    return {"about": f"{weights.name} on {rendered}{in_pieces}", **statistics.summarize()}
 
 
-def _logit(share: float) -> float:
-    share = RARE + (1 - 2 * RARE) * share
-    return float(np.log(share / (1 - share)))
+def _logit(rate: float) -> float:
+    rate = MIN_RATE + (1 - 2 * MIN_RATE) * rate
+    return float(np.log(rate / (1 - rate)))
 
 
 def _rounded(value: object) -> object:
     return np.round(np.asarray(value, float), 3).tolist()
 
 
-def _spread(value: np.ndarray) -> np.ndarray:
-    """Root mean square without the outermost percent on either side, which are boxes of somebody else."""
+def _rms(value: np.ndarray) -> np.ndarray:
+    """Root mean square of (n, 2), clipped to the central 98 %: outliers are boxes assigned to the wrong person."""
     if not len(value):
         return np.zeros(2)
     low, high = np.quantile(value, [0.01, 0.99], axis=0)
@@ -183,7 +216,7 @@ def _spread(value: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and write the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -193,9 +226,9 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=6)
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--tiles", type=int, default=4)
-    words = parser.parse_args()
-    result = measure(words.images, words.weights, words.recordings, words.width, words.tiles)
-    words.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    args = parser.parse_args()
+    result = measure(args.images, args.weights, args.recordings, args.width, args.tiles)
+    args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 
 

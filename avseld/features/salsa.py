@@ -6,12 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.physics import SPEED_OF_SOUND_M_S
 from avseld.features.mel import FLOOR
 from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import standardizer
-
-SOUND_SPEED = 343.0
-"""metres a second"""
 
 
 class SalsaLite(nn.Module):
@@ -64,7 +62,9 @@ class SalsaLite(nn.Module):
         self.unambiguous = max(last if legacy else last - self.low, 0)
         self.n_features, self.n_bins = 2 * n_channels - 1, self.high - self.low
         # 2 pi f / c, radians for every metre of path
-        wave_number = 2 * math.pi * sample_rate / (n_fft * SOUND_SPEED) * torch.arange(self.low, self.high)
+        wave_number = (
+            2 * math.pi * sample_rate / (n_fft * SPEED_OF_SOUND_M_S) * torch.arange(self.low, self.high)
+        )
         self.register_buffer("wave_number", wave_number[: self.unambiguous], persistent=False)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 

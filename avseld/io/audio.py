@@ -86,3 +86,12 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
     scale = np.float32(1 / 32768 if whole_numbers else 1)
     np.multiply(inside.T, scale, out=whole[:, offset : offset + len(inside)])
     return whole
+
+
+def to_int16(sound: np.ndarray) -> np.ndarray:
+    """Round samples in -1..1 to 16-bit integers, clipped at full scale.
+
+    The inverse of reading int16 as float (x / 32768): such samples return to their value. libsndfile, which writes
+    x * 32767, does not do that.
+    """
+    return np.clip(np.round(sound * 32768.0), -32768, 32767).astype(np.int16)

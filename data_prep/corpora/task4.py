@@ -17,7 +17,7 @@ import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info
+from avseld.io.audio import audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
 from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
@@ -248,8 +248,7 @@ def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
         mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
     clip = np.zeros(length)
     clip[: len(mono)] = mono[:length]
-    whole = np.clip(np.round(clip * 32768.0), -32768, 32767).astype(np.int16)
-    soundfile.write(str(target), whole, sample_rate, subtype="PCM_16", format="WAV")
+    soundfile.write(str(target), to_int16(clip), sample_rate, subtype="PCM_16", format="WAV")
     return ""
 
 

@@ -12,6 +12,7 @@ from avseld.io.audio import audio_info
 from avseld.io.formats import FORMATS
 from data_prep.jobs import Job, pair, work_through
 from data_prep.media.head_responses import Head, read_sofa, spherical_head
+from data_prep.sphere import fibonacci_sphere
 
 BLOCK_S = 20.0
 LOUDSPEAKERS = 32
@@ -81,10 +82,7 @@ def ear_filters(sample_rate: int, sofa: Path | None = None) -> np.ndarray:
         sample_rate: Hz.
         sofa: head responses; those of a spherical head if left out.
     """
-    index = np.arange(LOUDSPEAKERS) + 0.5
-    z = 1 - 2 * index / LOUDSPEAKERS
-    angle, flat = np.pi * (1 + 5**0.5) * index, np.sqrt(1 - z**2)
-    directions = np.stack([flat * np.cos(angle), flat * np.sin(angle), z], axis=1)
+    directions = fibonacci_sphere(LOUDSPEAKERS)
     head: Head = spherical_head(sample_rate, directions) if sofa is None else read_sofa(sofa, sample_rate)
     heard = head.responses[head.nearest(directions)]  # (loudspeaker, ear, sample)
     gains = np.concatenate([np.ones((LOUDSPEAKERS, 1)), 3 * directions[:, [1, 2, 0]]], axis=1) / LOUDSPEAKERS

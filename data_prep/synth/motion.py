@@ -1,4 +1,4 @@
-"""Where things are at a time: arcs around the array."""
+"""Trajectories of sources and people around the microphone array."""
 
 from dataclasses import dataclass
 
@@ -6,42 +6,50 @@ import numpy as np
 
 from avseld.io.geometry import direction
 
-STEP_DEG = 8.0
-"""largest angle between two neighbouring way points of a moving source"""
-STEP_METRES = 0.25
+MAX_STEP_DEG = 8.0
+"""largest angle between neighbouring waypoints; cross-fading between them stays within 3 degrees (under test)"""
+MAX_STEP_M = 0.25
+"""largest radial step between neighbouring waypoints: 2 dB of level at a distance of 1 m"""
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
-    """A way around the array through key positions; angles and radii run linearly from one to the next.
+class Trajectory:
+    """A trajectory through key positions; azimuth and radius are interpolated linearly between them.
 
-    So a path never comes nearer to the array than its key positions, and an arc of constant radius stays one.
+    Interpolating in polar coordinates keeps the source at least as far from the array as its nearest key position,
+    and moves it along an arc where the radius is constant.
     """
 
     time: np.ndarray
-    """(key,) seconds, rising"""
+    """(key,) seconds, increasing"""
     azimuth: np.ndarray
-    """(key,) degrees, unwrapped: 170 to 190 crosses the back, 170 to -170 passes the front"""
+    """(key,) degrees, unwrapped: 170 to 190 passes behind the array, 170 to -170 passes its front"""
     radius: np.ndarray
     """(key,) horizontal distance from the array in metres"""
     height: float
     """metres above the array, negative below"""
 
     @classmethod
-    def still(cls, azimuth: float, radius: float, height: float) -> "Path":
-        """A place that is never left."""
+    def stationary(cls, azimuth: float, radius: float, height: float) -> "Trajectory":
+        """Create the trajectory of a source that does not move.
+
+        Args:
+            azimuth: degrees.
+            radius: horizontal distance, metres.
+            height: metres above the array.
+        """
         return cls(np.zeros(1), np.array([azimuth]), np.array([radius]), height)
 
-    def at_height(self, height: float) -> "Path":
-        """The same way, higher or lower."""
-        return Path(self.time, self.azimuth, self.radius, height)
-
     def polar(self, time: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-        """Unwrapped azimuth (...,) in degrees and horizontal distance (...,) in metres at some times."""
+        """Interpolate unwrapped azimuth (...,) in degrees and horizontal distance (...,) in metres.
+
+        Args:
+            time: (...,) seconds.
+        """
         return np.interp(time, self.time, self.azimuth), np.interp(time, self.time, self.radius)
 
     def position(self, time: np.ndarray | float) -> np.ndarray:
-        """Place at some times, seen from the array.
+        """Compute Cartesian positions relative to the array.
 
         Args:
             time: (...,) seconds.
@@ -55,19 +63,25 @@ class Path:
         return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=-1)
 
     def moves(self, start: float, stop: float) -> bool:
-        """Whether the place changes between two times."""
-        return len(self.way_points(start, stop)) > 1
+        """Return whether the position changes between two times, given in seconds."""
+        return len(self.waypoints(start, stop)) > 1
 
-    def way_points(self, start: float, stop: float) -> np.ndarray:
-        """Times at which the place has moved on by at most `STEP_DEG` and `STEP_METRES`.
+    def waypoints(self, start: float, stop: float) -> np.ndarray:
+        """Choose times at which the impulse response is updated.
+
+        Neighbouring waypoints are at most `MAX_STEP_DEG` and `MAX_STEP_M` apart.
+
+        Args:
+            start: seconds.
+            stop: seconds.
 
         Returns:
-            (point,) from `start` to `stop`; `start` alone where nothing moves.
+            (point,) seconds from `start` to `stop`; `start` alone for a stationary source.
         """
         inside = self.time[(self.time > start) & (self.time < stop)]
         edges = np.concatenate([[start], inside, [stop]])
         azimuth, radius = self.polar(edges)
-        steps = np.maximum(np.abs(np.diff(azimuth)) / STEP_DEG, np.abs(np.diff(radius)) / STEP_METRES)
+        steps = np.maximum(np.abs(np.diff(azimuth)) / MAX_STEP_DEG, np.abs(np.diff(radius)) / MAX_STEP_M)
         if not steps.any():
             return np.array([start])
         pieces = [
@@ -77,6 +91,6 @@ class Path:
         return np.concatenate([*pieces, [stop]])
 
 
-def seen_from_array(position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Azimuth and elevation in degrees and distance in metres of places (..., 3) relative to the array."""
+def to_spherical(position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Convert positions (..., 3) in metres to azimuth and elevation in degrees and distance in metres."""
     return *direction(position), np.linalg.norm(position, axis=-1)

@@ -1,4 +1,4 @@
-"""How difficult scenes are."""
+"""Difficulty presets of generated scenes."""
 
 from dataclasses import dataclass
 
@@ -9,32 +9,32 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Preset:
-    """Ranges from which a scene's numbers are drawn."""
+    """Ranges from which the properties of a scene are drawn uniformly."""
 
-    reverberation: Range
-    """seconds until the sound of a room has decayed by 60 dB"""
+    rt60_s: Range
+    """reverberation time: seconds until the sound in the room has decayed by 60 dB"""
     snr_db: Range
-    """events against ambient noise"""
-    gaps: tuple[Range, ...]
-    """seconds between the events of each voice of the scene; as many voices, as many events at once"""
+    """level of the events relative to the ambient noise"""
+    gaps_s: tuple[Range, ...]
+    """silence between consecutive events, one range per layer; the number of layers is the largest polyphony"""
     people: tuple[int, int]
-    """least and most people that make sounds, visible"""
+    """smallest and largest number of visible people who make sounds"""
     bystanders: tuple[int, int]
-    """visible and silent"""
-    distance: Range = (1.0, 3.0)
-    """horizontal, metres; the room may allow less"""
-    hidden: float = 0.15
-    """share of the sounds of people whose maker is not in the picture"""
-    moving: float = 0.4
-    """share of the sounds that move, of those that can"""
+    """smallest and largest number of visible, silent people"""
+    distance_m: Range = (1.0, 3.0)
+    """horizontal distance of sources from the array; limited further by the room"""
+    offscreen_share: float = 0.15
+    """share of human sounds whose maker is not visible"""
+    moving_share: float = 0.4
+    """share of moving sources among the classes that can move"""
     people_weight: int = 1
-    """how many times as often as others people-made classes are drawn"""
-    repeat: bool = False
-    """whether two events of one class may sound at once"""
+    """how many times more often a human class is drawn than another class"""
+    allow_same_class: bool = False
+    """whether two events of one class may overlap"""
 
 
 PRESETS = {
-    "simple": Preset((0.12, 0.2), (25, 35), ((0.3, 1.2), (5.0, 10.0)), (2, 3), (0, 1), moving=0.2),
+    "simple": Preset((0.12, 0.2), (25, 35), ((0.3, 1.2), (5.0, 10.0)), (2, 3), (0, 1), moving_share=0.2),
     "easy": Preset((0.2, 0.4), (15, 30), ((0.3, 1.5), (2.5, 7.0)), (2, 3), (0, 1)),
     "reverberant": Preset(
         (0.5, 0.8),
@@ -42,9 +42,9 @@ PRESETS = {
         ((0.2, 1.2), (0.3, 1.5), (1.0, 4.0)),
         (3, 4),
         (0, 2),
-        distance=(1.5, 4.0),
+        distance_m=(1.5, 4.0),
         people_weight=3,
-        repeat=True,
+        allow_same_class=True,
     ),
     "noisy": Preset(
         (0.3, 0.6),
@@ -52,9 +52,9 @@ PRESETS = {
         ((0.2, 1.2), (0.3, 1.5), (1.0, 4.0)),
         (3, 4),
         (0, 2),
-        distance=(1.5, 4.0),
+        distance_m=(1.5, 4.0),
         people_weight=3,
-        repeat=True,
+        allow_same_class=True,
     ),
     "crowded": Preset(
         (0.4, 0.7),
@@ -62,34 +62,37 @@ PRESETS = {
         ((0.2, 1.0), (0.2, 1.5), (0.5, 3.0)),
         (4, 5),
         (1, 3),
-        distance=(1.5, 4.0),
-        moving=0.6,
+        distance_m=(1.5, 4.0),
+        moving_share=0.6,
         people_weight=3,
-        repeat=True,
+        allow_same_class=True,
     ),
 }
 
 
-def preset(name: str) -> Preset:
-    """Look a preset up.
+def get_preset(name: str) -> Preset:
+    """Look up a preset by name.
 
     Raises:
-        BadInput: no such preset; lists those there are.
+        BadInput: unknown preset; the message lists the known ones.
     """
     if name not in PRESETS:
         raise BadInput(f"no preset '{name}'; there are {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
-def names(text: str) -> list[str]:
-    """The presets of a list separated by commas, at least one.
+def parse_presets(text: str) -> list[str]:
+    """Split a comma-separated list of preset names.
+
+    Returns:
+        At least one name, each once.
 
     Raises:
-        BadInput: an unknown one, or one twice.
+        BadInput: an unknown name, or one given twice.
     """
-    found = [word.strip() for word in text.split(",")]
-    for name in found:
-        preset(name)
-    if len(set(found)) < len(found):
+    names = [word.strip() for word in text.split(",")]
+    for name in names:
+        get_preset(name)
+    if len(set(names)) < len(names):
         raise BadInput(f"preset {text}: name each preset once")
-    return found
+    return names

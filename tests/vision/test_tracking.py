@@ -9,7 +9,7 @@ from avseld.io.boxes import Boxes, centre_direction
 from avseld.io.geometry import wrap
 from avseld.vision.tracking import tracked
 from avseld.vision.visual_input import Seen, View
-from data_prep.synth.video.detector_noise import measured
+from data_prep.synth.video.detector_noise import yolox_nano_noise
 
 N, STEP = 300, 0.1
 
@@ -114,7 +114,7 @@ def test_a_box_of_somebodys_upper_half_is_nobody_else():
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_a_pictures_boxes_is_nothing(seed):
     random = np.random.default_rng(seed)
-    noisy = measured().apply(walk([standing(30.0), going(-100.0, 10.0), going(150.0, -20.0)]), random)
+    noisy = yolox_nano_noise().apply(walk([standing(30.0), going(-100.0, 10.0), going(150.0, -20.0)]), random)
     order = np.argsort(random.random(noisy.score.shape), axis=1)
     mixed = Boxes(
         noisy.time,
@@ -129,7 +129,7 @@ def test_the_order_of_a_pictures_boxes_is_nothing(seed):
 @given(angle=st.floats(-180, 180), seed=st.integers(0, 100))
 def test_when_the_picture_turns_the_tracks_turn(angle, seed):
     exact = walk([standing(30.0), going(-100.0, 10.0)])
-    noisy = measured().apply(exact, np.random.default_rng(seed))
+    noisy = yolox_nano_noise().apply(exact, np.random.default_rng(seed))
     shift = np.array([-angle / 360, 0, -angle / 360, 0])
     turned = Boxes(noisy.time, noisy.box + shift * (noisy.score > 0)[..., None], noisy.score, noisy.label)
     before, after = tracked(noisy, 6), tracked(turned, 6)
@@ -153,7 +153,7 @@ def test_tracks_know_more_than_the_boxes_of_a_picture():
         nobody = (there & (off.min(axis=2) >= 10)).sum(axis=1).mean()
         return 1 - known.mean(), float(np.sqrt(np.square(nearest[known]).mean())), float(nobody)
 
-    told = [measured().apply(exact, np.random.default_rng(seed)) for seed in range(8)]
+    told = [yolox_nano_noise().apply(exact, np.random.default_rng(seed)) for seed in range(8)]
     alone = np.mean([faults(Seen(boxes, View(8, N)).people) for boxes in told], axis=0)
     followed = np.mean([faults(tracked(boxes)) for boxes in told], axis=0)
     assert followed[0] < 0.4 * alone[0], (alone, followed)  # missed

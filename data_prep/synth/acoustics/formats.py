@@ -1,4 +1,4 @@
-"""What a recording format makes of a sound field at the array."""
+"""Recording formats of the generator: how the channels of a format respond to direction and to a diffuse field."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,62 +9,80 @@ from pyroomacoustics.directivities import DirectionVector, Directivity, FigureEi
 
 from avseld.base.errors import BadInput
 from data_prep.media.head_responses import read_sofa
-from data_prep.synth.acoustics.receivers import SPHERICAL_HEAD, TETRAHEDRON, Ears, Receiver, diffuse_field
+from data_prep.synth.acoustics.receivers import (
+    SPHERICAL_HEAD,
+    TETRAHEDRAL_ARRAY,
+    MeasuredHead,
+    Receiver,
+    diffuse_field,
+)
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
 
-def ambisonic_receivers() -> list[Directivity]:
-    """First-order ambisonics at one point: W Y Z X (ACN), SN3D.
+def ambisonic_directivities() -> list[Directivity]:
+    """Create the directivities of first-order ambisonics at one point: W Y Z X (ACN order, SN3D normalization).
 
-    W hears everything with gain 1; a dipole hears its own direction with gain 1 and the opposite one with -1.
+    W has gain 1 in all directions; a dipole has gain 1 along its axis and -1 in the opposite direction.
     """
     left, up, front = DirectionVector(90, 90), DirectionVector(0, 0), DirectionVector(0, 90)
     return [Omnidirectional(), FigureEight(left), FigureEight(up), FigureEight(front)]
 
 
 @dataclass(frozen=True)
-class Format:
-    """Channels of a format: how each hears a direction, and what a diffuse field gives in it."""
+class ReceiverFormat:
+    """A recording format, simulated either by directivities at one point or by a `Receiver`."""
 
     folder: str
-    receivers: Callable[[], list[Directivity]] = ambisonic_receivers
-    """directivities at one point"""
-    diffuse: tuple[float, ...] = (1.0, 1 / 3, 1 / 3, 1 / 3)
+    """folder of the recordings in a STARSS23 layout"""
+    directivities: Callable[[], list[Directivity]] = ambisonic_directivities
+    """of coincident channels; unused where a receiver is given"""
+    diffuse_power: tuple[float, ...] = (1.0, 1 / 3, 1 / 3, 1 / 3)
     """power of each channel in a diffuse field whose pressure has power 1"""
-    filters: Receiver | None = None
-    """in place of directivities: a filter for each direction"""
-    mix: tuple[tuple[float, ...], ...] | None = None
-    """(output, channel): channels of the format as sums of those above"""
+    receiver: Receiver | None = None
+    """channels whose response to a direction is a filter"""
+    mixdown: tuple[tuple[float, ...], ...] | None = None
+    """(output channel, simulated channel) gains of formats that are derived from another"""
 
-    def spread(self, white: np.ndarray) -> np.ndarray:
-        """Independent noises (channel, sample) of power 1 as the channels hear a diffuse field."""
-        if self.filters is not None:
-            return diffuse_field(self.filters, white)
-        return white * np.sqrt(np.asarray(self.diffuse, np.float32))[:, None]
+    def diffuse_field(self, white: np.ndarray) -> np.ndarray:
+        """Give independent noises the levels and the coherence of a diffuse field.
 
-    def mixed(self, sound: np.ndarray) -> np.ndarray:
-        """The channels (channel, sample) as the file holds them."""
-        return sound if self.mix is None else (np.array(self.mix, np.float32) @ sound)
+        Args:
+            white: (channel, sample) of power 1.
+
+        Returns:
+            (channel, sample).
+        """
+        if self.receiver is not None:
+            return diffuse_field(self.receiver, white)
+        return white * np.sqrt(np.asarray(self.diffuse_power, np.float32))[:, None]
+
+    def mix_down(self, sound: np.ndarray) -> np.ndarray:
+        """Convert simulated channels (channel, sample) to those of the audio file."""
+        return sound if self.mixdown is None else (np.array(self.mixdown, np.float32) @ sound)
 
 
-FORMATS = {
-    "foa": Format("foa_dev"),
-    "mic": Format("mic_dev", diffuse=(1.0,) * 4, filters=TETRAHEDRON),
-    "binaural": Format("binaural_dev", diffuse=(1.0,) * 2, filters=SPHERICAL_HEAD),
-    # Two cardioids that look left and right: mid and side of first-order ambisonics, added and subtracted.
-    "stereo": Format("stereo_dev", mix=((0.5, 0.5, 0.0, 0.0), (0.5, -0.5, 0.0, 0.0))),
+RECEIVER_FORMATS = {
+    "foa": ReceiverFormat("foa_dev"),
+    "mic": ReceiverFormat("mic_dev", diffuse_power=(1.0,) * 4, receiver=TETRAHEDRAL_ARRAY),
+    "binaural": ReceiverFormat("binaural_dev", diffuse_power=(1.0,) * 2, receiver=SPHERICAL_HEAD),
+    # Cardioids facing left and right: sum and difference of W (mid) and Y (side).
+    "stereo": ReceiverFormat("stereo_dev", mixdown=((0.5, 0.5, 0.0, 0.0), (0.5, -0.5, 0.0, 0.0))),
 }
 
 
-def format_named(name: str, sofa: str | None = None) -> Format:
-    """Look a format up, with measured ears where a SOFA file is given.
+def receiver_format(name: str, sofa: str | None = None) -> ReceiverFormat:
+    """Look up a format by name.
+
+    Args:
+        name: foa, mic, binaural or stereo.
+        sofa: path of a SOFA file, whose head replaces the spherical head in binaural.
 
     Raises:
-        BadInput: no such format, or an unreadable SOFA file.
+        BadInput: unknown format, or unreadable SOFA file.
     """
-    if name not in FORMATS:
-        raise BadInput(f"no format '{name}'; choose from {', '.join(FORMATS)}")
+    if name not in RECEIVER_FORMATS:
+        raise BadInput(f"no format '{name}'; choose from {', '.join(RECEIVER_FORMATS)}")
     if name == "binaural" and sofa is not None:
         read_sofa(Path(sofa), SAMPLE_RATE)
-        return replace(FORMATS[name], filters=Ears(sofa))
-    return FORMATS[name]
+        return replace(RECEIVER_FORMATS[name], receiver=MeasuredHead(sofa))
+    return RECEIVER_FORMATS[name]

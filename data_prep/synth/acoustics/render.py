@@ -1,4 +1,4 @@
-"""A plan becomes sound and labels."""
+"""Rendering of scene plans to audio and labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,94 +7,116 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.signal import oaconvolve
 
+from avseld.base.physics import SPEED_OF_SOUND_M_S
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.events import Events, concatenate
 from avseld.io.geometry import wrap
-from data_prep.synth.acoustics.formats import Format
-from data_prep.synth.acoustics.rooms import SPEED_OF_SOUND, responses
-from data_prep.synth.motion import seen_from_array
+from data_prep.synth.acoustics.formats import ReceiverFormat
+from data_prep.synth.acoustics.rooms import impulse_responses
+from data_prep.synth.motion import to_spherical
 from data_prep.synth.scene import Scene, SoundEvent
 from data_prep.synth.sounds.classes import SAMPLE_RATE
-from data_prep.synth.sounds.events import BLOCK, active_blocks
+from data_prep.synth.sounds.events import BLOCK_SAMPLES, active_blocks
 
-LOUDEST = 0.95
-COVERED = 0.5
-"""share of a label frame that has to sound"""
+MAX_PEAK = 0.95
+"""full scale is 1; louder recordings are scaled down to leave room for resampling"""
+MIN_ACTIVE_SHARE = 0.5
+"""a label frame is active where the sound is active for more than this share of it"""
+SILENT_RMS = 0.01
+"""level against which the noise is set in a scene without events"""
+NOISE_CUTOFF_HZ = 20
+"""lower limit of hearing; energy below it would only take up headroom"""
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """What a recording holds, before its parts are added up."""
+    """A rendered recording."""
 
     events: np.ndarray
     """(channel, sample) float32: all events with their reverberation"""
     noise: np.ndarray
-    """(channel, sample) float32: what is there without them"""
+    """(channel, sample) float32: ambient noise"""
     labels: Events
     """one row per source and label frame"""
 
     @property
     def mix(self) -> np.ndarray:
-        """(channel, sample) the recording."""
+        """Return the recording, (channel, sample)."""
         return self.events + self.noise
 
 
-Dry = Callable[[int, float, np.random.Generator], np.ndarray]
-"""(class, longest seconds, chance) -> one dry sound (sample,) at the common level"""
+DrySound = Callable[[int, float, np.random.Generator], np.ndarray]
+"""(class index, longest duration in seconds, rng) -> dry sound (sample,) at the common level"""
 
 
-def render(scene: Scene, format: Format, dry: Dry, seed: np.random.SeedSequence) -> Rendering:
-    """Render a scene in a format.
+def render(scene: Scene, format: ReceiverFormat, dry: DrySound, seed: np.random.SeedSequence) -> Rendering:
+    """Render a scene in a recording format.
 
     Args:
         scene: the plan.
-        format: channels.
-        dry: makes the sounds.
-        seed: of the sounds, the tails and the noise; sounds and labels are the same in every format.
+        format: channels to render to.
+        dry: generates the sounds of the events.
+        seed: randomness of sounds, tails and noise. It is spawned from: a seed of the same state gives the same sounds
+            in every format.
     """
     sound_seed, tail_seed, noise_seed = seed.spawn(3)
-    length = samples(scene.seconds, SAMPLE_RATE, "duration of the scene")
-    heard = np.zeros((len(format.diffuse), length), np.float32)
+    length = samples(scene.duration, SAMPLE_RATE, "duration of the scene")
+    wet = np.zeros((len(format.diffuse_power), length), np.float32)
     rows = []
-    for event, one, other in zip(
+    for event, own_sound_seed, own_tail_seed in zip(
         scene.events, sound_seed.spawn(len(scene.events)), tail_seed.spawn(len(scene.events)), strict=True
     ):
-        sound = dry(event.label, event.seconds, np.random.default_rng(one))
-        rows.append(label_rows(event, sound, scene.seconds))
-        add_event(heard, scene, event, sound, format, np.random.default_rng(other))
+        sound = dry(event.label, event.duration, np.random.default_rng(own_sound_seed))
+        rows.append(event_labels(event, sound, scene.duration))
+        add_event(wet, scene, event, sound, format, np.random.default_rng(own_tail_seed))
     labels = concatenate(rows).sorted()
     noise = diffuse_noise(length, format, np.random.default_rng(noise_seed))
-    noise *= _noise_gain(heard, noise, labels, scene.snr_db)
-    peak = np.abs(heard + noise).max(initial=0.0)
-    gain = np.float32(min(1.0, LOUDEST / peak) if peak > 0 else 1.0)
-    return Rendering(format.mixed(heard * gain), format.mixed(noise * gain), labels)
+    noise *= _noise_gain(wet, noise, labels, scene.snr_db)
+    peak = np.abs(wet + noise).max(initial=0.0)
+    gain = np.float32(min(1.0, MAX_PEAK / peak) if peak > 0 else 1.0)
+    return Rendering(format.mix_down(wet * gain), format.mix_down(noise * gain), labels)
 
 
-def extents(scene: Scene, dry: Dry, seed: np.random.SeedSequence) -> np.ndarray:
-    """When each event of a scene is first and last heard: (event, 2) seconds; the seed as for `render`."""
-    found = []
-    for event, one in zip(scene.events, seed.spawn(3)[0].spawn(len(scene.events)), strict=True):
-        active = np.flatnonzero(active_blocks(dry(event.label, event.seconds, np.random.default_rng(one))))
+def event_extents(scene: Scene, dry: DrySound, seed: np.random.SeedSequence) -> np.ndarray:
+    """Compute when each event becomes active and inactive.
+
+    Args:
+        scene: the plan.
+        dry: as for `render`.
+        seed: as for `render`, in the same state.
+
+    Returns:
+        (event, 2) seconds: onset and offset.
+    """
+    extents = []
+    for event, own_seed in zip(scene.events, seed.spawn(3)[0].spawn(len(scene.events)), strict=True):
+        sound = dry(event.label, event.duration, np.random.default_rng(own_seed))
+        active = np.flatnonzero(active_blocks(sound))
         first, last = (active[0], active[-1] + 1) if len(active) else (0, 0)
-        found.append([event.onset + block * BLOCK / SAMPLE_RATE for block in (first, last)])
-    return np.minimum(np.array(found).reshape(-1, 2), scene.seconds)
+        extents.append([event.onset + block * BLOCK_SAMPLES / SAMPLE_RATE for block in (first, last)])
+    return np.minimum(np.array(extents).reshape(-1, 2), scene.duration)
 
 
-def label_rows(event: SoundEvent, sound: np.ndarray, seconds: float) -> Events:
-    """Label frames in which a sound is heard for more than half of the time, with its place in their middle.
+def event_labels(event: SoundEvent, sound: np.ndarray, duration: float) -> Events:
+    """Label the frames in which an event is active, with its position at the centre of each frame.
 
-    Angles are whole degrees and distances whole centimetres, as in the files of STARSS23.
+    Angles are rounded to degrees and distances to centimetres, as in the files of STARSS23.
+
+    Args:
+        event: the event.
+        sound: its dry sound (sample,).
+        duration: of the scene, seconds.
     """
     active = active_blocks(sound)
-    blocks_per_frame = round(LABEL_HOP * SAMPLE_RATE / BLOCK)
-    first = round(event.onset * SAMPLE_RATE / BLOCK)
-    n_frames = int(seconds / LABEL_HOP + 1e-6)
-    grid = np.zeros((n_frames + 1) * blocks_per_frame)
-    stop = min(first + len(active), len(grid))
-    grid[first:stop] = active[: stop - first]
-    share = grid.reshape(-1, blocks_per_frame).mean(axis=1)[:n_frames]
-    frame = np.flatnonzero(share > COVERED)
-    azimuth, elevation, distance = seen_from_array(event.path.position((frame + 0.5) * LABEL_HOP))
+    blocks_per_frame = round(LABEL_HOP * SAMPLE_RATE / BLOCK_SAMPLES)
+    first = round(event.onset * SAMPLE_RATE / BLOCK_SAMPLES)
+    n_frames = int(duration / LABEL_HOP + 1e-6)
+    blocks = np.zeros((n_frames + 1) * blocks_per_frame)
+    stop = min(first + len(active), len(blocks))
+    blocks[first:stop] = active[: stop - first]
+    share = blocks.reshape(-1, blocks_per_frame).mean(axis=1)[:n_frames]
+    frame = np.flatnonzero(share > MIN_ACTIVE_SHARE)
+    azimuth, elevation, distance = to_spherical(event.trajectory.position((frame + 0.5) * LABEL_HOP))
     return Events(
         frame * LABEL_HOP,
         (frame + 1) * LABEL_HOP,
@@ -107,102 +129,113 @@ def label_rows(event: SoundEvent, sound: np.ndarray, seconds: float) -> Events:
 
 
 def add_event(
-    heard: np.ndarray,
+    recording: np.ndarray,
     scene: Scene,
     event: SoundEvent,
     sound: np.ndarray,
-    format: Format,
+    format: ReceiverFormat,
     rng: np.random.Generator,
 ) -> None:
-    """Add one event with its reverberation to (channel, sample) sound, in place."""
-    stop = event.onset + len(sound) / SAMPLE_RATE
-    points = event.path.way_points(event.onset, stop)
-    positions = event.path.position(points)
-    found = responses(scene.room, positions, format, rng)
-    knots = np.round((points - event.onset) * SAMPLE_RATE).astype(int)
-    wet = through(sound, aligned(found, positions), knots) * np.float32(10 ** (event.gain_db / 20))
-    first = round(event.onset * SAMPLE_RATE)
-    stretch = heard[:, first : first + wet.shape[1]]
-    stretch += wet[:, : stretch.shape[1]]
-
-
-def aligned(found: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Give the direct sound of all way points the travel time of the nearest one.
-
-    Neighbouring responses are cross-faded; were their direct sounds a fraction of a millisecond apart, the
-    fade would cancel high frequencies. The price is that a moving source has no Doppler shift.
+    """Add one event with its reverberation to a recording, in place.
 
     Args:
-        found: (point, channel, sample) responses.
-        positions: (point, 3) metres.
+        recording: (channel, sample), changed.
+        scene: the plan, for its room.
+        event: the event.
+        sound: its dry sound (sample,).
+        format: channels of the recording.
+        rng: randomness of the reverberation tail.
     """
-    if len(found) == 1:
-        return found
+    stop = event.onset + len(sound) / SAMPLE_RATE
+    waypoints = event.trajectory.waypoints(event.onset, stop)
+    positions = event.trajectory.position(waypoints)
+    responses = align_direct_sound(impulse_responses(scene.room, positions, format, rng), positions)
+    knots = np.round((waypoints - event.onset) * SAMPLE_RATE).astype(int)
+    wet = convolve_moving(sound, responses, knots) * np.float32(10 ** (event.gain_db / 20))
+    first = round(event.onset * SAMPLE_RATE)
+    target = recording[:, first : first + wet.shape[1]]
+    target += wet[:, : target.shape[1]]
+
+
+def align_direct_sound(responses: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Give the direct sound of all waypoints the travel time of the nearest one.
+
+    Neighbouring responses are cross-faded; direct sounds a fraction of a millisecond apart would cancel each other at
+    high frequencies during the fade. As a consequence, moving sources have no Doppler shift.
+
+    Args:
+        responses: (waypoint, channel, sample).
+        positions: (waypoint, 3) metres.
+
+    Returns:
+        Responses of the same shape.
+    """
+    if len(responses) == 1:
+        return responses
     distance = np.linalg.norm(positions, axis=1)
-    early = (distance - distance.min()) / SPEED_OF_SOUND
-    length = next_fast_len(found.shape[-1], real=True)
-    turn = np.exp(2j * np.pi * rfftfreq(length, 1 / SAMPLE_RATE) * early[:, None, None])
-    return irfft(rfft(found, length) * turn.astype(np.complex64), length)[..., : found.shape[-1]]
+    advance = (distance - distance.min()) / SPEED_OF_SOUND_M_S
+    length = next_fast_len(responses.shape[-1], real=True)
+    phase = np.exp(2j * np.pi * rfftfreq(length, 1 / SAMPLE_RATE) * advance[:, None, None])
+    return irfft(rfft(responses, length) * phase.astype(np.complex64), length)[..., : responses.shape[-1]]
 
 
-def through(sound: np.ndarray, found: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Send a sound through responses that change from one way point to the next.
+def convolve_moving(sound: np.ndarray, responses: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """Convolve a sound with responses that change from one waypoint to the next.
 
-    Each way point's share of the input rises from the way point before and falls towards the next; the shares
-    add up to the input, so that nothing jumps.
+    The input is split by triangular weights, one per waypoint, that add up to 1, so that the output has no jumps.
 
     Args:
         sound: (sample,).
-        found: (point, channel, sample) responses.
-        knots: (point,) samples at which a way point alone counts, rising from 0.
+        responses: (waypoint, channel, sample).
+        knots: (waypoint,) samples at which the weight of a waypoint is 1, increasing from 0.
 
     Returns:
-        (channel, sample) as long as sound and response together.
+        (channel, sample) float32, as long as sound and response together.
     """
-    if len(found) == 1:
-        return oaconvolve(found[0], sound[None], axes=-1).astype(np.float32)
-    wet = np.zeros((found.shape[1], len(sound) + found.shape[2] - 1), np.float32)
+    if len(responses) == 1:
+        return oaconvolve(responses[0], sound[None], axes=-1).astype(np.float32)
+    wet = np.zeros((responses.shape[1], len(sound) + responses.shape[2] - 1), np.float32)
     sample = np.arange(len(sound))
-    for point, response in enumerate(found):
-        start = knots[max(point - 1, 0)]
-        stop = min(knots[min(point + 1, len(knots) - 1)] + 1, len(sound))
+    for waypoint, response in enumerate(responses):
+        start = knots[max(waypoint - 1, 0)]
+        stop = min(knots[min(waypoint + 1, len(knots) - 1)] + 1, len(sound))
         if start >= stop:
             continue
-        weight = np.interp(sample[start:stop], knots, np.arange(len(knots)) == point)
+        weight = np.interp(sample[start:stop], knots, np.arange(len(knots)) == waypoint)
         piece = oaconvolve(response, (sound[start:stop] * weight).astype(np.float32)[None], axes=-1)
         wet[:, start : start + piece.shape[1]] += piece
     return wet
 
 
-def diffuse_noise(length: int, format: Format, rng: np.random.Generator) -> np.ndarray:
-    """Noise of ventilation and streets from everywhere: levels and coherence of a diffuse field.
+def diffuse_noise(length: int, format: ReceiverFormat, rng: np.random.Generator) -> np.ndarray:
+    """Draw ambient noise: a low-pass spectrum, as of ventilation and traffic, in a diffuse field.
 
-    Ambisonic channels of a diffuse field are uncorrelated, so independent ones are exact.
+    Ambisonic channels of a diffuse field are uncorrelated, so that independent noises are exact there.
 
     Args:
         length: samples.
-        format: its channels.
-        rng: all comes from it.
+        format: channels of the recording.
+        rng: the only source of randomness.
 
     Returns:
         (channel, sample) float32; the pressure has power 1.
     """
-    slope, corner = rng.uniform(0.5, 1.0), rng.uniform(80, 250)
+    slope, corner_hz = rng.uniform(0.5, 1.0), rng.uniform(80, 250)
     size = next_fast_len(length, real=True)
-    white = rng.standard_normal((len(format.diffuse), size), dtype=np.float32)
+    white = rng.standard_normal((len(format.diffuse_power), size), dtype=np.float32)
     frequency = rfftfreq(size, 1 / SAMPLE_RATE)
-    shape = (1 + (frequency / corner) ** 2) ** (-slope / 2) + 0.02
-    shape *= frequency > 20
+    shape = (1 + (frequency / corner_hz) ** 2) ** (-slope / 2) + 0.02
+    shape *= frequency > NOISE_CUTOFF_HZ
     shape /= np.sqrt(np.square(shape).mean())
     coloured = irfft(rfft(white) * shape.astype(np.float32), size)[:, :length]
-    return format.spread(coloured)
+    return format.diffuse_field(coloured)
 
 
-def _noise_gain(heard: np.ndarray, noise: np.ndarray, labels: Events, snr_db: float) -> np.float32:
-    """Gain at which events, where some are active, stand `snr_db` above the noise: power of all channels."""
+def _noise_gain(wet: np.ndarray, noise: np.ndarray, labels: Events, snr_db: float) -> np.float32:
+    """Compute the noise gain for a signal-to-noise ratio: power of all channels over frames with active events."""
     hop = round(LABEL_HOP * SAMPLE_RATE)
     frames = np.unique(np.round(labels.onset / LABEL_HOP).astype(int))
-    energy = np.square(heard[:, : heard.shape[1] // hop * hop]).reshape(len(heard), -1, hop).sum(axis=(0, 2))
-    level = energy[frames].mean() if len(frames) else (0.01**2) * hop
-    quiet = np.square(noise).sum() / noise.shape[1] * hop
-    return np.float32(np.sqrt(level / quiet * 10 ** (-snr_db / 10)))
+    energy = np.square(wet[:, : wet.shape[1] // hop * hop]).reshape(len(wet), -1, hop).sum(axis=(0, 2))
+    event_energy = energy[frames].mean() if len(frames) else (SILENT_RMS**2) * hop
+    noise_energy = np.square(noise).sum() / noise.shape[1] * hop
+    return np.float32(np.sqrt(event_energy / noise_energy * 10 ** (-snr_db / 10)))

@@ -1,8 +1,8 @@
-"""Rooms and their responses: image sources at first, diffuse decay after.
+"""Rooms and their impulse responses: image sources for the early part, a diffuse tail for the late part.
 
-The early part comes from pyroomacoustics' image source method; where its images thin out, a noise tail of the
-same energy and decay goes on (Lehmann and Johansson, "Diffuse reverberation model for efficient image-source
-simulation of room impulse responses", IEEE TASLP 18(6), 2010).
+The early part comes from pyroomacoustics' image source method. Where its images become incomplete, a noise tail of the
+same energy and decay takes over (E. A. Lehmann and A. M. Johansson, "Diffuse reverberation model for efficient
+image-source simulation of room impulse responses", IEEE TASLP 18(6), 2010).
 """
 
 from collections.abc import Sequence
@@ -13,182 +13,187 @@ import pyroomacoustics
 from pyroomacoustics.directivities import Directivity
 from scipy.signal import lfilter
 
-from data_prep.synth.acoustics.formats import Format
+from avseld.base.physics import SPEED_OF_SOUND_M_S
+from data_prep.synth.acoustics.formats import ReceiverFormat
 from data_prep.synth.acoustics.receivers import Receiver, early_response
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
-SPEED_OF_SOUND = 343.0
-MAX_ORDER = 14
-FADE = 0.02
-"""seconds over which images give way to the tail"""
-LEVEL_WINDOW = 0.04
-"""seconds before the tail in which the energy of the images is measured"""
-BRIGHT_DECAY = 0.65
-"""how much shorter the tail of high frequencies is"""
-WALL_MARGIN = 0.3
+MAX_IMAGE_ORDER = 14
+"""reflections per image; complete for some 0.1 s, after which reflections are too dense to be told apart"""
+FADE_S = 0.02
+"""seconds of the cross-fade from images to tail"""
+LEVEL_WINDOW_S = 0.04
+"""seconds before the tail over which the energy of the images is measured"""
+HIGH_BAND_DECAY_RATIO = 0.65
+"""decay time of high frequencies relative to low ones: air and walls absorb them more"""
+TAIL_LOWPASS = 0.65
+"""pole of the one-pole filter that splits the tail into bands: -3 dB at 1.7 kHz"""
+WALL_MARGIN_M = 0.3
+"""smallest distance of a source from the walls"""
 
 
 @dataclass(frozen=True)
 class Room:
-    """A shoebox with an array in it; hashable, so that whatever depends on it can be kept."""
+    """A shoebox room with an array in it; hashable, so that results for a room can be cached."""
 
     number: int
     size: tuple[float, float, float]
     """metres along x (front), y (left), z (up)"""
-    array: tuple[float, float, float]
-    """place of the array, metres from the corner"""
-    reverberation: float
-    """seconds until the sound has decayed by 60 dB; 0 is a room without walls"""
-    look: int
-    """seed of its picture"""
+    array_position: tuple[float, float, float]
+    """metres from the corner"""
+    rt60: float
+    """reverberation time, seconds until the sound has decayed by 60 dB; 0 for an anechoic room"""
+    appearance_seed: int
+    """seed of the room's picture"""
 
     @property
     def absorption(self) -> float:
-        """Share of the energy that the walls take (Eyring's formula solved for it)."""
-        if self.reverberation == 0:
+        """Return the energy absorption of the walls in 0..1, by Eyring's formula solved for it."""
+        if self.rt60 == 0:
             return 1.0
         x, y, z = self.size
         surface = 2 * (x * y + y * z + x * z)
-        exponent = 24 * np.log(10) / SPEED_OF_SOUND * x * y * z / (surface * self.reverberation)
+        exponent = 24 * np.log(10) / SPEED_OF_SOUND_M_S * x * y * z / (surface * self.rt60)
         return float(1 - np.exp(-exponent))
 
     @property
-    def reach(self) -> float:
-        """Largest radius in metres at which a source stays inside the room all around the array."""
-        distances = [self.array[0], self.size[0] - self.array[0], self.array[1], self.size[1] - self.array[1]]
-        return min(distances) - WALL_MARGIN
+    def max_source_radius(self) -> float:
+        """Return the largest radius, metres, at which a circle around the array stays inside the room."""
+        x, y, _ = self.array_position
+        return min(x, self.size[0] - x, y, self.size[1] - y) - WALL_MARGIN_M
 
 
-def draw_room(number: int, reverberation: tuple[float, float], rng: np.random.Generator) -> Room:
-    """Draw a room: its size, where the array stands, its reverberation.
+def draw_room(number: int, rt60_s: tuple[float, float], rng: np.random.Generator) -> Room:
+    """Draw the size of a room, the position of the array near its centre, and its reverberation time.
 
     Args:
-        number: names it.
-        reverberation: shortest and longest time, seconds.
-        rng: all of the room comes from it.
+        number: room number.
+        rt60_s: shortest and longest reverberation time.
+        rng: the only source of randomness.
     """
     size = rng.uniform((5.0, 4.8, 2.5), (9.0, 7.5, 3.4))
     centre = size[:2] / 2 + rng.uniform(-0.3, 0.3, 2)
-    array = (*centre.round(2).tolist(), round(float(rng.uniform(1.2, 1.5)), 2))
+    array_position = (*centre.round(2).tolist(), round(float(rng.uniform(1.2, 1.5)), 2))
     return Room(
         number,
         tuple(size.round(2).tolist()),
-        array,
-        round(float(rng.uniform(*reverberation)), 3),
+        array_position,
+        round(float(rng.uniform(*rt60_s)), 3),
         int(rng.integers(2**31)),
     )
 
 
-def responses(
+def impulse_responses(
     room: Room,
     positions: np.ndarray,
-    format: Format,
+    format: ReceiverFormat,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Responses from places to the channels of a format, which stand where the array stands.
+    """Compute the impulse responses from source positions to the channels of a format at the array.
 
-    All places share one tail, so that neighbours on a path can be cross-faded without a loss of level.
+    All positions share one tail, so that neighbours on a trajectory can be cross-faded without loss of level.
 
     Args:
-        room: the shoebox.
-        positions: (place, 3) metres relative to the array.
+        room: the room.
+        positions: (position, 3) metres relative to the array.
         format: its channels.
-        rng: the tail comes from it.
+        rng: randomness of the tail.
 
     Returns:
-        (place, channel, sample) float32; a sound at 1 m arrives with gain 1 after its travel time.
+        (position, channel, sample) float32. A source at 1 m has gain 1; the delay is the travel time.
     """
-    if format.filters is None:
-        early = _images(room, positions, format.receivers())
+    if format.receiver is None:
+        early = _image_source_responses(room, positions, format.directivities())
     else:
-        early = _filtered(room, positions, format.filters)
-    if room.reverberation == 0:
+        early = _directional_responses(room, positions, format.receiver)
+    if room.rt60 == 0:
         return early
-    return _with_tail(early, room, format, rng)
+    return _with_diffuse_tail(early, room, format, rng)
 
 
-def travel_time(positions: np.ndarray) -> np.ndarray:
-    """Seconds (...,) from places (..., 3) to the array."""
-    return np.linalg.norm(positions, axis=-1) / SPEED_OF_SOUND
-
-
-def _box(room: Room, positions: np.ndarray) -> pyroomacoustics.ShoeBox:
-    # One thread, because the sum over images depends on how threads share them.
+def _shoebox(room: Room, positions: np.ndarray) -> pyroomacoustics.ShoeBox:
+    # One thread: the rounding of the sum over images depends on how it is split among threads.
     pyroomacoustics.constants.set("num_threads", 1)
     pyroomacoustics.constants.set("rir_hpf_enable", False)
-    pyroomacoustics.constants.set("c", SPEED_OF_SOUND)
-    box = pyroomacoustics.ShoeBox(
+    pyroomacoustics.constants.set("c", SPEED_OF_SOUND_M_S)
+    shoebox = pyroomacoustics.ShoeBox(
         room.size,
         fs=SAMPLE_RATE,
         materials=pyroomacoustics.Material(room.absorption),
-        max_order=MAX_ORDER if room.reverberation else 0,
+        max_order=MAX_IMAGE_ORDER if room.rt60 else 0,
     )
-    for position in np.asarray(positions) + room.array:
-        box.add_source(position)
-    return box
+    for position in np.asarray(positions) + room.array_position:
+        shoebox.add_source(position)
+    return shoebox
 
 
-def _images(room: Room, positions: np.ndarray, receivers: Sequence[Directivity]) -> np.ndarray:
+def _image_source_responses(
+    room: Room, positions: np.ndarray, directivities: Sequence[Directivity]
+) -> np.ndarray:
+    """Compute early responses (position, channel, sample) of coincident directional channels."""
     latency = pyroomacoustics.constants.get("frac_delay_length") // 2
-    box = _box(room, positions)
-    places = np.repeat(np.array(room.array)[:, None], len(receivers), axis=1)
-    box.add_microphone_array(places, directivity=list(receivers))
-    box.compute_rir()
-    found = [
-        [box.rir[channel][place] for channel in range(len(receivers))] for place in range(len(positions))
+    shoebox = _shoebox(room, positions)
+    places = np.repeat(np.array(room.array_position)[:, None], len(directivities), axis=1)
+    shoebox.add_microphone_array(places, directivity=list(directivities))
+    shoebox.compute_rir()
+    computed = [
+        [shoebox.rir[channel][source] for channel in range(len(directivities))]
+        for source in range(len(positions))
     ]
-    length = max(len(response) for row in found for response in row) - latency
-    early = np.zeros((len(positions), len(receivers), length), np.float32)
-    for place, row in enumerate(found):
+    length = max(len(response) for row in computed for response in row) - latency
+    early = np.zeros((len(positions), len(directivities), length), np.float32)
+    for source, row in enumerate(computed):
         for channel, response in enumerate(row):
-            early[place, channel, : len(response) - latency] = response[latency:]
+            early[source, channel, : len(response) - latency] = response[latency:]
     return early
 
 
-def _filtered(room: Room, positions: np.ndarray, receiver: Receiver) -> np.ndarray:
-    """Responses (place, channel, sample) through a filter for each image's direction."""
-    box = _box(room, positions)
-    box.add_microphone_array(np.array(room.array)[:, None])
-    box.image_source_model()
-    nearest = np.linalg.norm(positions, axis=1).max() / SPEED_OF_SOUND
-    length = round(
-        (MAX_ORDER * min(room.size) / SPEED_OF_SOUND if room.reverberation else nearest + 0.01) * SAMPLE_RATE
-    )
+def _directional_responses(room: Room, positions: np.ndarray, receiver: Receiver) -> np.ndarray:
+    """Compute early responses (position, channel, sample) of channels that filter each direction."""
+    shoebox = _shoebox(room, positions)
+    shoebox.add_microphone_array(np.array(room.array_position)[:, None])
+    shoebox.image_source_model()
+    farthest = np.linalg.norm(positions, axis=1).max() / SPEED_OF_SOUND_M_S
+    duration = MAX_IMAGE_ORDER * min(room.size) / SPEED_OF_SOUND_M_S if room.rt60 else farthest + 0.01
+    length = round(duration * SAMPLE_RATE)
     return np.stack(
         [
             early_response(
                 receiver,
-                (source.images - np.array(room.array)[:, None]).T,
+                (source.images - np.array(room.array_position)[:, None]).T,
                 source.damping[0],
                 np.asarray(source.orders) <= 1,
                 length + 1,
-                SPEED_OF_SOUND,
             )
-            for source in box.sources
+            for source in shoebox.sources
         ]
     )
 
 
-def _with_tail(early: np.ndarray, room: Room, format: Format, rng: np.random.Generator) -> np.ndarray:
-    diffuse = np.asarray(format.diffuse)
-    # Up to here the images are complete: the next order comes back from the nearest pair of walls.
-    change = round(MAX_ORDER * min(room.size) / SPEED_OF_SOUND * SAMPLE_RATE)
-    fade = round(FADE * SAMPLE_RATE)
-    window = round(LEVEL_WINDOW * SAMPLE_RATE)
-    length = max(change + fade, round((room.reverberation + 0.02) * SAMPLE_RATE))
+def _with_diffuse_tail(
+    early: np.ndarray, room: Room, format: ReceiverFormat, rng: np.random.Generator
+) -> np.ndarray:
+    """Replace the late part of early responses (position, channel, sample) by a decaying diffuse field."""
+    diffuse_power = np.asarray(format.diffuse_power)
+    # Images are complete up to here: those of the next order arrive later, from the closest pair of walls.
+    change = round(MAX_IMAGE_ORDER * min(room.size) / SPEED_OF_SOUND_M_S * SAMPLE_RATE)
+    fade = round(FADE_S * SAMPLE_RATE)
+    window = round(LEVEL_WINDOW_S * SAMPLE_RATE)
+    length = max(change + fade, round((room.rt60 + 0.02) * SAMPLE_RATE))
     whole = np.zeros((*early.shape[:2], length), np.float32)
     kept = min(change, early.shape[-1])
     whole[..., :kept] = early[..., :kept]
-    # The omnidirectional channel has the power of the pressure; other formats have it in their mean.
-    measured = np.square(early[..., change - window : change]).mean() / diffuse.mean()
+    # Channel powers over those of a diffuse field of pressure 1: the power of the pressure at the change.
+    power = np.square(early[..., change - window : change]).mean() / diffuse_power.mean()
     ramp = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
     whole[..., change - fade : change] *= np.cos(ramp)
     time = (np.arange(length - change + fade) - fade + window / 2) / SAMPLE_RATE
     white = rng.standard_normal((early.shape[1], len(time)), dtype=np.float32)
-    dull = lfilter([0.35], [1, -0.65], white, axis=-1)
-    rate = 3 * np.log(10) / room.reverberation
-    tail = dull * np.exp(-rate * time) + (white - dull) * np.exp(-rate / BRIGHT_DECAY * time)
-    tail = format.spread(tail.astype(np.float32)) * np.sqrt(measured)
+    low_band = lfilter([1 - TAIL_LOWPASS], [1, -TAIL_LOWPASS], white, axis=-1)
+    decay = 3 * np.log(10) / room.rt60
+    tail = low_band * np.exp(-decay * time)
+    tail = tail + (white - low_band) * np.exp(-decay / HIGH_BAND_DECAY_RATIO * time)
+    tail = format.diffuse_field(tail.astype(np.float32)) * np.sqrt(power)
     tail[:, :fade] *= np.sin(ramp)
     whole[..., change - fade :] += tail.astype(np.float32)
     return whole

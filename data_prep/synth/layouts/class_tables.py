@@ -1,7 +1,7 @@
-"""The corpora before STARSS: their classes with a sound of each, and how long their events last.
+"""Classes of the corpora before STARSS, with a synthesizer for each, and durations of events and gaps.
 
-Classes and rates: `SELDnet` spec, sections 1.1 to 1.3, and `DCASE2019 Task 4` spec, section 1. The names are those of
-the corpora; the readers in `data_prep.corpora` know them, too.
+Sources of classes, their order and the sample rates: see `data_prep.synth.layouts.legacy`. The readers in
+`data_prep.corpora` have the same lists, which a test compares.
 """
 
 from collections.abc import Mapping
@@ -9,94 +9,99 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.synth.sounds import noises, objects, vocalizations
-from data_prep.synth.sounds.events import Synthesis
-from data_prep.synth.sounds.speech import female_throat, laughter, male_throat, speech
+from data_prep.synth.sounds import legacy_objects, objects, vocalizations
+from data_prep.synth.sounds.events import Synthesizer
+from data_prep.synth.sounds.speech import Speaker, female_speaker, laughter, male_speaker, speech
 
 
-def _somebody_speaks(seconds: float, rng: np.random.Generator) -> np.ndarray:
-    return speech((female_throat if rng.random() < 0.5 else male_throat)(rng), seconds, rng)
+def _any_speaker(rng: np.random.Generator) -> Speaker:
+    return (female_speaker if rng.random() < 0.5 else male_speaker)(rng)
 
 
-def _she_speaks(seconds: float, rng: np.random.Generator) -> np.ndarray:
-    return speech(female_throat(rng), seconds, rng)
+def _speech(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return speech(_any_speaker(rng), seconds, rng)
 
 
-def _he_speaks(seconds: float, rng: np.random.Generator) -> np.ndarray:
-    return speech(male_throat(rng), seconds, rng)
+def _female_speech(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return speech(female_speaker(rng), seconds, rng)
 
 
-def _somebody_laughs(seconds: float, rng: np.random.Generator) -> np.ndarray:
-    return laughter((female_throat if rng.random() < 0.5 else male_throat)(rng), seconds, rng)
+def _male_speech(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return speech(male_speaker(rng), seconds, rng)
+
+
+def _laughter(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    return laughter(_any_speaker(rng), seconds, rng)
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """What a corpus is about."""
+class LegacyCorpus:
+    """Classes and time scales of a corpus."""
 
-    sounds: Mapping[str, Synthesis]
-    """by class, in the order of the corpus"""
+    synthesizers: Mapping[str, Synthesizer]
+    """by class name, in the order of the corpus"""
     sample_rate: int
-    seconds: tuple[float, float]
-    """of an event"""
-    gaps: tuple[float, float] = (0.3, 1.2)
-    """seconds between events of one voice"""
+    """Hz"""
+    event_s: tuple[float, float]
+    """shortest and longest event, seconds"""
+    gaps_s: tuple[float, float] = (0.3, 1.2)
+    """shortest and longest silence between consecutive events, seconds"""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names in the corpus' order."""
-        return tuple(self.sounds)
+        """Return the class names in the order of the corpus."""
+        return tuple(self.synthesizers)
 
 
-OFFICE: Mapping[str, Synthesis] = {
+OFFICE_SYNTHESIZERS: Mapping[str, Synthesizer] = {
     "knock": objects.knock,
-    "drawer": noises.drawer,
+    "drawer": legacy_objects.drawer,
     "clearthroat": vocalizations.clear_throat,
     "phone": objects.telephone,
-    "keysDrop": noises.keys_drop,
-    "speech": _somebody_speaks,
-    "keyboard": noises.keyboard,
-    "pageturn": noises.page_turn,
+    "keysDrop": legacy_objects.keys_drop,
+    "speech": _speech,
+    "keyboard": legacy_objects.keyboard,
+    "pageturn": legacy_objects.page_turn,
     "cough": vocalizations.cough,
-    "doorslam": noises.door_slam,
-    "laughter": _somebody_laughs,
+    "doorslam": legacy_objects.door_slam,
+    "laughter": _laughter,
 }
 
-CORPORA: Mapping[str, Corpus] = {
-    "tut2018": Corpus(OFFICE, 44100, (1.0, 3.0)),
-    "dcase2019": Corpus(OFFICE, 48000, (1.0, 3.0)),
-    "tau_nigens2020": Corpus(
+LEGACY_CORPORA: Mapping[str, LegacyCorpus] = {
+    "tut2018": LegacyCorpus(OFFICE_SYNTHESIZERS, 44100, (1.0, 3.0)),
+    "dcase2019": LegacyCorpus(OFFICE_SYNTHESIZERS, 48000, (1.0, 3.0)),
+    "tau_nigens2020": LegacyCorpus(
         {
-            "alarm": noises.alarm,
+            "alarm": legacy_objects.alarm,
             "crying_baby": vocalizations.crying_baby,
-            "crash": noises.crash,
+            "crash": legacy_objects.crash,
             "barking_dog": vocalizations.bark,
-            "running_engine": noises.engine,
+            "running_engine": legacy_objects.engine,
             "female_scream": vocalizations.female_scream,
-            "female_speech": _she_speaks,
-            "burning_fire": noises.fire,
+            "female_speech": _female_speech,
+            "burning_fire": legacy_objects.fire,
             "footsteps": objects.footsteps,
             "knock": objects.knock,
             "male_scream": vocalizations.male_scream,
-            "male_speech": _he_speaks,
+            "male_speech": _male_speech,
             "ringing_phone": objects.telephone,
-            "piano": noises.piano,
+            "piano": legacy_objects.piano,
         },
         24000,
         (1.5, 4.0),
     ),
-    "task4": Corpus(
+    "task4": LegacyCorpus(
         {
-            "Speech": _somebody_speaks,
+            "Speech": _speech,
             "Dog": vocalizations.bark,
             "Cat": vocalizations.meow,
-            "Alarm_bell_ringing": noises.alarm,
-            "Dishes": noises.dishes,
-            "Frying": noises.frying,
-            "Blender": noises.blender,
+            "Alarm_bell_ringing": legacy_objects.alarm,
+            "Dishes": legacy_objects.dishes,
+            "Frying": legacy_objects.frying,
+            "Blender": legacy_objects.blender,
             "Running_water": objects.water_tap,
-            "Vacuum_cleaner": noises.vacuum_cleaner,
-            "Electric_shaver_toothbrush": noises.shaver,
+            "Vacuum_cleaner": legacy_objects.vacuum_cleaner,
+            "Electric_shaver_toothbrush": legacy_objects.shaver,
         },
         44100,
         (1.5, 5.0),

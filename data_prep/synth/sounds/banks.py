@@ -1,4 +1,4 @@
-"""Folders of somebody's own sounds or pictures, one folder a class."""
+"""Sound banks and image banks: folders with one subfolder per class."""
 
 import logging
 import re
@@ -7,63 +7,63 @@ from pathlib import Path
 from avseld.base.errors import BadInput
 from data_prep.synth.sounds.classes import CLASSES
 
-SOUNDS = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-HELD_OUT = 3
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+TEST_EVERY = 3
 """every third file of a class is kept for test recordings"""
-Bank = dict[int, tuple[Path, ...]]
+FilesByClass = dict[int, tuple[Path, ...]]
 
 log = logging.getLogger(__name__)
 
 
-def scan(
-    folder: Path, endings: tuple[str, ...], needed: tuple[int, ...] = tuple(range(len(CLASSES)))
-) -> Bank:
-    """List the files of every class and say aloud what is unknown and what is absent.
+def scan_bank(
+    folder: Path, suffixes: tuple[str, ...], needed: tuple[int, ...] = tuple(range(len(CLASSES)))
+) -> FilesByClass:
+    """List the files of every class; log unknown folders and classes without files.
 
     Args:
-        folder: holds a folder a class, named as in DCASE corpora (femaleSpeech) or as here (female_speech).
-        endings: of the files' names.
-        needed: classes whose absence is worth a word.
+        folder: one subfolder per class, named as in DCASE corpora (femaleSpeech) or as here (female_speech).
+        suffixes: of the files to list.
+        needed: classes whose absence is logged.
 
     Raises:
-        BadInput: no folder, or no folder of a known class with files in it.
+        BadInput: no such folder, or no files of a known class in it.
     """
     if not folder.is_dir():
         raise BadInput(
-            f"{folder}: no such folder; expected one folder per class in it, such as {_examples()}"
+            f"{folder}: no such folder; expected one folder per class in it, such as {_example_names()}"
         )
-    known = {name: label for label, kind in enumerate(CLASSES) for name in kind.folders}
-    found: dict[int, list[Path]] = {}
+    known = {name: label for label, sound_class in enumerate(CLASSES) for name in sound_class.folder_names}
+    files_by_label: dict[int, list[Path]] = {}
     unknown = []
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        label = known.get(re.sub("[^a-z]", "", place.name.lower()))
+    for subfolder in sorted(path for path in folder.iterdir() if path.is_dir()):
+        label = known.get(re.sub("[^a-z]", "", subfolder.name.lower()))
         if label is None:
-            unknown.append(place.name)
+            unknown.append(subfolder.name)
             continue
-        files = sorted(path for path in place.rglob("*") if path.suffix.lower() in endings)
-        found.setdefault(label, []).extend(files)
-    bank = {label: tuple(files) for label, files in sorted(found.items()) if files}
+        files = sorted(path for path in subfolder.rglob("*") if path.suffix.lower() in suffixes)
+        files_by_label.setdefault(label, []).extend(files)
+    bank = {label: tuple(files) for label, files in sorted(files_by_label.items()) if files}
     if not bank:
-        raise BadInput(f"{folder}: no files of a known class; expected folders such as {_examples()}")
+        raise BadInput(f"{folder}: no files of a known class; expected folders such as {_example_names()}")
     if unknown:
-        log.warning("%s: folders of no known class are left out: %s", folder, ", ".join(unknown))
+        log.warning("%s: ignored folders of unknown classes: %s", folder, ", ".join(unknown))
     if absent := [CLASSES[label].name for label in needed if label not in bank]:
-        log.warning("%s: nothing for %s; made up instead", folder, ", ".join(absent))
+        log.warning("%s: no files for %s; synthesized instead", folder, ", ".join(absent))
     if single := [CLASSES[label].name for label, files in bank.items() if len(files) == 1]:
-        log.warning("%s: one file only, for training and test alike: %s", folder, ", ".join(single))
+        log.warning("%s: one file only, used for training and test: %s", folder, ", ".join(single))
     return bank
 
 
-def part(bank: Bank, test: bool) -> Bank:
-    """The files for training or those for test; a class of one file gives it to both."""
-    chosen: Bank = {}
+def split_bank(bank: FilesByClass, test: bool) -> FilesByClass:
+    """Select the files for test or for training; the file of a class with only one serves for both."""
+    selected: FilesByClass = {}
     for label, files in bank.items():
-        held = files[HELD_OUT - 1 :: HELD_OUT] or files[-1:]
-        kept = tuple(file for file in files if file not in held) or files
-        chosen[label] = held if test else kept
-    return chosen
+        test_files = files[TEST_EVERY - 1 :: TEST_EVERY] or files[-1:]
+        train_files = tuple(file for file in files if file not in test_files) or files
+        selected[label] = test_files if test else train_files
+    return selected
 
 
-def _examples() -> str:
-    return ", ".join(kind.name for kind in CLASSES[:3])
+def _example_names() -> str:
+    return ", ".join(sound_class.name for sound_class in CLASSES[:3])

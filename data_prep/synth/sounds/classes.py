@@ -1,26 +1,27 @@
-"""The 13 classes of STARSS22/23, how long their events last and where in a room they come from."""
+"""The 13 classes of STARSS22 and STARSS23: duration of their events and where in a room they occur."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Emitter = Literal["person", "walker", "held", "object", "carried"]
+"""person: a body; walker: a walking body; held: an object, often in a person's hands; object: an object that stays in
+place; carried: an object that often moves"""
 
 
 @dataclass(frozen=True)
 class SoundClass:
-    """What the generator has to know about one class."""
+    """Properties of a class in the generator."""
 
     name: str
-    folders: tuple[str, ...]
-    """names of folders of sounds or pictures, in lower case letters only"""
+    folder_names: tuple[str, ...]
+    """accepted names of folders in banks, reduced to lower case letters"""
     emitter: Emitter
-    """person: made by a body; walker: by a body that walks; held: by an object, often in a person's hands;
-    object: by an object that stays; carried: by an object that often moves"""
-    seconds: tuple[float, float]
+    duration_s: tuple[float, float]
+    """shortest and longest event"""
     height: tuple[float, float]
-    """of the sounding point: shares of a body's height if a body makes it, else metres above the floor"""
-    size: tuple[float, float] = (0.4, 0.4)
-    """width and height in metres of the object in the picture"""
+    """height of the sounding point: share of the body height for person and walker, else metres above the floor"""
+    size_m: tuple[float, float] = (0.4, 0.4)
+    """width and height of the drawn object"""
 
 
 CLASSES = (
@@ -53,6 +54,8 @@ CLASSES = (
 )
 
 FEMALE_SPEECH, MALE_SPEECH, FOOTSTEPS = 0, 1, 6
-PERSON_MADE = tuple(label for label, kind in enumerate(CLASSES) if kind.emitter in ("person", "walker"))
+"""class indices"""
+HUMAN_CLASSES = tuple(label for label, each in enumerate(CLASSES) if each.emitter in ("person", "walker"))
+"""indices of the classes that a body produces"""
 SAMPLE_RATE = 24000
-"""of all that is written, Hz"""
+"""Hz, of all synthesis and rendering: that of STARSS23"""

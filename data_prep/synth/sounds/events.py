@@ -1,4 +1,4 @@
-"""One dry sound of a class: made up, or a stretch of somebody's file."""
+"""Dry sound events of a class, synthesized or cut from files of a sound bank."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
@@ -11,36 +11,43 @@ import soxr
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info, read_audio
 from data_prep.synth.sounds import objects
-from data_prep.synth.sounds.banks import Bank
+from data_prep.synth.sounds.banks import FilesByClass
 from data_prep.synth.sounds.classes import SAMPLE_RATE
-from data_prep.synth.sounds.speech import Throat, female_throat, laughter, male_throat, speech
+from data_prep.synth.sounds.speech import Speaker, female_speaker, laughter, male_speaker, speech
 
-BLOCK = SAMPLE_RATE // 100
-"""samples of 10 ms, in which a sound is on or off"""
-QUIET_DB = 35.0
-"""so far below its loudest 10 ms a sound counts as silent"""
-LONGEST_PAUSE = 0.6
-"""seconds of silence that belong to a sound: between two steps, claps or sentences"""
-RMS, PEAK = 0.05, 0.5
-"""level of a sound at 1 m: the power of its loud parts, or less where its peaks would pass the limit"""
+BLOCK_SAMPLES = SAMPLE_RATE // 100
+"""10 ms, the time resolution of activity"""
+ACTIVITY_RANGE_DB = 35.0
+"""a block is inactive if its level is further below the loudest block"""
+MAX_PAUSE_S = 0.6
+"""longest silence inside an event: between footsteps, claps or sentences"""
+TARGET_RMS = 0.05
+"""RMS of the louder half of the active blocks, for a source at 1 m"""
+PEAK_LIMIT = 0.5
+"""largest sample value at 1 m; impulsive sounds stay below `TARGET_RMS` for it"""
+EDGE_S = 0.01
+"""fade at the edges of excerpts from files, against clicks"""
 
-Synthesis = Callable[[float, np.random.Generator], np.ndarray]
-
-
-def _voice(make: Callable[..., np.ndarray], throat: Callable[[np.random.Generator], Throat]) -> Synthesis:
-    return lambda seconds, rng: make(throat(rng), seconds, rng)
-
-
-def _anyone(rng: np.random.Generator) -> Throat:
-    return (female_throat if rng.random() < 0.5 else male_throat)(rng)
+Synthesizer = Callable[[float, np.random.Generator], np.ndarray]
+"""(duration in seconds, rng) -> sound (sample,) at `SAMPLE_RATE`, of any level"""
 
 
-SYNTHESES: tuple[Synthesis, ...] = (
-    _voice(speech, female_throat),
-    _voice(speech, male_throat),
+def _with_speaker(
+    synthesize: Callable[..., np.ndarray], draw_speaker: Callable[[np.random.Generator], Speaker]
+) -> Synthesizer:
+    return lambda seconds, rng: synthesize(draw_speaker(rng), seconds, rng)
+
+
+def _any_speaker(rng: np.random.Generator) -> Speaker:
+    return (female_speaker if rng.random() < 0.5 else male_speaker)(rng)
+
+
+STARSS23_SYNTHESIZERS: tuple[Synthesizer, ...] = (
+    _with_speaker(speech, female_speaker),
+    _with_speaker(speech, male_speaker),
     objects.clapping,
     objects.telephone,
-    _voice(laughter, _anyone),
+    _with_speaker(laughter, _any_speaker),
     objects.domestic,
     objects.footsteps,
     objects.door,
@@ -57,69 +64,72 @@ def dry_sound(
     label: int,
     seconds: float,
     rng: np.random.Generator,
-    bank: Bank | None = None,
-    syntheses: Sequence[Synthesis] = (),
+    bank: FilesByClass | None = None,
+    synthesizers: Sequence[Synthesizer] = (),
 ) -> np.ndarray:
-    """Make or read one sound of a class at the common level.
+    """Synthesize or read one sound of a class at the common level.
 
     Args:
         label: class index.
-        seconds: longest duration; a file may be shorter.
-        rng: chooses file and stretch, or all that varies in a synthesis.
-        bank: files by class; a class without files is synthesised.
-        syntheses: by class index; those of STARSS if empty.
+        seconds: duration; sounds from files may be shorter.
+        rng: chooses the file and the excerpt, or the parameters of the synthesis.
+        bank: files by class; classes without files are synthesized.
+        synthesizers: by class index; those of STARSS23 if empty.
 
     Returns:
-        (sample,) float32 at 24 kHz.
+        (sample,) float32 at `SAMPLE_RATE`.
     """
-    make = (syntheses or SYNTHESES)[label]
+    synthesize = (synthesizers or STARSS23_SYNTHESIZERS)[label]
     if bank and label in bank:
-        make = partial(_from_file, bank[label][rng.integers(len(bank[label]))])
-    return at_common_level(make(seconds, rng)).astype(np.float32)
+        synthesize = partial(_from_file, bank[label][rng.integers(len(bank[label]))])
+    return normalize_level(synthesize(seconds, rng)).astype(np.float32)
 
 
 def active_blocks(sound: np.ndarray) -> np.ndarray:
-    """Whether each 10 ms of a dry sound are heard, short pauses included.
+    """Detect activity in blocks of 10 ms; pauses up to `MAX_PAUSE_S` count as active.
+
+    Args:
+        sound: (sample,).
 
     Returns:
         (block,) bool.
     """
-    level = _levels(sound)
-    loud = level > level.max(initial=0.0) * 10 ** (-QUIET_DB / 20)
-    heard = np.flatnonzero(loud)
-    for before, after in pairwise(heard):
-        if after - before <= LONGEST_PAUSE * SAMPLE_RATE / BLOCK:
-            loud[before:after] = True
-    return loud & (level.max(initial=0.0) > 0)
+    level = _block_rms(sound)
+    active = level > level.max(initial=0.0) * 10 ** (-ACTIVITY_RANGE_DB / 20)
+    loud = np.flatnonzero(active)
+    for before, after in pairwise(loud):
+        if after - before <= MAX_PAUSE_S * SAMPLE_RATE / BLOCK_SAMPLES:
+            active[before:after] = True
+    return active & (level.max(initial=0.0) > 0)
 
 
-def at_common_level(sound: np.ndarray) -> np.ndarray:
-    """Scale so that the louder half of the active blocks has level `RMS` and no peak passes `PEAK`."""
-    level = _levels(sound)
+def normalize_level(sound: np.ndarray) -> np.ndarray:
+    """Scale a sound (sample,) so that the louder half of its active blocks has RMS `TARGET_RMS`, peaks permitting."""
+    level = _block_rms(sound)
     loud = np.sort(level[active_blocks(sound)])
     if not len(loud):
         return sound
     power = np.sqrt(np.square(loud[len(loud) // 2 :]).mean())
-    return sound * min(RMS / power, PEAK / np.abs(sound).max())
+    return sound * min(TARGET_RMS / power, PEAK_LIMIT / np.abs(sound).max())
 
 
-def _levels(sound: np.ndarray) -> np.ndarray:
-    padded = np.pad(sound, (0, -len(sound) % BLOCK))
-    return np.sqrt(np.square(padded.reshape(-1, BLOCK)).mean(axis=1))
+def _block_rms(sound: np.ndarray) -> np.ndarray:
+    padded = np.pad(sound, (0, -len(sound) % BLOCK_SAMPLES))
+    return np.sqrt(np.square(padded.reshape(-1, BLOCK_SAMPLES)).mean(axis=1))
 
 
 def _from_file(path: Path, seconds: float, rng: np.random.Generator) -> np.ndarray:
     whole = _read(path)
     length = round(seconds * SAMPLE_RATE)
     start = int(rng.integers(max(len(whole) - length, 0) + 1))
-    stretch = whole[start : start + length].copy()
-    edge = min(round(0.01 * SAMPLE_RATE), len(stretch) // 2)
+    excerpt = whole[start : start + length].copy()
+    edge = min(round(EDGE_S * SAMPLE_RATE), len(excerpt) // 2)
     ramp = np.linspace(0, 1, edge, dtype=np.float32)
-    stretch[:edge] *= ramp
-    stretch[len(stretch) - edge :] *= ramp[::-1]
-    # A stretch may fall into a pause; the sound starts where it is first heard.
-    heard = np.flatnonzero(active_blocks(stretch))
-    return stretch[heard[0] * BLOCK : (heard[-1] + 1) * BLOCK] if len(heard) else stretch
+    excerpt[:edge] *= ramp
+    excerpt[len(excerpt) - edge :] *= ramp[::-1]
+    # The excerpt may begin in a pause: the event starts at its first active block.
+    trimmed = _trim(excerpt)
+    return trimmed if len(trimmed) else excerpt
 
 
 @lru_cache(maxsize=64)
@@ -127,7 +137,15 @@ def _read(path: Path) -> np.ndarray:
     header = audio_info(path)
     mono = read_audio(path).mean(axis=0)
     sound = soxr.resample(mono, header.sample_rate, SAMPLE_RATE).astype(np.float32)
-    heard = np.flatnonzero(active_blocks(sound))
-    if not len(heard):
-        raise BadInput(f"{path}: silent or empty; take it out of the sound bank")
-    return sound[heard[0] * BLOCK : (heard[-1] + 1) * BLOCK]
+    trimmed = _trim(sound)
+    if not len(trimmed):
+        raise BadInput(f"{path}: silent or empty; remove it from the sound bank")
+    return trimmed
+
+
+def _trim(sound: np.ndarray) -> np.ndarray:
+    """Cut off inactive blocks at both ends; empty for a silent sound."""
+    active = np.flatnonzero(active_blocks(sound))
+    if not len(active):
+        return sound[:0]
+    return sound[active[0] * BLOCK_SAMPLES : (active[-1] + 1) * BLOCK_SAMPLES]

@@ -1,4 +1,4 @@
-"""Flat pictures of people and things, with transparency, that are put up in the scene facing the camera."""
+"""Sprites: images of people and objects with transparency, drawn or read from files."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -7,27 +7,39 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from avseld.base.errors import BadInput
-from data_prep.synth.sounds.banks import Bank
+from data_prep.synth.sounds.banks import FilesByClass
 from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH
 from data_prep.synth.video.people import Voice
 
-STEPS = (-1.0, -0.4, 0.4, 1.0)
-"""swing of the legs in the pictures of somebody walking"""
-ROWS_PER_METRE = 240
-FIGURE_WIDTH = 0.9
-"""metres that a drawn person's picture is wide, empty margins included"""
-WIDEST_PICTURE = 1.0
+LEG_SWINGS = (-1.0, -0.4, 0.4, 1.0)
+"""swing of the legs in each walking pose, as a share of the largest"""
+PIXELS_PER_M = 240
+"""resolution of drawn sprites: that of a frame of 1920 columns at a distance of 1.3 m"""
+PERSON_SPRITE_WIDTH_M = 0.9
+"""width of a drawn person, with empty margins"""
+MAX_PERSON_IMAGE_WIDTH_M = 1.0
+"""limit for image files, which may show more than one person or an arm stretched out"""
+MAX_OBJECT_IMAGE_WIDTH_M = 1.5
+"""limit for image files of objects"""
+MIN_LEVEL_PIXELS = 8
+"""smallest side of the lowest resolution of a sprite"""
 SKIN = ((255, 219, 190), (234, 190, 150), (198, 140, 100), (141, 90, 60), (90, 58, 40))
 HAIR = ((30, 22, 18), (80, 50, 30), (150, 110, 60), (190, 190, 190), (120, 40, 20))
 Box = tuple[float, float, float, float]
 
 
-class Figure:
-    """A picture with its size in metres, kept at several resolutions so that small ones do not flicker."""
+class Sprite:
+    """An image with its size in metres, kept at several resolutions to avoid aliasing when it is drawn small.
 
-    def __init__(self, picture: Image.Image, width: float, height: float) -> None:
-        self.levels = [np.asarray(picture.convert("RGBA"))]
-        while min(self.levels[-1].shape[:2]) > 8:
+    Args:
+        image: the image; its alpha channel is kept.
+        width: metres.
+        height: metres.
+    """
+
+    def __init__(self, image: Image.Image, width: float, height: float) -> None:
+        self.levels = [np.asarray(image.convert("RGBA"))]
+        while min(self.levels[-1].shape[:2]) > MIN_LEVEL_PIXELS:
             smaller = Image.fromarray(self.levels[-1]).reduce(2)
             self.levels.append(np.asarray(smaller))
         opaque = self.levels[0][..., 3] > 127
@@ -35,51 +47,66 @@ class Figure:
         middle = opaque.shape[1] / 2
         self.width, self.height = width, height
         self.half_width = float(max(middle - columns[0], columns[-1] + 1 - middle) / opaque.shape[1] * width)
-        """metres from the middle to the farther edge of what is drawn"""
-        self.top = float(height * (1 - rows[0] / opaque.shape[0]))
-        """metres above the lower edge of the picture"""
+        """metres from the centre to the farther edge of the opaque part"""
+        self.opaque_height = float(height * (1 - rows[0] / opaque.shape[0]))
+        """metres from the lower edge of the image to the upper edge of the opaque part"""
 
-    def level(self, rows: float) -> np.ndarray:
-        """The smallest version with at least so many rows, (row, column, 4) uint8."""
+    def at_resolution(self, rows: float) -> np.ndarray:
+        """Return the smallest version with at least a number of rows, (row, column, 4) uint8."""
         return next((level for level in self.levels[::-1] if level.shape[0] >= rows), self.levels[0])
 
 
-def person_figures(voice: Voice, tall: float, look: int, pictures: Bank) -> list[Figure]:
-    """Somebody standing, then walking: one picture for each of `STEPS`.
+def person_sprites(
+    voice: Voice, body_height: float, appearance_seed: int, images: FilesByClass
+) -> list[Sprite]:
+    """Create the sprites of a person: standing and walking.
 
     Args:
-        voice: chooses hair and clothing, or the class of the picture.
-        tall: metres.
-        look: seed of what is left.
-        pictures: files by class; a real picture stands for all poses.
+        voice: female or male: chooses hair and clothing, or the class of the image file.
+        body_height: metres.
+        appearance_seed: seed of the other features, or of the choice of the file.
+        images: image files by class.
+
+    Returns:
+        The standing pose, then one walking pose for each of `LEG_SWINGS`; an image file serves for all of them.
     """
-    rng = np.random.default_rng(look)
-    files = pictures.get(FEMALE_SPEECH if voice == "female" else MALE_SPEECH)
+    rng = np.random.default_rng(appearance_seed)
+    files = images.get(FEMALE_SPEECH if voice == "female" else MALE_SPEECH)
     if files:
-        picture = real_picture(files[rng.integers(len(files))])
-        width = min(tall * picture.width / picture.height, WIDEST_PICTURE)
-        return [Figure(picture, width, tall)] * (1 + len(STEPS))
-    colours = _colours(rng)
+        image = read_image(files[rng.integers(len(files))])
+        width = min(body_height * image.width / image.height, MAX_PERSON_IMAGE_WIDTH_M)
+        return [Sprite(image, width, body_height)] * (1 + len(LEG_SWINGS))
+    colours = _draw_colours(rng)
     dress, build = voice == "female" and rng.random() < 0.5, rng.uniform(0.9, 1.15)
     return [
-        Figure(_draw_person(tall, voice == "female", dress, build, colours, swing), FIGURE_WIDTH, tall)
-        for swing in (0.0, *STEPS)
+        Sprite(
+            _draw_person(body_height, voice == "female", dress, build, colours, swing),
+            PERSON_SPRITE_WIDTH_M,
+            body_height,
+        )
+        for swing in (0.0, *LEG_SWINGS)
     ]
 
 
-def thing_figure(label: int, look: int, pictures: Bank) -> Figure:
-    """An object of a class, drawn or from a file."""
-    rng = np.random.default_rng(look)
-    width, height = CLASSES[label].size
-    if files := pictures.get(label):
-        picture = real_picture(files[rng.integers(len(files))])
-        return Figure(picture, min(height * picture.width / picture.height, 1.5), height)
-    return Figure(_draw_thing(label, width, height, rng), width, height)
+def object_sprite(label: int, appearance_seed: int, images: FilesByClass) -> Sprite:
+    """Create the sprite of an object.
+
+    Args:
+        label: class index, one of `DRAWN_CLASSES` or a class with image files.
+        appearance_seed: seed of its colour, or of the choice of the file.
+        images: image files by class.
+    """
+    rng = np.random.default_rng(appearance_seed)
+    width, height = CLASSES[label].size_m
+    if files := images.get(label):
+        image = read_image(files[rng.integers(len(files))])
+        return Sprite(image, min(height * image.width / image.height, MAX_OBJECT_IMAGE_WIDTH_M), height)
+    return Sprite(_draw_object(label, width, height, rng), width, height)
 
 
 @lru_cache(maxsize=256)
-def real_picture(path: Path) -> Image.Image:
-    """Read a picture.
+def read_image(path: Path) -> Image.Image:
+    """Read an image file as RGBA.
 
     Raises:
         BadInput: missing or unreadable.
@@ -88,10 +115,10 @@ def real_picture(path: Path) -> Image.Image:
         with Image.open(path) as file:
             return file.convert("RGBA")
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: no readable picture ({error}); take it out of the folder") from error
+        raise BadInput(f"{path}: not a readable image ({error}); remove it from the folder") from error
 
 
-def _colours(rng: np.random.Generator) -> dict[str, tuple[int, ...]]:
+def _draw_colours(rng: np.random.Generator) -> dict[str, tuple[int, ...]]:
     return {
         "skin": SKIN[rng.integers(len(SKIN))],
         "hair": HAIR[rng.integers(len(HAIR))],
@@ -102,18 +129,18 @@ def _colours(rng: np.random.Generator) -> dict[str, tuple[int, ...]]:
 
 
 def _draw_person(
-    tall: float,
+    body_height: float,
     long_hair: bool,
     dress: bool,
     build: float,
     colours: dict[str, tuple[int, ...]],
     swing: float,
 ) -> Image.Image:
-    """Shares of the height (eight heads tall, as in drawing books); limbs are thick lines with round ends."""
-    scale = 2 * ROWS_PER_METRE * tall
-    width, height = round(2 * ROWS_PER_METRE * FIGURE_WIDTH), round(scale)
-    picture = Image.new("RGBA", (width, height), (*colours["shirt"], 0))
-    draw = ImageDraw.Draw(picture)
+    """Draw a person of eight head heights; coordinates are shares of the body height, limbs are thick lines."""
+    scale = 2 * PIXELS_PER_M * body_height
+    width, height = round(2 * PIXELS_PER_M * PERSON_SPRITE_WIDTH_M), round(scale)
+    image = Image.new("RGBA", (width, height), (*colours["shirt"], 0))
+    draw = ImageDraw.Draw(image)
 
     def limb(points: list[tuple[float, float]], thick: float, colour: str) -> None:
         places = [(width / 2 + x * scale, y * scale) for x, y in points]
@@ -162,10 +189,10 @@ def _draw_person(
     for side in (-1, 1):
         oval(side * 0.018, 0.066, 0.006, 0.005, "eyes")
     oval(0, 0.104, 0.015, 0.006, "mouth")
-    return picture.reduce(2)
+    return image.reduce(2)
 
 
-BODY: dict[int, list[tuple[str, Box, int]]] = {
+OBJECT_SHAPES: dict[int, list[tuple[str, Box, int]]] = {
     3: [("rounded_rectangle", (0.2, 0.0, 0.8, 1.0), 40), ("rectangle", (0.27, 0.1, 0.73, 0.7), 220)],
     5: [("rounded_rectangle", (0.1, 0.45, 0.9, 0.95), 110), ("rectangle", (0.42, 0.0, 0.55, 0.5), 60)],
     7: [
@@ -197,22 +224,22 @@ BODY: dict[int, list[tuple[str, Box, int]]] = {
         ("rectangle", (0.02, 0.78, 0.98, 0.88), 170),
     ],
 }
-BODY[12] = BODY[7]
-"""shapes of things by class: kind, box in shares of width and height, brightness"""
-DRAWN = tuple(BODY)
-"""classes with an object in the picture"""
+OBJECT_SHAPES[12] = OBJECT_SHAPES[7]
+"""class index -> shapes of the drawn object: kind, box as shares of width and height, brightness"""
+DRAWN_CLASSES = tuple(OBJECT_SHAPES)
+"""classes for which an object can be drawn"""
 
 
-def _draw_thing(label: int, width: float, height: float, rng: np.random.Generator) -> Image.Image:
-    columns, rows = round(2 * ROWS_PER_METRE * width), round(2 * ROWS_PER_METRE * height)
+def _draw_object(label: int, width: float, height: float, rng: np.random.Generator) -> Image.Image:
+    columns, rows = round(2 * PIXELS_PER_M * width), round(2 * PIXELS_PER_M * height)
     tint = rng.uniform(0.6, 1.2, 3)
-    picture = Image.new("RGBA", (columns, rows), (128, 128, 128, 0))
-    draw = ImageDraw.Draw(picture)
-    for kind, (left, top, right, bottom), brightness in BODY[label]:
+    image = Image.new("RGBA", (columns, rows), (128, 128, 128, 0))
+    draw = ImageDraw.Draw(image)
+    for kind, (left, top, right, bottom), brightness in OBJECT_SHAPES[label]:
         place = (left * columns, top * rows, right * columns - 1, bottom * rows - 1)
         colour = tuple(np.clip(brightness * tint, 0, 255).astype(int).tolist())
         if kind == "pieslice":
             draw.pieslice(place, 180, 360, colour)
         else:
             getattr(draw, kind)(place, fill=colour)
-    return picture.reduce(2)
+    return image.reduce(2)

@@ -17,7 +17,8 @@ from avseld.io.geometry import angle_between, unit_vector, wrap
 from data_prep.__main__ import main
 from data_prep.corpora.dcase import DATASETS, STARSS_CLASSES
 from data_prep.synth.corpus import synth
-from data_prep.synth.layouts.starss23 import Options, scene_of
+from data_prep.synth.layouts.plan import CorpusOptions
+from data_prep.synth.layouts.starss23 import plan_scene, plan_starss23
 from data_prep.synth.presets import PRESETS
 from data_prep.synth.sounds.classes import CLASSES
 
@@ -31,7 +32,7 @@ SMALL = {
     "train_rooms": 2,
     "test_rooms": 2,
 }
-PLACES = ["dev-test-sony", "dev-test-tau", "dev-train-sony", "dev-train-tau"]
+MAX_BOXES = ["dev-test-sony", "dev-test-tau", "dev-train-sony", "dev-train-tau"]
 
 
 def files(corpus: Path) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_layout_is_that_of_starss23(corpus: Path) -> None:
     for kind, ending in KINDS.items():
-        assert sorted(path.name for path in (corpus / kind).iterdir()) == PLACES
+        assert sorted(path.name for path in (corpus / kind).iterdir()) == MAX_BOXES
         names = {path.name for path in (corpus / kind).rglob("*.*")}
         assert names == {
             f"fold3_room{room}_mix{mix:03d}{ending}" for room, mix in ((1, 1), (1, 2), (2, 1), (2, 2))
@@ -71,10 +72,8 @@ def test_no_room_is_in_training_and_test(corpus: Path) -> None:
 
 
 def test_recordings_of_one_room_share_it_and_rooms_differ() -> None:
-    options = Options("starss23", 4, 6.0, ("foa",), "easy", None, None, 3, 180, 10.0, 2, 2, 0.0)
-    from data_prep.synth.corpus import plan
-
-    rooms = [(slot.room, scene_of(slot, options)[0].room) for slot in plan(options)]
+    options = CorpusOptions("starss23", 4, 6.0, ("foa",), "easy", None, None, 3, 180, 10.0, 2, 2, 0.0)
+    rooms = [(recording.room, plan_scene(recording, options)[0].room) for recording in plan_starss23(options)]
     assert all((number == other) == (room == same) for number, room in rooms for other, same in rooms)
 
 
@@ -186,7 +185,7 @@ def test_own_sounds_and_pictures_are_used(
     plain, own = files(tmp_path / "plain"), files(tmp_path / "own")
     for name in plain:
         assert Path(name).suffix == ".csv" or plain[name] != own[name]
-    assert "nothing for clapping" in caplog.text
+    assert "no files for clapping" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from avseld.io.boxes import PERSON, Boxes, read_boxes
 from data_prep.synth.corpus import synth
-from data_prep.synth.video.detector_noise import MEASURED, DetectorNoise, measured
+from data_prep.synth.video.detector_noise import NOISE_FILE, DetectorNoise, yolox_nano_noise
 
 QUIET = DetectorNoise(
-    height=(0.3,),
-    missed=(0.0, 0.0),
-    uneven=0.0,
-    lasts=1.0,
-    doubled=0.0,
-    place=(0.0, 0.0),
-    size=(0.0, 0.0),
-    double_place=(0.0, 0.0),
-    double_size=(0.0, 0.0),
+    height_edges=(0.3,),
+    miss_rate=(0.0, 0.0),
+    miss_logit_std=0.0,
+    miss_frames=1.0,
+    duplicate_rate=0.0,
+    centre_std=(0.0, 0.0),
+    log_size_std=(0.0, 0.0),
+    duplicate_centre_rms=(0.0, 0.0),
+    duplicate_log_size_rms=(0.0, 0.0),
     score=(0.8, 0.01),
-    false=0.0,
-    false_lasts=1.0,
+    false_per_frame=0.0,
+    false_frames=1.0,
     false_score=(0.3, 0.1),
     false_size=(0.1, 0.1),
 )
@@ -58,7 +58,7 @@ def test_without_noise_everybody_is_found_where_they_are():
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_people_are_missed_as_often_and_as_long_as_measured(seed):
-    noise = DetectorNoise(**{**QUIET.__dict__, "missed": (0.4, 0.1), "lasts": 3.0})
+    noise = DetectorNoise(**{**QUIET.__dict__, "miss_rate": (0.4, 0.1), "miss_frames": 3.0})
     small = noise.apply(crowd(6000), np.random.default_rng(seed))
     large = noise.apply(crowd(6000, tall=0.5), np.random.default_rng(seed))
     missed = np.stack([near(small, 0.225) == 0, near(small, 0.425) == 0], axis=1)
@@ -70,8 +70,8 @@ def test_people_are_missed_as_often_and_as_long_as_measured(seed):
 
 
 def test_some_people_are_missed_more_than_others_and_all_as_often_as_measured():
-    even = DetectorNoise(**{**QUIET.__dict__, "missed": (0.2, 0.2)})
-    uneven = DetectorNoise(**{**even.__dict__, "uneven": 1.5})
+    even = DetectorNoise(**{**QUIET.__dict__, "miss_rate": (0.2, 0.2)})
+    uneven = DetectorNoise(**{**even.__dict__, "miss_logit_std": 1.5})
 
     def shares(noise: DetectorNoise) -> np.ndarray:
         told = [noise.apply(crowd(200), np.random.default_rng(seed)) for seed in range(150)]
@@ -84,7 +84,7 @@ def test_some_people_are_missed_more_than_others_and_all_as_often_as_measured():
 
 def test_boxes_of_nobody_stay_for_a_while():
     noise = DetectorNoise(
-        **{**QUIET.__dict__, "false": 0.5, "false_lasts": 6.0, "false_size": (0.001, 0.001)}
+        **{**QUIET.__dict__, "false_per_frame": 0.5, "false_frames": 6.0, "false_size": (0.001, 0.001)}
     )
     found = noise.apply(crowd(4000), np.random.default_rng(2))
     alone = (found.box[..., 2] - found.box[..., 0] < 0.02) & (found.score > 0)
@@ -95,7 +95,7 @@ def test_boxes_of_nobody_stay_for_a_while():
 
 
 def test_doubles_lie_as_far_beside_as_measured():
-    noise = DetectorNoise(**{**QUIET.__dict__, "doubled": 1.0, "double_place": (0.3, 0.0)})
+    noise = DetectorNoise(**{**QUIET.__dict__, "duplicate_rate": 1.0, "duplicate_centre_rms": (0.3, 0.0)})
     found = noise.apply(crowd(3000), np.random.default_rng(3))
     middle = (found.box[..., 0] + found.box[..., 2]) / 2
     off = np.minimum(np.abs(middle - 0.225), np.abs(middle - 0.425))[found.score > 0] / 0.05
@@ -106,8 +106,8 @@ def test_doubles_lie_as_far_beside_as_measured():
 def test_doubles_false_boxes_and_places_are_those_asked_for():
     noise = DetectorNoise(
         **QUIET.__dict__
-        | {"doubled": 0.3, "false": 0.5, "false_size": (0.001, 0.001)}
-        | {"place": (0.1, 0.02), "double_place": (0.1, 0.02)}
+        | {"duplicate_rate": 0.3, "false_per_frame": 0.5, "false_size": (0.001, 0.001)}
+        | {"centre_std": (0.1, 0.02), "duplicate_centre_rms": (0.1, 0.02)}
     )
     found = noise.apply(crowd(5000), np.random.default_rng(1))
     width = found.box[..., 2] - found.box[..., 0]
@@ -120,13 +120,13 @@ def test_doubles_false_boxes_and_places_are_those_asked_for():
 
 
 def test_the_numbers_are_measured_ones():
-    words = json.loads(MEASURED.read_text())
-    assert "yolox_nano.onnx" in words["about"] and sum(words["people"]) > 1000
-    assert len(words["missed"]) == len(words["height"]) + 1
-    noise = measured()
+    words = json.loads(NOISE_FILE.read_text())
+    assert "yolox_nano.onnx" in words["about"] and sum(words["n_boxes"]) > 1000
+    assert len(words["miss_rate"]) == len(words["height_edges"]) + 1
+    noise = yolox_nano_noise()
     found = noise.apply(crowd(4000), np.random.default_rng(0))
     share = np.mean([(near(found, x, 0.02) == 0).mean() for x in (0.225, 0.425)])
-    assert share == pytest.approx(noise.missed[1], abs=0.05)
+    assert share == pytest.approx(noise.miss_rate[1], abs=0.05)
 
 
 def test_a_corpus_has_boxes_as_detected_and_the_same_for_the_same_seed(tmp_path):

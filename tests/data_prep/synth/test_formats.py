@@ -12,10 +12,10 @@ from avseld.io.formats import TETRAHEDRON_DEG
 from avseld.io.geometry import unit_vector
 from data_prep.media.head_responses import read_sofa
 from data_prep.sphere import on_sphere
-from data_prep.synth.acoustics.formats import FORMATS, format_named
+from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.acoustics.render import diffuse_noise, render
-from data_prep.synth.acoustics.rooms import Room, draw_room, responses
-from data_prep.synth.presets import preset
+from data_prep.synth.acoustics.rooms import Room, draw_room, impulse_responses
+from data_prep.synth.presets import get_preset
 from data_prep.synth.scene import draw_scene
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import dry_sound
@@ -27,7 +27,7 @@ SOFA = "data/hrtf/UniS_Anechoic_BRIR_48k.sofa"
 def heard_from(azimuth: float, elevation: float, name: str, sofa: str | None = None) -> np.ndarray:
     """Response (channel, sample) to a source at 2 m in the open."""
     place = 2.0 * unit_vector(azimuth, elevation)[None]
-    return responses(OPEN, place, format_named(name, sofa), np.random.default_rng(0))[0]
+    return impulse_responses(OPEN, place, receiver_format(name, sofa), np.random.default_rng(0))[0]
 
 
 def test_a_sphere_leads_at_its_front_by_one_and_a_half_radii_at_low_frequencies():
@@ -66,16 +66,19 @@ def test_left_is_the_first_ear_which_hears_the_left_louder_and_earlier(shared, m
 
 def test_stereo_is_mid_and_side_of_ambisonics():
     room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
-    scene = draw_scene(room, 5.0, preset("easy"), np.random.default_rng(2))
-    foa = render(scene, FORMATS["foa"], dry_sound, np.random.SeedSequence(3)).mix
-    stereo = render(scene, FORMATS["stereo"], dry_sound, np.random.SeedSequence(3)).mix
+    scene = draw_scene(room, 5.0, get_preset("easy"), np.random.default_rng(2))
+    foa = render(scene, RECEIVER_FORMATS["foa"], dry_sound, np.random.SeedSequence(3)).mix
+    stereo = render(scene, RECEIVER_FORMATS["stereo"], dry_sound, np.random.SeedSequence(3)).mix
     assert np.allclose(stereo, [(foa[0] + foa[1]) / 2, (foa[0] - foa[1]) / 2], atol=1e-6)
 
 
 def test_every_format_holds_the_same_events_at_the_same_times():
     room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
-    scene = draw_scene(room, 6.0, preset("easy"), np.random.default_rng(2))
-    made = {name: render(scene, FORMATS[name], dry_sound, np.random.SeedSequence(3)) for name in FORMATS}
+    scene = draw_scene(room, 6.0, get_preset("easy"), np.random.default_rng(2))
+    made = {
+        name: render(scene, RECEIVER_FORMATS[name], dry_sound, np.random.SeedSequence(3))
+        for name in RECEIVER_FORMATS
+    }
     envelopes = {}
     for name, one in made.items():
         assert np.array_equal(one.labels.azimuth, made["foa"].labels.azimuth)
@@ -89,8 +92,8 @@ def test_every_format_holds_the_same_events_at_the_same_times():
 def test_a_room_sounds_as_loud_and_as_long_on_a_sphere_as_at_a_point():
     room = draw_room(4, (0.4, 0.5), np.random.default_rng(4))
     place = 1.5 * unit_vector(20.0, 0.0)[None]
-    point = responses(room, place, FORMATS["foa"], np.random.default_rng(0))[0, 0]
-    sphere = responses(room, place, FORMATS["mic"], np.random.default_rng(0))[0]
+    point = impulse_responses(room, place, RECEIVER_FORMATS["foa"], np.random.default_rng(0))[0, 0]
+    sphere = impulse_responses(room, place, RECEIVER_FORMATS["mic"], np.random.default_rng(0))[0]
     assert point.shape[0] == sphere.shape[1]
 
     def decay(response: np.ndarray) -> float:
@@ -102,7 +105,7 @@ def test_a_room_sounds_as_loud_and_as_long_on_a_sphere_as_at_a_point():
 
 
 def test_ambient_noise_has_the_coherence_of_a_field_from_everywhere():
-    noise = diffuse_noise(40 * SAMPLE_RATE, FORMATS["mic"], np.random.default_rng(0))
+    noise = diffuse_noise(40 * SAMPLE_RATE, RECEIVER_FORMATS["mic"], np.random.default_rng(0))
     frequency, cross = csd(noise[0], noise[1], SAMPLE_RATE, nperseg=512)
     _, one = welch(noise[0], SAMPLE_RATE, nperseg=512)
     _, other = welch(noise[1], SAMPLE_RATE, nperseg=512)
@@ -128,7 +131,7 @@ def test_a_file_without_two_ears_is_refused(tmp_path, shared):
     with pytest.raises(BadInput, match="are not those of two ears"):
         read_sofa(tmp_path / "one.sofa", SAMPLE_RATE)
     with pytest.raises(BadInput, match="not found"):
-        format_named("binaural", str(tmp_path / "absent.sofa"))
+        receiver_format("binaural", str(tmp_path / "absent.sofa"))
 
 
 def test_a_file_whose_azimuths_run_clockwise_is_turned_round_with_a_warning(shared, caplog):
@@ -143,4 +146,4 @@ def test_a_file_whose_azimuths_run_clockwise_is_turned_round_with_a_warning(shar
 
 def test_an_unknown_format_is_named():
     with pytest.raises(BadInput, match="no format 'quad'; choose from foa, mic, binaural, stereo"):
-        format_named("quad")
+        receiver_format("quad")

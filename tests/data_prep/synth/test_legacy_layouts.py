@@ -19,23 +19,25 @@ from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
 from data_prep.synth.corpus import LAYOUTS, synth
 from data_prep.synth.layouts import legacy
-from data_prep.synth.layouts.class_tables import CORPORA
-from data_prep.synth.layouts.starss23 import Options
+from data_prep.synth.layouts.class_tables import LEGACY_CORPORA
+from data_prep.synth.layouts.plan import CorpusOptions
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import active_blocks, dry_sound
 
 SECONDS = 6.0
 
 
-def options(layout: str, recordings: int = 12) -> Options:
-    return Options(layout, recordings, SECONDS, ("foa",), "simple", None, None, 7, 1920, 29.97, 6, 3, 0.25)
+def options(layout: str, recordings: int = 12) -> CorpusOptions:
+    return CorpusOptions(
+        layout, recordings, SECONDS, ("foa",), "simple", None, None, 7, 1920, 29.97, 6, 3, 0.25
+    )
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Folder of a small corpus of each layout, and of what its reader makes of it."""
     folder = tmp_path_factory.mktemp("older")
-    for layout in CORPORA:
+    for layout in LEGACY_CORPORA:
         n, s = (12, 10.0) if layout == "task4" else (12, SECONDS)
         synth(folder / layout, layout, n, s, preset="simple", seed=7, jobs=1)
     tut(folder / "tut2018", folder / "tut2018" / "prepared", "ansim")
@@ -46,19 +48,21 @@ def made(tmp_path_factory):
 
 
 def test_classes_are_those_of_the_readers():
-    assert CORPORA["tut2018"].classes == CORPORA["dcase2019"].classes == tut_room.CLASSES
-    assert CORPORA["tau_nigens2020"].classes == dcase_room.NIGENS_2020_CLASSES
-    assert CORPORA["task4"].classes == task4_room.CLASSES
+    assert LEGACY_CORPORA["tut2018"].classes == LEGACY_CORPORA["dcase2019"].classes == tut_room.CLASSES
+    assert LEGACY_CORPORA["tau_nigens2020"].classes == dcase_room.NIGENS_2020_CLASSES
+    assert LEGACY_CORPORA["task4"].classes == task4_room.CLASSES
 
 
-@pytest.mark.parametrize("layout", CORPORA)
+@pytest.mark.parametrize("layout", LEGACY_CORPORA)
 def test_a_corpus_has_the_rate_length_and_channels_of_the_real_one(made, layout):
     recordings = read_manifest(made / layout / "prepared")
-    assert len(recordings) == 12 and read_classes(made / layout / "prepared") == list(CORPORA[layout].classes)
+    assert len(recordings) == 12 and read_classes(made / layout / "prepared") == list(
+        LEGACY_CORPORA[layout].classes
+    )
     sounds = [path for path in (made / layout).rglob("*.wav") if "prepared" not in path.parts]
     for path in sounds:
         info = audio_info(path)
-        assert info.sample_rate == CORPORA[layout].sample_rate
+        assert info.sample_rate == LEGACY_CORPORA[layout].sample_rate
         assert info.channels == (1 if layout == "task4" else 4)
         assert info.duration == pytest.approx(10.0 if layout == "task4" else SECONDS)
 
@@ -81,12 +85,12 @@ def test_the_folds_are_those_that_the_recipes_name(made, layout, recipes):
 
 @pytest.mark.parametrize("layout", ["tut2018", "dcase2019"])
 def test_intervals_say_when_and_where_each_sound_is(made, layout):
-    for slot in LAYOUTS[layout].plan(options(layout)):
-        scene, _ = legacy.scene_of(slot, options(layout))
+    for recording in LAYOUTS[layout].plan(options(layout)):
+        scene, _ = legacy.plan_legacy_scene(recording, options(layout))
         name = next(
             r.name
             for r in read_manifest(made / layout / "prepared")
-            if r.name.split("_")[1 if layout == "tut2018" else 3] == str(slot.mix)
+            if r.name.split("_")[1 if layout == "tut2018" else 3] == str(recording.mix)
         )
         read = read_events(made / layout / "prepared" / "labels" / f"{name}.csv")
         order = np.argsort([event.onset for event in scene.events], kind="stable")
@@ -94,10 +98,13 @@ def test_intervals_say_when_and_where_each_sound_is(made, layout):
         assert read.label.tolist() == [event.label for event in planned]
         for row, event in enumerate(planned):
             assert (
-                event.onset - 1e-3 <= read.onset[row] < read.offset[row] <= event.onset + event.seconds + 1e-2
+                event.onset - 1e-3
+                <= read.onset[row]
+                < read.offset[row]
+                <= event.onset + event.duration + 1e-2
             )
             assert read.azimuth[row] % 10 == 0 and read.elevation[row] % 10 == 0
-            azimuth = float(event.path.azimuth[0])
+            azimuth = float(event.trajectory.azimuth[0])
             assert (read.azimuth[row] - azimuth) % 360 == pytest.approx(0, abs=1e-6)
 
 
@@ -125,9 +132,9 @@ def test_moving_sources_have_a_row_a_frame(made):
 
 
 def test_rooms_of_a_fold_of_tau_nigens_are_in_no_other_fold():
-    slots = LAYOUTS["tau_nigens2020"].plan(options("tau_nigens2020", 36))
-    for room in {slot.room for slot in slots}:
-        assert len({slot.part for slot in slots if slot.room == room}) == 1
+    planned = LAYOUTS["tau_nigens2020"].plan(options("tau_nigens2020", 36))
+    for room in {recording.room for recording in planned}:
+        assert len({recording.part for recording in planned if recording.room == room}) == 1
 
 
 def test_weak_labels_have_no_times_and_unlabelled_clips_no_labels(made):
@@ -150,11 +157,11 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 
 def test_every_sound_is_heard_and_none_is_like_another_of_its_corpus():
-    for name, corpus in CORPORA.items():
-        syntheses = tuple(corpus.sounds.values())
+    for name, corpus in LEGACY_CORPORA.items():
+        synthesizers = tuple(corpus.synthesizers.values())
         spectra = []
-        for label in range(len(syntheses)):
-            sound = dry_sound(label, 3.0, np.random.default_rng(label), syntheses=syntheses)
+        for label in range(len(synthesizers)):
+            sound = dry_sound(label, 3.0, np.random.default_rng(label), synthesizers=synthesizers)
             assert np.isfinite(sound).all() and len(sound) <= 3 * SAMPLE_RATE + 1
             assert active_blocks(sound).mean() > 0.4, (name, corpus.classes[label])
             power = np.abs(np.fft.rfft(sound[: 2 * SAMPLE_RATE], 2 * SAMPLE_RATE)) ** 2

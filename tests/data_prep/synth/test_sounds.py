@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
 from avseld.io.geometry import angle_between, unit_vector
-from data_prep.synth.acoustics.formats import FORMATS
-from data_prep.synth.acoustics.render import add_event, diffuse_noise, label_rows, render, through
-from data_prep.synth.acoustics.rooms import Room, draw_room, responses
-from data_prep.synth.motion import Path as Way
-from data_prep.synth.presets import PRESETS, preset
+from data_prep.synth.acoustics.formats import RECEIVER_FORMATS
+from data_prep.synth.acoustics.render import add_event, convolve_moving, diffuse_noise, event_labels, render
+from data_prep.synth.acoustics.rooms import Room, draw_room, impulse_responses
+from data_prep.synth.motion import Trajectory
+from data_prep.synth.presets import PRESETS, get_preset
 from data_prep.synth.scene import Scene, SoundEvent, draw_scene
-from data_prep.synth.sounds.banks import PICTURES, SOUNDS, part, scan
+from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, SOUND_SUFFIXES, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FOOTSTEPS, SAMPLE_RATE
-from data_prep.synth.sounds.events import RMS, SYNTHESES, active_blocks, dry_sound
+from data_prep.synth.sounds.events import STARSS23_SYNTHESIZERS, TARGET_RMS, active_blocks, dry_sound
 
-FOA = FORMATS["foa"]
+FOA = RECEIVER_FORMATS["foa"]
 ANECHOIC = Room(1, (9.0, 8.0, 5.0), (4.5, 4.0, 2.5), 0.0, 0)
 LIVELY = Room(2, (6.5, 5.5, 2.8), (3.3, 2.6, 1.4), 0.4, 0)
 
@@ -29,7 +29,7 @@ def noise(seconds: float, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(round(seconds * SAMPLE_RATE)).astype(np.float32)
 
 
-def heard(way: Way, sound: np.ndarray, room: Room = ANECHOIC) -> np.ndarray:
+def heard(way: Trajectory, sound: np.ndarray, room: Room = ANECHOIC) -> np.ndarray:
     seconds = len(sound) / SAMPLE_RATE
     event = SoundEvent(0, 0, 0.0, seconds, way, 0.0)
     scene = Scene(room, seconds, 20.0, (event,), (), ())
@@ -47,16 +47,19 @@ def intensity(foa: np.ndarray) -> np.ndarray:
 @given(st.floats(-180, 180), st.floats(-50, 50), st.floats(1.0, 2.0))
 def test_intensity_points_at_the_label(azimuth: float, elevation: float, distance: float) -> None:
     across, up = distance * np.cos(np.radians(elevation)), distance * np.sin(np.radians(elevation))
-    way = Way.still(azimuth, across, up)
+    way = Trajectory.stationary(azimuth, across, up)
     sound = noise(0.2)
-    rows = label_rows(SoundEvent(0, 0, 0.0, 0.2, way, 0.0), sound, 0.2)
+    rows = event_labels(SoundEvent(0, 0, 0.0, 0.2, way, 0.0), sound, 0.2)
     label = unit_vector(rows.azimuth[0], rows.elevation[0])
     assert angle_between(intensity(heard(way, sound)), label) < 1.0
     assert rows.distance[0] == pytest.approx(distance, abs=0.006)
 
 
 def test_azimuth_90_is_left_and_elevation_is_up() -> None:
-    left, up = heard(Way.still(90, 2.0, 0.0), noise(0.2)), heard(Way.still(0, 1.0, 1.0), noise(0.2))
+    left, up = (
+        heard(Trajectory.stationary(90, 2.0, 0.0), noise(0.2)),
+        heard(Trajectory.stationary(0, 1.0, 1.0), noise(0.2)),
+    )
     assert np.corrcoef(left[0], left[1])[0, 1] > 0.999
     assert np.square(left[2:]).mean() < 1e-6 * np.square(left[0]).mean()
     assert np.corrcoef(up[0], up[2])[0, 1] > 0.999
@@ -64,7 +67,10 @@ def test_azimuth_90_is_left_and_elevation_is_up() -> None:
 
 
 def test_dipole_has_gain_one_and_level_falls_with_distance() -> None:
-    near, far = heard(Way.still(90, 1.0, 0.0), noise(0.3)), heard(Way.still(90, 2.0, 0.0), noise(0.3))
+    near, far = (
+        heard(Trajectory.stationary(90, 1.0, 0.0), noise(0.3)),
+        heard(Trajectory.stationary(90, 2.0, 0.0), noise(0.3)),
+    )
     assert near[1].std() == pytest.approx(near[0].std(), rel=1e-3)
     assert near[0].std() == pytest.approx(1.0, rel=0.05)
     assert far[0].std() / near[0].std() == pytest.approx(0.5, rel=0.03)
@@ -73,12 +79,12 @@ def test_dipole_has_gain_one_and_level_falls_with_distance() -> None:
 def test_sound_arrives_after_its_travel_time_and_no_later() -> None:
     click = np.zeros(2400, np.float32)
     click[240] = 1
-    wet = heard(Way.still(30, 1.715, 0.0), click)
+    wet = heard(Trajectory.stationary(30, 1.715, 0.0), click)
     assert abs(int(np.abs(wet[0]).argmax()) - 240 - round(1.715 / 343 * SAMPLE_RATE)) <= 1
 
 
 def test_direct_sound_dominates_direction_in_a_room() -> None:
-    found = responses(LIVELY, np.array([[0.9, 1.2, 0.2]]), FOA, np.random.default_rng(0))
+    found = impulse_responses(LIVELY, np.array([[0.9, 1.2, 0.2]]), FOA, np.random.default_rng(0))
     onset = found[0][:, :180]
     assert angle_between(intensity(onset), [0.9, 1.2, 0.2]) < 3
 
@@ -86,7 +92,7 @@ def test_direct_sound_dominates_direction_in_a_room() -> None:
 @pytest.mark.parametrize("seconds", [0.25, 0.4, 0.7])
 def test_reverberation_time_is_the_one_drawn(seconds: float) -> None:
     room = Room(3, (7.0, 6.0, 3.0), (3.4, 3.1, 1.4), seconds, 0)
-    found = responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
+    found = impulse_responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
     left = np.cumsum(np.square(found[0, 0])[::-1])[::-1]
     decay = 10 * np.log10(left / left[0])
     start, stop = np.argmax(decay < -5), np.argmax(decay < -25)
@@ -95,14 +101,14 @@ def test_reverberation_time_is_the_one_drawn(seconds: float) -> None:
 
 def test_tail_follows_the_images_without_a_step() -> None:
     room = Room(3, (7.0, 6.0, 2.6), (3.4, 3.1, 1.4), 0.8, 0)
-    found = responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
+    found = impulse_responses(room, np.array([[1.5, 0.8, 0.1]]), FOA, np.random.default_rng(0))
     level = np.square(found[0, 0, : 240 * 30]).reshape(30, 240).mean(axis=1)
     smooth = 10 * np.log10(np.convolve(level, np.ones(3) / 3, "valid"))
     assert np.abs(np.diff(smooth[4:])).max() < 4
 
 
 def test_moving_source_follows_its_path_across_the_back() -> None:
-    way = Way(np.array([0.0, 3.0]), np.array([140.0, 220.0]), np.array([1.5, 2.0]), 0.2)
+    way = Trajectory(np.array([0.0, 3.0]), np.array([140.0, 220.0]), np.array([1.5, 2.0]), 0.2)
     wet = heard(way, noise(3.0))
     for frame in range(2, 28):
         here = wet[:, frame * 2400 : (frame + 1) * 2400]
@@ -110,7 +116,7 @@ def test_moving_source_follows_its_path_across_the_back() -> None:
 
 
 def test_moving_source_does_not_jump() -> None:
-    way = Way(np.array([0.0, 2.0]), np.array([0.0, 90.0]), np.array([1.2, 2.0]), 0.0)
+    way = Trajectory(np.array([0.0, 2.0]), np.array([0.0, 90.0]), np.array([1.2, 2.0]), 0.0)
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     tone = (np.sin(2 * np.pi * 400 * time) * np.hanning(len(time)) ** 0.5).astype(np.float32)
     for room in (ANECHOIC, LIVELY):
@@ -122,7 +128,7 @@ def test_moving_source_does_not_jump() -> None:
 
 
 def test_moving_source_keeps_high_frequencies_while_it_comes_nearer() -> None:
-    way = Way(np.array([0.0, 2.0]), np.array([0.0, 20.0]), np.array([3.0, 2.0]), 0.0)
+    way = Trajectory(np.array([0.0, 2.0]), np.array([0.0, 20.0]), np.array([3.0, 2.0]), 0.0)
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     wet = heard(way, np.sin(2 * np.pi * 7000 * time).astype(np.float32))[0, 1200:-1200]
     level = np.sqrt(np.square(wet[: len(wet) // 240 * 240]).reshape(-1, 240).mean(axis=1)) * np.sqrt(2)
@@ -132,8 +138,8 @@ def test_moving_source_keeps_high_frequencies_while_it_comes_nearer() -> None:
 
 def test_shares_of_way_points_add_up_to_the_sound() -> None:
     sound, response = noise(0.5), np.random.default_rng(3).standard_normal((4, 300)).astype(np.float32)
-    once = through(sound, response[None], np.zeros(1, int))
-    often = through(sound, np.repeat(response[None], 4, axis=0), np.array([0, 3000, 7000, 12000]))
+    once = convolve_moving(sound, response[None], np.zeros(1, int))
+    often = convolve_moving(sound, np.repeat(response[None], 4, axis=0), np.array([0, 3000, 7000, 12000]))
     np.testing.assert_allclose(often[:, : once.shape[1]], once, atol=2e-3 * np.abs(once).max())
 
 
@@ -147,35 +153,35 @@ def test_diffuse_noise_is_incoherent_and_equally_strong_from_everywhere() -> Non
 
 @pytest.mark.parametrize("name", list(PRESETS))
 def test_snr_overlap_and_level_are_as_drawn(name: str) -> None:
-    chosen = preset(name)
+    chosen = get_preset(name)
     rng = np.random.default_rng(5)
-    scene = draw_scene(draw_room(1, chosen.reverberation, rng), 12.0, chosen, rng)
+    scene = draw_scene(draw_room(1, chosen.rt60_s, rng), 12.0, chosen, rng)
     made = render(scene, FOA, dry_sound, np.random.SeedSequence(5))
     frames = np.round(made.labels.onset * 10).astype(int)
     active = np.repeat(np.isin(np.arange(120), frames), 2400)
     ratio = np.square(made.events[:, active]).mean() / np.square(made.noise).mean()
     assert 10 * np.log10(ratio) == pytest.approx(scene.snr_db, abs=0.3)
     assert chosen.snr_db[0] <= scene.snr_db <= chosen.snr_db[1]
-    assert 1 <= np.bincount(frames).max() <= len(chosen.gaps)
+    assert 1 <= np.bincount(frames).max() <= len(chosen.gaps_s)
     assert np.abs(made.mix).max() <= 0.951
 
 
 def test_labels_cover_the_time_in_which_the_sound_is_heard() -> None:
     sound = np.zeros(round(1.5 * SAMPLE_RATE), np.float32)
     sound[: SAMPLE_RATE // 2] = 0.1
-    rows = label_rows(SoundEvent(3, 1, 0.32, 1.5, Way.still(0, 1, 0), 0.0), sound, 3.0)
+    rows = event_labels(SoundEvent(3, 1, 0.32, 1.5, Trajectory.stationary(0, 1, 0), 0.0), sound, 3.0)
     np.testing.assert_allclose(rows.onset, [0.3, 0.4, 0.5, 0.6, 0.7], atol=1e-9)
 
 
 @pytest.mark.parametrize("label", range(len(CLASSES)), ids=[kind.name for kind in CLASSES])
 def test_synthesis_varies_within_a_class_at_one_level(label: int) -> None:
     one, other = (dry_sound(label, 2.0, np.random.default_rng(seed)) for seed in (1, 2))
-    assert len(SYNTHESES) == len(CLASSES)
+    assert len(STARSS23_SYNTHESIZERS) == len(CLASSES)
     assert abs(len(one) - 2 * SAMPLE_RATE) <= 1
     assert not np.array_equal(one, other)
     assert active_blocks(one).mean() > 0.6
     assert np.abs(one).max() <= 0.501
-    assert one.std() < 2 * RMS
+    assert one.std() < 2 * TARGET_RMS
 
 
 def test_classes_differ_in_spectrum() -> None:
@@ -195,44 +201,45 @@ def test_classes_differ_in_spectrum() -> None:
 
 
 def test_footsteps_walk() -> None:
-    chosen = preset("easy")
+    chosen = get_preset("easy")
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        scene = draw_scene(draw_room(1, chosen.reverberation, rng), 40.0, chosen, rng)
+        scene = draw_scene(draw_room(1, chosen.rt60_s, rng), 40.0, chosen, rng)
         steps = [event for event in scene.events if event.label == FOOTSTEPS]
-        assert all(event.path.moves(event.onset, event.onset + event.seconds) for event in steps)
+        assert all(event.trajectory.moves(event.onset, event.onset + event.duration) for event in steps)
 
 
 def test_sources_stay_inside_the_room() -> None:
     for name, chosen in PRESETS.items():
         rng = np.random.default_rng(len(name))
-        room = draw_room(1, chosen.reverberation, rng)
+        room = draw_room(1, chosen.rt60_s, rng)
         scene = draw_scene(room, 60.0, chosen, rng)
         for event in scene.events:
             place = (
-                event.path.position(np.linspace(event.onset, event.onset + event.seconds, 50)) + room.array
+                event.trajectory.position(np.linspace(event.onset, event.onset + event.duration, 50))
+                + room.array_position
             )
             assert (place > 0).all()
             assert (place < room.size).all()
 
 
 def test_people_make_sounds_where_they_stand_and_some_are_hidden() -> None:
-    chosen = preset("easy")
+    chosen = get_preset("easy")
     seen, hidden = 0, 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        scene = draw_scene(draw_room(1, chosen.reverberation, rng), 60.0, chosen, rng)
+        scene = draw_scene(draw_room(1, chosen.rt60_s, rng), 60.0, chosen, rng)
         for event in scene.events:
             if CLASSES[event.label].emitter not in ("person", "walker"):
                 continue
-            time = np.linspace(event.onset, event.onset + event.seconds, 9)
+            time = np.linspace(event.onset, event.onset + event.duration, 9)
             makers = [person for person in scene.people if person.source == event.source]
             if not makers:
                 hidden += 1
                 continue
             seen += 1
             np.testing.assert_allclose(
-                makers[0].feet.position(time)[:, :2], event.path.position(time)[:, :2], atol=1e-6
+                makers[0].feet.position(time)[:, :2], event.trajectory.position(time)[:, :2], atol=1e-6
             )
     assert hidden > 0
     assert hidden / (hidden + seen) < 0.45
@@ -241,10 +248,10 @@ def test_people_make_sounds_where_they_stand_and_some_are_hidden() -> None:
 def test_sound_bank_gives_real_sounds_and_tells_what_is_absent(
     shared: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    bank = scan(shared("data/soundbank/dcase_classes"), SOUNDS)
+    bank = scan_bank(shared("data/soundbank/dcase_classes"), SOUND_SUFFIXES)
     assert sorted(bank) == [0, 1, 3, 4, 7, 8, 9, 10]
     assert "clapping" in caplog.text
-    train, test = part(bank, False), part(bank, True)
+    train, test = split_bank(bank, False), split_bank(bank, True)
     assert all(set(train[label]).isdisjoint(test[label]) for label in bank)
     for label in bank:
         sound = dry_sound(label, 3.0, np.random.default_rng(0), train)
@@ -257,15 +264,15 @@ def test_unknown_folders_are_listed_aloud(tmp_path: Path, caplog: pytest.LogCapt
     for name in ("femaleSpeech", "helicopter"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.wav").write_bytes(b"RIFF")
-    assert list(scan(tmp_path, SOUNDS)) == [0]
+    assert list(scan_bank(tmp_path, SOUND_SUFFIXES)) == [0]
     assert "helicopter" in caplog.text
 
 
 def test_bad_sound_bank_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such folder"):
-        scan(tmp_path / "none", SOUNDS)
+        scan_bank(tmp_path / "none", SOUND_SUFFIXES)
     with pytest.raises(BadInput, match="no files of a known class"):
-        scan(tmp_path, PICTURES)
+        scan_bank(tmp_path, IMAGE_SUFFIXES)
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
     with pytest.raises(BadInput, match=r"broken\.wav"):
