@@ -15,7 +15,7 @@ from avseld.io.events import Events
 from avseld.models.convolution import DoubleConvBlock
 from avseld.models.transfer import load_role, read_weights, transfer
 from avseld.models.two_stage import CRNN10, TwoStage
-from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest
+from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest_frame
 from avseld.training.schedules import line, stairs
 
 SHAPES = {"sed": (11,), "doa": (2, 11)}
@@ -280,9 +280,9 @@ def test_frames_after_the_last_whole_step_are_not_looked_at():
 
 
 def test_label_frames_take_the_nearest_frame():
-    assert nearest(100, 0.01, 0.02).tolist() == list(range(0, 100, 2))
-    assert nearest(16, 1 / 64, 1 / 50).tolist() == [0, 1, 3, 4, 5, 6, 8, 9, 10, 12, 13, 14]
-    assert len(nearest(0, 0.01, 0.02)) == 0
+    assert nearest_frame(100, 0.01, 0.02).tolist() == list(range(0, 100, 2))
+    assert nearest_frame(16, 1 / 64, 1 / 50).tolist() == [0, 1, 3, 4, 5, 6, 8, 9, 10, 12, 13, 14]
+    assert len(nearest_frame(0, 0.01, 0.02)) == 0
 
 
 def test_what_is_encoded_is_decoded():

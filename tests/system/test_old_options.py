@@ -7,21 +7,15 @@ from avseld.system.blueprint import Blueprint
 from avseld.system.build import System, _say_old
 
 
+def frames_per_output(name: str) -> int:
+    target, network = Part("activity", {name: 4}), Part("general", {"module": "sed_m"})
+    return System(Blueprint(Part("general"), network, target, ["a", "b"], chunk=4.0)).target.frames_per_output
+
+
 def test_an_option_under_its_old_name_builds_the_same_target_and_is_reported_once(caplog):
     _say_old.cache_clear()
     with caplog.at_level(logging.WARNING):
-        systems = [
-            System(
-                Blueprint(
-                    Part("general"),
-                    Part("general", {"module": "sed_m"}),
-                    Part("activity", {name: 4}),
-                    ["a", "b"],
-                )
-            )
-            for name in ("held", "held", "frames_per_output")
-        ]
-    assert [system.target.frames_per_output for system in systems] == [4, 4, 4]
+        assert [frames_per_output(name) for name in ("held", "held", "frames_per_output")] == [4, 4, 4]
     assert [record.getMessage() for record in caplog.records] == [
         "target.options.held is an old name: write frames_per_output"
     ]
