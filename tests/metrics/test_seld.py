@@ -326,3 +326,13 @@ def test_unknown_classes_and_years_are_refused() -> None:
         score({"a": heard(0, 9)}, {"a": Events.empty()}, 2018)
     with pytest.raises(BadInput, match="macro or micro"):
         score({"a": heard(0, 9)}, {"a": Events.empty()}, 2023, "mean")
+
+
+@pytest.mark.parametrize("year", [2022, 2023, 2024, 2025])
+def test_f_is_the_harmonic_mean_of_precision_and_recall(year: int) -> None:
+    reference = heard(0, 39)
+    prediction = concatenate([heard(0, 19, azimuth=5), heard(20, 29, azimuth=60), heard(10, 25, label=1)])
+    classwise = score({"a": reference}, {"a": prediction}, year).classwise
+    f, p, r = (classwise[name][0] for name in ("F", "P", "R"))
+    assert 0 < r < p < 1
+    assert f == pytest.approx(2 * p * r / (p + r))
