@@ -1,11 +1,11 @@
-"""Stationary sources, for scenes whose scores can be computed by hand."""
+"""Sources that stay where they are, for scenes whose scores one can compute by hand."""
 
 import numpy as np
 
 from avseld.io.events import Events
 
 
-def stationary_source(
+def heard(
     first: int,
     last: int,
     label: int = 0,
@@ -15,18 +15,7 @@ def stationary_source(
     distance: float = 2.0,
     hop: float = 0.1,
 ) -> Events:
-    """Create the events of a stationary source in the frames from `first` to `last`, both included.
-
-    Args:
-        first: first frame.
-        last: last frame.
-        label: class index.
-        azimuth: degrees.
-        elevation: degrees.
-        source: source number.
-        distance: metres.
-        hop: length of a frame, seconds.
-    """
+    """One source that stays where it is, in the frames from first to last."""
     frame = np.arange(first, last + 1)
     same = np.ones(len(frame))
     return Events(
