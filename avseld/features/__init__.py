@@ -1,4 +1,4 @@
-"""Features: waveform (batch, channel, sample) -> (batch, feature, frame, bin), each an `nn.Module`."""
+"""Features: modules that turn a waveform (batch, channel, sample) into (batch, feature, frame, bin)."""
 
 from avseld.features.correlation import LogMelGCC
 from avseld.features.general import GeneralFeatures

@@ -12,21 +12,21 @@ from avseld.features.statistics import Layout, standardizer
 
 
 def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
-    """Cross-correlation of every pair of channels, all frequencies weighing the same (phase transform).
+    """Compute the generalized cross-correlation with phase transform (GCC-PHAT) of every pair of channels.
 
-    If the later channel of a pair lags behind the earlier one by d samples, the peak is at n_lags // 2 + d.
-    C. Knapp, G. Carter, The generalized correlation method for estimation of time delay, 1976.
+    If the second channel of a pair is later than the first by d samples, the peak is at n_lags // 2 + d.
+    C. Knapp, G. Carter, The generalized correlation method for estimation of time delay, IEEE TASSP 1976.
 
     Args:
         spectrum: (batch, channel, frame, bin) complex, bin 0 to half the sample rate.
-        n_lags: lags kept around 0; even.
+        n_lags: number of lags around 0, in samples; even.
 
     Returns:
         (batch, pair = (0, 1) (0, 2) ... (1, 2) ..., frame, lag).
     """
     first, second = zip(*combinations(range(spectrum.shape[1]), 2), strict=True)
     cross = spectrum[:, list(first)].conj() * spectrum[:, list(second)]
-    # The phase of 0 is taken as 0, as published: silence correlates at lag 0.
+    # The phase of 0 counts as 0, as published: silence has its peak at lag 0.
     whitened = torch.polar(torch.ones_like(cross.real), torch.angle(cross))
     correlation = torch.fft.irfft(whitened, n=2 * (spectrum.shape[3] - 1))
     half = n_lags // 2
@@ -34,22 +34,24 @@ def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
 
 
 class LogMelGCC(nn.Module):
-    """Log-mel of every channel and GCC-PHAT of every pair, as many lags as there are bands.
+    """Log-mel of every channel and GCC-PHAT of every pair of channels, with as many lags as mel bands.
 
-    Args of the constructor:
-        n_channels: at least 2.
+    As in sharathadavanne/seld-dcase2023 @ 24d14c9, `cls_feature_class.py`.
+
+    Args:
+        n_channels: channels of the recordings, at least 2.
         sample_rate: Hz.
-        n_fft, win_length, hop: samples.
+        n_fft, win_length, hop: transform, window and hop, samples.
         n_mels, low_hz, high_hz: see `Mel`; n_mels even.
-        pad_mode: constant or reflect.
+        pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
-        gcc_fft: samples of the correlation's own transform, with a window as long; None shares the first.
-        mirrored: lags in the opposite direction (the two-stage system of 2019).
+        gcc_fft: transform and window of the correlation, samples; None uses n_fft and win_length.
+        mirrored: reverse the direction of the lags.
         layout: correct, or legacy for the published order of 2020, see `Layout`.
-        standardize: learn mean and deviation.
+        standardize: standardize by statistics of the training part.
 
     Raises:
-        BadInput: a single channel, or transforms that cannot be aligned.
+        BadInput: a single channel, an odd n_mels, or gcc_fft below n_fft.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class LogMelGCC(nn.Module):
         self.sample_rate, self.n_channels, self.top_db = sample_rate, n_channels, top_db
         self.hop = check_hop(hop, sample_rate)
         self.mel_stft = Stft(n_fft, hop, pad_mode, win_length)
-        # The longer transform: it decides how much sound around a window is read.
+        # Callers read `stft` for the samples that a window needs, so it is the longer transform.
         self.stft = self.mel_stft if gcc_fft is None else Stft(gcc_fft, hop, pad_mode)
         self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
         self.mirrored = mirrored
@@ -94,15 +96,15 @@ class LogMelGCC(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
-            (batch, feature = log-mels then pairs, frame, bin = mel band or lag; the middle one is lag 0).
+            (batch, feature = log-mels then pairs, frame, bin = mel band or lag); lag 0 is bin n_mels // 2.
         """
         spectrum = short = self.stft(waveform, centered)
         if self.stft is not self.mel_stft:
-            more = 0 if centered else (self.stft.n_fft - self.mel_stft.n_fft) // 2
-            short = self.mel_stft(waveform[..., more : waveform.shape[2] - more], centered)
+            margin = 0 if centered else (self.stft.n_fft - self.mel_stft.n_fft) // 2
+            short = self.mel_stft(waveform[..., margin : waveform.shape[2] - margin], centered)
         level = decibel(self.mel(power_of(short)), self.top_db)
         correlation = gcc_phat(spectrum.conj() if self.mirrored else spectrum, self.n_bins)
         return self.standardize(self.layout(torch.cat([level, correlation], dim=1)))

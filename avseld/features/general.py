@@ -1,7 +1,8 @@
-"""What the modules of the general architecture hear, one of them or several side by side.
+"""Features of the general architecture: those of one of its networks, or of several side by side.
 
-T. N. T. Nguyen et al. (arXiv 2011.07859): 24 kHz, windows of 1024 samples, 80 frames a second; `General architecture`
-spec, sections 1, 3 and 9.
+T. N. T. Nguyen et al., A general network architecture for sound event localization and detection using transfer
+learning and recurrent neural network, arXiv 2011.07859: 24 kHz, windows of 1,024 samples, 80 frames per second. What
+the paper leaves open: docs/sources.md, General architecture.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,10 +21,11 @@ from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import Standardize, standardizer
 
 LOW_HZ, HIGH_HZ = 50.0, 12000.0
+"""edges of the mel bands (`dataset/feature_extraction.py` of the authors' repository)"""
 
 
 class _LogMel(nn.Module):
-    """Log-mel of some channels."""
+    """Log-mel of the first channels."""
 
     def __init__(self, sample_rate: int, n_fft: int, n_channels: int, n_mels: int) -> None:
         super().__init__()
@@ -35,7 +37,7 @@ class _LogMel(nn.Module):
 
 
 class _Intensity(nn.Module):
-    """Intensity vector of length 1 in every bin, y z x, in mel bands."""
+    """Intensity vector normalized to length 1 in every bin, axes y z x, in mel bands."""
 
     def __init__(self, sample_rate: int, n_fft: int, n_mels: int) -> None:
         super().__init__()
@@ -47,7 +49,7 @@ class _Intensity(nn.Module):
 
 
 class _Correlation(nn.Module):
-    """GCC-PHAT of every pair, of the longer transform."""
+    """GCC-PHAT of every pair of channels, from the longer transform."""
 
     def __init__(self, n_lags: int) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class _Correlation(nn.Module):
 
 
 class _Histogram(nn.Module):
-    """One of the two histograms."""
+    """One of the two histograms: 0 azimuth, 1 elevation."""
 
     def __init__(self, which: int) -> None:
         super().__init__()
@@ -70,7 +72,7 @@ class _Histogram(nn.Module):
 
 @dataclass
 class _Spectra:
-    """What the parts share of a batch; computed when first asked for."""
+    """Spectra and histograms of a batch that parts share; histograms are computed at the first use."""
 
     short: Tensor
     long: Tensor
@@ -85,50 +87,50 @@ class _Spectra:
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """What one module hears."""
+class FeaturePart:
+    """Features of one network of the architecture."""
 
     n_channels: int
-    """channels it needs"""
+    """channels of the recordings that it needs"""
     n_features: int
     n_bins: int
     make: Callable[[int, int], nn.Module]
     """(sample rate, n_fft) -> spectra to (batch, feature, frame, bin)"""
     formats: tuple[str, ...] = ()
-    """channel formats that it is meant for; any if empty"""
+    """channel formats that it accepts; any if empty"""
     long: bool = False
-    """whether it looks at the longer transform"""
+    """whether it uses the longer transform"""
 
 
 PARTS = {
-    "sed_m": Hearing(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128)),
-    "sed_t": Hearing(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
-    "doa_iv": Hearing(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128), ("foa",)),
-    "doa_gcc": Hearing(4, 6, 128, lambda rate, n_fft: _Correlation(128), ("mic",), long=True),
-    "azi_hist": Hearing(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0), ("foa",)),
-    "ele_hist": Hearing(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1), ("foa",)),
+    "sed_m": FeaturePart(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128)),
+    "sed_t": FeaturePart(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
+    "doa_iv": FeaturePart(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128), ("foa",)),
+    "doa_gcc": FeaturePart(4, 6, 128, lambda rate, n_fft: _Correlation(128), ("mic",), long=True),
+    "azi_hist": FeaturePart(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0), ("foa",)),
+    "ele_hist": FeaturePart(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1), ("foa",)),
 }
 
 
 class GeneralFeatures(nn.Module):
-    """Features of one module or of several, each module's bins after those of the one before.
+    """Features of one part or of several, the bins of each part after those of the part before.
 
-    sed_m hears the log-mel of all channels, sed_t of the first one; doa_iv the intensity vector (first-order
-    ambisonics); doa_gcc the correlations of the channels (microphones); azi_hist and ele_hist histograms of directions
-    (first-order ambisonics). Modules with fewer features are filled up with zeros.
+    sed_m is the log-mel of all channels, sed_t that of the first one; doa_iv the intensity vector (first-order
+    ambisonics); doa_gcc the GCC-PHAT of all pairs of channels (microphones); azi_hist and ele_hist are histograms of
+    directions (first-order ambisonics). Parts with fewer features are padded with zero features.
 
-    Args of the constructor:
-        n_channels: of the recordings.
-        parts: the modules.
+    Args:
+        n_channels: channels of the recordings.
+        parts: names from `PARTS`, in their order.
         sample_rate: Hz.
-        n_fft, hop: samples.
-        gcc_fft: samples of the transform for correlations.
-        pad_mode: constant or reflect.
-        standardize: learn mean and deviation.
+        n_fft, hop: transform and hop, samples.
+        gcc_fft: transform of the correlations, samples.
+        pad_mode: padding at the ends, constant or reflect.
+        standardize: standardize by statistics of the training part.
         histogram: options of `Histograms`.
 
     Raises:
-        BadInput: an unknown module, too few channels, or an unknown option.
+        BadInput: an unknown part or none, too few channels, or an unknown option of the histograms.
     """
 
     def __init__(
@@ -158,7 +160,7 @@ class GeneralFeatures(nn.Module):
         self.formats = next((part.formats for part in chosen if part.formats), ())
         self.hop = check_hop(hop, sample_rate)
         self.short = Stft(n_fft, hop, pad_mode)
-        # The longer transform decides how much sound around a window is read.
+        # Callers read `stft` for the samples that a window needs, so it is the longer transform.
         self.stft = Stft(gcc_fft, hop, pad_mode) if any(part.long for part in chosen) else self.short
         try:
             self.histograms = Histograms(sample_rate, n_fft, **(histogram or {}))
@@ -173,39 +175,39 @@ class GeneralFeatures(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature, frame, bin).
         """
         long = short = self.stft(waveform, centered)
         if self.stft is not self.short:
-            more = 0 if centered else (self.stft.n_fft - self.short.n_fft) // 2
-            short = self.short(waveform[..., more : waveform.shape[2] - more], centered)
+            margin = 0 if centered else (self.stft.n_fft - self.short.n_fft) // 2
+            short = self.short(waveform[..., margin : waveform.shape[2] - margin], centered)
         spectra = _Spectra(short, long, self.histograms)
-        heard = [part(spectra) for part in self.parts]
-        full = [functional.pad(x, (0, 0, 0, 0, 0, self.n_features - x.shape[1])) for x in heard]
-        return self.standardize(torch.cat(full, dim=3))
+        features = [part(spectra) for part in self.parts]
+        padded = [functional.pad(x, (0, 0, 0, 0, 0, self.n_features - x.shape[1])) for x in features]
+        return self.standardize(torch.cat(padded, dim=3))
 
     def adopt(self, part: str, mean: Tensor, deviation: Tensor) -> None:
-        """Take the statistics that a part has learned alone, so that a trained module hears what it is used to.
+        """Copy the statistics of a part from a system trained with that part alone.
 
         Args:
-            part: its name.
+            part: name from `PARTS`.
             mean: (feature of the part, 1, bin of the part).
             deviation: the same shape.
 
         Raises:
-            BadInput: no such part here, statistics of another one, or features that are not standardized.
+            BadInput: a part that is not used here, statistics of another shape, or features that are not standardized.
         """
         if part not in self.names:
-            raise BadInput(f"features: this system hears {', '.join(self.names)}, not {part}")
-        row, place = PARTS[part], self.names.index(part)
-        shape = (row.n_features, 1, row.n_bins)
+            raise BadInput(f"features: this system uses {', '.join(self.names)}, not {part}")
+        known, index = PARTS[part], self.names.index(part)
+        shape = (known.n_features, 1, known.n_bins)
         if not isinstance(self.standardize, Standardize) or {mean.shape, deviation.shape} != {shape}:
             raise BadInput(
                 f"features: no statistics of {part} of the shape {shape}; train it with standardize"
             )
-        first = sum(PARTS[name].n_bins for name in self.names[:place])
+        first = sum(PARTS[name].n_bins for name in self.names[:index])
         for own, value in ((self.standardize.mean, mean), (self.standardize.deviation, deviation)):
-            own[: row.n_features, :, first : first + row.n_bins] = value
+            own[: known.n_features, :, first : first + known.n_bins] = value

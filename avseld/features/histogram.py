@@ -1,7 +1,6 @@
-"""Histograms of the directions from which single sources are heard, frame by frame: nothing here is learned.
+"""Histograms of the directions of single-source bins, frame by frame; nothing is trained. First-order ambisonics only.
 
-T. N. T. Nguyen et al., Robust source counting and DOA estimation (arXiv 2002.05865) and A general network architecture
-(arXiv 2011.07859); `General architecture` spec, sections 3 and 9. First-order ambisonics only.
+T. N. T. Nguyen et al., arXiv 2002.05865 and arXiv 2011.07859; constants in docs/sources.md, General architecture.
 """
 
 import math
@@ -10,26 +9,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.features.single_source import directions, noise_floor, rising, running_magnitude
+from avseld.features.single_source import directions, is_onset, noise_floor, smoothed_magnitude
 
-STEP_DEG, N_AZIMUTHS, N_ELEVATIONS = 5.0, 72, 19
-"""azimuth from -180 up to 175 and elevation from -45 to 45 degrees"""
+STEP_DEG = 5.0
+"""width of a bin of the histograms"""
+N_AZIMUTHS = 72
+"""from -180 to 175 degrees"""
+N_ELEVATIONS = 19
+"""from -45 to 45 degrees"""
 
 
 class Histograms(nn.Module):
-    """Votes of the bins of each frame for azimuths and for elevations.
+    """Count the time-frequency bins of each frame by azimuth and by elevation.
 
-    A bin votes if it is louder than the noise floor, does not die away, and is heard from one direction.
+    Only bins count that are louder than the noise floor, do not decay, and come from one direction.
 
-    Args of the constructor:
+    Args:
         sample_rate: Hz.
-        n_fft: samples of the transform.
-        low_hz, high_hz: range of bins that vote.
-        loud: how many times the noise floor; 0 skips the test.
-        onset: how many times the level just before; 0 skips the test.
-        coherence: how many times the second eigenvalue the first one must be; 0 skips the test.
-        smooth_frames: votes are averaged over so many frames, odd.
-        wrap: see `surrounded`.
+        n_fft: transform, samples.
+        low_hz, high_hz: range of the bins that count, Hz.
+        loud: required ratio of the magnitude to the noise floor; 0 skips the test.
+        onset: required ratio to the magnitude of the frames before; 0 skips the test.
+        coherence: required ratio of the first two eigenvalues of the covariance; 0 skips the test.
+        smooth_frames: width of the moving average of counts, frames; odd.
+        wrap: see `pad_frames`.
     """
 
     def __init__(
@@ -51,44 +54,50 @@ class Histograms(nn.Module):
         self.smooth_frames, self.wrap = smooth_frames, wrap
 
     def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """Count the votes.
+        """Compute both histograms.
 
         Args:
             spectrum: (batch, channel = W Y Z X, frame, bin) complex.
 
         Returns:
-            log(1 + votes) for azimuth (batch, frame, 72) and elevation (batch, frame, 19), smoothed over neighbours
-            and frames.
+            log(1 + count) for azimuth (batch, frame, 72) and elevation (batch, frame, 19), smoothed over neighbouring
+            bins and frames.
         """
-        batch, place, vector = self.votes(spectrum)
+        batch, frame_and_bin, vector = self.single_source_bins(spectrum)
         n_batches, n_frames = len(spectrum), spectrum.shape[2]
         azimuth = torch.rad2deg(torch.atan2(vector[:, 1], vector[:, 0]))
         elevation = torch.rad2deg(torch.atan2(vector[:, 2], vector[:, :2].norm(dim=1)))
-        chosen = torch.round((azimuth + 180) / STEP_DEG).long() % N_AZIMUTHS
-        level = (torch.round((elevation + 45) / STEP_DEG).long()).clamp(0, N_ELEVATIONS - 1)
+        azimuth_bin = torch.round((azimuth + 180) / STEP_DEG).long() % N_AZIMUTHS
+        elevation_bin = torch.round((elevation + 45) / STEP_DEG).long().clamp(0, N_ELEVATIONS - 1)
         counts = []
-        for index, n_bins in ((chosen, N_AZIMUTHS), (level, N_ELEVATIONS)):
-            flat = (batch * n_frames + place[:, 0]) * n_bins + index
+        for index, n_bins in ((azimuth_bin, N_AZIMUTHS), (elevation_bin, N_ELEVATIONS)):
+            flat = (batch * n_frames + frame_and_bin[:, 0]) * n_bins + index
             count = torch.bincount(flat, minlength=n_batches * n_frames * n_bins)
             counts.append(count.reshape(n_batches, n_frames, n_bins).to(vector.dtype))
-        around, along = counts
-        around = functional.pad(around, (1, 1), mode="circular")
-        along = functional.pad(along, (1, 1), mode="replicate")
-        return self._smooth(around), self._smooth(along)
+        azimuths = functional.pad(counts[0], (1, 1), mode="circular")
+        elevations = functional.pad(counts[1], (1, 1), mode="replicate")
+        return self._smooth(azimuths), self._smooth(elevations)
 
-    def votes(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The bins that vote; arguments and result as for `directions`."""
+    def single_source_bins(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Find the bins that count and their directions.
+
+        Args:
+            spectrum: (batch, channel = W Y Z X, frame, bin) complex.
+
+        Returns:
+            As for `directions`; bins are counted from `low_hz`.
+        """
         spectrum = spectrum[..., self.low : self.high]
-        magnitude = running_magnitude(spectrum[:, 0], self.wrap)
+        magnitude = smoothed_magnitude(spectrum[:, 0], self.wrap)
         chosen = magnitude > 0
         if self.loud:
             chosen = chosen & (magnitude > self.loud * noise_floor(magnitude))
         if self.onset:
-            chosen = chosen & rising(magnitude, self.onset)
+            chosen = chosen & is_onset(magnitude, self.onset)
         return directions(spectrum, chosen, self.coherence, self.wrap)
 
     def _smooth(self, count: Tensor) -> Tensor:
-        """Neighbours with a quarter each, then frames; (batch, frame, bin + 2) -> (batch, frame, bin)."""
+        """Average bins with weights 1/4 1/2 1/4, then frames; (batch, frame, bin + 2) -> (batch, frame, bin)."""
         count = count.unfold(2, 3, 1) @ count.new_tensor([0.25, 0.5, 0.25])
         half = self.smooth_frames // 2
         count = functional.avg_pool2d(

@@ -1,4 +1,4 @@
-"""What two ears tell: the level of each, and how phase and level differ between them."""
+"""Binaural features: levels, interaural phase difference and interaural level difference."""
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +10,17 @@ from avseld.features.spectral import Stft, check_hop, magnitude_of
 class Interaural(nn.Module):
     """Log-amplitude of both channels, cosine and sine of their phase difference, and their level difference.
 
-    The phase difference as cosine and sine does not jump where an angle would; the level difference is bounded, from
-    -1 (all on the right) to 1 (all on the left), so that silence on one side does not shout (`Sony audio-visual SELD`
-    spec, part B, has the phase as an angle and no level difference).
+    Cosine and sine of the phase difference do not jump where the angle would; the level difference is the difference of
+    the powers over their sum, from -1 (right only) to 1 (left only), so that silence in one channel does not give an
+    extreme value. The binaural system of MRSAudio has the phase as an angle and no level difference (docs/sources.md,
+    Sony audio-visual baseline).
 
-    Args of the constructor:
-        n_channels: 2, left and right.
+    Args:
+        n_channels: channels of the recordings: 2, left and right.
         sample_rate: Hz.
-        n_fft, hop: samples.
-        pad_mode: constant or reflect.
-        floor: smallest amplitude that is told apart.
+        n_fft, hop: transform and hop, samples.
+        pad_mode: padding at the ends, constant or reflect.
+        floor: amplitude that is added before the logarithm, about the noise of 16-bit audio in a bin.
 
     Raises:
         BadInput: another channel count.
@@ -49,7 +50,7 @@ class Interaural(nn.Module):
 
         Args:
             waveform: (batch, channel = left right, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = 2 log-amplitudes, cosine, sine, level difference, frame, bin), float32.

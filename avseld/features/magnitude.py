@@ -1,4 +1,8 @@
-"""Magnitude and phase of every channel: what SELDnet hears (Adavanne et al., IEEE JSTSP 2018)."""
+"""Magnitude and phase of every channel: the features of SELDnet.
+
+S. Adavanne et al., Sound event localization and detection of overlapping sources using convolutional recurrent neural
+networks, IEEE JSTSP 2018.
+"""
 
 import math
 
@@ -10,28 +14,29 @@ from avseld.features.spectral import Stft
 from avseld.features.statistics import Layout, standardizer
 
 DROPPED = {"nyquist": slice(0, -1), "dc": slice(1, None)}
+"""bin that is left out -> bins that are kept"""
 
 
 class MagnitudePhase(nn.Module):
     """Magnitude and phase of every channel, for arrays of any channel count.
 
     The defaults are those of 2018; 2019 has 48 kHz, a transform of 2048, a periodic window of 1920, a hop of 960, no
-    lowest bin (`dropped: dc`) and no scaling (`SELDnet` spec, sections 2.1 to 2.3). The published frames of 2018 start
-    at multiples of the hop instead of lying around them: frame i there is frame i + 1 here.
+    lowest bin (`dropped: dc`) and no scaling (docs/sources.md, SELDnet). The published frames of 2018 start at
+    multiples of the hop instead of being centred on them: frame i there is frame i + 1 here.
 
-    Args of the constructor:
-        n_channels: channels.
+    Args:
+        n_channels: channels of the recordings.
         sample_rate: Hz.
-        n_fft, win_length, hop: samples.
-        pad_mode: constant or reflect.
-        symmetric: window of 2018, see `Stft`.
-        orthonormal: spectrum over the root of n_fft.
-        dropped: the bin that is left out, nyquist or dc, so that a power of two remains.
+        n_fft, win_length, hop: transform, window and hop, samples.
+        pad_mode: padding at the ends, constant or reflect.
+        symmetric: the window of 2018, see `Stft`.
+        orthonormal: divide the spectrum by the root of n_fft.
+        dropped: the bin that is left out so that a power of two remains, nyquist or dc.
         layout: correct, or legacy for the published order, see `Layout`.
-        standardize: learn mean and deviation.
+        standardize: standardize by statistics of the training part.
 
     Raises:
-        BadInput: an unknown word.
+        BadInput: unknown dropped or layout.
     """
 
     def __init__(
@@ -61,7 +66,7 @@ class MagnitudePhase(nn.Module):
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 
     def spectrum(self, waveform: Tensor, centered: bool = True) -> Tensor:
-        """Spectrum (batch, channel, frame, bin), complex."""
+        """Compute the complex spectrum (batch, channel, frame, bin); arguments as for `forward`."""
         return self.stft(waveform, centered)[..., self.kept] * self.scale
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
@@ -69,7 +74,7 @@ class MagnitudePhase(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = magnitudes then phases in radians, frame, bin).

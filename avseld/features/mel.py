@@ -8,21 +8,21 @@ from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import Layout, standardizer
 
 FLOOR = 1e-10
-"""smallest power that is told apart: -100 dB"""
+"""smallest power: -100 dB"""
 
 
 class Mel(nn.Module):
-    """Sum of bins in triangular bands, equally wide on the Slaney mel scale and of equal area.
+    """Mel filterbank: triangular bands, equally wide on the Slaney mel scale and of equal area (librosa's default).
 
-    Args of the constructor:
+    Args:
         sample_rate: Hz.
-        n_fft: samples of the transform.
+        n_fft: transform, samples.
         n_mels: bands.
         low_hz: lower edge of the lowest band.
-        high_hz: upper edge of the highest one; half the sample rate if None.
+        high_hz: upper edge of the highest band; half the sample rate if None.
 
     Raises:
-        BadInput: bands narrower than a bin.
+        BadInput: a band without a bin.
     """
 
     bands: Tensor
@@ -31,7 +31,7 @@ class Mel(nn.Module):
         self, sample_rate: int, n_fft: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None
     ) -> None:
         super().__init__()
-        from librosa.filters import mel  # slow to import, wanted by few systems
+        from librosa.filters import mel  # slow to import, and few systems need it
 
         self.n_bins = n_mels
         bands = torch.from_numpy(mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz))
@@ -40,17 +40,20 @@ class Mel(nn.Module):
         self.register_buffer("bands", bands.T.contiguous(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bands (..., band) of bins (..., bin)."""
+        """Sum (..., bin) into (..., band)."""
         return x @ self.bands
 
 
 def decibel(power: Tensor, top_db: float | None = None) -> Tensor:
-    """Level in decibels, at least -100 dB.
+    """Compute levels in decibels, at least -100 dB.
 
     Args:
         power: (batch, channel, frame, bin).
-        top_db: lift everything to at most so many decibels below the loudest value of its channel, in the whole of
-            what is given (as the published systems do for a whole recording); None leaves it.
+        top_db: raise levels to at least this far below the maximum of their channel in `power`, decibels (the
+            published systems do so for whole recordings); None does not.
+
+    Returns:
+        The same shape.
     """
     level = 10 * torch.log10(power.clamp(min=FLOOR))
     return level if top_db is None else level.maximum(level.amax(dim=(2, 3), keepdim=True) - top_db)
@@ -59,14 +62,14 @@ def decibel(power: Tensor, top_db: float | None = None) -> Tensor:
 class LogMel(nn.Module):
     """Log-mel spectrogram of every channel.
 
-    Args of the constructor:
-        n_channels: channels.
+    Args:
+        n_channels: channels of the recordings.
         sample_rate: Hz.
-        n_fft, win_length, hop: samples.
+        n_fft, win_length, hop: transform, window and hop, samples.
         n_mels, low_hz, high_hz: see `Mel`.
-        pad_mode: constant or reflect.
+        pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
-        standardize: learn mean and deviation.
+        standardize: standardize by statistics of the training part.
         symmetric: see `Stft`.
     """
 
@@ -98,7 +101,7 @@ class LogMel(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = channel, frame, bin = mel band), decibels or standardized.
@@ -108,14 +111,14 @@ class LogMel(nn.Module):
 
 
 def _over_energy(spectrum: Tensor) -> Tensor:
-    """Intensity over energy, of the channels 1 to 3 in their order: y z x (`DCASE baselines` spec, 1.3)."""
+    """Divide the intensity vector by the energy; axes y z x (docs/sources.md, DCASE baselines)."""
     omni, dipoles = spectrum[:, :1], spectrum[:, 1:]
     energy = power_of(omni) + power_of(dipoles).sum(dim=1, keepdim=True) / 3
     return (omni.conj() * dipoles).real / (energy + 1e-8)
 
 
 def _over_length(spectrum: Tensor) -> Tensor:
-    """Intensity of length 1, x y z (`SELDnet` spec, 2.4)."""
+    """Divide the intensity vector by its length; axes x y z (sharathadavanne/seld-dcase2020 @ 384ad9b)."""
     intensity = (spectrum[:, :1].conj() * spectrum[:, [3, 1, 2]]).real
     return intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8)
 
@@ -124,22 +127,22 @@ INTENSITIES = {"energy": _over_energy, "length": _over_length}
 
 
 class LogMelIV(nn.Module):
-    """Log-mel of the four FOA channels and the intensity vector, summed in mel bands.
+    """Log-mel of the four FOA channels and the intensity vector in mel bands.
 
-    Args of the constructor:
-        n_channels: 4, W Y Z X.
+    Args:
+        n_channels: channels of the recordings: 4, W Y Z X.
         sample_rate: Hz.
-        n_fft, win_length, hop: samples.
+        n_fft, win_length, hop: transform, window and hop, samples.
         n_mels, low_hz, high_hz: see `Mel`.
-        pad_mode: constant or reflect.
+        pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
-        intensity: energy divides every bin by its energy, axes y z x (DCASE 2021 to 2024); length divides it by its
-            own length, axes x y z (DCASE 2020).
+        intensity: normalization of every bin before the mel bands: energy, with axes y z x (DCASE 2021 to 2024), or
+            length, with axes x y z (DCASE 2020).
         layout: correct, or legacy for the published order of 2020, see `Layout`.
-        standardize: learn mean and deviation.
+        standardize: standardize by statistics of the training part.
 
     Raises:
-        BadInput: another channel count, or an unknown word.
+        BadInput: another channel count, or an unknown intensity or layout.
     """
 
     def __init__(
@@ -179,7 +182,7 @@ class LogMelIV(nn.Module):
 
         Args:
             waveform: (batch, channel = W Y Z X, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = 4 log-mels then 3 intensities, frame, bin = mel band).

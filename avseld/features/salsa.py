@@ -1,4 +1,8 @@
-"""SALSA-Lite: linear log-spectrograms with the delays of the channels (Nguyen et al., ICASSP 2022)."""
+"""SALSA-Lite: log-power spectrograms with the path differences between channels.
+
+T. N. T. Nguyen et al., SALSA-Lite: a fast and effective feature for polyphonic sound event localization and detection
+with microphone arrays, ICASSP 2022.
+"""
 
 import math
 
@@ -13,20 +17,21 @@ from avseld.features.statistics import standardizer
 
 
 class SalsaLite(nn.Module):
-    """Log-power of every channel, and phase of every channel to the first one over frequency.
+    """Log-power of every channel, and phase difference to the first channel divided by frequency.
 
-    Phase over frequency is a path difference in metres, the same in all bins, up to where phase becomes ambiguous;
-    from there on it is zero. Constants for the 4.2 cm sphere of STARSS23 (`DCASE baselines` spec, section 1.3).
+    Phase over frequency is a path difference in metres, the same in all bins. Above `alias_hz`, where the phase is
+    ambiguous, it is set to zero. The defaults are for the 4.2 cm sphere of STARSS23 (seld-dcase2023 @ 24d14c9,
+    `cls_feature_class.py`; docs/sources.md, DCASE baselines).
 
-    Args of the constructor:
-        n_channels: at least 2.
+    Args:
+        n_channels: channels of the recordings, at least 2.
         sample_rate: Hz.
-        n_fft, win_length, hop: samples.
-        low_hz, high_hz: range of bins that are kept.
-        alias_hz: frequency from which on phase is left out.
-        pad_mode: constant or reflect.
-        standardize: learn mean and deviation.
-        legacy: count the bins up to `alias_hz` from the first kept one, as published: phase goes on two bins longer.
+        n_fft, win_length, hop: transform, window and hop, samples.
+        low_hz, high_hz: range of the bins, Hz.
+        alias_hz: spatial aliasing frequency of the array, Hz.
+        pad_mode: padding at the ends, constant or reflect.
+        standardize: standardize by statistics of the training part.
+        legacy: count the bins up to `alias_hz` from the first kept one, as published: phase goes on for two more bins.
 
     Raises:
         BadInput: a single channel, or an empty range.
@@ -61,7 +66,7 @@ class SalsaLite(nn.Module):
         last = math.floor(alias_hz * n_fft / sample_rate)
         self.unambiguous = max(last if legacy else last - self.low, 0)
         self.n_features, self.n_bins = 2 * n_channels - 1, self.high - self.low
-        # 2 pi f / c, radians for every metre of path
+        # 2 pi f / c, radians per metre of path
         wave_number = (
             2 * math.pi * sample_rate / (n_fft * SPEED_OF_SOUND_M_S) * torch.arange(self.low, self.high)
         )
@@ -73,7 +78,7 @@ class SalsaLite(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = log-powers in dB then path differences in metres, frame, bin).

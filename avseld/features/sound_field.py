@@ -1,4 +1,4 @@
-"""The sound field in mel bands, in parts that turn with the scene and parts that do not."""
+"""The sound field in mel bands, split into scalars and vectors under rotation about the vertical axis."""
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +11,17 @@ from avseld.features.spectral import Stft, check_hop
 class SoundField(nn.Module):
     """Levels of pressure, horizontal and vertical velocity, and the intensity vector of every mel band.
 
-    Turned about the vertical axis by any angle, a scene has the same levels and the same vertical intensity, and its
-    horizontal intensity is turned by that angle. The levels of X and Y alone would not be so. The intensity of a band
-    is summed before it is divided by the band's energy: its length tells how much of the band comes from one
-    direction, 1 for a plane wave, 0 for a diffuse field.
+    If a scene is rotated about the vertical axis, its levels and vertical intensity stay the same (scalars) and its
+    horizontal intensity rotates by the same angle (a vector). The levels of X and of Y would do neither, so they are
+    added. The intensity of a band is summed before it is divided by the band's energy: its length is the share of the
+    energy that comes from one direction, 1 for a plane wave, 0 for a diffuse field.
 
-    Args of the constructor:
-        n_channels: 4, W Y Z X.
+    Args:
+        n_channels: channels of the recordings: 4, W Y Z X.
         sample_rate: Hz.
-        n_fft, hop: samples.
-        n_mels: bands.
-        pad_mode: constant or reflect.
+        n_fft, hop: transform and hop, samples.
+        n_mels: mel bands.
+        pad_mode: padding at the ends, constant or reflect.
 
     Raises:
         BadInput: another channel count.
@@ -52,11 +52,11 @@ class SoundField(nn.Module):
 
         Args:
             waveform: (batch, channel = W Y Z X, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
-            (batch, feature, frame, band): level of W, of X and Y together and of Z, in bels; then the intensity over
-            the energy, z x y.
+            (batch, feature, frame, band): levels of W, of X and Y together and of Z, in bels; then intensity over
+            energy, z x y.
         """
         spectrum = self.stft(waveform, centered)
         omni, y, z, x = spectrum.unbind(dim=1)

@@ -1,4 +1,4 @@
-"""Spectrograms with spatial cues: inter-channel phase difference, intensity vector."""
+"""Linear-frequency spectrograms with spatial cues: inter-channel phase difference or intensity vector."""
 
 import math
 
@@ -10,10 +10,16 @@ from avseld.features.spectral import Stft, check_hop, magnitude_of, planes
 
 
 class AmplitudeIPD(nn.Module):
-    """Amplitude of every channel and phase difference of every channel to the first one.
+    """Amplitude of every channel and phase difference (IPD) of every other channel to the first.
 
     Linear amplitude and phase in [0, 2 pi), neither scaled: the input of the DCASE2023 audio-visual baseline
-    (`Sony audio-visual SELD` spec, section 4). Works for any channel count.
+    (sony/audio-visual-seld-dcase2023 @ d712445, `feature/feature.py`).
+
+    Args:
+        n_channels: channels of the recordings.
+        sample_rate: Hz.
+        n_fft, hop: transform and hop, samples.
+        pad_mode: padding at the ends, constant or reflect.
     """
 
     def __init__(
@@ -35,7 +41,7 @@ class AmplitudeIPD(nn.Module):
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = amplitudes then phase differences, frame, bin), float32.
@@ -57,7 +63,18 @@ class LogAmplitudeIV(nn.Module):
     """Log-amplitude of the four FOA channels and the intensity vector (x, y, z) of every bin.
 
     The intensity is divided by the energy, so that a single plane wave gives a unit vector towards its source.
-    It learns several times faster than `AmplitudeIPD`, whose phase jumps at 0, the usual difference in FOA.
+    Networks learn from it several times faster than from `AmplitudeIPD`, whose phase difference jumps at 0, its usual
+    value in FOA.
+
+    Args:
+        n_channels: channels of the recordings: 4, W Y Z X.
+        sample_rate: Hz.
+        n_fft, hop: transform and hop, samples.
+        pad_mode: padding at the ends, constant or reflect.
+        floor: amplitude that is added before the logarithm, about the noise of 16-bit audio in a bin.
+
+    Raises:
+        BadInput: another channel count.
     """
 
     def __init__(
@@ -84,7 +101,7 @@ class LogAmplitudeIV(nn.Module):
 
         Args:
             waveform: (batch, channel = W Y Z X, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, feature = 4 log-amplitudes then x y z, frame, bin), float32.

@@ -1,4 +1,4 @@
-"""Spectrograms of multichannel audio, computed in batches on the model's device."""
+"""Spectra of multichannel audio, computed in batches on the model's device."""
 
 import torch
 from torch import Tensor, nn
@@ -10,15 +10,15 @@ from avseld.base.rates import exact_div
 class Stft(nn.Module):
     """Short-time Fourier transform with a Hann window.
 
-    Centred, frame k lies around sample k * hop and the waveform is taken as silent (or mirrored) beyond its ends;
-    not centred, frame k starts at sample k * hop. `Sony audio-visual SELD` spec, section 4.
+    With `centered`, frame k is centred on sample k * hop and the waveform is padded at both ends; without, frame k
+    starts at sample k * hop.
 
-    Args of the constructor:
-        n_fft: samples of the transform.
+    Args:
+        n_fft: transform, samples.
         hop: samples between frames.
-        pad_mode: constant or reflect, at the ends.
-        win_length: samples of the window, in the middle of the transform; as long as it if None.
-        symmetric: a window whose two ends are both zero (SELDnet 2018) in place of the periodic one.
+        pad_mode: padding at the ends, constant (silence) or reflect.
+        win_length: window in the middle of the transform, samples; n_fft if None.
+        symmetric: use a symmetric window, zero at both ends (SELDnet 2018), instead of a periodic one.
     """
 
     def __init__(
@@ -36,17 +36,17 @@ class Stft(nn.Module):
         self.register_buffer("window", window, persistent=False)
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
-        """Transform the last axis.
+        """Compute the complex spectrum.
 
         Args:
             waveform: (batch, channel, sample).
-            centered: whether frames are centred on multiples of the hop.
+            centered: centre frames on multiples of the hop.
 
         Returns:
             (batch, channel, frame, bin), complex.
 
         Raises:
-            BadInput: the waveform is shorter than a frame.
+            BadInput: the waveform is shorter than a frame that is not centred.
         """
         batch, channel, n_samples = waveform.shape
         if not centered and n_samples < self.n_fft:
@@ -67,26 +67,30 @@ class Stft(nn.Module):
 
 
 def planes(spectrum: Tensor) -> tuple[Tensor, Tensor]:
-    """Real and imaginary part, each in memory of its own: PyTorch passes over complex values at a third of the pace."""
+    """Split into contiguous real and imaginary parts: PyTorch takes three times as long over complex memory."""
     pair = torch.view_as_real(spectrum)
     return pair[..., 0].contiguous(), pair[..., 1].contiguous()
 
 
 def power_of(spectrum: Tensor) -> Tensor:
-    """Squared magnitude."""
+    """Compute the squared magnitude of a complex tensor of any shape."""
     pair = torch.view_as_real(spectrum)
     return pair[..., 0].square().addcmul_(pair[..., 1], pair[..., 1])
 
 
 def magnitude_of(spectrum: Tensor) -> Tensor:
-    """Magnitude, not for gradients: that of the root has no value in silence."""
+    """Compute the magnitude of a complex tensor; not for gradients, since that of the root is infinite in silence."""
     return power_of(spectrum).sqrt_()
 
 
 def check_hop(hop: int, sample_rate: int) -> float:
-    """Seconds between frames; a label frame of 10 ms must hold a whole number of samples.
+    """Compute the seconds between frames of a hop that divides a second.
+
+    Args:
+        hop: samples.
+        sample_rate: Hz.
 
     Raises:
-        BadInput: the hop does not divide a second.
+        BadInput: it does not.
     """
     return 1.0 / exact_div(sample_rate, hop, f"frames per second at {sample_rate} Hz with a hop of {hop}")

@@ -1,4 +1,4 @@
-"""Mean 0 and deviation 1 of every feature and bin, learned from the training material and kept with the weights."""
+"""Standardization of features by statistics of the training part; order of the values in published features."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ log = logging.getLogger(__name__)
 
 
 class Standardize(nn.Module):
-    """Subtract the mean and divide by the deviation of every feature and bin.
+    """Subtract the mean and divide by the standard deviation of every feature and bin.
 
-    Until statistics are learned (`learn_statistics`) it changes nothing. The statistics are buffers, so that they
-    travel in the state of the module. The published systems take them from all development files, test split
-    included; here whoever calls `learn_statistics` gives the training part only.
+    Until `learn_statistics` has been called it changes nothing. The statistics are buffers, so they are saved with the
+    weights. The published systems compute them from all development files, test split included; training here passes
+    the training part only.
 
-    Args of the constructor:
+    Args:
         n_features: features.
         n_bins: bins.
     """
@@ -36,27 +36,27 @@ class Standardize(nn.Module):
         return (x - self.mean) / self.deviation
 
     def reset(self) -> None:
-        """Forget what was learned."""
+        """Set mean 0 and deviation 1."""
         self.mean.zero_()
         self.deviation.fill_(1.0)
 
     def fit(self, features: Iterable[Tensor]) -> None:
-        """Learn mean and population deviation, one pass, in double precision.
+        """Compute mean and population standard deviation in one pass, in double precision.
 
-        A bin that never changes keeps the deviation 1.
+        A bin that is constant gets the deviation 1.
 
         Args:
             features: each (batch, feature, frame, bin), not standardized.
 
         Raises:
-            BadInput: there are none, or they hold values that are not finite.
+            BadInput: no features, or values that are not finite.
         """
         count, mean, square = 0, torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
         for x in features:
             x = x.detach().to("cpu", torch.float64)
             more = x.shape[0] * x.shape[2]
             own = x.mean(dim=(0, 2))
-            # Merging two parts: T. Chan, G. Golub, R. LeVeque, Updating formulae for computing variances, 1979.
+            # Merge two parts: T. Chan, G. Golub, R. LeVeque, Updating formulae for computing variances, 1979.
             step = own - mean
             square = (
                 square
@@ -74,14 +74,14 @@ class Standardize(nn.Module):
 
 
 def learn_statistics(feature: nn.Module, waveforms: Iterable[Tensor]) -> None:
-    """Fit the statistics of a feature to waveforms of the training part.
+    """Compute the statistics of a feature from waveforms of the training part.
 
     Args:
-        feature: one of `FEATURES`; without a member `standardize` it is left as it is.
+        feature: one of `FEATURES`; one that is not standardized is not changed.
         waveforms: each (batch, channel, sample), on the device of the feature.
 
     Raises:
-        BadInput: no waveforms.
+        BadInput: no waveforms, or features that are not finite.
     """
     standardize = getattr(feature, "standardize", None)
     if not isinstance(standardize, Standardize):
@@ -91,25 +91,25 @@ def learn_statistics(feature: nn.Module, waveforms: Iterable[Tensor]) -> None:
         standardize.fit(feature(waveform) for waveform in waveforms)
 
 
-def standardizer(wanted: bool, n_features: int, n_bins: int) -> nn.Module:
-    """A `Standardize`, or a module that changes nothing."""
-    return Standardize(n_features, n_bins) if wanted else nn.Identity()
+def standardizer(enabled: bool, n_features: int, n_bins: int) -> nn.Module:
+    """Make a `Standardize`, or a module that changes nothing if not enabled."""
+    return Standardize(n_features, n_bins) if enabled else nn.Identity()
 
 
 class Layout(nn.Module):
-    """Order of the values in (feature, bin): each feature's bins in a row, or the published mix-up.
+    """Order of the values in (feature, bin): correct, or mixed up as in the published SELDnet of 2018 to 2020.
 
-    The systems of 2018 to 2020 store a frame as one row, part by part, each bin by bin with its channels side by
-    side, and read it back as (bin, feature). So a "feature" of the network holds every second bin of a channel and
-    the parts lie above one another along the bins (`SELDnet` spec, sections 2.3 and 2.4).
+    The published code stores a frame as one row, part by part, each bin by bin with its channels side by side, and
+    reads it back as (bin, feature). So a "feature" of the network holds every second bin of a channel, and the parts
+    lie above one another along the bins (fixed in sharathadavanne/seld-dcase2021 @ 3dbd1c4; docs/sources.md, SELDnet).
 
-    Args of the constructor:
+    Args:
         layout: correct or legacy.
         parts: channels of each part, e.g. (4, 3) for log-mel and intensity vector.
         n_bins: bins of every part.
 
     Raises:
-        BadInput: another layout.
+        BadInput: an unknown layout.
     """
 
     order: Tensor | None
@@ -131,11 +131,19 @@ class Layout(nn.Module):
 
 
 def scrambled(parts: Sequence[int], n_bins: int) -> Tensor:
-    """Places (feature * n_bins + bin,) from which the published layout takes its values, in its own order."""
-    place, first = [], 0
+    """Compute the index into (feature * n_bins + bin,) of each value of the published layout, in its order.
+
+    Args:
+        parts: channels of each part.
+        n_bins: bins of every part.
+
+    Returns:
+        (feature * n_bins,) int.
+    """
+    index, first = [], 0
     for channels in parts:
         channel, bin = torch.meshgrid(torch.arange(channels), torch.arange(n_bins), indexing="ij")
-        place.append(((first + channel) * n_bins + bin).T.flatten())  # bin by bin, channels side by side
+        index.append(((first + channel) * n_bins + bin).T.flatten())  # bin by bin, channels side by side
         first += channels
-    row = torch.cat(place)
+    row = torch.cat(index)
     return row.reshape(n_bins, sum(parts)).T.flatten()

@@ -46,7 +46,7 @@ def test_the_intensity_of_a_plane_wave_is_a_unit_vector_to_its_source(azimuth, e
 
 
 @pytest.mark.parametrize("name", sorted(FEATURES))
-def test_windows_with_their_surroundings_equal_the_whole(name):
+def test_windows_with_context_equal_the_whole_recording(name):
     feature = FEATURES[name]()
     n_channels = getattr(feature, "n_channels", 4)
     hop, edge = feature.stft.hop, feature.stft.n_fft // 2

@@ -18,7 +18,7 @@ from avseld.io.geometry import angle_between, unit_vector
 
 
 def seldnet_signal(sample_rate: int, seconds: float = 1.0) -> torch.Tensor:
-    """The test signal of the `SELDnet` spec, section 2.4."""
+    """A test signal whose features were computed with the published code of 2018 to 2020."""
     t, k = np.arange(int(sample_rate * seconds)) / sample_rate, np.arange(4)[:, None]
     tone = 0.3 * np.sin(2 * np.pi * 440 * (k + 1) * t + 0.3 * k)
     return torch.from_numpy(tone + 0.1 * np.cos(2 * np.pi * (1000 + 37 * k) * t) + 1e-8)[None]
@@ -43,7 +43,7 @@ def flat(feature: torch.nn.Module, waveform: torch.Tensor, n_frames: int) -> np.
     return feature.double()(waveform)[0, :, :n_frames].transpose(0, 1).flatten(1).numpy()
 
 
-def test_the_baseline_features_have_the_values_of_the_spec():
+def test_the_baseline_features_have_their_published_values():
     waveform = quantized(120_000)
     intensity = flat(LogMelIV(top_db=80.0), waveform, 250)
     for place, value in {
@@ -70,7 +70,7 @@ def test_the_baseline_features_have_the_values_of_the_spec():
         assert salsa[place] == pytest.approx(value, abs=1e-4), place
 
 
-def test_the_log_mel_of_2020_has_the_value_of_the_spec():
+def test_the_log_mel_of_2020_has_its_published_value():
     level = LogMel(top_db=80.0).double()(seldnet_signal(24000))[0].numpy()
     assert level.min() == pytest.approx(-63.5579, abs=1e-3) and level.max() == pytest.approx(
         20.7014, abs=1e-3
@@ -78,7 +78,7 @@ def test_the_log_mel_of_2020_has_the_value_of_the_spec():
     assert level[:, 10, 0] == pytest.approx([-60.18, -59.2986, -60.4117, -63.5579], abs=1e-3)
 
 
-def test_the_spectrum_of_2018_has_the_values_of_the_spec():
+def test_the_spectrum_of_2018_has_its_published_values():
     feature = MagnitudePhase(layout="legacy").double()
     spectrum = feature.spectrum(seldnet_signal(44100), centered=False)[0, :, :10].numpy()
     expected = [
@@ -168,7 +168,7 @@ def test_salsa_lite_measures_path_differences_in_metres_below_the_alias():
     assert np.median(path[:, :83]) == pytest.approx(-0.03, abs=1e-4) and (path[:, 83:] == 0).all()
 
 
-def test_the_published_layout_packs_as_the_spec_says():
+def test_the_legacy_layout_orders_values_as_published():
     bins, channels = 6, 2
     value = (torch.arange(bins)[None] * 2 + torch.arange(channels)[:, None]).float()
     packed = Layout("legacy", (2, 2), bins)(torch.cat([value, 100 + value])[None, :, None, :])[0, :, 0]
@@ -191,7 +191,7 @@ def test_the_published_layout_packs_as_the_spec_says():
 
 
 def test_the_published_layout_holds_every_second_bin():
-    """`SELDnet` spec 2.3: bin 2 (f mod M/2) + k // C of channel k mod C, magnitude in the lower half."""
+    """docs/sources.md, SELDnet: bin 2 (f mod M/2) + k // C of channel k mod C, magnitude in the lower half."""
     waveform = torch.randn(1, 4, 4096, generator=torch.Generator().manual_seed(0))
     correct, legacy = MagnitudePhase()(waveform)[0], MagnitudePhase(layout="legacy")(waveform)[0]
     f, k = torch.meshgrid(torch.arange(256), torch.arange(8), indexing="ij")
@@ -199,7 +199,7 @@ def test_the_published_layout_holds_every_second_bin():
     assert torch.equal(legacy.permute(2, 0, 1), source)
 
 
-def test_statistics_of_the_training_part_standardize_it_and_travel_with_the_state():
+def test_statistics_of_the_training_part_standardize_it_and_are_saved_with_the_weights():
     generator = torch.Generator().manual_seed(0)
     recordings = [torch.randn(1, 4, n, generator=generator) * (1 + n / 10000) for n in (9600, 30000, 14400)]
     feature, plain = LogMelIV(), LogMelIV(standardize=False)
@@ -218,7 +218,7 @@ def test_statistics_of_the_training_part_standardize_it_and_travel_with_the_stat
     )
 
 
-def test_a_bin_that_never_changes_is_only_moved_to_zero():
+def test_a_constant_bin_becomes_zero():
     standardize = Standardize(1, 2)
     standardize.fit([torch.stack([torch.full((4,), 3.0), torch.arange(4.0)], dim=1)[None, None]])
     assert standardize(torch.full((1, 1, 1, 2), 3.0)).flatten().tolist() == pytest.approx(
@@ -226,7 +226,7 @@ def test_a_bin_that_never_changes_is_only_moved_to_zero():
     )
 
 
-def test_no_training_material_or_broken_audio_is_refused():
+def test_missing_recordings_and_broken_audio_are_refused():
     with pytest.raises(BadInput, match=r"data\.train"):
         learn_statistics(LogMel(), [])
     with pytest.raises(BadInput, match="not finite"):
@@ -247,7 +247,7 @@ def test_no_training_material_or_broken_audio_is_refused():
         (lambda: MagnitudePhase(dropped="first"), "none of nyquist, dc"),
     ],
 )
-def test_what_a_feature_cannot_do_is_refused_in_one_line(make, words):
+def test_impossible_options_of_features_are_refused_in_one_line(make, words):
     with pytest.raises(BadInput, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)

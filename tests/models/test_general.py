@@ -7,7 +7,7 @@ import torch
 from avseld.base.errors import BadInput
 from avseld.features.general import PARTS, GeneralFeatures
 from avseld.features.histogram import Histograms
-from avseld.features.single_source import directions, noise_floor, rising, running_magnitude
+from avseld.features.single_source import directions, is_onset, noise_floor, smoothed_magnitude
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
@@ -125,7 +125,7 @@ def test_statistics_of_a_part_are_adopted_where_it_stands():
     assert not together.standardize.mean[..., :64].any()
     with pytest.raises(BadInput, match="statistics of doa_iv"):
         together.adopt("doa_iv", mean[:1], deviation[:1])
-    with pytest.raises(BadInput, match="hears sed_t, doa_iv, not sed_m"):
+    with pytest.raises(BadInput, match="uses sed_t, doa_iv, not sed_m"):
         together.adopt("sed_m", mean, deviation)
 
 
@@ -254,7 +254,7 @@ def spec_bins() -> torch.Tensor:
 
 def test_single_sources_are_those_of_the_spec():
     spectrum = spec_bins()
-    magnitude = running_magnitude(spectrum[:, 0], wrap=True)
+    magnitude = smoothed_magnitude(spectrum[:, 0], wrap=True)
     loud = magnitude > 1.5 * noise_floor(magnitude)
     _, place, vector = directions(spectrum, loud, 5.0, wrap=True)
     assert len(vector) == 83 and float(vector.sum()) == pytest.approx(138.270896, abs=1e-5)
@@ -266,7 +266,7 @@ def test_single_sources_are_those_of_the_spec():
 
 def test_the_floor_follows_the_noise_and_not_the_sound():
     noise = torch.randn(1, 602, 1, 2, generator=torch.Generator().manual_seed(0))
-    magnitude = running_magnitude(torch.view_as_complex(noise))[:, 2:]
+    magnitude = smoothed_magnitude(torch.view_as_complex(noise))[:, 2:]
     level = float(magnitude.mean())
     magnitude[:, 500:540] = 10 * level
     floor = noise_floor(magnitude)[0, :, 0]
@@ -282,7 +282,7 @@ def test_the_floor_follows_the_noise_and_not_the_sound():
 
 def test_what_dies_away_does_not_vote():
     level = torch.cat([torch.ones(10), 2 * 0.8 ** torch.arange(20)])[None, :, None]
-    passed = rising(level)[0, :, 0]
+    passed = is_onset(level)[0, :, 0]
     assert passed[:11].all() and not passed[13:].any()
 
 
@@ -317,7 +317,7 @@ def test_diffuse_noise_and_silence_hardly_vote():
 def test_every_test_of_single_sources_takes_votes_away():
     spectrum = GeneralFeatures(4).short(plane_wave(30, 0, noise=0.1).float())
     votes = [
-        len(Histograms(**options).votes(spectrum)[2])
+        len(Histograms(**options).single_source_bins(spectrum)[2])
         for options in ({}, {"loud": 0}, {"onset": 0}, {"coherence": 0})
     ]
     assert all(votes[0] < more for more in votes[1:])

@@ -1,4 +1,4 @@
-"""Multi-ACCDOA with distance, and with being in the picture."""
+"""Multi-ACCDOA with distance and on-screen."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from avseld.targets import MultiACCDDOA, MultiACCDOA
 
 
 def spec_scene(folded: bool = False) -> Events:
-    """First file of the `Sony audio-visual SELD` spec, D8, 50 frames; for stereo, azimuths folded to the front."""
+    """A scene of 50 frames with its published labels; for stereo, azimuths are folded to the front."""
     rows = []
     for f in range(50):
         c, azimuth, elevation = f // 15 % 13, 7 * f % 360 - 180, 3 * f % 120 - 60
@@ -41,13 +41,18 @@ def wave(shape: tuple[int, ...]) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("target", "folded", "label_sum", "loss"),
     [
-        (MultiACCDOA(13), False, 139.349173 - 54, 0.14255062),  # the spec counts 54 activities of 1
+        (
+            MultiACCDOA(13),
+            False,
+            139.349173 - 54,
+            0.14255062,
+        ),  # the published sum has 54 activities of 1 as well
         (MultiACCDDOA(13), False, 224.499173, 0.16843751),
         (MultiACCDDOA(13, planar=True), True, 242.241912 - 33, 0.18573378),  # and 33 sources on screen
         (MultiACCDDOA(13, planar=True, onscreen=True, legacy=True), True, 242.241912, 0.89096397),
     ],
 )
-def test_the_scene_of_the_spec_has_its_labels_and_loss(target, folded, label_sum, loss):
+def test_the_published_scene_has_its_labels_and_loss(target, folded, label_sum, loss):
     ((name, shape),) = target.shapes.items()
     label = target.encode(spec_scene(folded), 0.0, 50, 0.1)[name].astype(float)
     assert np.abs(label).sum() == pytest.approx(label_sum, abs=1e-4)
@@ -78,21 +83,21 @@ def test_the_loss_is_that_of_the_best_assignment_of_vectors_and_distances(seed):
     assert float(ours) == pytest.approx(slow.loss(output[0], label[:, :, 1:]), rel=1e-9)
 
 
-def test_values_count_as_far_as_they_are_active_and_after_their_activation():
+def test_values_count_in_proportion_to_activity_and_after_their_activation_function():
     events, output = drawn(3, 4)
     label = torch.from_numpy(MultiACCDDOA(4).encode(events, 0.0, 3, 0.1)["accddoa"].astype(float))[None]
     given = torch.from_numpy(output)
-    wanted = MultiACCDDOA(4).loss(
+    reference = MultiACCDDOA(4).loss(
         {"accddoa": torch.cat([given[..., :3, :].tanh(), given[..., 3:, :].relu()], 3)}, {"accddoa": label}
     )
-    assert MultiACCDDOA(4, bounded=True).loss({"accddoa": given}, {"accddoa": label}) == wanted
+    assert MultiACCDDOA(4, bounded=True).loss({"accddoa": given}, {"accddoa": label}) == reference
     silent = torch.cat([torch.zeros_like(label[..., :1, :]), label[..., 1:, :]], dim=-2)
     nothing = MultiACCDDOA(4).loss({"accddoa": given}, {"accddoa": torch.zeros_like(label)})
-    assert MultiACCDDOA(4).loss({"accddoa": given}, {"accddoa": silent}) == nothing != wanted
+    assert MultiACCDDOA(4).loss({"accddoa": given}, {"accddoa": silent}) == nothing != reference
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_being_seen_is_learned_by_the_track_that_has_the_source(legacy):
+def test_on_screen_trains_the_track_that_has_the_source(legacy):
     events = Events.from_rows([(0, 0.1, 0, 0, 0, 0, 1.0, 1), (0, 0.1, 0, 1, 90, 0, 2.0, 0)])
     target = MultiACCDDOA(2, onscreen=True, legacy=legacy)
     label = {"accddoa": torch.from_numpy(target.encode(events, 0.0, 1, 0.1)["accddoa"])[None]}
@@ -109,7 +114,7 @@ def test_being_seen_is_learned_by_the_track_that_has_the_source(legacy):
     assert float(target.loss({"accddoa": output}, label)["onscreen"]) > 4
 
 
-def test_no_sound_teaches_nothing_about_the_picture():
+def test_silence_does_not_train_on_screen():
     target = MultiACCDDOA(2, onscreen=True)
     output = torch.zeros(1, 4, 3, 5, 2, requires_grad=True)
     label = {"accddoa": torch.zeros(1, 4, 6, 6, 2)}
@@ -135,28 +140,32 @@ def test_what_is_encoded_is_decoded(onscreen, planar, bounded, seed):
                 rows.append(
                     (frame / 10, (frame + 1) / 10, c, s, azimuth, elevation, far, int(random.integers(2)))
                 )
-    wanted = Events.from_rows(rows)
+    reference = Events.from_rows(rows)
     target = MultiACCDDOA(3, planar=planar, onscreen=onscreen, bounded=bounded)
-    label = target.encode(wanted, 0.0, 50, 0.02)["accddoa"].astype(float)
+    label = target.encode(reference, 0.0, 50, 0.02)["accddoa"].astype(float)
     output = ideal_output(label)[:, :, 1:]
     if onscreen:
         output[:, :, -1] = 20 * output[:, :, -1] - 10
     if bounded:
         output[:, :, : target.n_axes] = np.arctanh(0.9999 * output[:, :, : target.n_axes])
-    found = target.decode({"accddoa": output}, 0.02)
-    assert len(found) == len(wanted)
-    for row in range(len(wanted)):
-        same = np.flatnonzero(np.isclose(found.onset, wanted.onset[row]) & (found.label == wanted.label[row]))
+    prediction = target.decode({"accddoa": output}, 0.02)
+    assert len(prediction) == len(reference)
+    for row in range(len(reference)):
+        same = np.flatnonzero(
+            np.isclose(prediction.onset, reference.onset[row]) & (prediction.label == reference.label[row])
+        )
         apart = angle_between(
-            unit_vector(found.azimuth[same], found.elevation[same]),
-            unit_vector(wanted.azimuth[row], wanted.elevation[row]),
+            unit_vector(prediction.azimuth[same], prediction.elevation[same]),
+            unit_vector(reference.azimuth[row], reference.elevation[row]),
         )
         nearest = same[apart.argmin()]
-        assert apart.min() < 0.2 and found.distance[nearest] == pytest.approx(wanted.distance[row], abs=1e-6)
+        assert apart.min() < 0.2 and prediction.distance[nearest] == pytest.approx(
+            reference.distance[row], abs=1e-6
+        )
         assert (
-            np.isnan(found.onscreen[nearest])
+            np.isnan(prediction.onscreen[nearest])
             if not onscreen
-            else found.onscreen[nearest] == wanted.onscreen[row]
+            else prediction.onscreen[nearest] == reference.onscreen[row]
         )
 
 
@@ -169,14 +178,14 @@ def steady(*tracks, values: int = 4) -> np.ndarray:
 
 
 def decoded(output: np.ndarray, **options) -> list[tuple[float, float]]:
-    found = MultiACCDDOA(1, **options).decode({"accddoa": output}, 0.1)
+    prediction = MultiACCDDOA(1, **options).decode({"accddoa": output}, 0.1)
     return sorted(
         (round(float(a), 6) + 0.0, round(float(d), 6))
-        for a, d in zip(found.azimuth, found.distance, strict=True)
+        for a, d in zip(prediction.azimuth, prediction.distance, strict=True)
     )
 
 
-def test_close_tracks_become_their_plain_mean_and_far_ones_stay():
+def test_close_tracks_become_their_mean_and_far_ones_stay():
     assert decoded(steady((0, 1, 1), (14, 1, 3), (90, 1, 5))) == [(7, 2), (90, 5)]
     assert decoded(steady((0, 1, 1), (16, 1, 3), (90, 1, 5))) == [(0, 1), (16, 3), (90, 5)]
     assert decoded(steady((0, 1, 1), (90, 1, 5), (-14, 1, 3))) == [(-7, 2), (90, 5)]
@@ -201,7 +210,7 @@ def test_on_screen_is_a_probability_unless_as_published():
     ]
 
 
-def test_labels_without_distance_or_picture_are_refused():
+def test_labels_without_distance_or_on_screen_are_refused():
     bare = Events.from_rows([(0, 1, 0, 0, 10, 0, np.nan)])
     with pytest.raises(BadInput, match="use multi_accdoa"):
         MultiACCDDOA(1).encode(bare, 0.0, 5, 0.1)

@@ -32,16 +32,16 @@ def test_labels_are_those_of_the_definition(table, start):
     assert np.allclose(ours, adpit.label(table, start * 10, 128, 3), atol=1e-6)
 
 
-def test_the_scene_of_the_spec_has_its_slots():
+def test_the_published_scene_has_its_slots():
     table = [(12, 1, 0, 30, -10), (12, 1, 1, -60, 5), (13, 1, 0, 30, -10), (14, 1, 0, 0, 0), (14, 1, 1, 90, 0),
              (14, 1, 2, 180, 0), (14, 1, 3, -90, 0), (15, 4, 0, -170, 20), (15, 2, 0, 45, 45)]  # fmt: skip
     label = slots(frames(table), 1.234, 128, HOP, 13)
     active = label.any(axis=2)
-    heard = {
+    labelled = {
         (slot, c): (np.flatnonzero(active[:, slot, c]).min(), np.flatnonzero(active[:, slot, c]).max())
         for slot, c in zip(*np.nonzero(active.any(axis=0)), strict=True)
     }
-    assert heard == {
+    assert labelled == {
         (1, 1): (0, 6), (2, 1): (0, 6), (0, 1): (7, 16), (3, 1): (17, 26), (4, 1): (17, 26), (5, 1): (17, 26),
         (0, 2): (27, 36), (0, 4): (27, 36),
     }  # fmt: skip
@@ -74,7 +74,7 @@ def test_the_loss_is_that_of_the_best_assignment(seed, share):
 
 @given(seed=st.integers(0, 2**31))
 @settings(max_examples=30, deadline=None)
-def test_what_a_track_is_held_against_is_what_the_loss_counts(seed):
+def test_the_loss_is_the_error_to_the_assigned_reference(seed):
     random = np.random.default_rng(seed)
     table = [
         (0, c, s, random.integers(-180, 180), random.integers(-90, 90))
@@ -114,16 +114,16 @@ def test_what_is_encoded_is_decoded(name, seed):
             ]
         if random.random() < 0.2:
             table.append((frame, 3, 0, 0, int(random.choice([-90, 90]))))
-    wanted = frames(table)
+    reference = frames(table)
     target = TARGETS[name](4)
-    label = target.encode(wanted, 0.0, 130, HOP)["accdoa"]
-    found = target.decode({"accdoa": adpit.ideal_output(label)}, HOP)
-    key = [(round(t * 10), c) for t, c in zip(found.onset, found.label, strict=True)]
+    label = target.encode(reference, 0.0, 130, HOP)["accdoa"]
+    prediction = target.decode({"accdoa": adpit.ideal_output(label)}, HOP)
+    key = [(round(t * 10), c) for t, c in zip(prediction.onset, prediction.label, strict=True)]
     assert sorted(key) == sorted((row[0], row[1]) for row in table)
     for row in table:
         same = np.array([k == (row[0], row[1]) for k in key])
         apart = angle_between(
-            unit_vector(found.azimuth[same], found.elevation[same]), unit_vector(row[3], row[4])
+            unit_vector(prediction.azimuth[same], prediction.elevation[same]), unit_vector(row[3], row[4])
         )
         assert apart.min() < 0.01
 
@@ -155,14 +155,14 @@ def test_close_tracks_of_a_class_become_one_and_far_ones_stay():
     assert sorted(decoded(output, legacy=True, frame=0)) == [(3, 14.8, 0.0), (3, 60.0, 10.0)]
 
 
-def test_tracks_on_both_sides_of_the_seam_meet_behind():
+def test_tracks_on_both_sides_of_180_degrees_merge_at_180():
     output = steady((175, 0, 0.8), (-175, 0, 0.8))
     ((_, azimuth, _),) = decoded(output)
     assert abs(azimuth) == 180
     assert decoded(output, legacy=True) == [(3, 0.0, 0.0)]
 
 
-def test_a_track_that_crosses_the_seam_within_a_frame_stays_behind():
+def test_a_track_that_crosses_180_degrees_within_a_frame_stays_there():
     output = steady((170, 0, 0.8, slice(0, 5)), n=10)
     output[5:, 0, :, 3] = 0.8 * unit_vector(-170, 0)
     ((_, azimuth, _),) = decoded(output)
@@ -182,6 +182,6 @@ def test_three_tracks_in_a_row_become_one_and_activity_counts_at_most_once(legac
     ]
 
 
-def test_an_output_that_ends_within_a_label_frame_is_heard_to_its_end():
+def test_an_output_that_ends_within_a_label_frame_is_decoded_to_its_end():
     events = MultiACCDOA(13).decode({"accdoa": steady((0, 0, 0.4), n=25)}, HOP)
     assert np.round(events.onset * 10).tolist() == [0, 1, 2]

@@ -52,7 +52,7 @@ def test_times_on_the_grid_start_on_their_frame():
     assert active(SedDoa(1, rounding=2020), (0.3, 0.7, 0, 20, 10), 0.02, 50) == [15, 34, 15, 34]
 
 
-def test_a_window_sees_its_part_of_the_labels():
+def test_a_window_has_its_part_of_the_labels():
     events = scene((1.0, 2.0, 0, 20, 10), (1.5, 1.7, 1, -90, 0))
     whole, part = (SedDoa(2).encode(events, start, n, 0.02) for start, n in ((0.0, 200), (1.4, 60)))
     for name in whole:
@@ -66,7 +66,7 @@ def test_of_two_sources_of_a_class_the_later_row_is_used():
         assert np.allclose(label[3], unit_vector(20, 0)) and np.allclose(label[4], unit_vector(90, 0))
 
 
-def test_silence_is_zero_as_a_vector_and_behind_as_an_angle():
+def test_silence_is_zero_as_a_vector_and_180_degrees_as_an_angle():
     assert (SedDoa(2).encode(Events.empty(), 0, 5, 0.1)["doa"] == 0).all()
     angles = SedDoa(2, "angles", 2019, stretch=3.6)
     assert np.allclose(angles.encode(Events.empty(), 0, 5, 0.02)["doa"], math.pi)
@@ -101,58 +101,60 @@ def drawn(seed: int, n_axes: int = 3, n_classes: int = 4, n_frames: int = 20):
 
 
 def test_the_losses_are_those_of_the_definition():
-    output, wanted, sed, doa, logit, given = drawn(0)
+    output, reference, sed, doa, logit, given = drawn(0)
     p = 1 / (1 + np.exp(-logit))
     entropy = -(sed * np.log(p) + (1 - sed) * np.log(1 - p)).mean()
-    plain = SedDoa(4).loss(output, wanted)
+    plain = SedDoa(4).loss(output, reference)
     assert float(plain["sed"]) == pytest.approx(entropy)
     assert float(plain["doa"]) == pytest.approx(((given - doa) ** 2).mean())
     assert float(plain["loss"]) == pytest.approx(entropy + 50 * ((given - doa) ** 2).mean())
-    masked = SedDoa(4, masked=True).loss(output, wanted)
+    masked = SedDoa(4, masked=True).loss(output, reference)
     error = ((given - doa) ** 2).sum(axis=2)
     assert float(masked["doa"]) == pytest.approx(error[sed == 1].sum() / (3 * sed.sum()))
     assert float(masked["loss"]) == pytest.approx(entropy + 5 * float(masked["doa"]))
 
 
-def test_the_published_mask_of_2020_lies_askew():
-    output, wanted, sed, doa, _, given = drawn(1)
+def test_the_published_mask_of_2020_is_misaligned():
+    output, reference, sed, doa, _, given = drawn(1)
     flat = [x.reshape(*x.shape[:2], -1) for x in (given, doa)]  # all x, all y, all z
     mask = np.repeat(sed, 3, axis=-1)
     expected = np.sqrt((((flat[0] - flat[1]) ** 2) * mask).sum()) / mask.sum()
-    published = SedDoa(4, masked=True, legacy=True).loss(output, wanted)
+    published = SedDoa(4, masked=True, legacy=True).loss(output, reference)
     assert float(published["doa"]) == pytest.approx(expected)
     assert float(published["loss"] - published["sed"]) == pytest.approx(1000 * expected)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_only_active_classes_pull_a_masked_direction(legacy):
+def test_only_active_classes_train_a_masked_direction(legacy):
     target = SedDoa(4, masked=True, legacy=legacy)
     output = {"sed": torch.zeros(1, 6, 4), "doa": torch.zeros(1, 6, 3, 4, requires_grad=True)}
-    wanted = {"sed": torch.zeros(1, 6, 4), "doa": torch.ones(1, 6, 3, 4)}
-    target.loss(output, wanted)["loss"].backward()
+    reference = {"sed": torch.zeros(1, 6, 4), "doa": torch.ones(1, 6, 3, 4)}
+    target.loss(output, reference)["loss"].backward()
     assert (output["doa"].grad == 0).all(), "no active frame: no gradient, and none that is not a number"
     output["doa"].grad = None
-    wanted["sed"][0, 2, 1] = 1
-    target.loss(output, wanted)["loss"].backward()
+    reference["sed"][0, 2, 1] = 1
+    target.loss(output, reference)["loss"].backward()
     pulled = output["doa"].grad[0, 2] != 0
     assert (output["doa"].grad[0, [0, 1, 3, 4, 5]] == 0).all() and pulled.sum() == 3
     assert pulled[:, 1].all() == (not legacy)
 
 
-def test_azimuth_is_a_circle_unless_as_published():
-    wanted = {"sed": torch.ones(1, 1, 1), "doa": torch.tensor([[[[math.radians(179)], [0.0]]]])}
+def test_azimuth_wraps_in_the_loss_except_under_legacy():
+    reference = {"sed": torch.ones(1, 1, 1), "doa": torch.tensor([[[[math.radians(179)], [0.0]]]])}
     output = {"sed": torch.zeros(1, 1, 1), "doa": torch.tensor([[[[math.radians(-179)], [0.0]]]])}
-    near = SedDoa(1, "angles").loss(output, wanted)["doa"]
-    far = SedDoa(1, "angles", legacy=True).loss(output, wanted)["doa"]
+    near = SedDoa(1, "angles").loss(output, reference)["doa"]
+    far = SedDoa(1, "angles", legacy=True).loss(output, reference)["doa"]
     assert float(near) == pytest.approx(math.radians(2) ** 2 / 2, rel=1e-4)
     assert float(far) == pytest.approx(math.radians(358) ** 2 / 2, rel=1e-4)
 
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_frames_that_share_an_output_count_once(legacy):
-    output, wanted, *_ = drawn(2)
-    longer = [{name: x.repeat_interleave(5, dim=1) for name, x in side.items()} for side in (output, wanted)]
-    once = SedDoa(4, masked=True, legacy=legacy).loss(output, wanted)
+    output, reference, *_ = drawn(2)
+    longer = [
+        {name: x.repeat_interleave(5, dim=1) for name, x in side.items()} for side in (output, reference)
+    ]
+    once = SedDoa(4, masked=True, legacy=legacy).loss(output, reference)
     held = SedDoa(4, masked=True, frames_per_output=5, legacy=legacy).loss(*longer)
     assert {name: float(x) for name, x in once.items()} == {name: float(x) for name, x in held.items()}
 
@@ -188,24 +190,27 @@ def test_what_is_encoded_is_decoded(target, tolerance, seed):
             distance = round(random.uniform(0.5, 5), 2)
             azimuth = int(random.choice([-180, 180, 179, random.integers(-180, 180)]))
             table.append((frame * 0.1, (frame + 1) * 0.1, c, azimuth, elevation, distance))
-    wanted = scene(*table).sorted()
-    found = target.decode(perfect(target, target.encode(wanted, 0.0, 60, 0.02)), 0.02)
+    reference = scene(*table).sorted()
+    prediction = target.decode(perfect(target, target.encode(reference, 0.0, 60, 0.02)), 0.02)
     if target.label_hop is None:  # five short rows for each
-        assert np.allclose(found.offset - found.onset, 0.02)
-        found = found.select(np.round(found.onset / 0.02).astype(int) % 5 == 0)
-        assert np.allclose(found.onset, wanted.onset)
+        assert np.allclose(prediction.offset - prediction.onset, 0.02)
+        prediction = prediction.select(np.round(prediction.onset / 0.02).astype(int) % 5 == 0)
+        assert np.allclose(prediction.onset, reference.onset)
     else:
-        assert np.allclose(found.onset, wanted.onset) and np.allclose(found.offset, wanted.offset)
-    assert found.label.tolist() == wanted.label.tolist()
-    if len(found):
+        assert np.allclose(prediction.onset, reference.onset) and np.allclose(
+            prediction.offset, reference.offset
+        )
+    assert prediction.label.tolist() == reference.label.tolist()
+    if len(prediction):
         apart = angle_between(
-            unit_vector(found.azimuth, found.elevation), unit_vector(wanted.azimuth, wanted.elevation)
+            unit_vector(prediction.azimuth, prediction.elevation),
+            unit_vector(reference.azimuth, reference.elevation),
         )
         assert apart.max() < tolerance
     if isinstance(target, ACCDOA) and target.distance:
-        assert np.allclose(found.distance, wanted.distance, atol=1e-5)
+        assert np.allclose(prediction.distance, reference.distance, atol=1e-5)
     else:
-        assert np.isnan(found.distance).all()
+        assert np.isnan(prediction.distance).all()
 
 
 def test_a_class_is_active_above_one_half_only():
@@ -217,7 +222,7 @@ def test_a_class_is_active_above_one_half_only():
     assert ACCDOA(3).decode({"accdoa": vectors}, 0.1).label.tolist() == [2]
 
 
-def test_frames_of_a_group_vote_and_the_last_ones_stand_alone():
+def test_frames_of_a_group_are_averaged_and_the_last_group_may_be_short():
     assert mean_of_groups(np.arange(7.0)[:, None], 3).ravel().tolist() == [1, 4, 6]
     output = {"sed": np.repeat([5.0, -5.0, 5.0], [3, 7, 2])[:, None], "doa": np.ones((12, 3, 1))}
     assert np.round(SedDoa(1).decode(output, 0.02).onset * 10).tolist() == [0, 2]
@@ -231,7 +236,7 @@ def test_accdoa_learns_towards_its_vectors():
     )
 
 
-def test_labels_that_lack_what_is_learned_are_refused():
+def test_labels_without_times_or_directions_are_refused():
     nowhere = Events.from_rows([(0, 1, 0, 0, np.nan, np.nan, np.nan)])
     never = Events.from_rows([(np.nan, np.nan, 0, 0, 0, 0, np.nan)])
     for target in (SedDoa(1), ACCDOA(1)):

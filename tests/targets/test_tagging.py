@@ -30,7 +30,7 @@ def logits(probability: np.ndarray) -> np.ndarray:
 
 
 def slow(x, high, low, n_smooth, n_salt):
-    """The definition of the `DCASE2019 Task 4` spec, section 7, step by step."""
+    """The definition in docs/sources.md, DCASE2019 Task 4 system, step by step."""
     spans, k = [], 0
     while k < len(x):
         if x[k] > high:
@@ -62,7 +62,7 @@ def join(spans, gap):
     return out
 
 
-def test_segments_are_those_of_the_spec():
+def test_segments_are_as_published():
     x = np.zeros(40)
     x[5:15], x[3:5], x[15:18], x[20:30], x[35] = 0.95, 0.6, 0.55, 0.92, 0.99
     for low, smooth, salt, expected in (
@@ -82,7 +82,7 @@ def test_segments_are_those_of_the_spec():
         assert segments(x, 0.9, 0.5, 1, 0).tolist() == expected
 
 
-def test_segments_of_ten_seconds_are_those_of_the_spec():
+def test_segments_of_ten_seconds_are_as_published():
     x = np.repeat(np.random.RandomState(7).rand(80), 8)
     assert segments(x, 0.9, 0.5, 16, 16).tolist() == [[24, 56], [120, 200], [456, 496], [528, 552]]
     assert segments(x, 0.9, 0.5, 1, 0).tolist() == [
@@ -112,7 +112,7 @@ def test_runs_and_medians():
     assert median(x, 1) is x and len(median(x[:0], 3)) == 0
 
 
-def test_strong_labels_fill_the_frames_of_the_spec():
+def test_strong_labels_fill_the_published_frames():
     events = timed((0.25, 1.0, 0), (0, 10, 1), (0.0078125, 0.0234375, 2))
     target = Tagging(4, "frame").encode(events, 0.0, 640, HOP)
     assert [runs(column).tolist() for column in target["frame"].T] == [[[16, 65]], [[0, 640]], [[0, 3]], []]
@@ -123,7 +123,7 @@ def test_strong_labels_fill_the_frames_of_the_spec():
     assert not gone["frame"].any() and not gone["clip"].any()
 
 
-def test_weak_labels_hold_for_the_whole_clip_and_cannot_train_frames():
+def test_weak_labels_count_for_the_whole_clip_and_cannot_train_frames():
     assert Tagging(3).encode(weak(0, 2), 3.0, 64, HOP)["clip"].tolist() == [1, 0, 1]
     assert Tagging(3).encode(timed((0.5, 2, 1)), 0.0, 640, HOP)["clip"].tolist() == [0, 1, 0]
     assert Tagging(3).encode(Events.empty(), 0.0, 640, HOP)["clip"].tolist() == [0, 0, 0]
@@ -131,18 +131,18 @@ def test_weak_labels_hold_for_the_whole_clip_and_cannot_train_frames():
         Tagging(3, "frame").encode(weak(0), 0.0, 640, HOP)
 
 
-def test_the_loss_looks_at_the_clip_or_at_every_frame():
+def test_the_loss_uses_the_clip_or_every_frame():
     random = torch.Generator().manual_seed(0)
     frame = torch.randn(2, 64, 3, generator=random, dtype=torch.float64)
     clip = torch.randn(2, 1, 3, generator=random, dtype=torch.float64).expand(-1, 64, -1)
     target = {"clip": torch.tensor([[1.0, 0, 1], [0, 0, 1]]).double()}
     target["frame"] = (torch.rand(2, 64, 3, generator=random) < 0.3).double()
-    for kind, given_, wanted in (
+    for kind, given_, reference in (
         ("clip", clip[:, 0], target["clip"]),
         ("frame", frame, target["frame"]),
     ):
         p = given_.sigmoid()
-        entropy = -(wanted * p.log() + (1 - wanted) * (1 - p).log()).mean()
+        entropy = -(reference * p.log() + (1 - reference) * (1 - p).log()).mean()
         assert float(Tagging(3, kind).loss({"frame": frame, "clip": clip}, target)["loss"]) == pytest.approx(
             float(entropy)
         )
@@ -152,42 +152,46 @@ def test_only_classes_of_the_clip_have_events():
     frame = np.full((640, 3), 0.01)
     frame[64:192] = 0.97
     clip = np.tile([0.95, 0.899, 0.5], (640, 1))
-    found = Tagging(3).decode({"frame": logits(frame), "clip": logits(clip)}, HOP)
-    assert (found.onset.tolist(), found.offset.tolist(), found.label.tolist()) == ([1.0], [3.0], [0])
-    assert np.isnan(found.azimuth).all() and np.isnan(found.distance).all()
+    prediction = Tagging(3).decode({"frame": logits(frame), "clip": logits(clip)}, HOP)
+    assert (prediction.onset.tolist(), prediction.offset.tolist(), prediction.label.tolist()) == (
+        [1.0],
+        [3.0],
+        [0],
+    )
+    assert np.isnan(prediction.azimuth).all() and np.isnan(prediction.distance).all()
     own = Tagging(3, high=[0.9, 0.8, 0.4], low=[0.5, 0.5, 0.3])
     assert own.decode({"frame": logits(frame), "clip": logits(clip)}, HOP).label.tolist() == [0, 1, 2]
     easy = Tagging(3, tag_threshold=0.6)
     assert easy.decode({"frame": logits(frame), "clip": logits(clip)}, HOP).label.tolist() == [0, 1]
 
 
-def test_clips_one_after_the_other_are_asked_one_by_one():
+def test_each_clip_is_decoded_by_its_own_tags():
     frame, clip = np.full((128, 1), 0.97), np.repeat([[0.95], [0.1]], 64, axis=0)
-    found = Tagging(1).decode({"frame": logits(frame), "clip": logits(clip)}, HOP)
-    assert (found.onset.tolist(), found.offset.tolist()) == ([0.0], [1.0])
+    prediction = Tagging(1).decode({"frame": logits(frame), "clip": logits(clip)}, HOP)
+    assert (prediction.onset.tolist(), prediction.offset.tolist()) == ([0.0], [1.0])
     assert Tagging(1).tags({"clip": logits(clip)}) == pytest.approx([0.95])
 
 
-def test_gaps_are_closed_and_crumbs_dropped_in_seconds():
+def test_short_gaps_are_closed_and_short_events_dropped():
     frame = np.zeros((640, 1))
     for begin, end in ((0, 30), (45, 80), (200, 210), (400, 417)):
         frame[begin:end] = 0.95
     output = {"frame": logits(frame), "clip": logits(np.ones((640, 1)))}
-    found = Tagging(1).decode(output, HOP)
-    assert (found.onset * 64).tolist() == [0, 400] and (found.offset * 64).tolist() == [80, 417]
+    prediction = Tagging(1).decode(output, HOP)
+    assert (prediction.onset * 64).tolist() == [0, 400] and (prediction.offset * 64).tolist() == [80, 417]
     bare = Tagging(1, smooth=0, salt=0).decode(output, HOP)
     assert (bare.onset * 64).tolist() == [0, 45, 200, 400]
     smoothed = Tagging(1, smooth=0, salt=0, median_frames=35).decode(output, HOP)
     assert len(smoothed) == 1, "a median closes gaps and drops crumbs as well"
 
 
-def test_strong_labels_come_back_from_sure_frames():
+def test_strong_labels_are_decoded_from_their_own_encoding():
     events = timed((1, 3, 0), (2, 4.5, 1), (6, 9, 0))
     target = Tagging(2, "frame").encode(events, 0.0, 640, HOP)
     output = {"frame": logits(target["frame"]), "clip": np.tile(logits(target["clip"]), (640, 1))}
-    found = Tagging(2).decode(output, HOP).sorted()
-    assert found.label.tolist() == [0, 1, 0] and np.allclose(found.onset, events.onset)
-    assert np.allclose(found.offset, events.offset + HOP), "the frame of the offset belongs to the event"
+    prediction = Tagging(2).decode(output, HOP).sorted()
+    assert prediction.label.tolist() == [0, 1, 0] and np.allclose(prediction.onset, events.onset)
+    assert np.allclose(prediction.offset, events.offset + HOP), "the frame of the offset belongs to the event"
 
 
 def test_average_precision_of_the_tags_is_that_of_the_reference():
@@ -197,7 +201,7 @@ def test_average_precision_of_the_tags_is_that_of_the_reference():
     assert average_precision(target, np.array(tags)) == pytest.approx([0.8333333, 1.0], abs=1e-6)
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_options_are_refused():
     with pytest.raises(BadInput, match="'both' is none of clip, frame"):
         Tagging(3, "both")
     with pytest.raises(BadInput, match="high: give one threshold, or one for each of 3 classes"):
