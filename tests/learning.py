@@ -1,4 +1,4 @@
-"""Short trainings of narrow networks, to test whether a system learns at all; the scripts do the same at full size."""
+"""Short trainings of small networks, to test that a system learns; the scripts train at full size."""
 
 import json
 from pathlib import Path
@@ -12,23 +12,36 @@ from avseld.training.train import train
 
 
 def learn(recipe: str, prepared: Path, out: Path, steps: int, data=None, options=None, **changes) -> Path:
-    """Train a recipe with other data settings and options of its parts."""
-    words = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text())
-    settings = words.pop("data") | {"prepared": prepared, "batch_size": 8} | (data or {})
+    """Train a recipe for a few steps on the CPU.
+
+    Args:
+        recipe: name of the recipe.
+        prepared: prepared folder.
+        out: run folder.
+        steps: training steps.
+        data: settings of `data` that differ from the recipe.
+        options: part -> options of features, model, target or optimizer that differ from the recipe.
+        changes: other settings that differ from the recipe.
+
+    Returns:
+        The run folder.
+    """
+    config = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text())
+    settings = config.pop("data") | {"prepared": prepared, "batch_size": 8} | (data or {})
     for part in ("features", "model", "target", "optimizer"):
-        words[part]["options"] |= (options or {}).get(part, {})
+        config[part]["options"] |= (options or {}).get(part, {})
     for part in ("features", "model", "target", "optimizer"):
-        words[part] = Part(**words[part])
-    words |= {
+        config[part] = Part(**config[part])
+    config |= {
         "data": Data(**settings), "schedule": Part("one_cycle"), "steps": steps, "validate_every": steps,
         "best_by": "last", "patience": None, "out": out, "hardware": Hardware("cpu", 1),
     } | changes  # fmt: skip
-    train(**words)
+    train(**config)
     return out
 
 
 def scores(out: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Of the trained system and of the same one untrained, on its test recordings."""
+    """Evaluate a run: scores of the trained and of the untrained system on the test recordings."""
     evaluate(out, figures=0, untrained=True)
     rows = json.loads((out / "evaluation" / "scores.json").read_text())["scores"]
     return rows["blank"], rows["untrained"]

@@ -1,11 +1,11 @@
-"""Sources that stay where they are, for scenes whose scores one can compute by hand."""
+"""Stationary sources, for scenes whose scores can be computed by hand."""
 
 import numpy as np
 
 from avseld.io.events import Events
 
 
-def heard(
+def stationary_source(
     first: int,
     last: int,
     label: int = 0,
@@ -15,7 +15,18 @@ def heard(
     distance: float = 2.0,
     hop: float = 0.1,
 ) -> Events:
-    """One source that stays where it is, in the frames from first to last."""
+    """Create the events of a stationary source in the frames from `first` to `last`, both included.
+
+    Args:
+        first: first frame.
+        last: last frame.
+        label: class index.
+        azimuth: degrees.
+        elevation: degrees.
+        source: source number.
+        distance: metres.
+        hop: length of a frame, seconds.
+    """
     frame = np.arange(first, last + 1)
     same = np.ones(len(frame))
     return Events(

@@ -18,7 +18,9 @@ from avseld.metrics.seld import Options
 from avseld.metrics.submission import problems
 
 WIDTH = 100
-CELL = 10
+MAX_CELL = 10
+MIN_FIRST, MAX_FIRST = 20, 28
+"""columns of the names of classes and rooms"""
 
 
 def score(
@@ -126,9 +128,10 @@ def table(
 
 
 def _row(first: str, cells: Sequence[str]) -> str:
-    room = min(WIDTH - CELL * len(cells), 28)
+    width = min(MAX_CELL, (WIDTH - MIN_FIRST) // len(cells))
+    room = min(WIDTH - width * len(cells), MAX_FIRST)
     first = first if len(first) < room else first[: room - 2] + "~"
-    return f"{first:<{room}}" + "".join(f"{cell:>{CELL}}" for cell in cells)
+    return f"{first:<{room}}" + "".join(f"{cell:>{width}}" for cell in cells)
 
 
 def _heading(name: str) -> str:

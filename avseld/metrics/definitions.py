@@ -69,6 +69,18 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
             gain_unit="points",
             in_progress_bar=True,
         ),
+        "P": ScoreDefinition(
+            "P20",
+            "share of predicted events that are matched within the angle (and distance) threshold",
+            higher_is_better=True,
+            extra_years=(2022, 2023, 2024, 2025),
+        ),
+        "R": ScoreDefinition(
+            "R20",
+            "share of reference events that are matched within the angle (and distance) threshold",
+            higher_is_better=True,
+            extra_years=(2022, 2023, 2024, 2025),
+        ),
         "LE": ScoreDefinition(
             "LE_CD",
             "mean angle between detected events and their references",

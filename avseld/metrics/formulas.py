@@ -150,7 +150,15 @@ def _joint(counts: Counts, rule: Rule, corrected: bool) -> Table:
     table["F"] = _f_score(counts, rule)
     table["LE"] = np.where(counts.matched > 0, counts.angle / (counts.matched + EPS), 180.0)
     table["LR"] = counts.matched / (EPS + counts.matched + counts.fn)
-    return table | {"seld_score": seld_score(table)}
+    return table | {"seld_score": seld_score(table)} | _precision_recall(counts)
+
+
+def _precision_recall(counts: Counts) -> Table:
+    """Precision and recall whose harmonic mean is the F-score of a class from 2022 on."""
+    return {
+        "P": counts.tp / (EPS + counts.tp + counts.far + counts.fp),
+        "R": counts.tp / (EPS + counts.tp + counts.far + counts.fn),
+    }
 
 
 def _f_score(counts: Counts, rule: Rule) -> np.ndarray:
@@ -186,7 +194,8 @@ def _frames(counts: Counts, rule: Rule, corrected: bool) -> Table:
     table["LR"] = counts.matched / (EPS + counts.matched + counts.fn)
     without_distance = ("ER", "F", "DOAE", "LR")
     scored = ("F", "DOAE", "RDE") if not np.isnan(counts.relative).any() else without_distance
-    return table | {"seld_score": seld_score({name: table[name] for name in scored})}
+    table |= {"seld_score": seld_score({name: table[name] for name in scored})}
+    return table | _precision_recall(counts)
 
 
 def _doa2019(counts: Counts, rule: Rule, corrected: bool) -> Table:

@@ -9,11 +9,17 @@ from torch.nn import functional
 from avseld.models.fast_cpu import is_fast, normalize
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """Convert 16-bit values to single precision; single and double precision stay."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalization whose statistics span all processes of a distributed run, on any backend.
 
     PyTorch's own synchronized layer refuses the CPU. In one process this is `nn.BatchNorm2d` within rounding;
-    in several, a run equals the one in a single process with the whole batch, within rounding.
+    in several, a run equals the one in a single process with the whole batch, within rounding. Moments and running
+    statistics are computed in single precision at least, also where the input has 16 bits (mixed precision).
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -26,10 +32,11 @@ class BatchNorm(nn.BatchNorm2d):
         if n_processes == 1:
             return super().forward(input)
         axes = (0, 2, 3)
-        # In double precision, because the square of the mean is taken off again.
-        variance, mean = (moment.double() for moment in torch.var_mean(input, axes, correction=0))
+        x = at_least_float32(input)
+        # In double precision, because the square of the mean is subtracted again.
+        variance, mean = (moment.double() for moment in torch.var_mean(x, axes, correction=0))
         mean, square = all_reduce(torch.stack([mean, variance + mean.square()])) / n_processes
-        variance, mean = (square - mean.square()).to(input.dtype), mean.to(input.dtype)
+        variance, mean = (square - mean.square()).to(x.dtype), mean.to(x.dtype)
         with torch.no_grad():
             count = input.numel() // input.shape[1] * n_processes
             rate = self.momentum if self.momentum is not None else 0.1
@@ -39,7 +46,7 @@ class BatchNorm(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / max(count - 1, 1), rate)
             self.num_batches_tracked.add_(1)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return input * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
+        return (x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(input.dtype)
 
 
 class BinNorm(nn.Module):

@@ -19,6 +19,7 @@ from avseld.config import Part
 from avseld.features import FEATURES
 from avseld.io.formats import check_features, format_named
 from avseld.models import MODELS
+from avseld.models.blocks import at_least_float32
 from avseld.system.blueprint import Blueprint
 from avseld.targets import TARGETS
 from avseld.vision.visual_input import View, view_of
@@ -77,9 +78,9 @@ class System(nn.Module):
             **defects,
         )
         self.model.to(memory_format=torch.channels_last)
-        self.training_loss: Loss = self.target.loss
+        self._training_loss: Loss = self.target.loss
         if hasattr(self.model, "lessons"):  # the network adds losses of its own
-            self.training_loss = partial(self.model.lessons, target=self.target)
+            self._training_loss = partial(self.model.lessons, target=self.target)
         self._set_windows()
         self.view: View = self._view()
 
@@ -149,9 +150,30 @@ class System(nn.Module):
             network: compile the network too, as on a GPU. On a CPU its convolutions have hand-written passes
                 (`avseld.models.pooling`), which a compiler would undo; there only the training loss gains.
         """
-        self.training_loss = torch.compile(self.training_loss)
+        self._training_loss = torch.compile(self._training_loss)
         if network:
             self.model.compile()
+
+    def full_precision(self) -> torch.autocast:
+        """Switch mixed precision off for features and losses; the network alone runs in 16 bits.
+
+        Mel spectra of digital silence or of a full-scale tone leave the range of 16 bits, and features in training
+        must equal those in evaluation.
+        """
+        return torch.autocast(self.device.type, enabled=False)
+
+    def training_loss(self, heads: dict[str, Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the losses of a batch, in single precision at least.
+
+        Args:
+            heads: as returned by `forward` in training.
+            batch: holds the target's labels.
+
+        Returns:
+            Losses by name; `loss` is the one that is minimised.
+        """
+        with self.full_precision():
+            return self._training_loss({name: at_least_float32(head) for name, head in heads.items()}, batch)
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +190,7 @@ class System(nn.Module):
         Returns:
             The target's heads, (batch, frame, ...).
         """
-        with torch.no_grad():
+        with torch.no_grad(), self.full_precision():
             features = self.features(waveform)
             if self.training:
                 for mask in self.masks:

@@ -106,7 +106,8 @@ def run_windows(
     """
     dtype, device = next(system.model.parameters()).dtype, system.device
     with torch.inference_mode():
-        features = system.features(torch.as_tensor(waveform).to(device, dtype), centered=False)
+        with system.full_precision():
+            features = system.features(torch.as_tensor(waveform).to(device, dtype), centered=False)
         if system.blueprint.legacy or system.features.state_dict():
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
             # Zero is the mean of a standardized feature; the logarithm of silence would be far from any sound.
@@ -188,7 +189,7 @@ def stretch_loss(system: System, first: int, heads: dict[str, Tensor], reference
     n_frames = len(next(iter(heads.values())))
     target = system.target.encode(reference, first * system.hop, n_frames, system.hop)
     labels = {name: torch.from_numpy(value)[None].to(system.device) for name, value in target.items()}
-    with torch.inference_mode():
+    with torch.inference_mode(), system.full_precision():
         return float(system.target.loss({name: head[None] for name, head in heads.items()}, labels)["loss"])
 
 

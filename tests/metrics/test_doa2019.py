@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_scenes import heard
+from made_scenes import stationary_source
 
 from avseld.io.events import Events, concatenate
 from avseld.metrics import RULES, doa2019, score, scores
 
 
 def span(first: int, last: int, label: int, azimuth: float, elevation: float = 0.0) -> Events:
-    return heard(first, last, label, azimuth, elevation, hop=0.02)
+    return stationary_source(first, last, label, azimuth, elevation, hop=0.02)
 
 
 def test_values_of_the_2019_scorer_on_a_made_scene_are_met() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_scenes import heard
+from made_scenes import stationary_source
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events, concatenate
@@ -25,7 +25,11 @@ def one(reference: Events, prediction: Events, year: int, average: str = "micro"
 def test_a_perfect_prediction_has_no_errors(year: int) -> None:
     hop = RULES[year].hop
     scene = concatenate(
-        [heard(0, 24, 0, -170, 20, hop=hop), heard(3, 33, 1, 90, -90, hop=hop), heard(5, 9, 2, 0, hop=hop)]
+        [
+            stationary_source(0, 24, 0, -170, 20, hop=hop),
+            stationary_source(3, 33, 1, 90, -90, hop=hop),
+            stationary_source(5, 9, 2, 0, hop=hop),
+        ]
     )
     ours = one(scene, scene, year)
     assert ours["F"] == pytest.approx(1)
@@ -37,7 +41,7 @@ def test_a_perfect_prediction_has_no_errors(year: int) -> None:
 
 @pytest.mark.parametrize("year", ALL_YEARS)
 def test_silence_predicted_misses_everything(year: int) -> None:
-    ours = one(heard(0, 24, hop=RULES[year].hop), Events.empty(), year)
+    ours = one(stationary_source(0, 24, hop=RULES[year].hop), Events.empty(), year)
     assert ours["F"] == 0
     assert ours["ER"] == pytest.approx(1) or year == 2025  # which knows no error rate
     if year in JOINT_YEARS:
@@ -47,7 +51,7 @@ def test_silence_predicted_misses_everything(year: int) -> None:
 
 @pytest.mark.parametrize("year", ALL_YEARS)
 def test_events_predicted_into_an_empty_recording_are_free_unless_corrected(year: int) -> None:
-    prediction = heard(0, 24, hop=RULES[year].hop)
+    prediction = stationary_source(0, 24, hop=RULES[year].hop)
     fair = one(Events.empty(), prediction, year, corrected=True)
     assert np.isnan(fair.ER)  # no reference to divide by
     counted = counts(Events.empty(), prediction, year, 4, corrected=True)
@@ -58,8 +62,8 @@ def test_events_predicted_into_an_empty_recording_are_free_unless_corrected(year
 
 @pytest.mark.parametrize("year", [2020, 2021, 2022, 2023, 2024])
 def test_false_alarms_alone_are_insertions(year: int) -> None:
-    truth = heard(0, 19)
-    guess = concatenate([truth, heard(0, 18, 1)])
+    truth = stationary_source(0, 19)
+    guess = concatenate([truth, stationary_source(0, 18, 1)])
     ours = counts(truth, guess, year, 4)
     n = 19 if year == 2024 else 2
     assert (ours.insertions, ours.substitutions, ours.deletions) == (n, 0, 0)
@@ -67,7 +71,7 @@ def test_false_alarms_alone_are_insertions(year: int) -> None:
 
 
 def test_another_class_instead_is_a_substitution() -> None:
-    ours = counts(heard(0, 19, 0), heard(0, 19, 1), 2022, 4)
+    ours = counts(stationary_source(0, 19, 0), stationary_source(0, 19, 1), 2022, 4)
     assert (ours.substitutions, ours.deletions, ours.insertions) == (2, 0, 0)
 
 
@@ -86,7 +90,7 @@ def test_another_class_instead_is_a_substitution() -> None:
 def test_angles_are_great_circles_over_the_seam_and_the_poles(
     year: int, truth: tuple, guess: tuple, degrees: float
 ) -> None:
-    ours = one(heard(0, 9, 0, *truth), heard(0, 9, 0, *guess), year)
+    ours = one(stationary_source(0, 9, 0, *truth), stationary_source(0, 9, 0, *guess), year)
     angle = ours.DOAE if year == 2024 else ours.LE
     assert angle == pytest.approx(degrees, abs=2e-3)
 
@@ -97,16 +101,18 @@ def test_angles_are_great_circles_over_the_seam_and_the_poles(
 def test_stereo_hears_no_difference_between_front_and_rear(
     truth: float, guess: float, degrees: float
 ) -> None:
-    assert one(heard(0, 9, 0, truth), heard(0, 9, 0, guess), 2025)["DOAE"] == pytest.approx(degrees)
+    assert one(stationary_source(0, 9, 0, truth), stationary_source(0, 9, 0, guess), 2025)[
+        "DOAE"
+    ] == pytest.approx(degrees)
 
 
 @pytest.mark.parametrize("year", [2021, 2022, 2023, 2024])
 @pytest.mark.parametrize("n_sources", [2, 3])
 def test_sources_of_one_class_are_assigned_to_the_nearest_predictions(year: int, n_sources: int) -> None:
     azimuths = (0.0, 90.0, 180.0)[:n_sources]
-    truth = concatenate([heard(0, 9, 0, azimuth, source=i) for i, azimuth in enumerate(azimuths)])
+    truth = concatenate([stationary_source(0, 9, 0, azimuth, source=i) for i, azimuth in enumerate(azimuths)])
     # written in another order and each 10 degrees off
-    guess = concatenate([heard(0, 9, 0, azimuth + 10, source=0) for azimuth in azimuths[::-1]])
+    guess = concatenate([stationary_source(0, 9, 0, azimuth + 10, source=0) for azimuth in azimuths[::-1]])
     ours = counts(truth, guess, year, 4)
     n = 9 * n_sources if year == 2024 else n_sources
     assert ours.matched[0] == n
@@ -115,45 +121,45 @@ def test_sources_of_one_class_are_assigned_to_the_nearest_predictions(year: int,
 
 
 def test_2020_adds_the_distances_of_several_sources_unless_corrected() -> None:
-    truth = concatenate([heard(0, 9, 0, 0, source=0), heard(0, 9, 0, 90, source=1)])
-    guess = concatenate([heard(0, 9, 0, 8), heard(0, 9, 0, 98)])
+    truth = concatenate([stationary_source(0, 9, 0, 0, source=0), stationary_source(0, 9, 0, 90, source=1)])
+    guess = concatenate([stationary_source(0, 9, 0, 8), stationary_source(0, 9, 0, 98)])
     assert one(truth, guess, 2020)["LE"] == pytest.approx(16)
     assert one(truth, guess, 2020, corrected=True)["LE"] == pytest.approx(8)
 
 
 def test_20_degrees_is_near_and_a_little_more_is_far() -> None:
-    assert one(heard(0, 9), heard(0, 9, 0, 19.999), 2022)["F"] == pytest.approx(1)
-    assert one(heard(0, 9), heard(0, 9, 0, 20.001), 2022)["F"] == 0
+    assert one(stationary_source(0, 9), stationary_source(0, 9, 0, 19.999), 2022)["F"] == pytest.approx(1)
+    assert one(stationary_source(0, 9), stationary_source(0, 9, 0, 20.001), 2022)["F"] == 0
 
 
 def test_a_distant_match_weighs_half_in_2021_and_whole_since_2022() -> None:
-    truth = concatenate([heard(0, 9, 0), heard(0, 9, 1)])
-    guess = concatenate([heard(0, 9, 0), heard(0, 9, 1, 90)])
+    truth = concatenate([stationary_source(0, 9, 0), stationary_source(0, 9, 1)])
+    guess = concatenate([stationary_source(0, 9, 0), stationary_source(0, 9, 1, 90)])
     assert one(truth, guess, 2021)["F"] == pytest.approx(1 / 1.5)
     assert one(truth, guess, 2022)["F"] == pytest.approx(1 / 2)
     assert one(truth, guess, 2022)["LE"] == pytest.approx(45)
 
 
 def test_distance_beyond_twice_the_true_one_is_wrong_in_2024() -> None:
-    truth = heard(0, 10, distance=1.1)
-    assert one(truth, heard(0, 10, distance=2.2), 2024)["F"] == pytest.approx(1)
-    wrong = one(truth, heard(0, 10, distance=2.3), 2024)
+    truth = stationary_source(0, 10, distance=1.1)
+    assert one(truth, stationary_source(0, 10, distance=2.2), 2024)["F"] == pytest.approx(1)
+    wrong = one(truth, stationary_source(0, 10, distance=2.3), 2024)
     assert wrong["F"] == 0
     assert wrong["RDE"] == pytest.approx(1.2 / 1.1)
     assert wrong["DE"] == pytest.approx(1.2)
-    assert one(truth, heard(0, 10, distance=2.3), 2025)["DE"] == pytest.approx(120)  # centimetres
+    assert one(truth, stationary_source(0, 10, distance=2.3), 2025)["DE"] == pytest.approx(120)  # centimetres
 
 
 def test_events_that_meet_at_a_segment_border_are_in_both_segments() -> None:
-    truth, guess = heard(5, 14), heard(9, 10)
+    truth, guess = stationary_source(5, 14), stationary_source(9, 10)
     ours = counts(truth, guess, 2022, 4)
     assert (ours.reference[0], ours.prediction[0], ours.matched[0]) == (2, 2, 2)
-    apart = counts(heard(0, 9), heard(10, 12), 2022, 4)
+    apart = counts(stationary_source(0, 9), stationary_source(10, 12), 2022, 4)
     assert (apart.matched[0], apart.fn[0]) == (0, 1)
 
 
 def test_a_last_frame_divisible_by_ten_is_dropped_unless_corrected() -> None:
-    truth = heard(0, 10)
+    truth = stationary_source(0, 10)
     assert counts(truth, truth, 2022, 4).reference[0] == 1
     assert counts(truth, truth, 2022, 4, corrected=True).reference[0] == 2
     assert counts(truth, truth, 2024, 4).reference[0] == 10
@@ -161,16 +167,16 @@ def test_a_last_frame_divisible_by_ten_is_dropped_unless_corrected() -> None:
 
 
 def test_predictions_that_miss_the_frames_of_a_segment_are_counted_as_misses_unless_corrected() -> None:
-    truth = concatenate([heard(0, 2, source=0), heard(0, 2, source=1)])
-    guess = heard(5, 7)
-    truth = concatenate([truth, heard(9, 9, 3)])
+    truth = concatenate([stationary_source(0, 2, source=0), stationary_source(0, 2, source=1)])
+    guess = stationary_source(5, 7)
+    truth = concatenate([truth, stationary_source(9, 9, 3)])
     official, fair = counts(truth, guess, 2022, 4), counts(truth, guess, 2022, 4, corrected=True)
     assert (official.fn[0], official.fp[0]) == (1, 0)
     assert (fair.fn[0], fair.fp[0]) == (2, 1)
 
 
 def test_visibility_can_be_required_in_2025() -> None:
-    truth = heard(0, 10)
+    truth = stationary_source(0, 10)
     unseen = Events(*(getattr(truth, name) for name in list(vars(truth))[:-1]), np.zeros(len(truth)))
     assert one(truth, unseen, 2025)["F"] == pytest.approx(1)
     assert one(truth, unseen, 2025).onscreen_accuracy == 0
@@ -180,13 +186,19 @@ def test_visibility_can_be_required_in_2025() -> None:
 def test_values_of_the_2020_scorer_on_a_made_scene_are_met() -> None:
     truth = concatenate(
         [
-            heard(0, 11, 0, 30),
-            heard(8, 24, 1, -170, 20),
-            heard(22, 29, 3, 90, -30),
-            heard(0, 9, 1, 100, 10, source=1),
+            stationary_source(0, 11, 0, 30),
+            stationary_source(8, 24, 1, -170, 20),
+            stationary_source(22, 29, 3, 90, -30),
+            stationary_source(0, 9, 1, 100, 10, source=1),
         ]
     )
-    guess = concatenate([heard(2, 14, 0, 40, 5), heard(9, 21, 1, 150, 10), heard(20, 29, 2)])
+    guess = concatenate(
+        [
+            stationary_source(2, 14, 0, 40, 5),
+            stationary_source(9, 21, 1, 150, 10),
+            stationary_source(20, 29, 2),
+        ]
+    )
     ours, counted = one(truth, guess, 2020), counts(truth, guess, 2020, 4)
     expected = [0.6666666667, 0.3333333333, 28.3466209350, 0.8333333333, 0.4143703069]
     assert [ours[name] for name in ("ER", "F", "LE", "LR", "seld_score")] == pytest.approx(expected, abs=1e-8)
@@ -251,7 +263,10 @@ def test_published_values_of_2022_and_2024_on_circling_sources_are_met() -> None
 def test_counts_add_up_and_travel_as_plain_arrays(year: int) -> None:
     hop = RULES[year].hop
     scenes = {
-        f"mix{i}": (heard(i, 30 + i, 0, 10 * i, hop=hop), heard(2, 28, i % 2, 5 * i, hop=hop))
+        f"mix{i}": (
+            stationary_source(i, 30 + i, 0, 10 * i, hop=hop),
+            stationary_source(2, 28, i % 2, 5 * i, hop=hop),
+        )
         for i in range(4)
     }
     parts = [counts(*scene, year, 4) for scene in scenes.values()]
@@ -272,8 +287,8 @@ def test_counts_add_up_and_travel_as_plain_arrays(year: int) -> None:
 @given(st.permutations(list(range(5))), st.sampled_from(ALL_YEARS))
 def test_the_order_of_recordings_does_not_matter(order: list[int], year: int) -> None:
     hop = RULES[year].hop
-    truth = {f"mix{i}": heard(i, 20 + i, i % 3, 20 * i, hop=hop) for i in range(5)}
-    guess = {f"mix{i}": heard(i, 22, i % 2, 25 * i, hop=hop) for i in range(5)}
+    truth = {f"mix{i}": stationary_source(i, 20 + i, i % 3, 20 * i, hop=hop) for i in range(5)}
+    guess = {f"mix{i}": stationary_source(i, 22, i % 2, 25 * i, hop=hop) for i in range(5)}
     shuffled = {f"mix{i}": truth[f"mix{i}"] for i in order}
     first = score(truth, guess, year, n_classes=3, jackknife=True)
     second = score(shuffled, guess, year, n_classes=3, jackknife=True)
@@ -283,7 +298,7 @@ def test_the_order_of_recordings_does_not_matter(order: list[int], year: int) ->
 
 
 def test_the_jackknife_of_equal_recordings_has_no_width() -> None:
-    scene = heard(0, 29), heard(0, 29, 0, 12)
+    scene = stationary_source(0, 29), stationary_source(0, 29, 0, 12)
     names = [f"mix{i}" for i in range(4)]
     ours = score(
         dict.fromkeys(names, scene[0]), dict.fromkeys(names, scene[1]), 2023, jackknife=True, n_classes=1
@@ -311,7 +326,7 @@ def test_the_jackknife_of_ten_thousand_recordings_takes_no_more_calls_than_that_
 
 
 def test_recordings_without_counterpart_are_named() -> None:
-    scene = heard(0, 9)
+    scene = stationary_source(0, 9)
     with pytest.raises(BadInput, match="no prediction for mix2"):
         score({"mix1": scene, "mix2": scene}, {"mix1": scene}, 2023)
     with pytest.raises(BadInput, match="no reference for mix3"):
@@ -321,8 +336,24 @@ def test_recordings_without_counterpart_are_named() -> None:
 
 def test_unknown_classes_and_years_are_refused() -> None:
     with pytest.raises(BadInput, match="class 13 is not an index below 13"):
-        score({"a": heard(0, 9, 13)}, {"a": Events.empty()}, 2023)
+        score({"a": stationary_source(0, 9, 13)}, {"a": Events.empty()}, 2023)
     with pytest.raises(BadInput, match="choose one of 2019, 2020"):
-        score({"a": heard(0, 9)}, {"a": Events.empty()}, 2018)
+        score({"a": stationary_source(0, 9)}, {"a": Events.empty()}, 2018)
     with pytest.raises(BadInput, match="macro or micro"):
-        score({"a": heard(0, 9)}, {"a": Events.empty()}, 2023, "mean")
+        score({"a": stationary_source(0, 9)}, {"a": Events.empty()}, 2023, "mean")
+
+
+@pytest.mark.parametrize("year", [2022, 2023, 2024, 2025])
+def test_f_is_the_harmonic_mean_of_precision_and_recall(year: int) -> None:
+    reference = stationary_source(0, 39)
+    prediction = concatenate(
+        [
+            stationary_source(0, 19, azimuth=5),
+            stationary_source(20, 29, azimuth=60),
+            stationary_source(10, 25, label=1),
+        ]
+    )
+    classwise = score({"a": reference}, {"a": prediction}, year).classwise
+    f, p, r = (classwise[name][0] for name in ("F", "P", "R"))
+    assert 0 < r < p < 1
+    assert f == pytest.approx(2 * p * r / (p + r))

@@ -1,4 +1,4 @@
-"""The generated corpus as files: STARSS23's layout, the same bytes for the same seed, bad options refused."""
+"""Files of generated corpora: STARSS23 layout, the same bytes for the same seed, invalid options."""
 
 import logging
 import shutil
@@ -62,7 +62,7 @@ def test_layout_is_that_of_starss23(corpus: Path) -> None:
     assert set(KINDS) - {"foa_dev"} == {DATASETS["starss23"].labels, DATASETS["starss23"].boxes, "video_dev"}
 
 
-def test_no_room_is_in_training_and_test(corpus: Path) -> None:
+def test_no_room_is_in_both_training_and_test(corpus: Path) -> None:
     rooms: dict[str, set[str]] = {"fold3": set(), "fold4": set()}
     for path in (corpus / "foa_dev").rglob("*.wav"):
         fold, room, _ = path.stem.split("_")
@@ -71,7 +71,7 @@ def test_no_room_is_in_training_and_test(corpus: Path) -> None:
     assert not rooms["fold3"] & rooms["fold4"]
 
 
-def test_recordings_of_one_room_share_it_and_rooms_differ() -> None:
+def test_recordings_with_one_room_number_have_the_same_room() -> None:
     options = CorpusOptions("starss23", 4, 6.0, ("foa",), "easy", None, None, 3, 180, 10.0, 2, 2, 0.0)
     rooms = [(recording.room, plan_scene(recording, options)[0].room) for recording in plan_starss23(options)]
     assert all((number == other) == (room == same) for number, room in rooms for other, same in rooms)
@@ -86,7 +86,7 @@ def test_audio_is_24_khz_int16_of_four_channels(corpus: Path) -> None:
         assert 0.01 < np.abs(sound).max() < 0.96
 
 
-def test_labels_are_read_as_dcase_rows_inside_the_audio(corpus: Path) -> None:
+def test_labels_are_dcase_rows_within_the_audio(corpus: Path) -> None:
     rows = 0
     for path in (corpus / "metadata_dev").rglob("*.csv"):
         events, dialect = read_dcase(path, n_classes=13)
@@ -103,8 +103,8 @@ def test_labels_are_read_as_dcase_rows_inside_the_audio(corpus: Path) -> None:
     assert rows > 100
 
 
-def test_sound_comes_from_where_the_label_says(corpus: Path) -> None:
-    """Intensity of the onsets of a frame with one source, all recordings together: the median is close."""
+def test_intensity_vectors_point_at_the_labels_of_a_corpus(corpus: Path) -> None:
+    """The median error over all frames with one source is below 20 degrees, reverberation included."""
     errors = []
     for path in (corpus / "metadata_dev").rglob("*.csv"):
         events, _ = read_dcase(path)
@@ -128,7 +128,7 @@ def test_video_is_equirectangular_and_covers_the_audio(corpus: Path) -> None:
             assert sum(1 for _ in container.decode(stream)) == 60
 
 
-def test_boxes_are_of_the_video_and_follow_somebody_who_speaks(corpus: Path) -> None:
+def test_boxes_belong_to_the_video_and_follow_human_sounds(corpus: Path) -> None:
     near = []
     for path in (corpus / "boxes_dev").rglob("*.npz"):
         boxes = read_boxes(path, corpus / "video_dev" / path.parent.name / f"{path.stem}.mp4")
@@ -143,7 +143,7 @@ def test_boxes_are_of_the_video_and_follow_somebody_who_speaks(corpus: Path) -> 
     assert np.mean(near) > 0.5
 
 
-def test_same_seed_same_bytes_whatever_the_jobs(corpus: Path, tmp_path: Path) -> None:
+def test_same_seed_gives_the_same_bytes_with_any_number_of_jobs(corpus: Path, tmp_path: Path) -> None:
     synth(tmp_path / "again", seed=3, test_share=0.34, **(SMALL | {"jobs": 2}))
     first, second = files(corpus), files(tmp_path / "again")
     assert len(first) == 24
@@ -156,7 +156,7 @@ def test_other_seed_gives_other_scenes(corpus: Path, tmp_path: Path) -> None:
     assert all(files(corpus).get(name) != other[name] for name in other)
 
 
-def test_interrupted_run_goes_on_and_other_options_are_refused(corpus: Path, tmp_path: Path) -> None:
+def test_interrupted_run_continues_and_other_options_are_refused(corpus: Path, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     shutil.copytree(corpus, begun)
     (begun / "boxes_dev/dev-train-tau/fold3_room2_mix002.npz").unlink()
@@ -169,13 +169,13 @@ def test_interrupted_run_goes_on_and_other_options_are_refused(corpus: Path, tmp
         synth(begun, seed=5, test_share=0.34, **SMALL)
 
 
-def test_picture_options_leave_the_sound_as_it_is(corpus: Path, tmp_path: Path) -> None:
+def test_video_options_do_not_change_the_audio(corpus: Path, tmp_path: Path) -> None:
     synth(tmp_path / "wide", seed=3, test_share=0.34, **(SMALL | {"width": 240, "fps": 29.97}))
     first, second = files(corpus), files(tmp_path / "wide")
     assert all((first[name] == second[name]) == (Path(name).suffix in (".wav", ".csv")) for name in first)
 
 
-def test_own_sounds_and_pictures_are_used(
+def test_sound_and_image_banks_are_used(
     shared: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     small = SMALL | {"recordings": 2, "seed": 3}
@@ -189,7 +189,7 @@ def test_own_sounds_and_pictures_are_used(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "word"),
+    ("invalid", "word"),
     [
         ({"recordings": 0}, "recordings"),
         ({"seconds": 1.0}, "seconds"),
@@ -204,22 +204,22 @@ def test_own_sounds_and_pictures_are_used(
         ({"images": Path("nowhere")}, "nowhere"),
     ],
 )
-def test_bad_options_are_refused_before_anything_is_written(
-    wrong: dict[str, object], word: str, tmp_path: Path
+def test_invalid_options_are_refused_before_anything_is_written(
+    invalid: dict[str, object], word: str, tmp_path: Path
 ) -> None:
     with pytest.raises(BadInput, match=word):
-        synth(tmp_path / "out", **(SMALL | wrong))
+        synth(tmp_path / "out", **(SMALL | invalid))
     assert not (tmp_path / "out").exists()
 
 
-def test_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_folder_with_other_files_is_refused_and_unchanged(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(BadInput, match="something else"):
         synth(tmp_path, **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_verb_makes_a_corpus_and_refuses_in_one_line(
+def test_command_makes_a_corpus_and_refuses_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [
@@ -247,6 +247,6 @@ def test_verb_makes_a_corpus_and_refuses_in_one_line(
         logging.getLogger(name).propagate = True
 
 
-def test_classes_are_those_of_the_corpus_in_its_order() -> None:
+def test_classes_are_those_of_starss23_in_its_order() -> None:
     assert tuple(kind.name for kind in CLASSES) == STARSS_CLASSES
     assert set(PRESETS) == {"simple", "easy", "reverberant", "noisy", "crowded"}

@@ -1,4 +1,4 @@
-"""One scene in several formats: what microphones on a sphere and ears on a head hear of it."""
+"""Recording formats: array on a rigid sphere, binaural, stereo, ambisonics."""
 
 import logging
 
@@ -20,51 +20,51 @@ from data_prep.synth.scene import draw_scene
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import dry_sound
 
-OPEN = Room(0, (20.0, 20.0, 10.0), (10.0, 10.0, 5.0), 0.0, 0)
+FREE_FIELD = Room(0, (20.0, 20.0, 10.0), (10.0, 10.0, 5.0), 0.0, 0)
 SOFA = "data/hrtf/UniS_Anechoic_BRIR_48k.sofa"
 
 
-def heard_from(azimuth: float, elevation: float, name: str, sofa: str | None = None) -> np.ndarray:
-    """Response (channel, sample) to a source at 2 m in the open."""
+def free_field_response(azimuth: float, elevation: float, name: str, sofa: str | None = None) -> np.ndarray:
+    """Compute the free-field response (channel, sample) to a source at 2 m."""
     place = 2.0 * unit_vector(azimuth, elevation)[None]
-    return impulse_responses(OPEN, place, receiver_format(name, sofa), np.random.default_rng(0))[0]
+    return impulse_responses(FREE_FIELD, place, receiver_format(name, sofa), np.random.default_rng(0))[0]
 
 
-def test_a_sphere_leads_at_its_front_by_one_and_a_half_radii_at_low_frequencies():
+def test_a_rigid_sphere_has_the_known_phase_at_low_and_gain_at_high_frequencies():
     frequency = np.array([50.0, 200.0])
     front, side, back = on_sphere(np.array([1.0, 0.0, -1.0]), frequency, 0.042)
     lead = np.angle(front) / (2 * np.pi * frequency)
     assert np.allclose(lead, 1.5 * 0.042 / 343, rtol=0.015)
     assert np.allclose(np.angle(back), -np.angle(front), atol=5e-3) and np.abs(side).max() < 1.002
     bright = on_sphere(np.array([1.0, -1.0]), np.array([12000.0]), 0.042)
-    assert abs(bright[0, 0]) == pytest.approx(2, abs=0.1)  # pressure doubles before a wall
+    assert abs(bright[0, 0]) == pytest.approx(2, abs=0.1)  # pressure doubles at a rigid surface
 
 
 @pytest.mark.parametrize(("azimuth", "elevation"), [(30, 10), (-120, -25), (175, 40)])
-def test_microphones_hear_a_wave_as_the_rigid_sphere_says(azimuth, elevation):
-    heard = np.fft.rfft(heard_from(azimuth, elevation, "mic"), 8192)
+def test_array_responses_equal_the_rigid_sphere_formula(azimuth, elevation):
+    spectrum = np.fft.rfft(free_field_response(azimuth, elevation, "mic"), 8192)
     frequency = np.fft.rfftfreq(8192, 1 / SAMPLE_RATE)
     used = (frequency > 100) & (frequency < 9000)
     capsules = unit_vector(*np.array(TETRAHEDRON_DEG, float).T)
     cosine = capsules @ unit_vector(azimuth, elevation)
-    wanted = on_sphere(cosine, frequency[used], 0.042)
-    between = heard[1:, used] / heard[0, used] / (wanted[1:] / wanted[0])
+    reference = on_sphere(cosine, frequency[used], 0.042)
+    between = spectrum[1:, used] / spectrum[0, used] / (reference[1:] / reference[0])
     assert np.abs(20 * np.log10(np.abs(between))).max() < 0.3
     assert np.degrees(np.abs(np.angle(between))).max() < 3
 
 
 @pytest.mark.parametrize("measured", [False, True])
-def test_left_is_the_first_ear_which_hears_the_left_louder_and_earlier(shared, measured):
+def test_a_source_on_the_left_is_louder_and_earlier_in_the_first_binaural_channel(shared, measured):
     sofa = str(shared(SOFA)) if measured else None
-    left, right = heard_from(85.0, 0.0, "binaural", sofa)
+    left, right = free_field_response(85.0, 0.0, "binaural", sofa)
     assert np.square(left).sum() > 2 * np.square(right).sum()
     arrival = [np.flatnonzero(np.abs(ear) > 0.2 * np.abs(ear).max())[0] for ear in (left, right)]
     assert 8 <= arrival[1] - arrival[0] <= 22  # 0.3 to 0.9 ms
-    mirrored = heard_from(-85.0, 0.0, "binaural", sofa)
+    mirrored = free_field_response(-85.0, 0.0, "binaural", sofa)
     assert np.square(mirrored[1]).sum() > 2 * np.square(mirrored[0]).sum()
 
 
-def test_stereo_is_mid_and_side_of_ambisonics():
+def test_stereo_is_the_sum_and_difference_of_w_and_y():
     room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
     scene = draw_scene(room, 5.0, get_preset("easy"), np.random.default_rng(2))
     foa = render(scene, RECEIVER_FORMATS["foa"], dry_sound, np.random.SeedSequence(3)).mix
@@ -72,7 +72,7 @@ def test_stereo_is_mid_and_side_of_ambisonics():
     assert np.allclose(stereo, [(foa[0] + foa[1]) / 2, (foa[0] - foa[1]) / 2], atol=1e-6)
 
 
-def test_every_format_holds_the_same_events_at_the_same_times():
+def test_all_formats_hold_the_same_events_at_the_same_times():
     room = draw_room(1, (0.2, 0.3), np.random.default_rng(1))
     scene = draw_scene(room, 6.0, get_preset("easy"), np.random.default_rng(2))
     made = {
@@ -89,7 +89,7 @@ def test_every_format_holds_the_same_events_at_the_same_times():
         assert np.corrcoef(envelope, envelopes["foa"])[0, 1] > 0.95, name
 
 
-def test_a_room_sounds_as_loud_and_as_long_on_a_sphere_as_at_a_point():
+def test_reverberation_time_is_the_same_in_mic_and_foa():
     room = draw_room(4, (0.4, 0.5), np.random.default_rng(4))
     place = 1.5 * unit_vector(20.0, 0.0)[None]
     point = impulse_responses(room, place, RECEIVER_FORMATS["foa"], np.random.default_rng(0))[0, 0]
@@ -104,7 +104,7 @@ def test_a_room_sounds_as_loud_and_as_long_on_a_sphere_as_at_a_point():
     assert decay(sphere[1]) == pytest.approx(decay(point), rel=0.35)
 
 
-def test_ambient_noise_has_the_coherence_of_a_field_from_everywhere():
+def test_ambient_noise_has_the_coherence_of_a_diffuse_field_on_the_array():
     noise = diffuse_noise(40 * SAMPLE_RATE, RECEIVER_FORMATS["mic"], np.random.default_rng(0))
     frequency, cross = csd(noise[0], noise[1], SAMPLE_RATE, nperseg=512)
     _, one = welch(noise[0], SAMPLE_RATE, nperseg=512)
@@ -114,13 +114,13 @@ def test_ambient_noise_has_the_coherence_of_a_field_from_everywhere():
     directions = random / np.linalg.norm(random, axis=1, keepdims=True)
     capsules = unit_vector(*np.array(TETRAHEDRON_DEG[:2], float).T)
     waves = [on_sphere(directions @ capsule, frequency[1:], 0.042) for capsule in capsules]
-    wanted = (waves[0] * waves[1].conj()).mean(axis=0).real
-    wanted /= np.sqrt(np.square(np.abs(waves[0])).mean(axis=0) * np.square(np.abs(waves[1])).mean(axis=0))
-    assert np.abs(coherence[2:200] - wanted[1:199]).max() < 0.08
+    reference = (waves[0] * waves[1].conj()).mean(axis=0).real
+    reference /= np.sqrt(np.square(np.abs(waves[0])).mean(axis=0) * np.square(np.abs(waves[1])).mean(axis=0))
+    assert np.abs(coherence[2:200] - reference[1:199]).max() < 0.08
     assert coherence[4] > 0.9 and abs(coherence[120:200]).max() < 0.2
 
 
-def test_a_file_without_two_ears_is_refused(tmp_path, shared):
+def test_a_sofa_file_without_two_receivers_is_refused(tmp_path, shared):
     text = tmp_path / "x.sofa"
     text.write_text("no sofa")
     with pytest.raises(BadInput, match=r"x\.sofa: no readable SOFA file"):
@@ -134,7 +134,7 @@ def test_a_file_without_two_ears_is_refused(tmp_path, shared):
         receiver_format("binaural", str(tmp_path / "absent.sofa"))
 
 
-def test_a_file_whose_azimuths_run_clockwise_is_turned_round_with_a_warning(shared, caplog):
+def test_a_sofa_file_with_clockwise_azimuths_is_mirrored_with_a_warning(shared, caplog):
     logging.getLogger("avseld").propagate = logging.getLogger("data_prep").propagate = True
     head = read_sofa(shared(SOFA), SAMPLE_RATE)
     assert "mirrored" in caplog.text
@@ -144,6 +144,6 @@ def test_a_file_whose_azimuths_run_clockwise_is_turned_round_with_a_warning(shar
     assert head.responses.shape[:2] == (37, 2) and abs(len(head.responses[0, 0]) - 591 / 2) < 2
 
 
-def test_an_unknown_format_is_named():
+def test_an_unknown_format_is_refused():
     with pytest.raises(BadInput, match="no format 'quad'; choose from foa, mic, binaural, stereo"):
         receiver_format("quad")

@@ -1,4 +1,4 @@
-"""Generated corpora of the layouts before STARSS, read back by the readers of the real ones."""
+"""Generated corpora in layouts before STARSS, read by the readers of the published corpora."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from avseld.recipes import FOLDER
-from data_prep.corpora import dcase as dcase_room
-from data_prep.corpora import task4 as task4_room
-from data_prep.corpora import tut as tut_room
+from data_prep.corpora import dcase as dcase_reader
+from data_prep.corpora import task4 as task4_reader
+from data_prep.corpora import tut as tut_reader
 from data_prep.corpora.dcase import dcase
 from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
@@ -34,8 +34,8 @@ def options(layout: str, recordings: int = 12) -> CorpusOptions:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Folder of a small corpus of each layout, and of what its reader makes of it."""
+def corpora(tmp_path_factory):
+    """Create a folder with a small corpus of each layout and its prepared folder."""
     folder = tmp_path_factory.mktemp("older")
     for layout in LEGACY_CORPORA:
         n, s = (12, 10.0) if layout == "task4" else (12, SECONDS)
@@ -47,19 +47,19 @@ def made(tmp_path_factory):
     return folder
 
 
-def test_classes_are_those_of_the_readers():
-    assert LEGACY_CORPORA["tut2018"].classes == LEGACY_CORPORA["dcase2019"].classes == tut_room.CLASSES
-    assert LEGACY_CORPORA["tau_nigens2020"].classes == dcase_room.NIGENS_2020_CLASSES
-    assert LEGACY_CORPORA["task4"].classes == task4_room.CLASSES
+def test_legacy_classes_are_those_of_the_readers():
+    assert LEGACY_CORPORA["tut2018"].classes == LEGACY_CORPORA["dcase2019"].classes == tut_reader.CLASSES
+    assert LEGACY_CORPORA["tau_nigens2020"].classes == dcase_reader.NIGENS_2020_CLASSES
+    assert LEGACY_CORPORA["task4"].classes == task4_reader.CLASSES
 
 
 @pytest.mark.parametrize("layout", LEGACY_CORPORA)
-def test_a_corpus_has_the_rate_length_and_channels_of_the_real_one(made, layout):
-    recordings = read_manifest(made / layout / "prepared")
-    assert len(recordings) == 12 and read_classes(made / layout / "prepared") == list(
+def test_a_legacy_corpus_has_the_rate_duration_and_channels_of_the_published_one(corpora, layout):
+    recordings = read_manifest(corpora / layout / "prepared")
+    assert len(recordings) == 12 and read_classes(corpora / layout / "prepared") == list(
         LEGACY_CORPORA[layout].classes
     )
-    sounds = [path for path in (made / layout).rglob("*.wav") if "prepared" not in path.parts]
+    sounds = [path for path in (corpora / layout).rglob("*.wav") if "prepared" not in path.parts]
     for path in sounds:
         info = audio_info(path)
         assert info.sample_rate == LEGACY_CORPORA[layout].sample_rate
@@ -76,23 +76,23 @@ def test_a_corpus_has_the_rate_length_and_channels_of_the_real_one(made, layout)
         ("task4", ["sed_cnn5", "sed_cnn9", "sed_cnn13"]),
     ],
 )
-def test_the_folds_are_those_that_the_recipes_name(made, layout, recipes):
-    there = {recording.fold for recording in read_manifest(made / layout / "prepared")}
+def test_a_legacy_corpus_has_the_folds_of_the_recipes(corpora, layout, recipes):
+    there = {recording.fold for recording in read_manifest(corpora / layout / "prepared")}
     for recipe in recipes:
         data = yaml.safe_load((FOLDER / f"{recipe}.yaml").read_text())["data"]
         assert {*data["train"], *data["validate"], *data["test"]} <= there
 
 
 @pytest.mark.parametrize("layout", ["tut2018", "dcase2019"])
-def test_intervals_say_when_and_where_each_sound_is(made, layout):
+def test_interval_labels_hold_times_and_directions_of_the_scene(corpora, layout):
     for recording in LAYOUTS[layout].plan(options(layout)):
         scene, _ = legacy.plan_legacy_scene(recording, options(layout))
         name = next(
             r.name
-            for r in read_manifest(made / layout / "prepared")
+            for r in read_manifest(corpora / layout / "prepared")
             if r.name.split("_")[1 if layout == "tut2018" else 3] == str(recording.mix)
         )
-        read = read_events(made / layout / "prepared" / "labels" / f"{name}.csv")
+        read = read_events(corpora / layout / "prepared" / "labels" / f"{name}.csv")
         order = np.argsort([event.onset for event in scene.events], kind="stable")
         planned = [scene.events[place] for place in order]
         assert read.label.tolist() == [event.label for event in planned]
@@ -108,22 +108,22 @@ def test_intervals_say_when_and_where_each_sound_is(made, layout):
             assert (read.azimuth[row] - azimuth) % 360 == pytest.approx(0, abs=1e-6)
 
 
-def test_a_sound_comes_from_where_its_row_says(made):
-    """The intensity of an anechoic recording points to the labelled direction."""
-    for recording in read_manifest(made / "tut2018" / "prepared"):
+def test_intensity_points_at_the_interval_label(corpora):
+    """The intensity vector of an anechoic recording has the labelled azimuth."""
+    for recording in read_manifest(corpora / "tut2018" / "prepared"):
         events = read_events(recording.labels)
         for row in range(len(events)):
             first = round(events.onset[row] * 44100)
             w, y, _, x = read_audio(
                 recording.audio, first, round((events.offset[row] - events.onset[row]) * 44100)
             )
-            heard = np.degrees(np.arctan2((w * y).mean(), (w * x).mean()))
-            assert (heard - events.azimuth[row] + 180) % 360 - 180 == pytest.approx(0, abs=12)
+            azimuth = np.degrees(np.arctan2((w * y).mean(), (w * x).mean()))
+            assert (azimuth - events.azimuth[row] + 180) % 360 - 180 == pytest.approx(0, abs=12)
 
 
-def test_moving_sources_have_a_row_a_frame(made):
+def test_moving_sources_have_one_row_per_frame(corpora):
     moved = 0
-    for recording in read_manifest(made / "tau_nigens2020" / "prepared"):
+    for recording in read_manifest(corpora / "tau_nigens2020" / "prepared"):
         events = read_events(recording.labels)
         assert np.allclose(events.offset - events.onset, 0.1)
         for source in np.unique(events.source):
@@ -131,14 +131,14 @@ def test_moving_sources_have_a_row_a_frame(made):
     assert moved >= 3
 
 
-def test_rooms_of_a_fold_of_tau_nigens_are_in_no_other_fold():
+def test_no_room_is_in_two_folds_of_tau_nigens():
     planned = LAYOUTS["tau_nigens2020"].plan(options("tau_nigens2020", 36))
     for room in {recording.room for recording in planned}:
         assert len({recording.part for recording in planned if recording.room == room}) == 1
 
 
-def test_weak_labels_have_no_times_and_unlabelled_clips_no_labels(made):
-    recordings = read_manifest(made / "task4" / "prepared")
+def test_weak_labels_have_no_times_and_unlabelled_clips_have_no_labels(corpora):
+    recordings = read_manifest(corpora / "task4" / "prepared")
     kinds = {recording.fold: recording for recording in recordings}
     assert set(kinds) == {"weak", "synthetic", "unlabelled", "validation"}
     assert np.isnan(read_events(kinds["weak"].labels).onset).all()
@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_every_sound_is_heard_and_none_is_like_another_of_its_corpus():
+def test_legacy_sounds_are_active_and_differ_in_spectrum_within_a_corpus():
     for name, corpus in LEGACY_CORPORA.items():
         synthesizers = tuple(corpus.synthesizers.values())
         spectra = []
@@ -171,7 +171,7 @@ def test_every_sound_is_heard_and_none_is_like_another_of_its_corpus():
         assert (apart + 100 * np.eye(len(apart))).min() > 1.5, name
 
 
-def test_what_a_layout_has_no_use_for_is_refused(tmp_path):
+def test_unknown_layouts_and_unusable_options_are_refused(tmp_path):
     with pytest.raises(BadInput, match="leave out soundbank and images"):
         synth(tmp_path / "x", "task4", 4, soundbank=Path(__file__).parent)
     with pytest.raises(BadInput, match="layout tut1999: choose one of starss23, tut2018"):

@@ -1,4 +1,4 @@
-"""What is seen in generated scenes: people and their boxes where the sound comes from."""
+"""Video of generated scenes: people, objects and boxes in the directions of the sources."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +39,12 @@ def scene(*people: Person, objects: tuple[SceneObject, ...] = ()) -> Scene:
 
 
 def changed(camera: Camera, time: float) -> np.ndarray:
-    """Pixels (row, column) in which people are drawn."""
+    """Find the pixels (row, column) that differ from the background."""
     return np.abs(camera.frame(time).astype(int) - camera.background).max(axis=-1) > 12
 
 
 @pytest.mark.parametrize("azimuth", [0.0, 75.0, -120.0, 179.0, -179.5, 540.0])
-def test_box_centre_is_the_azimuth_of_the_speaker(azimuth: float) -> None:
+def test_box_centre_has_the_azimuth_of_the_person(azimuth: float) -> None:
     camera = Camera(scene(standing_person(azimuth)), WIDTH, {})
     boxes = camera.boxes(np.array([0.0, 1.0]), {}, np.random.default_rng(0))
     found, _ = centre_direction(boxes.box[:, 0])
@@ -52,7 +52,7 @@ def test_box_centre_is_the_azimuth_of_the_speaker(azimuth: float) -> None:
 
 
 @pytest.mark.parametrize("azimuth", [10.0, 90.0, -165.0, 178.0])
-def test_box_is_tight_around_what_is_drawn(azimuth: float) -> None:
+def test_box_is_tight_around_the_drawn_person(azimuth: float) -> None:
     camera = Camera(scene(standing_person(azimuth, 1.6)), WIDTH, {})
     shift = round((azimuth / 360) * WIDTH)
     drawn = np.roll(changed(camera, 0.0), shift, axis=1)
@@ -64,7 +64,7 @@ def test_box_is_tight_around_what_is_drawn(azimuth: float) -> None:
     np.testing.assert_allclose([rows[0], rows[-1] + 1], box[[1, 3]] * WIDTH / 2, atol=3)
 
 
-def test_person_on_the_edge_is_painted_on_both_sides() -> None:
+def test_person_on_the_seam_is_drawn_on_both_sides() -> None:
     camera = Camera(scene(standing_person(180.0)), WIDTH, {})
     drawn = changed(camera, 0.0)
     assert drawn[:, :8].any()
@@ -75,7 +75,7 @@ def test_person_on_the_edge_is_painted_on_both_sides() -> None:
     assert 0 <= (box[0] + box[2]) / 2 < 1
 
 
-def test_nearer_people_are_larger_and_feet_stand_on_the_floor() -> None:
+def test_nearer_people_are_larger_and_stand_on_the_floor() -> None:
     near, far = (Camera(scene(standing_person(0.0, radius)), WIDTH, {}) for radius in (1.2, 2.8))
     tall = [c.boxes(np.zeros(1), {}, np.random.default_rng(0)).box[0, 0] for c in (near, far)]
     assert tall[0][3] - tall[0][1] > 1.7 * (tall[1][3] - tall[1][1])
@@ -84,11 +84,11 @@ def test_nearer_people_are_larger_and_feet_stand_on_the_floor() -> None:
         assert np.tan(np.radians(elevation)) * radius == pytest.approx(-ROOM.array_position[2], abs=1e-6)
 
 
-def test_person_moves_with_the_path_and_walks() -> None:
-    way = Trajectory(
+def test_moving_person_follows_the_trajectory_and_walks() -> None:
+    trajectory = Trajectory(
         np.array([0.0, 4.0]), np.array([160.0, 200.0]), np.array([1.5, 1.5]), -ROOM.array_position[2]
     )
-    camera = Camera(scene(person(way)), WIDTH, {})
+    camera = Camera(scene(person(trajectory)), WIDTH, {})
     times = np.arange(1, 40) * 0.1
     boxes = camera.boxes(times, {}, np.random.default_rng(0))
     found, _ = centre_direction(boxes.box[:, 0])
@@ -107,7 +107,7 @@ def test_nearer_person_hides_the_farther_one() -> None:
     )
 
 
-def test_object_is_seen_at_its_direction() -> None:
+def test_object_is_drawn_at_its_direction() -> None:
     for label in DRAWN_CLASSES:
         thing = SceneObject(label, Trajectory.stationary(-60.0, 2.0, 0.1), 3)
         bare = Camera(scene(), WIDTH, {}).background.astype(int)
@@ -118,7 +118,7 @@ def test_object_is_seen_at_its_direction() -> None:
         assert elevation == pytest.approx(np.degrees(np.arctan2(0.1, 2.0)), abs=12)
 
 
-def test_room_is_the_same_picture_each_time_and_closes_at_the_edge() -> None:
+def test_room_picture_is_deterministic_and_continuous_across_the_seam() -> None:
     picture = render_room(ROOM, WIDTH).astype(int)
     render_room.cache_clear()
     np.testing.assert_array_equal(picture, render_room(ROOM, WIDTH))
@@ -129,7 +129,7 @@ def test_room_is_the_same_picture_each_time_and_closes_at_the_edge() -> None:
     assert seam <= 2 * np.median(np.abs(np.diff(picture, axis=1))) + 2
 
 
-def test_scores_fall_and_rise_with_size() -> None:
+def test_boxes_are_sorted_by_score_and_larger_people_score_higher() -> None:
     people = tuple(standing_person(azimuth, radius) for azimuth, radius in ((0, 3.0), (90, 1.1), (180, 2.0)))
     boxes = Camera(scene(*people), WIDTH, {}).boxes(np.arange(20) / 10, {}, np.random.default_rng(0))
     assert (np.diff(boxes.score, axis=1) <= 0).all()
@@ -139,7 +139,7 @@ def test_scores_fall_and_rise_with_size() -> None:
     np.testing.assert_allclose(azimuth, 90, atol=0.1)
 
 
-def test_real_pictures_take_the_place_of_drawn_ones(shared: Callable[[str], Path]) -> None:
+def test_image_files_replace_drawn_sprites(shared: Callable[[str], Path]) -> None:
     bank = scan_bank(shared("data/images/objects"), IMAGE_SUFFIXES)
     assert len(bank[0]) == 13
     assert len(bank[1]) == 21
@@ -155,15 +155,15 @@ def test_real_pictures_take_the_place_of_drawn_ones(shared: Callable[[str], Path
     assert np.abs(drawn.astype(int) - pasted).max() > 50
 
 
-def test_unreadable_picture_is_named(tmp_path: Path) -> None:
+def test_unreadable_image_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
     with pytest.raises(BadInput, match=r"broken\.jpg"):
         read_image(broken)
 
 
-def test_projection_is_exact_for_an_upright_stripe() -> None:
-    """A thin pole 2 m away from -1 m to 0 m: its ends are at the angles that trigonometry says."""
+def test_projection_of_a_vertical_pole_is_exact() -> None:
+    """The ends of a thin pole 2 m away, from -1 m to 0 m, are at the angles given by trigonometry."""
     pole = Sprite(Image.new("RGBA", (40, 400), (255, 0, 0, 255)), 0.1, 1.0)
     picture = np.zeros((900, 1800, 3), np.uint8)
     draw_sprite(picture, PlacedSprite(pole, 45.0, 2.0, -1.0))
@@ -174,7 +174,7 @@ def test_projection_is_exact_for_an_upright_stripe() -> None:
     assert np.ptp(columns) + 1 == pytest.approx(5 * 2 * np.degrees(np.arctan(0.05 / 2)), abs=2)
 
 
-def test_29_97_means_the_broadcast_rate() -> None:
+def test_fps_29_97_is_30000_over_1001() -> None:
     assert frame_rate(29.97).as_integer_ratio() == (30000, 1001)
     assert frame_rate(10).as_integer_ratio() == (10, 1)
     assert len(frame_times(6.0, frame_rate(29.97))) == 180
