@@ -16,8 +16,8 @@ VERBS = {
     ),
     "task4": Verb("data_prep.corpora.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
     "own": Verb("data_prep.corpora.own", "own", "make a prepared folder from your own recordings"),
-    "resize": Verb("data_prep.media.resample_resize", "resize", "resize equirectangular videos to 360x180"),
-    "resample": Verb("data_prep.media.resample_resize", "resample", "resample audio of any rate to 24 kHz"),
+    "resize": Verb("data_prep.media.resize", "resize", "resize equirectangular videos to 360x180"),
+    "resample": Verb("data_prep.media.resample", "resample", "resample audio of any rate to 24 kHz"),
     "cut": Verb(
         "data_prep.media.cut", "cut", "cut long recordings into clips: sound, video and labels together"
     ),

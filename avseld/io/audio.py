@@ -9,6 +9,9 @@ import soundfile
 from avseld.base.errors import BadInput
 from avseld.io.formats import format_named
 
+SOUNDS = (".wav", ".flac")
+"""suffixes of the files that are taken for recordings"""
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -88,10 +91,26 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
     return whole
 
 
-def to_int16(sound: np.ndarray) -> np.ndarray:
-    """Round samples in -1..1 to 16-bit integers, clipped at full scale.
+def to_int16(samples: np.ndarray) -> np.ndarray:
+    """Round samples in -1..1 to 16-bit integers, clipped at full scale; see `to_integers`."""
+    return to_integers(samples)[0]
 
-    The inverse of reading int16 as float (x / 32768): such samples return to their value. libsndfile, which writes
-    x * 32767, does not do that.
+
+def to_integers(samples: np.ndarray, bits: int = 16) -> tuple[np.ndarray, int]:
+    """Round samples to the nearest integers, as `soundfile.write` takes them; clipped at full scale.
+
+    The inverse of reading integers as floats (x / 32768 for 16 bits): such samples return to their value. libsndfile,
+    which writes x * 32767, does not do that.
+
+    Args:
+        samples: any shape, in -1..1.
+        bits: of a sample, 16, 24 or 32.
+
+    Returns:
+        The integers, int16 or (aligned to the upper bits) int32, and how many samples were clipped.
     """
-    return np.clip(np.round(sound * 32768.0), -32768, 32767).astype(np.int16)
+    scaled = np.round(samples * 2.0 ** (bits - 1))
+    limit = 2 ** (bits - 1)
+    clipped = int(np.count_nonzero((scaled >= limit + 1) | (scaled < -limit)))
+    whole = np.clip(scaled, -limit, limit - 1).astype(np.int64)
+    return (whole.astype(np.int16) if bits == 16 else (whole << (32 - bits)).astype(np.int32)), clipped

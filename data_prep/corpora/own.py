@@ -7,6 +7,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.io.audio import SOUNDS
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
@@ -22,7 +23,6 @@ from data_prep.corpora.recordings import (
 )
 from data_prep.jobs import visible
 
-SOUNDS = (".wav", ".flac")
 METRES = {"cm": 0.01, "m": 1.0}
 NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
 

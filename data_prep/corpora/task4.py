@@ -17,7 +17,7 @@ import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info, to_int16
+from avseld.io.audio import SOUNDS, audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
 from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
@@ -128,7 +128,7 @@ def read_part(raw: Path, name: str, part: Part, seconds: float) -> tuple[list[Re
         BadInput: no metadata, or a bad row; names file and line.
     """
     folder = raw / part.audio
-    sounds = by_name(visible(folder, (".wav", ".flac")), Findings(strict=True))
+    sounds = by_name(visible(folder, SOUNDS), Findings(strict=True))
     if not sounds:
         raise BadInput(
             f"{folder}: no wav file below it; download the clips there, or leave it out of --parts"

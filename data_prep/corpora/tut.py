@@ -21,7 +21,7 @@ from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
 from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
 from data_prep.jobs import Job, visible, work_through
-from data_prep.media.resample_resize import resample_audio
+from data_prep.media.resample import resample_audio
 
 log = logging.getLogger(__name__)
 

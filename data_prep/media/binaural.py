@@ -8,7 +8,7 @@ import soundfile
 from scipy.signal import oaconvolve
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info
+from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.formats import FORMATS
 from data_prep.jobs import Job, pair, work_through
 from data_prep.media.head_responses import Head, read_sofa, spherical_head
@@ -16,7 +16,6 @@ from data_prep.sphere import fibonacci_sphere
 
 BLOCK_S = 20.0
 LOUDSPEAKERS = 32
-SUFFIXES = (".wav", ".flac")
 
 
 def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0) -> int:
@@ -34,7 +33,7 @@ def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0
     Raises:
         BadInput: nothing there, or an unreadable SOFA file.
     """
-    due = pair(source, target, SUFFIXES)
+    due = pair(source, target, SOUNDS)
     if sofa is not None:
         read_sofa(sofa, audio_info(due[0].source).sample_rate)
     return int(work_through(due, partial(convert, sofa=sofa), _has_two_channels, jobs, "binaural") > 0)

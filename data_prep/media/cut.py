@@ -2,27 +2,26 @@
 
 import csv
 import logging
-import subprocess
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from imageio_ffmpeg import get_ffmpeg_exe
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import audio_info
+from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import parse
 from avseld.io.video import VIDEOS, video_info
 from data_prep.jobs import Job, visible, work_through
+from data_prep.media.ffmpeg import run_ffmpeg
 
 log = logging.getLogger(__name__)
 
-SOUNDS = (".wav", ".flac")
-BLOCK = 1 << 16
+BLOCK_SAMPLES = 1 << 16
+"""samples read at once, so that memory does not grow with the recording"""
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
             str(target), "w", read.samplerate, read.channels, read.subtype, format=read.format
         ) as write:
             while (left := last - read.tell()) > 0:
-                write.write(read.read(min(left, BLOCK), dtype=kind, always_2d=True))
+                write.write(read.read(min(left, BLOCK_SAMPLES), dtype=kind, always_2d=True))
     return ""
 
 
@@ -241,14 +240,14 @@ def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
         raise BadInput(
             f"{source}: ends at {end:.2f} s, before the clip from {start:.2f} s; leave its video out"
         )
-    words = [
-        get_ffmpeg_exe(), "-v", "error", "-y", "-ss", f"{start:.6f}", "-i", str(source), "-t", f"{stop - start:.6f}",
-        "-map", "0:v:0", "-an", "-c:v", "libx264", "-preset", "fast", "-crf", "18", "-pix_fmt", "yuv420p",
-        "-f", "mp4", str(target),
-    ]  # fmt: skip
-    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode:
-        raise BadInput(f"{source}: {' '.join(done.stderr.split())[:200]}; copy or download the video again")
+    # Seek and trim on the container's clock, so that a stream that starts late keeps its delay in the clip.
+    coding = "-c:v libx264 -preset fast -crf 18 -pix_fmt yuv420p"
+    run_ffmpeg(
+        source,
+        target,
+        ["-seek_timestamp", "1", "-ss", f"{start:.6f}"],
+        f"-map 0:v:0 -an {coding} -vf trim=end={stop - start:.6f}".split(),
+    )
     return f"{source}: ends at {end:.2f} s, within the clip from {start:.2f} s" if stop > end + 0.1 else ""
 
 

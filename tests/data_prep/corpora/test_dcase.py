@@ -15,7 +15,7 @@ from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
 from data_prep.corpora.dcase import DATASETS, STARSS_CLASSES, dcase
-from data_prep.media.resample_resize import resize
+from data_prep.media.resize import resize
 
 NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
 

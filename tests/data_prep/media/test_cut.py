@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from counting_video import late_video, number_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,9 +16,10 @@ from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
-from avseld.io.video import video_info
+from avseld.io.video import sample_frames, video_info
 from data_prep.media.binaural import binaural
-from data_prep.media.cut import cut, equal
+from data_prep.media.cut import cut, cut_video, equal
+from data_prep.media.resize import resize
 from data_prep.positions import events_of, positions, read_axes
 from data_prep.split import draw, lists, read_shares, split
 from data_prep.synth.corpus import synth
@@ -255,3 +257,22 @@ def test_a_long_recording_for_two_ears_has_no_seams(tmp_path, monkeypatch):
     binaural(tmp_path / "a.wav", tmp_path / "pieces", jobs=1)
     whole, pieces = (soundfile.read(tmp_path / name / "a.wav")[0] for name in ("whole", "pieces"))
     assert np.abs(whole - pieces).max() <= 2**-15
+
+
+def test_clips_of_a_video_that_starts_late_follow_its_clock(tmp_path):
+    source = late_video(tmp_path / "late.mp4", n=20, first=5)  # frame 0 is shown from 0.5 s on
+    for start, stop, shown, delay in ((1.0, 1.3, [5, 6, 7], 0.0), (0.2, 0.8, [0, 1, 2], 0.3)):
+        target = tmp_path / f"{start}.mp4"
+        assert cut_video(source, target, start, stop) == ""
+        info = video_info(target)
+        assert (info.start, info.end) == (pytest.approx(delay), pytest.approx(stop - start))
+        _, frames = next(sample_frames(target, 10))
+        assert number_of(frames).tolist() == [0] * round(10 * delay) + shown
+
+
+def test_a_resized_video_that_starts_late_keeps_its_delay(tmp_path):
+    source = late_video(tmp_path / "late.mp4")
+    assert resize(source, tmp_path / "small.mp4", 64, 32) == 0
+    assert video_info(tmp_path / "small.mp4").start == pytest.approx(0.5)
+    before, after = (next(sample_frames(path, 10))[1] for path in (source, tmp_path / "small.mp4"))
+    assert number_of(after).tolist() == number_of(before).tolist()

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raw_tree import state, write_sound
 
-import data_prep.media.resample_resize
-from data_prep.media.resample_resize import resample, resample_audio
+import data_prep.media.resample
+from data_prep.media.resample import resample, resample_audio
 
 
 def sine(path, rate, seconds=0.5, frequencies=(440.0,), level=0.5, subtype="PCM_16"):
@@ -54,7 +54,7 @@ def test_blocks_of_any_size_give_the_same_samples(tmp_path, monkeypatch, n, rate
     source = write_sound(tmp_path / "in.wav", n / rate, 2, rate)
     resample_audio(source, tmp_path / "whole.wav")
     with monkeypatch.context() as patched:
-        patched.setattr(data_prep.media.resample_resize, "BLOCK", block)
+        patched.setattr(data_prep.media.resample, "BLOCK_SAMPLES", block)
         resample_audio(source, tmp_path / "blocks.wav")
     whole, _ = soundfile.read(tmp_path / "whole.wav", dtype="int16", always_2d=True)
     blocks, _ = soundfile.read(tmp_path / "blocks.wav", dtype="int16", always_2d=True)
@@ -123,14 +123,14 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
             file.write(np.zeros((480000, 4), np.int16))  # 400 s, 154 MB; 614 MB as float64
     resample_audio(write_sound(tmp_path / "short.wav", 1, 4, 48000), tmp_path / "short_out.wav")
     process, peaks = psutil.Process(), []
-    quantise = data_prep.media.resample_resize._quantise
+    to_integers = data_prep.media.resample.to_integers
 
     def watched(*arguments):
         peaks.append(process.memory_info().rss)
-        return quantise(*arguments)
+        return to_integers(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(data_prep.media.resample_resize, "_quantise", watched)
+        patched.setattr(data_prep.media.resample, "to_integers", watched)
         before = process.memory_info().rss
         resample_audio(path, tmp_path / "long_out.wav")
     assert max(peaks) - before < 60e6

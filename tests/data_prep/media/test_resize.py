@@ -16,7 +16,7 @@ from raw_tree import NTSC, read_video, state, write_video
 
 from avseld.base.errors import BadInput
 from data_prep.__main__ import main
-from data_prep.media.resample_resize import resize
+from data_prep.media.resize import resize
 
 
 def test_a_coloured_block_stays_at_its_direction(tmp_path):

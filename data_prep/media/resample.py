@@ -1,0 +1,117 @@
+"""Resample audio files to one rate."""
+
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+
+from avseld.base.errors import BadInput
+from avseld.io.audio import SOUNDS, audio_info, to_integers
+from data_prep.jobs import Job, pair, work_through
+
+SOURCES = (*SOUNDS, ".ogg")
+BLOCK_SAMPLES = 1 << 16
+"""samples read at once, so that memory does not grow with the recording"""
+BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+"""sample formats of integers; others are written as they are"""
+
+
+def resample(
+    source: Path,
+    target: Path,
+    sample_rate: int = 24000,
+    subtype: Literal["PCM_16", "keep"] = "PCM_16",
+    jobs: int = 0,
+) -> int:
+    """Resample every audio file below a folder; channels stay, lengths are exact to the sample.
+
+    Args:
+        source: a folder, or one wav, flac or ogg file.
+        target: a folder beside it (the same relative paths), or one wav.
+        sample_rate: Hz.
+        subtype: 16-bit integers, or the source's own sample format.
+        jobs: how many at once; 0 for one a core.
+
+    Returns:
+        0 if all went well, 1 if a file failed.
+
+    Raises:
+        BadInput: no audio there, or a rate that cannot be.
+    """
+    if sample_rate < 1:
+        raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
+    work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype)
+    due = pair(source, target, SOURCES)
+    return int(work_through(due, work, partial(_has_rate, sample_rate), jobs, "resample") > 0)
+
+
+def resample_audio(
+    source: Path, target: Path, sample_rate: int = 24000, subtype: Literal["PCM_16", "keep"] = "PCM_16"
+) -> str:
+    """Resample one file block by block with soxr (quality HQ), so that memory stays flat at any length.
+
+    n samples become n * sample_rate / rate samples, rounded up; a file of the wanted rate keeps its samples.
+
+    Args:
+        source: wav, flac or ogg.
+        target: the wav to write.
+        sample_rate: Hz.
+        subtype: 16-bit integers, or the source's own sample format.
+
+    Returns:
+        How many samples were clipped, as a remark; empty if none.
+
+    Raises:
+        BadInput: unreadable, empty, cut off, or with samples that are not finite.
+    """
+    info = audio_info(source)
+    if not info.n_samples:
+        raise BadInput(f"{source}: holds no samples; remove it or copy it again")
+    kept = soundfile.info(str(source)).subtype
+    subtype_out = kept if subtype == "keep" and kept in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
+    length = -(-info.n_samples * sample_rate // info.sample_rate)
+    # A plain wav counts its bytes with 32 bits.
+    container = "RF64" if length * info.channels * 8 >= 1 << 32 else "WAV"
+    stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float64", quality="HQ")
+    clipped = read = written = 0
+    with (
+        soundfile.SoundFile(str(source)) as reader,
+        soundfile.SoundFile(
+            str(target), "w", sample_rate, info.channels, subtype_out, format=container
+        ) as writer,
+    ):
+        while read < info.n_samples:
+            block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
+            read += len(block)
+            _check_block(source, block, read, info.n_samples)
+            if info.sample_rate != sample_rate:
+                last = read >= info.n_samples
+                # The filter's tail: silence after the end, enough for the sample that rounding up adds.
+                tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
+                block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
+            block = block[: length - written]
+            written += len(block)
+            if subtype_out in BITS:
+                block, over = to_integers(block, BITS[subtype_out])
+                clipped += over
+            writer.write(block)
+    if written != length:
+        raise RuntimeError(f"{written} samples instead of {length} came out of the resampler")
+    return f"{source}: {clipped} samples clipped at full scale" if clipped else ""
+
+
+def _check_block(source: Path, block: np.ndarray, read: int, n_samples: int) -> None:
+    if not len(block):
+        raise BadInput(f"{source}: ends after {read} of {n_samples} samples; copy it again from its origin")
+    if not np.isfinite(block).all():
+        raise BadInput(f"{source}: holds samples that are not finite; export it again")
+
+
+def _has_rate(sample_rate: int, job: Job) -> bool:
+    try:
+        return audio_info(job.target).sample_rate == sample_rate
+    except BadInput:
+        return False
