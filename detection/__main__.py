@@ -1,21 +1,32 @@
-"""The command line of detection: a table of verbs."""
+"""The command line of detection: a table of commands."""
+
+import logging
 
 from avseld.base.cli import Verb, run
 from avseld.base.memory import keep_freed_memory
 
+logger = logging.getLogger(__name__)
+
+
+def _warn_about_old_name(words: list[str]) -> list[str]:
+    logger.warning("avseld-detect frames is the old name of avseld-detect embed")
+    return words
+
+
 VERBS = {
-    "boxes": Verb("detection.detect", "boxes", "find the people in every video of a prepared folder"),
-    "frames": Verb(
-        "detection.encode", "frames", "let an image network describe every video of a prepared folder"
+    "boxes": Verb("detection.detect", "boxes", "detect the people in every video of a prepared folder"),
+    "embed": Verb(
+        "detection.embed", "embed", "compute visual embeddings of every video of a prepared folder"
     ),
+    "frames": Verb("detection.embed", "embed", "old name of embed", prepare=_warn_about_old_name),
     "export": Verb("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
 }
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one verb."""
+    """Run one command."""
     keep_freed_memory()
-    run("avseld-detect", "video to boxes", VERBS, words)
+    run("avseld-detect", "boxes and embeddings of videos", VERBS, words)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a detector is, and the table of those there are."""
+"""The interface of a person detector, and the table of backends."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -12,20 +12,20 @@ from avseld.base.errors import BadInput
 Backend = Literal["onnx", "mmdet"]
 
 SCORE_THRESHOLD = 0.01
-"""Score from which a detector reports a box (YOLOX test settings; Sony audio-visual SELD spec, section 5)."""
+"""detectors report boxes from this score on (test settings of YOLOX-tiny in MMDetection 2.28)"""
 
 NMS_IOU = 0.65
-"""Overlap above which the weaker of two boxes of one class goes (same settings)."""
+"""intersection over union above which the weaker of two boxes of one class is suppressed (same settings)"""
 
 LOADERS = {"onnx": ("detection.backends.onnx", "load"), "mmdet": ("detection.backends.mmdet", "load")}
-"""Backend -> module and function; a module is imported when asked for, because mmdet is an extra."""
+"""backend -> module and function; a module is imported when it is asked for, because mmdet is an extra"""
 
 
-class Found(NamedTuple):
-    """What was found in one picture, in falling order of score."""
+class Detections(NamedTuple):
+    """Boxes in one frame, in falling order of score."""
 
     box: np.ndarray
-    """(m, 4) x0 y0 x1 y1 in 0..1 of width and height; may leave 0..1 where a box leaves the picture"""
+    """(m, 4) x0 y0 x1 y1 in 0..1 of width and height; may leave 0..1 where a box leaves the frame"""
     score: np.ndarray
     """(m,) in 0..1"""
     label: np.ndarray
@@ -33,17 +33,17 @@ class Found(NamedTuple):
 
 
 class Detector(Protocol):
-    """Anything that finds boxes in a batch of pictures."""
+    """Anything that finds boxes in a batch of frames."""
 
     name: str
     """the backend"""
     weights: str
     """SHA-256 of the weights file"""
     size: int
-    """longest side in pixels that it looks at; larger pictures are shrunk to it"""
+    """longest side of the network's input, pixels; larger frames are scaled down to it"""
 
-    def __call__(self, frames: np.ndarray) -> list[Found]:
-        """Find boxes.
+    def __call__(self, frames: np.ndarray) -> list[Detections]:
+        """Detect boxes.
 
         Args:
             frames: (n, height, width, 3) RGB, uint8.
@@ -57,13 +57,14 @@ def load(
     threads: int = 0,
     mmdet_config: Path | None = None,
 ) -> Detector:
-    """Make a detector.
+    """Load a detector.
 
     Args:
         backend: `onnx` (ONNX Runtime) or `mmdet` (MMDetection).
         weights: weights file, or the bare name of a release; None takes YOLOX-tiny's release.
         threads: processor threads; 0 leaves the choice to the backend.
-        mmdet_config: configuration of an mmdet YOLOX model; None takes YOLOX-tiny's own.
+        mmdet_config: configuration of an mmdet YOLOX model, a Python file that mmengine executes; None takes
+            YOLOX-tiny's own.
 
     Raises:
         BadInput: no such backend, weights that are missing or unreadable, or mmdet not installed.

@@ -1,4 +1,4 @@
-"""From an mmdet YOLOX checkpoint to ONNX, in the form of YOLOX's releases, which the onnx backend reads."""
+"""Export an mmdet YOLOX checkpoint to ONNX, in the layout of YOLOX's releases, which the onnx backend reads."""
 
 import logging
 import warnings
@@ -17,21 +17,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPSET = 17
-TOLERANCE = 1e-4
-"""Share of the largest output that counts as rounding; it is 1e-5 even with random weights."""
+"""version of the ONNX operators"""
+MAX_RELATIVE_ERROR = 1e-4
+"""largest difference, relative to the largest output, that counts as rounding; it is 1e-5 even with random weights"""
 
 
 def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> None:
     """Turn an mmdet YOLOX checkpoint into ONNX for the onnx backend.
 
-    The graph takes any number n of pictures (n, 3, height, width), BGR in 0..255, and gives
-    (n, cell, 5 + class): offsets and logarithmic sizes as the head has them, objectness and classes
+    The graph maps any number n of frames (n, 3, height, width), BGR in 0..255, to
+    (n, cell, 5 + class): offsets and logarithmic sizes as the head gives them, objectness and classes
     as probabilities. It is run once and compared with the checkpoint before it is kept.
 
     Args:
         checkpoint: checkpoint of mmdet 2 or 3.
         out: ONNX file to write.
-        mmdet_config: the model's configuration; by default YOLOX-tiny's own.
+        mmdet_config: the model's configuration, a Python file that mmengine executes; by default YOLOX-tiny's own.
 
     Raises:
         BadInput: no such checkpoint, no YOLOX, or a package that is not installed.
@@ -45,7 +46,7 @@ def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> Non
     with replacing(out) as temporary:
         write_onnx(model, temporary, height, width)
         difference = compare(model, temporary, height, width)
-        if not difference < TOLERANCE:
+        if not difference < MAX_RELATIVE_ERROR:
             raise RuntimeError(f"{out}: differs from {checkpoint} by {difference:.2g}, so it was not kept")
     logger.info(
         "%s: %d x %d, differs from the checkpoint by at most %.1g of its output",
@@ -57,10 +58,10 @@ def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> Non
 
 
 def input_size(model: Any) -> tuple[int, int]:
-    """Height and width that the model's configuration scales pictures to, in pixels.
+    """Read the height and width that the model's configuration scales frames to, in pixels.
 
     Raises:
-        BadInput: it is no YOLOX.
+        BadInput: it is not a YOLOX.
     """
     from mmdet.utils import get_test_pipeline_cfg
 
@@ -82,14 +83,14 @@ def write_onnx(model: Any, path: Path, height: int, width: int) -> None:
     import torch
 
     class Raw(torch.nn.Module):
-        """The network up to its head's outputs, side by side."""
+        """The network up to the outputs of its head, concatenated."""
 
         def __init__(self) -> None:
             super().__init__()
             self.network = model
 
-        def forward(self, picture: "Tensor") -> "Tensor":
-            return raw_outputs(self.network, picture)
+        def forward(self, images: "Tensor") -> "Tensor":
+            return raw_outputs(self.network, images)
 
     with warnings.catch_warnings(record=True), torch.no_grad():
         torch.onnx.export(
@@ -104,25 +105,30 @@ def write_onnx(model: Any, path: Path, height: int, width: int) -> None:
         )
 
 
-def raw_outputs(model: Any, picture: "Tensor") -> "Tensor":
-    """What the head of an mmdet YOLOX gives, in the layout of YOLOX's own exports.
+def raw_outputs(model: Any, images: "Tensor") -> "Tensor":
+    """Run an mmdet YOLOX up to its head, in the layout of YOLOX's own exports.
 
     Args:
         model: an mmdet YOLOX.
-        picture: (n, 3, height, width) BGR in 0..255, float32.
+        images: (n, 3, height, width) BGR in 0..255, float32.
 
     Returns:
         (n, cell, 5 + class): x y width height as they are, objectness and classes after the sigmoid.
     """
     import torch
 
-    levels = zip(*model.bbox_head(model.extract_feat(picture)), strict=True)
-    parts = [torch.cat([box, there.sigmoid(), kind.sigmoid()], 1).flatten(2) for kind, box, there in levels]
+    levels = zip(*model.bbox_head(model.extract_feat(images)), strict=True)
+    parts = [
+        torch.cat([box, objectness.sigmoid(), classes.sigmoid()], 1).flatten(2)
+        for classes, box, objectness in levels
+    ]
     return torch.cat(parts, 2).transpose(1, 2)
 
 
 def compare(model: Any, path: Path, height: int, width: int) -> float:
-    """Largest difference between a graph and its model over the largest output, on two pictures of patches.
+    """Compute the largest difference between a graph and its model, relative to the largest output.
+
+    The input is two images of random patches.
 
     Args:
         model: an mmdet YOLOX.
@@ -134,9 +140,9 @@ def compare(model: Any, path: Path, height: int, width: int) -> float:
     import torch
 
     patches = np.random.default_rng(0).uniform(0, 255, (2, 3, height // 32, width // 32)).astype(np.float32)
-    picture = patches.repeat(32, axis=2).repeat(32, axis=3)
+    images = patches.repeat(32, axis=2).repeat(32, axis=3)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    ours = session.run(None, {"images": picture})[0]
+    exported = session.run(None, {"images": images})[0]
     with torch.no_grad():
-        theirs = raw_outputs(model, torch.from_numpy(picture)).numpy()
-    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+        original = raw_outputs(model, torch.from_numpy(images)).numpy()
+    return float(np.abs(exported - original).max() / np.abs(original).max())

@@ -1,4 +1,4 @@
-"""Weights of the detectors: a file that is given, or the official release, fetched once and checked."""
+"""Weights files: one that is given, or an official release, downloaded once and checked by its hash."""
 
 import hashlib
 import http.client
@@ -16,8 +16,8 @@ from avseld.base.files import replacing
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 30
-"""Seconds without an answer after which the network counts as absent."""
+TIMEOUT_S = 30
+"""how long a server may not answer before the download is given up"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Release:
 
 
 # The two ONNX files belong to YOLOX release 0.1.1rc0, which states no hashes: these are the ones that several
-# independent public projects recorded on downloading them. mmdet writes the first eight digits into the name.
+# independent public projects recorded after downloading them. mmdet writes the first eight digits into the name.
 _YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 _MMDET = "https://download.openmmlab.com/mmdetection/v2.0/yolox"
 TINY = Release(
@@ -54,18 +54,18 @@ VIT_B_16 = Release(f"{_TORCHVISION}/vit_b_16-c867db91.pth", "c867db91")
 
 RELEASES = {release.name: release for release in (TINY, NANO, MMDET_TINY)}
 DEFAULT = {"onnx": TINY, "mmdet": MMDET_TINY}
-"""Backend -> release: YOLOX-tiny, the detector of the published audio-visual baseline."""
+"""backend -> release: YOLOX-tiny, the detector of the published audio-visual baseline"""
 
 
 def find_weights(backend: str, weights: Path | None = None) -> Path:
-    """Path of the weights that a backend is to use.
+    """Find the weights file for a backend; a release is downloaded if need be.
 
     Args:
         backend: a key of `DEFAULT`.
         weights: a file, or the bare name of a release (`yolox_nano.onnx`); None takes the backend's default.
 
     Raises:
-        BadInput: the file is missing, or the release can neither be found in the cache nor fetched.
+        BadInput: the file is missing, or the release is neither in the cache nor can be downloaded.
     """
     if weights is None:
         return fetch(DEFAULT[backend])
@@ -78,17 +78,17 @@ def find_weights(backend: str, weights: Path | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder of fetched weights: `avseld` in XDG_CACHE_HOME, or in ~/.cache (XDG base directories)."""
+    """Return the folder of downloaded weights: `avseld` in XDG_CACHE_HOME, or in ~/.cache (XDG base directories)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "avseld"
 
 
 def fetch(release: Release) -> Path:
-    """Path of a release in the cache; it is fetched if it is not there yet.
+    """Return the path of a release in the cache; download it if it is not there yet.
 
     Raises:
-        BadInput: the cached or the fetched file is another one, or there is no network; nothing is kept of a
-            failed download.
+        BadInput: the file in the cache or on the server has another hash, or there is no network; nothing is
+            kept of a failed download.
     """
     target = cache_folder() / release.name
     if target.is_file():
@@ -115,7 +115,7 @@ def fetch(release: Release) -> Path:
 
 
 def sha256(path: Path | str) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits."""
+    """Compute the SHA-256 of a file, 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
@@ -124,9 +124,9 @@ def sha256(path: Path | str) -> str:
 
 
 def _download(url: str, path: Path) -> str:
-    """Stream a URL into a file and return its SHA-256; a transfer that ends early raises."""
+    """Download a URL to a file and return its SHA-256; raise if the transfer ends early."""
     digest, received = hashlib.sha256(), 0
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, path.open("wb") as file:
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, path.open("wb") as file:
         announced = int(answer.headers.get("Content-Length") or 0)
         with tqdm(total=announced or None, unit="B", unit_scale=True, desc=url.rpartition("/")[2]) as bar:
             while block := answer.read(1 << 16):

@@ -75,6 +75,13 @@ def test_the_status_of_a_mistake_reaches_the_shell():
     )
 
 
+def test_an_old_name_of_a_command_works_and_is_said_once(tmp_path):
+    done = call("avseld-detect", "frames", "--prepared", str(tmp_path))
+    said, refused = done.stderr.splitlines()
+    assert said == "avseld-detect frames is the old name of avseld-detect embed"
+    assert done.returncode == 2 and "manifest.csv: not found" in refused
+
+
 def test_debug_shows_where():
     done = call("avseld", "evaluate", "--run", "/nowhere", "--debug")
     assert "Traceback" in done.stderr and done.returncode == 1

@@ -19,7 +19,7 @@ from avseld.base.rates import LABEL_HOP, exact_div
 from avseld.config import Data, VideoControl
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import read_boxes
-from avseld.io.embeddings import read_frames
+from avseld.io.embeddings import read_embeddings
 from avseld.io.events import Events, read_events
 from avseld.io.formats import format_named
 from avseld.io.manifest import Recording, disjoint, pick, read_manifest
@@ -49,8 +49,8 @@ class Sight(Seen):
             assert recording.boxes is not None
             boxes = read_boxes(recording.boxes, video)
         if view.n_values:
-            assert recording.frames is not None
-            frames = read_frames(recording.frames, video)
+            assert recording.embeddings is not None
+            frames = read_embeddings(recording.embeddings, video)
         super().__init__(boxes, view, frames)
         if self.duration < recording.duration - LABEL_HOP:
             log.warning(
@@ -96,7 +96,7 @@ def choose(data: Data, view: View | None = None) -> dict[str, list[Recording]]:
 def visible(recording: Recording, view: View | None = None) -> bool:
     """Whether there is what a view shows of a recording: boxes, frames or both."""
     view = view or View()
-    wanted = [recording.boxes] * (view.n_boxes > 0) + [recording.frames] * (view.n_values > 0)
+    wanted = [recording.boxes] * (view.n_boxes > 0) + [recording.embeddings] * (view.n_values > 0)
     return all(path is not None and path.is_file() for path in wanted)
 
 
@@ -137,7 +137,7 @@ def sights(
     if control == "shuffled":
         if len(seen) < 2:
             raise BadInput(
-                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes (or frames)"
+                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes (or embed)"
             )
         order = np.random.default_rng([seed, 0x5EED]).permutation(len(seen))
         source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]

@@ -19,7 +19,7 @@ from avseld.data.windows import Sight, sights
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO, Dialect, write_dcase
-from avseld.io.embeddings import Frames
+from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, pick, read_manifest
 from avseld.system.build import System
@@ -139,7 +139,7 @@ def detect(video: Path) -> Boxes:
     return default.load()(video)
 
 
-def encode(video: Path, n_values: int) -> Frames:
+def encode(video: Path, n_values: int) -> VisualEmbeddings:
     """Have the pictures of a video described by whichever encoder is installed under `avseld.encoders`.
 
     Raises:

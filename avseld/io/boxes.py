@@ -1,33 +1,32 @@
-"""Boxes files: what a detector saw in a video, at the times it looked."""
+"""Boxes files: the detections in the sampled frames of a video."""
 
-import json
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, replacing
 from avseld.io.geometry import Array, from_picture
+from avseld.io.npz import latest, read_npz, write_npz
 
 PERSON = 0
-"""Class id of a person in COCO, the classes that YOLOX knows."""
+"""class id of a person in COCO, whose classes YOLOX has"""
+COMMAND = "avseld-detect boxes"
 
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Detections at n times, at most k a time; rows are filled up with score 0."""
+    """Detections at n times, at most k at each; rows with fewer are padded with score 0."""
 
     time: np.ndarray
     """(time,) seconds from the start of the video, rising"""
     box: np.ndarray
-    """(time, k, 4) x0 y0 x1 y1 in 0..1 of width and height; outside 0..1 where a box leaves the picture"""
+    """(time, k, 4) x0 y0 x1 y1 in 0..1 of width and height; outside 0..1 where a box leaves the frame"""
     score: np.ndarray
     """(time, k) in 0..1, falling along k"""
     label: np.ndarray
-    """(time, k) class id of the detector (COCO: 0 is a person); -1 where filled up"""
+    """(time, k) class id of the detector (COCO: 0 is a person); -1 in the padding"""
     about: dict[str, Any] = field(default_factory=dict)
     """detector, weights (hash), video (fingerprint), width, height, fps, duration (s)"""
 
@@ -39,7 +38,7 @@ class Boxes:
             )
 
     def at(self, time: np.ndarray | float) -> np.ndarray:
-        """Row that holds at each time: the latest one not after it (the first one before the start).
+        """Find the row that holds at each time: the latest one not after it, the first one before the start.
 
         Args:
             time: (...,) seconds.
@@ -47,17 +46,22 @@ class Boxes:
         Returns:
             (...,) row indices.
         """
-        rows = np.searchsorted(self.time, np.asarray(time) + 1e-6, side="right") - 1
-        return np.clip(rows, 0, max(len(self.time) - 1, 0))
+        return latest(self.time, time)
 
 
 def people(boxes: Boxes, n_boxes: int = 6, threshold: float = 0.10, scored: bool = False) -> np.ndarray:
-    """The best person boxes of every row, in falling order of score, zeros where there are fewer.
+    """Pick the person boxes of highest score in every row, in falling order of score.
 
-    Source: Sony audio-visual SELD spec, section 5 (score above 0.10, first six).
+    The defaults are those of the audio-visual baseline of DCASE 2023 (docs/sources.md, Person boxes).
+
+    Args:
+        boxes: detections.
+        n_boxes: boxes per row; zeros where there are fewer.
+        threshold: a box needs a score above it.
+        scored: append the score to every box.
 
     Returns:
-        (time, n_boxes, 4), float32, x0 y0 x1 y1 in 0..1; (time, n_boxes, 5) with the score behind if `scored`.
+        (time, n_boxes, 4), float32, x0 y0 x1 y1 in 0..1; (time, n_boxes, 5) with the score last if `scored`.
     """
     found = np.zeros((len(boxes.time), n_boxes, 4 + scored), np.float32)
     score = np.where((boxes.label == PERSON) & (boxes.score > threshold), boxes.score, -1.0)
@@ -71,7 +75,7 @@ def people(boxes: Boxes, n_boxes: int = 6, threshold: float = 0.10, scored: bool
 
 
 def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
-    """Direction of the centre of boxes in an equirectangular picture.
+    """Compute the direction of the centre of boxes in an equirectangular frame.
 
     Args:
         box: (..., 4) x0 y0 x1 y1 in 0..1.
@@ -84,15 +88,13 @@ def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
 
 def write_boxes(path: Path | str, boxes: Boxes) -> None:
     """Write a boxes file (compressed npz, a few tens of kB a minute)."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            time=boxes.time.astype(np.float64),
-            box=boxes.box.astype(np.float32),
-            score=boxes.score.astype(np.float32),
-            label=boxes.label.astype(np.int16),
-            about=np.array(json.dumps(boxes.about, sort_keys=True)),
-        )
+    arrays: dict[str, np.ndarray] = {
+        "time": boxes.time.astype(np.float64),
+        "box": boxes.box.astype(np.float32),
+        "score": boxes.score.astype(np.float32),
+        "label": boxes.label.astype(np.int16),
+    }
+    write_npz(path, arrays, boxes.about)
 
 
 def read_boxes(path: Path | str, video: Path | str | None = None) -> Boxes:
@@ -105,17 +107,8 @@ def read_boxes(path: Path | str, video: Path | str | None = None) -> Boxes:
     Raises:
         BadInput: missing, damaged, or made from another video.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; make it with avseld-detect boxes")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            boxes = Boxes(file["time"], file["box"], file["score"], file["label"], about)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise BadInput(f"{path}: no boxes file ({error}); make it anew with avseld-detect boxes") from error
-    if video is not None and about.get("video") not in (None, fingerprint(video)):
-        raise BadInput(
-            f"{path}: boxes of another video than {video}; make them anew with avseld-detect boxes"
-        )
-    return boxes
+
+    def build(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> Boxes:
+        return Boxes(arrays["time"], arrays["box"], arrays["score"], arrays["label"], about)
+
+    return read_npz(path, build, "boxes", COMMAND, video)

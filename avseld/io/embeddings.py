@@ -1,20 +1,22 @@
-"""Frames files: what an image network says of a video's pictures, computed once and kept."""
+"""Visual embeddings files: the outputs of an image network for the frames of a video, computed once and kept."""
 
-import json
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, replacing
+from avseld.io.npz import read_npz, write_npz
+
+FOLDER = "frames"
+"""folder of a prepared folder that holds NAME.npz of every video"""
+COMMAND = "avseld-detect embed"
 
 
 @dataclass(frozen=True, eq=False)
-class Frames:
-    """A vector for every picture that was looked at."""
+class VisualEmbeddings:
+    """One vector for every sampled frame of a video."""
 
     time: np.ndarray
     """(time,) seconds from the start of the video, rising"""
@@ -28,38 +30,27 @@ class Frames:
             raise ValueError(f"shapes {self.time.shape} {self.value.shape}")
 
 
-def write_frames(path: Path | str, frames: Frames) -> None:
-    """Write a frames file (compressed npz, half precision: some 100 kB a minute for maps of 6 x 12)."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            time=frames.time.astype(np.float64),
-            value=frames.value.astype(np.float16),
-            about=np.array(json.dumps(frames.about, sort_keys=True)),
-        )
+def write_embeddings(path: Path | str, embeddings: VisualEmbeddings) -> None:
+    """Write an embeddings file (compressed npz, half precision: some 100 kB a minute for maps of 6 x 12)."""
+    arrays: dict[str, np.ndarray] = {
+        "time": embeddings.time.astype(np.float64),
+        "value": embeddings.value.astype(np.float16),
+    }
+    write_npz(path, arrays, embeddings.about)
 
 
-def read_frames(path: Path | str, video: Path | str | None = None) -> Frames:
-    """Read a frames file.
+def read_embeddings(path: Path | str, video: Path | str | None = None) -> VisualEmbeddings:
+    """Read an embeddings file.
 
     Args:
-        path: a file written by `write_frames`.
-        video: if given, the frames must be those of this very video.
+        path: a file written by `write_embeddings`.
+        video: if given, the embeddings must be those of this very video.
 
     Raises:
         BadInput: missing, damaged, or made from another video.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; make it with avseld-detect frames")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            frames = Frames(file["time"], file["value"].astype(np.float32), about)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise BadInput(f"{path}: no frames file ({error}); make it anew with avseld-detect frames") from error
-    if video is not None and about.get("video") not in (None, fingerprint(video)):
-        raise BadInput(
-            f"{path}: frames of another video than {video}; make them anew with avseld-detect frames"
-        )
-    return frames
+
+    def build(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> VisualEmbeddings:
+        return VisualEmbeddings(arrays["time"], arrays["value"].astype(np.float32), about)
+
+    return read_npz(path, build, "embeddings", COMMAND, video)

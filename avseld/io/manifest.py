@@ -9,6 +9,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
 
 
@@ -26,8 +27,8 @@ class Recording:
     room: str = ""
     duration: float = 0.0
     """seconds"""
-    frames: Path | None = field(default=None, compare=False, metadata={"column": False})
-    """what an image network says of the video, where it was asked: always frames/NAME.npz, so not in the file"""
+    embeddings: Path | None = field(default=None, compare=False, metadata={"column": False})
+    """visual embeddings of the video, where they were computed: always frames/NAME.npz, so not a column of the file"""
 
 
 COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
@@ -170,6 +171,6 @@ def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recordi
         fold=cells["fold"],
         room=cells["room"],
         duration=duration,
-        frames=prepared / "frames" / f"{cells['name']}.npz",
+        embeddings=prepared / EMBEDDINGS_FOLDER / f"{cells['name']}.npz",
         **paths,  # type: ignore[arg-type]
     )

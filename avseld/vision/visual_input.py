@@ -6,7 +6,8 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, people
-from avseld.io.embeddings import Frames
+from avseld.io.embeddings import VisualEmbeddings
+from avseld.io.npz import latest
 from avseld.vision.tracking import tracked
 
 SEES = ("first_boxes", "boxes", "tracks", "frames", "both")
@@ -72,7 +73,7 @@ class Seen:
         BadInput: frames of another image network than the view's.
     """
 
-    def __init__(self, boxes: Boxes | None, view: View, frames: Frames | None = None) -> None:
+    def __init__(self, boxes: Boxes | None, view: View, frames: VisualEmbeddings | None = None) -> None:
         self.view, self.boxes, self.frames = view, boxes, frames
         self.duration = min(
             float(each.about.get("duration", np.inf)) for each in (boxes, frames) if each is not None
@@ -86,7 +87,7 @@ class Seen:
         if frames is not None and frames.value.shape[1] != view.n_values:
             raise BadInput(
                 f"frames of {frames.value.shape[1]} values, the network takes {view.n_values}; make them anew with "
-                "avseld-detect frames, or train with --model.options.n_values"
+                "avseld-detect embed, or train with --model.options.n_values"
             )
 
     def at(self, start: np.ndarray) -> np.ndarray:
@@ -141,7 +142,7 @@ class Seen:
     def _at(
         time: np.ndarray,
         inside: np.ndarray,
-        source: Boxes | Frames | None,
+        source: Boxes | VisualEmbeddings | None,
         value: np.ndarray | None,
         shape: tuple[int, ...],
     ) -> np.ndarray:
@@ -149,17 +150,3 @@ class Seen:
             return np.zeros((*time.shape, *shape), np.float32)
         there = inside.reshape(*inside.shape, *(1 for _ in shape))
         return np.where(there, value[latest(source.time, time)], np.float32(0))
-
-
-def latest(known: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Row of the latest known time not after each time (the first one before the start).
-
-    Args:
-        known: (row,) seconds, rising.
-        time: (...,) seconds.
-
-    Returns:
-        (...,) rows.
-    """
-    rows = np.searchsorted(known, time + 1e-6, side="right") - 1
-    return np.clip(rows, 0, max(len(known) - 1, 0))

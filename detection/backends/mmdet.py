@@ -1,7 +1,7 @@
-"""YOLOX through MMDetection 3.3: its own configuration, its own pipeline, a checkpoint file.
+"""YOLOX by MMDetection 3.3: its own configuration, its own pipeline, a checkpoint file.
 
 Chen et al., "MMDetection: Open MMLab Detection Toolbox and Benchmark" (arXiv 1906.07155). mmdet and mmcv are
-an extra (scripts/install_mmdet.sh) and imported inside the functions, so that all else works without them.
+an extra (scripts/install_mmdet.sh) and imported inside the functions, so that everything else works without them.
 """
 
 import pickle
@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from detection.detector import Found
+from detection.detector import Detections
 from detection.weights import find_weights, sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TINY_CONFIG = ".mim/configs/yolox/yolox_tiny_8xb8-300e_coco.py"
-"""Inside the mmdet package: YOLOX-tiny, 416 x 416, score above 0.01, NMS 0.65."""
+"""file in the mmdet package: YOLOX-tiny, 416 x 416, score above 0.01, NMS 0.65"""
 
 RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-"""Modules whose names of Python 2 the pickle protocol of torch.save still uses."""
+"""modules that the pickle protocol of torch.save still calls by their names of Python 2"""
 
 
 class MmdetDetector:
@@ -44,8 +44,8 @@ class MmdetDetector:
         self.pipeline = Compose([step for step in steps if step.type != "LoadAnnotations"])
         self.size = max(next(step.scale for step in steps if step.type == "Resize"))
 
-    def __call__(self, frames: np.ndarray) -> list[Found]:
-        """Find boxes.
+    def __call__(self, frames: np.ndarray) -> list[Detections]:
+        """Detect boxes.
 
         Args:
             frames: (n, height, width, 3) RGB, uint8.
@@ -61,7 +61,7 @@ class MmdetDetector:
         with torch.inference_mode():
             samples = self.model.test_step(batch)
         unit = np.array([frames.shape[2], frames.shape[1]] * 2, np.float32)
-        return [_found(sample.pred_instances, unit) for sample in samples]
+        return [_detections(sample.pred_instances, unit) for sample in samples]
 
 
 def load(weights: Path | None = None, threads: int = 0, config: Path | None = None) -> MmdetDetector:
@@ -85,9 +85,9 @@ def load(weights: Path | None = None, threads: int = 0, config: Path | None = No
 
 
 def load_model(weights: Path, config: Path | None = None, device: str | None = None) -> Any:
-    """Build the model of a configuration and give it the tensors of a checkpoint.
+    """Build the model of a configuration and load the tensors of a checkpoint.
 
-    The checkpoint never reaches mmdet's own loader, which would run whatever its pickle says.
+    The checkpoint is not given to mmdet's own loader, which would execute its pickle.
 
     Args:
         weights: checkpoint of mmdet 2 or 3.
@@ -121,7 +121,7 @@ def build(config: Path | None = None, device: str = "cpu") -> Any:
     """Build the model of a configuration, with random weights.
 
     Args:
-        config: an mmdet configuration; None takes YOLOX-tiny's own.
+        config: an mmdet configuration, a Python file that mmengine executes; None takes YOLOX-tiny's own.
         device: torch device.
     """
     if config is not None and not Path(config).is_file():
@@ -133,7 +133,7 @@ def build(config: Path | None = None, device: str = "cpu") -> Any:
 
 
 def best_device() -> str:
-    """The GPU if there is one and mmcv's operators were built for it, else the processor."""
+    """Choose the GPU if there is one and mmcv's operators were built for it, else the processor."""
     import torch
     from mmcv.ops import get_compiling_cuda_version
 
@@ -141,14 +141,14 @@ def best_device() -> str:
 
 
 def packaged(name: str) -> Path:
-    """Path of a file inside the mmdet package."""
+    """Return the path of a file inside the mmdet package."""
     import mmdet
 
     return Path(mmdet.__file__).parent / name
 
 
 def require() -> None:
-    """Insist on mmdet and on mmcv with its compiled operators.
+    """Check that mmdet and mmcv with its compiled operators are installed.
 
     Raises:
         BadInput: one of them is not installed.
@@ -163,16 +163,16 @@ def require() -> None:
 
 
 def read_tensors(weights: Path) -> "dict[str, Tensor]":
-    """Read the weights of a checkpoint, and nothing else of it.
+    """Read the tensors of a checkpoint without executing anything in it.
 
     Checkpoints also hold logs (numpy numbers, mmengine's HistoryBuffer, ...), which torch's loader of plain
-    tensors refuses. Here every name that torch does not know stands for a blank object; nothing is called.
+    tensors refuses. Here every name that torch does not know is replaced by a blank object; nothing is called.
 
     Returns:
-        name -> tensor; running averages kept beside the weights (`ema_...`) are left out.
+        name -> tensor; exponential moving averages (`ema_...`) are left out.
 
     Raises:
-        BadInput: no checkpoint.
+        BadInput: not a checkpoint.
     """
     import torch
 
@@ -200,7 +200,7 @@ def read_tensors(weights: Path) -> "dict[str, Tensor]":
 
 
 def global_names(path: Path) -> set[str]:
-    """Names of the classes and functions that a checkpoint's pickles mention; nothing is unpickled.
+    """List the classes and functions that a checkpoint's pickles refer to; nothing is unpickled.
 
     Args:
         path: either form of `torch.save`: a zip archive, or (before torch 1.6, and in what mmdet publishes)
@@ -215,7 +215,7 @@ def global_names(path: Path) -> set[str]:
 
 
 class _Blank:
-    """Takes the place of any object that is no tensor."""
+    """Placeholder of any object that is not a tensor."""
 
     def __new__(cls, *_: Any) -> "_Blank":
         return object.__new__(cls)
@@ -229,7 +229,7 @@ def _blank_attribute(*_: Any) -> type[_Blank]:
 
 
 STAND_INS = {"builtins.getattr": _blank_attribute}
-"""What is blank in another way: pickles fetch methods through getattr and then call them."""
+"""placeholders that must be callable: pickles fetch methods by getattr and then call them"""
 
 
 def _mentioned(file: Any) -> set[str]:
@@ -238,15 +238,15 @@ def _mentioned(file: Any) -> set[str]:
 
 
 def _current_name(argument: str) -> str:
-    """`module name` of a pickle in the words of Python 3: `__builtin__ getattr` is `builtins.getattr`."""
+    """Convert `module name` of a pickle to Python 3: `__builtin__ getattr` is `builtins.getattr`."""
     module, _, name = argument.partition(" ")
     return f"{RENAMED.get(module, module)}.{name}"
 
 
-def _found(instances: Any, unit: np.ndarray) -> Found:
-    """Boxes of one picture; `unit` (4,) turns pixels into 0..1."""
+def _detections(instances: Any, unit: np.ndarray) -> Detections:
+    """Convert the detections of one frame; `unit` (4,) are the pixels of 1."""
     box, score, label = (getattr(instances, key).cpu().numpy() for key in ("bboxes", "scores", "labels"))
     box = box / unit
     order = np.argsort(-score, kind="stable")
     order = order[np.isfinite(box[order]).all(axis=1)]
-    return Found(box[order], score[order], label[order])
+    return Detections(box[order], score[order], label[order])

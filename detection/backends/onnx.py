@@ -1,4 +1,4 @@
-"""YOLOX through ONNX Runtime: letterbox, grid decoding, class-wise non-maximum suppression.
+"""YOLOX by ONNX Runtime: letterbox, grid decoding, class-wise non-maximum suppression.
 
 Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430), and the ONNX files of its repository
 (github.com/Megvii-BaseDetection/YOLOX): input (n, 3, height, width) BGR in 0..255, not normalised; output
@@ -12,17 +12,17 @@ import onnxruntime
 from PIL import Image
 
 from avseld.base.errors import BadInput
-from detection.detector import NMS_IOU, SCORE_THRESHOLD, Found
+from detection.detector import NMS_IOU, SCORE_THRESHOLD, Detections
 from detection.weights import find_weights, sha256
 
 STRIDES = (8, 16, 32)
-"""Pixels of the network's input that a cell of each of the three grids stands for."""
+"""size in input pixels of the cells of each of the three grids"""
 
-PADDING = 114
-"""Grey of the part of the input that the picture leaves free."""
+PADDING_GREY = 114
+"""value of the part of the input that the frame does not cover (YOLOX)"""
 
 PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
-"""ONNX Runtime's hardware in order of preference; those that are not built in are left out."""
+"""execution providers in order of preference; those that are not built in are left out"""
 
 
 class OnnxDetector:
@@ -36,39 +36,39 @@ class OnnxDetector:
         graph = session.get_inputs()[0]
         self.input = graph.name
         self.batch = graph.shape[0] if isinstance(graph.shape[0], int) else 0
-        """pictures that the graph takes at a time; 0 = any number"""
+        """fixed batch size of the graph; 0 = any"""
         self.height, self.width = graph.shape[2:]
         self.size = max(self.height, self.width)
 
-    def __call__(self, frames: np.ndarray) -> list[Found]:
-        """Find boxes.
+    def __call__(self, frames: np.ndarray) -> list[Detections]:
+        """Detect boxes.
 
         Args:
             frames: (n, height, width, 3) RGB, uint8.
         """
         if not len(frames):
             return []
-        picture, scale = letterbox(frames, self.height, self.width)
-        step = self.batch or len(picture)
-        parts = [self.run(picture[start : start + step]) for start in range(0, len(picture), step)]
+        images, scale = letterbox(frames, self.height, self.width)
+        step = self.batch or len(images)
+        parts = [self.run(images[start : start + step]) for start in range(0, len(images), step)]
         raw = np.concatenate(parts)[: len(frames)]
         height, width = frames.shape[1:3]
         unit = np.array([scale[0] * width, scale[1] * height] * 2, np.float32)
-        return [_found(each, self.height, self.width, unit) for each in raw]
+        return [_decode_frame(each, self.height, self.width, unit) for each in raw]
 
-    def run(self, picture: np.ndarray) -> np.ndarray:
-        """Run the network, filling up what a graph of fixed batch lacks.
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Run the network; a graph of fixed batch size gets copies of the last image to fill the batch.
 
         Args:
-            picture: (n, 3, height, width) BGR in 0..255, float32.
+            images: (n, 3, height, width) BGR in 0..255, float32.
 
         Returns:
             (n, cell, 5 + class), or more rows in a graph of fixed batch.
         """
-        missing = self.batch - len(picture)
+        missing = self.batch - len(images)
         if missing > 0:
-            picture = np.concatenate([picture, np.repeat(picture[-1:], missing, axis=0)])
-        return self.session.run(None, {self.input: picture})[0]
+            images = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        return self.session.run(None, {self.input: images})[0]
 
 
 def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
@@ -101,7 +101,7 @@ def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
 
 
 def letterbox(frames: np.ndarray, height: int, width: int) -> tuple[np.ndarray, tuple[float, float]]:
-    """Scale pictures to fit, keep their proportions, and pad to the right and below with grey.
+    """Scale frames to fit, keeping their proportions, and pad them on the right and below with grey.
 
     Args:
         frames: (n, frame height, frame width, 3) RGB, uint8.
@@ -109,21 +109,21 @@ def letterbox(frames: np.ndarray, height: int, width: int) -> tuple[np.ndarray, 
         width: of the network's input, pixels.
 
     Returns:
-        (n, 3, height, width) BGR in 0..255, float32, and the scale along x and along y (they differ where
-        rounding to whole pixels makes them).
+        (n, 3, height, width) BGR in 0..255, float32, and the scale along x and along y (they differ by the
+        rounding to whole pixels).
     """
     count, rows, columns = frames.shape[:3]
     ratio = min(height / rows, width / columns)
     high, wide = max(round(rows * ratio), 1), max(round(columns * ratio), 1)
     if (high, wide) != (rows, columns):
         frames = np.stack([_scaled(frame, high, wide) for frame in frames])
-    picture = np.full((count, 3, height, width), PADDING, np.float32)
-    picture[:, :, :high, :wide] = frames[..., ::-1].transpose(0, 3, 1, 2)
-    return picture, (wide / columns, high / rows)
+    images = np.full((count, 3, height, width), PADDING_GREY, np.float32)
+    images[:, :, :high, :wide] = frames[..., ::-1].transpose(0, 3, 1, 2)
+    return images, (wide / columns, high / rows)
 
 
 def cells(height: int, width: int) -> np.ndarray:
-    """Column, row and stride of every cell of the three grids, in the order of the network's output.
+    """List column, row and stride of every cell of the three grids, in the order of the network's output.
 
     Returns:
         (cell, 3), float32.
@@ -136,7 +136,7 @@ def cells(height: int, width: int) -> np.ndarray:
 
 
 def decode(raw: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Turn raw offsets and logarithmic sizes into boxes.
+    """Convert raw offsets and logarithmic sizes to boxes.
 
     Args:
         raw: (..., 4) x y width height as the head gives them.
@@ -153,16 +153,16 @@ def decode(raw: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 
 def suppress(box: np.ndarray, score: np.ndarray, label: np.ndarray, overlap: float = NMS_IOU) -> np.ndarray:
-    """Greedy non-maximum suppression within each class.
+    """Suppress all but the best of overlapping boxes of one class (greedy non-maximum suppression).
 
     Args:
         box: (m, 4) x0 y0 x1 y1.
         score: (m,).
         label: (m,) class ids; boxes of different classes do not suppress each other.
-        overlap: intersection over union above which the weaker box goes.
+        overlap: intersection over union above which the weaker box is suppressed.
 
     Returns:
-        indices of the kept boxes in falling order of score; equal scores keep their order.
+        (kept,) indices of the kept boxes in falling order of score; equal scores keep their order.
     """
     area = (box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1])
     left = np.argsort(-score, kind="stable")
@@ -179,7 +179,7 @@ def suppress(box: np.ndarray, score: np.ndarray, label: np.ndarray, overlap: flo
 
 
 def _scaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear samples without averaging, as the network saw its training pictures (cv2.INTER_LINEAR)."""
+    """Scale bilinearly without averaging (as cv2.INTER_LINEAR), as in the training of the network."""
     step = (frame.shape[1] / width, 0, 0, 0, frame.shape[0] / height, 0)
     return np.asarray(
         Image.fromarray(frame).transform(
@@ -188,17 +188,17 @@ def _scaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     )
 
 
-def _found(raw: np.ndarray, height: int, width: int, unit: np.ndarray) -> Found:
-    """Boxes of one picture from (cell, 5 + class); `unit` (4,) turns input pixels into 0..1."""
+def _decode_frame(raw: np.ndarray, height: int, width: int, unit: np.ndarray) -> Detections:
+    """Decode the output (cell, 5 + class) of one frame; `unit` (4,) are the input pixels of 1."""
     label = raw[:, 5:].argmax(axis=1)
     score = raw[:, 4] * np.take_along_axis(raw[:, 5:], label[:, None], axis=1)[:, 0]
     likely = np.flatnonzero(score >= SCORE_THRESHOLD)
     box = decode(raw[likely], cells(height, width)[likely]) / unit
-    sound = np.isfinite(box).all(axis=1)
-    box, likely = box[sound], likely[sound]
+    finite = np.isfinite(box).all(axis=1)
+    box, likely = box[finite], likely[finite]
     kept = suppress(box, score[likely], label[likely])
     chosen = likely[kept]
-    return Found(box[kept], score[chosen], label[chosen])
+    return Detections(box[kept], score[chosen], label[chosen])
 
 
 def _check_input(weights: Path, session: onnxruntime.InferenceSession) -> None:
@@ -213,8 +213,8 @@ def _check_input(weights: Path, session: onnxruntime.InferenceSession) -> None:
 
 
 def _check_output(weights: Path, detector: OnnxDetector) -> None:
-    """Look at nothing once, because exporters do not always declare the shape of the output."""
-    blank = np.full((1, 3, detector.height, detector.width), PADDING, np.float32)
+    """Run a blank frame, because exporters do not always declare the shape of the output."""
+    blank = np.full((1, 3, detector.height, detector.width), PADDING_GREY, np.float32)
     shape = detector.run(blank).shape
     expected = len(cells(detector.height, detector.width))
     if len(shape) != 3 or shape[1] != expected or shape[2] < 6:

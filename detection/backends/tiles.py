@@ -1,38 +1,38 @@
-"""A panorama looked at in pieces: a detector that sees a whole 360-degree picture at once sees small people badly.
+"""Detection in overlapping tiles of a panorama, which finds smaller people.
 
-A picture of twice its height leaves half of a square network's input empty, and 360 degrees share its 416 pixels.
-Cut into tiles side by side, each as high as it is wide and around the horizon, the same network sees people nearly as
-many times larger as there are tiles, and people across the picture's edge whole.
+A 360 x 180 degree frame leaves half of the input of a square network empty, and 360 degrees share its 416 pixels. Cut
+into square tiles side by side around the horizon, the frame is enlarged nearly by the number of tiles, and people at
+the seam of the frame are whole.
 """
 
 import numpy as np
 
 from detection.backends.onnx import suppress
-from detection.detector import Detector, Found
+from detection.detector import Detections, Detector
 
-ASIDE_DEG = 20.0
-"""degrees that a tile reaches into its neighbours, so that somebody at its edge is whole"""
-TWICE = 0.45
-"""overlap above which the weaker of two boxes, from whichever tiles, goes"""
+OVERLAP_DEG = 20.0
+"""how far a tile reaches into its neighbours, so that a person at its edge is whole"""
+MERGE_IOU = 0.45
+"""intersection over union above which the weaker of two boxes, from whichever tiles, is suppressed"""
 
 
-class Tiles:
-    """A detector of whole panoramas made of one that looks at tiles.
+class TiledDetector:
+    """Detector of panoramas made of a detector of tiles.
 
-    Args of the constructor:
-        detector: looks at one tile.
-        n_tiles: around the circle, 2 or more.
+    Args:
+        detector: processes one tile.
+        n_tiles: number of tiles around the circle, 2 or more.
     """
 
     def __init__(self, detector: Detector, n_tiles: int) -> None:
         self.detector, self.n_tiles = detector, n_tiles
         self.name, self.weights = detector.name, detector.weights
-        self.reach = min(1 / n_tiles + 2 * ASIDE_DEG / 360, 1.0)
-        """width of a tile, as a share of the panorama's"""
-        self.size = round(detector.size / self.reach)
+        self.tile_width = min(1 / n_tiles + 2 * OVERLAP_DEG / 360, 1.0)
+        """share of the panorama's width"""
+        self.size = round(detector.size / self.tile_width)
 
-    def __call__(self, frames: np.ndarray) -> list[Found]:
-        """Find boxes.
+    def __call__(self, frames: np.ndarray) -> list[Detections]:
+        """Detect boxes.
 
         Args:
             frames: (n, height, width, 3) RGB, uint8, equirectangular.
@@ -40,39 +40,39 @@ class Tiles:
         if not len(frames):
             return []
         rows, columns = frames.shape[1:3]
-        wide = max(round(self.reach * columns), 1)
-        high = min(wide, rows)
-        above = (rows - high) // 2
-        lefts = [round((tile + 0.5) / self.n_tiles * columns - wide / 2) for tile in range(self.n_tiles)]
-        cut = [frames[:, above : above + high, (left + np.arange(wide)) % columns] for left in lefts]
-        found = self.detector(np.concatenate(cut))
-        scale = np.array([wide / columns, high / rows] * 2)
-        together = []
+        width = max(round(self.tile_width * columns), 1)
+        height = min(width, rows)
+        top = (rows - height) // 2
+        lefts = [round((tile + 0.5) / self.n_tiles * columns - width / 2) for tile in range(self.n_tiles)]
+        cut = [frames[:, top : top + height, (left + np.arange(width)) % columns] for left in lefts]
+        in_tiles = self.detector(np.concatenate(cut))
+        scale = np.array([width / columns, height / rows] * 2)
+        merged = []
         for number in range(len(frames)):
             parts = []
             for tile, left in enumerate(lefts):
-                box, score, label = found[tile * len(frames) + number]
-                box = box * scale + np.array([left / columns, above / rows] * 2)
-                parts.append(self._own(tile, Found(box, score, label)))
-            together.append(merge(parts))
-        return together
+                box, score, label = in_tiles[tile * len(frames) + number]
+                box = box * scale + np.array([left / columns, top / rows] * 2)
+                parts.append(self._central(tile, Detections(box, score, label)))
+            merged.append(merge(parts))
+        return merged
 
-    def _own(self, tile: int, found: Found) -> Found:
-        """Boxes whose middle is a tile's own, or nearly; others are seen better by its neighbours."""
-        middle = (found.box[:, 0] + found.box[:, 2]) / 2
-        off = np.abs((middle - (tile + 0.5) / self.n_tiles + 0.5) % 1.0 - 0.5)
-        kept = off <= 0.5 / self.n_tiles + 0.25 * ASIDE_DEG / 360
-        return Found(found.box[kept], found.score[kept], found.label[kept])
+    def _central(self, tile: int, detections: Detections) -> Detections:
+        """Keep boxes whose centre is in a tile's own sector, or nearly; neighbouring tiles show the others better."""
+        centre = (detections.box[:, 0] + detections.box[:, 2]) / 2
+        distance = np.abs((centre - (tile + 0.5) / self.n_tiles + 0.5) % 1.0 - 0.5)
+        kept = distance <= 0.5 / self.n_tiles + 0.25 * OVERLAP_DEG / 360
+        return Detections(detections.box[kept], detections.score[kept], detections.label[kept])
 
 
-def merge(parts: list[Found]) -> Found:
-    """Boxes of several tiles as those of one picture, their middles within it, each person once."""
+def merge(parts: list[Detections]) -> Detections:
+    """Merge the boxes of all tiles of one frame: centres within the frame, duplicates suppressed across its seam."""
     box, score, label = (np.concatenate(values) for values in zip(*parts, strict=True))
-    whole = np.floor((box[:, 0] + box[:, 2]) / 2)
-    box = box - np.stack([whole, np.zeros_like(whole)] * 2, axis=1)
-    # Boxes near the edge stand on its other side, too, so that doubles across it meet.
+    turns = np.floor((box[:, 0] + box[:, 2]) / 2)
+    box = box - np.stack([turns, np.zeros_like(turns)] * 2, axis=1)
+    # Copies on the other side of the seam, so that duplicates across it overlap.
     n = len(box)
-    wrapped = [box + np.array([shift, 0, shift, 0]) for shift in (0.0, 1.0, -1.0)]
-    kept = suppress(np.concatenate(wrapped), np.tile(score, 3), np.tile(label, 3), TWICE)
-    chosen = np.array([place for place in kept if place < n], np.intp)
-    return Found(box[chosen], score[chosen], label[chosen])
+    copies = [box + np.array([shift, 0, shift, 0]) for shift in (0.0, 1.0, -1.0)]
+    kept = suppress(np.concatenate(copies), np.tile(score, 3), np.tile(label, 3), MERGE_IOU)
+    chosen = np.array([index for index in kept if index < n], np.intp)
+    return Detections(box[chosen], score[chosen], label[chosen])

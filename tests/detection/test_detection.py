@@ -1,9 +1,10 @@
-"""Detection: pictures to boxes, videos to boxes, prepared folders to boxes files."""
+"""Detection: frames to boxes, videos to boxes, prepared folders to boxes files."""
 
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_b
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.io.video import sample_frames
 from detection.__main__ import main
-from detection.backends.onnx import PADDING, cells, decode, letterbox, suppress
+from detection.backends.onnx import PADDING_GREY, cells, decode, letterbox, suppress
 from detection.detect import GENERATOR, _table, boxes_of_video, detect
-from detection.detector import Detector, Found, load
+from detection.detector import Detections, Detector, load
 
 ROOT = Path(__file__).resolve().parents[2]
 DOG, BICYCLE, CAR = 16, 1, 2
@@ -97,7 +98,9 @@ def test_letterbox_keeps_proportions_and_pads_right_and_below(shape, inner):
     assert boxed.shape == (1, 3, 416, 416) and boxed.dtype == np.float32
     for channel, value in enumerate((50, 0, 200)):
         assert (boxed[0, channel, : inner[0], : inner[1]] == value).all()
-    assert (boxed[0, :, inner[0] :] == PADDING).all() and (boxed[0, :, :, inner[1] :] == PADDING).all()
+    assert (boxed[0, :, inner[0] :] == PADDING_GREY).all() and (
+        boxed[0, :, :, inner[1] :] == PADDING_GREY
+    ).all()
     assert scale == (inner[1] / shape[1], inner[0] / shape[0])
 
 
@@ -179,7 +182,9 @@ def test_people_are_kept_before_surer_things():
     score = np.linspace(0.9, 0.5, 30)
     label = np.full(30, 56)
     label[[28, 29]] = 0
-    table = _table(np.zeros(1), [Found(np.tile(np.float32([0, 0, 0.5, 0.5]), (30, 1)), score, label)], {})
+    table = _table(
+        np.zeros(1), [Detections(np.tile(np.float32([0, 0, 0.5, 0.5]), (30, 1)), score, label)], {}
+    )
     assert table.score.shape == (1, 12) and (table.label[0] == 0).sum() == 2
     assert (np.diff(table.score[0]) <= 0).all()
 
@@ -202,7 +207,7 @@ def prepared(tmp_path, street) -> Path:
 
 
 def run(prepared: Path, weights: Path | str, *words: str) -> int:
-    """Exit status of avseld-detect boxes."""
+    """Run avseld-detect boxes and return its exit status."""
     try:
         main(["boxes", "--prepared", str(prepared), "--weights", str(weights), "--threads", "1", *words])
     except SystemExit as stop:
@@ -223,11 +228,11 @@ def test_a_prepared_folder_gets_its_boxes_once(prepared, weights, capsys):
     assert {"detector", "weights", "video", "width", "height", "fps", "duration"} <= about.keys()
     before = stamps(prepared)
     assert run(prepared, weights) == 0
-    assert "2 there already" in capsys.readouterr().err and stamps(prepared) == before
+    assert "2 already done" in capsys.readouterr().err and stamps(prepared) == before
 
 
 @pytest.mark.parametrize("change", ["rate", "width", "video", "damage", "force"])
-def test_boxes_are_made_anew_when_what_they_rest_on_changed(prepared, weights, street, change, capsys):
+def test_boxes_are_made_anew_when_video_rate_or_width_changed(prepared, weights, street, change, capsys):
     run(prepared, weights)
     before = stamps(prepared)
     words = {"rate": ["--fps", "5"], "width": ["--width", "360"], "force": ["--force"]}.get(change, [])
@@ -269,6 +274,20 @@ def test_boxes_outside_the_prepared_folder_are_never_written(prepared, weights, 
     assert run(prepared, weights, "--force") == 0
     assert outside.stat().st_mtime_ns == stamp
     assert read_manifest(prepared)[0].boxes == prepared / "boxes/a.npz"
+
+
+def test_a_split_made_during_detection_is_kept(prepared, weights, monkeypatch):
+    def detect_while_split(*arguments):
+        result = detect(*arguments)
+        rows = [replace(each, fold="train") for each in read_manifest(prepared)]
+        write_manifest(prepared, rows, ["speech"])
+        return result
+
+    monkeypatch.setattr("detection.detect.detect", detect_while_split)
+    assert run(prepared, weights) == 0
+    listed = read_manifest(prepared)
+    assert [each.fold for each in listed] == ["train"] * 3
+    assert [each.boxes is not None for each in listed] == [True, True, False]
 
 
 def test_one_bad_video_is_listed_and_the_others_are_done(prepared, weights, capsys):

@@ -17,7 +17,7 @@ from detection.__main__ import main
 from detection.backends.mmdet import build, global_names, packaged, read_tensors
 from detection.backends.onnx import letterbox
 from detection.detect import boxes_of_video, detect
-from detection.detector import Detector, Found, load
+from detection.detector import Detections, Detector, load
 
 ROOT = Path(__file__).resolve().parents[2]
 NANO_CONFIG = ".mim/configs/yolox/yolox_nano_8xb8-300e_coco.py"
@@ -66,7 +66,7 @@ def scene(shared) -> np.ndarray:
     return panorama({((k + 0.5) / 3, 0.5): crop for k, crop in enumerate(crops)}, 120, (208, 416))
 
 
-def same(first: Found, second: Found, tolerance: float) -> None:
+def same(first: Detections, second: Detections, tolerance: float) -> None:
     """Equal classes, and boxes and scores within a tolerance."""
     assert len(first.score) > 3
     np.testing.assert_array_equal(first.label, second.label)
@@ -128,7 +128,7 @@ def test_yolox_tiny_is_the_default_network(tmp_path, shared):
     first = load("onnx", out, threads=1)(dog)[0]
     second = load("mmdet", checkpoint, threads=1)(dog)[0]
     # random scores lie so close that rounding exchanges some of the thousands further down
-    same(*(Found(*(each[:100] for each in found)) for found in (first, second)), 1e-4)
+    same(*(Detections(*(each[:100] for each in found)) for found in (first, second)), 1e-4)
 
 
 @with_mmdet

@@ -8,9 +8,9 @@ from yolox_material import panorama, write_video
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import PERSON
-from detection.backends.tiles import Tiles
-from detection.detect import _done, boxes_of_video, in_tiles
-from detection.detector import Found, load
+from detection.backends.tiles import TiledDetector
+from detection.detect import _is_done, boxes_of_video, in_tiles
+from detection.detector import Detections, load
 
 WIDE, HIGH = 720, 360
 
@@ -31,7 +31,7 @@ class Bright:
                 edges = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
                 boxes.append(edges / np.array([frame.shape[1], frame.shape[0]] * 2))
         n = len(boxes)
-        return Found(np.array(boxes).reshape(n, 4), np.full(n, 0.9), np.full(n, PERSON))
+        return Detections(np.array(boxes).reshape(n, 4), np.full(n, 0.9), np.full(n, PERSON))
 
 
 @settings(max_examples=30, deadline=None)
@@ -46,7 +46,7 @@ def test_everybody_is_found_once_and_in_place_wherever_they_stand(middles, half,
     picture = np.zeros((1, HIGH, WIDE, 3), np.uint8)
     for channel, middle in enumerate(middles):
         picture[0, 150:200, (middle + np.arange(-half, half)) % WIDE, channel] = 255
-    (found,) = Tiles(Bright(), n_tiles)(picture)
+    (found,) = TiledDetector(Bright(), n_tiles)(picture)
     assert len(found.score) == 3
     centre = (found.box[:, 0] + found.box[:, 2]) / 2 * WIDE
     assert ((centre >= 0) & (centre <= WIDE)).all()
@@ -67,13 +67,13 @@ def test_doubles_across_the_pictures_edge_become_one():
 
     picture = np.zeros((2, HIGH, WIDE, 3), np.uint8)
     picture[:, 150:250, np.arange(-15, 15) % WIDE, 0] = 255
-    for found in Tiles(Twice(), 4)(picture):
+    for found in TiledDetector(Twice(), 4)(picture):
         assert len(found.score) == 1
         np.testing.assert_allclose((found.box[0, 0] + found.box[0, 2]) / 2 % 1.0, 0.0, atol=1e-9)
 
 
-def test_nothing_to_look_at_is_nothing_found():
-    assert Tiles(Bright(), 3)(np.zeros((0, HIGH, WIDE, 3), np.uint8)) == []
+def test_no_frames_give_no_detections():
+    assert TiledDetector(Bright(), 3)(np.zeros((0, HIGH, WIDE, 3), np.uint8)) == []
 
 
 @pytest.mark.parametrize("tiles", [0, -1, 13])
@@ -107,5 +107,5 @@ def test_boxes_say_how_many_tiles_they_were_made_with(shared, tmp_path):
 
 def test_boxes_of_tiles_do_not_count_as_those_of_the_whole():
     whole = {"detector": "onnx", "looked_at": 360}
-    assert _done(whole, whole) and _done({"tiles": 4, **whole}, {"tiles": 4, **whole})
-    assert not _done({"tiles": 4, **whole}, whole) and not _done(whole, {"tiles": 4, **whole})
+    assert _is_done(whole, whole) and _is_done({"tiles": 4, **whole}, {"tiles": 4, **whole})
+    assert not _is_done({"tiles": 4, **whole}, whole) and not _is_done(whole, {"tiles": 4, **whole})

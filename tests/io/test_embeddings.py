@@ -1,4 +1,4 @@
-"""What an image network says of the pictures: computed once, at true times, shown at label frames, fused by choice."""
+"""Visual embeddings: computed once, at true times, aligned to label frames, fused by choice."""
 
 import math
 
@@ -10,7 +10,7 @@ from torchvision.models import resnet50
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.io.boxes import Boxes
-from avseld.io.embeddings import Frames, read_frames, write_frames
+from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import read_manifest
 from avseld.io.video import sample_frames
 from avseld.models import parameter_count
@@ -20,7 +20,7 @@ from avseld.system.build import System
 from avseld.vision.visual_input import Seen, View, view_of
 from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
-from detection import encode as encoding
+from detection import embed as embedding
 
 SHAPES = {"accddoa": (3, 4, 13)}
 CLASSES = [f"class {number}" for number in range(13)]
@@ -44,8 +44,8 @@ def prepared(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("crop", "rows", "columns"), [("whole", 6, 12), ("centre", 7, 7)])
-def test_a_picture_becomes_a_map_whose_places_are_those_of_the_picture(weights, crop, rows, columns):
-    encoder = encoding.load("resnet50", weights, crop)
+def test_places_in_the_map_of_a_frame_are_those_in_the_frame(weights, crop, rows, columns):
+    encoder = embedding.load("resnet50", weights, crop)
     plain = np.full((1, 180, 360, 3), 128, np.uint8)
     spot = plain.copy()
     spot[0, 120:150, 210:240] = 255  # right of the middle, low
@@ -56,49 +56,50 @@ def test_a_picture_becomes_a_map_whose_places_are_those_of_the_picture(weights, 
     assert change[0, 0] < change.max() / 2
 
 
-def test_the_published_crop_does_not_see_what_is_behind(weights):
+def test_the_published_crop_leaves_out_what_is_behind(weights):
     plain = np.full((1, 180, 360, 3), 128, np.uint8)
     behind = plain.copy()
     behind[0, :, :60] = 255
-    centre, whole = (encoding.load("resnet50", weights, crop) for crop in ("centre", "whole"))
+    centre, whole = (embedding.load("resnet50", weights, crop) for crop in ("centre", "whole"))
     assert np.abs(centre(behind) - centre(plain)).max() == 0
     assert np.abs(whole(behind) - whole(plain)).max() > 1e-3
 
 
 def test_weights_of_another_network_are_refused(weights, tmp_path):
     with pytest.raises(BadInput, match="no weights of vit_b_16"):
-        encoding.load("vit_b_16", weights)
+        embedding.load("vit_b_16", weights)
     with pytest.raises(BadInput, match="not found"):
-        encoding.load("resnet50", tmp_path / "absent.pth")
+        embedding.load("resnet50", tmp_path / "absent.pth")
     (tmp_path / "bad.pth").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="no weights of resnet50"):
-        encoding.load("resnet50", tmp_path / "bad.pth")
+        embedding.load("resnet50", tmp_path / "bad.pth")
 
 
-def test_every_video_is_described_once(weights, prepared, caplog):
-    assert encoding.frames(prepared, weights=weights, fps=2.0) == 0
+def test_every_video_is_embedded_once(weights, prepared, caplog):
+    assert embedding.embed(prepared, weights=weights, fps=2.0) == 0
     recording = read_manifest(prepared)[0]
-    frames = read_frames(recording.frames, recording.video)
-    np.testing.assert_allclose(frames.time, np.arange(12) / 2)
-    shown = np.concatenate([pictures for _, pictures in sample_frames(recording.video, 2.0, 360)])
-    wanted = encoding.load("resnet50", weights)(shown[7:8])[0]
-    np.testing.assert_allclose(frames.value[7], wanted, rtol=2e-3, atol=1e-4)
-    before = recording.frames.stat().st_mtime_ns
+    embeddings = read_embeddings(recording.embeddings, recording.video)
+    np.testing.assert_allclose(embeddings.time, np.arange(12) / 2)
+    frames = np.concatenate([each for _, each in sample_frames(recording.video, 2.0, 360)])
+    expected = embedding.load("resnet50", weights)(frames[7:8])[0]
+    np.testing.assert_allclose(embeddings.value[7], expected, rtol=2e-3, atol=1e-4)
+    before = recording.embeddings.stat().st_mtime_ns
     caplog.set_level("INFO")
-    assert encoding.frames(prepared, weights=weights, fps=2.0) == 0
+    assert embedding.embed(prepared, weights=weights, fps=2.0) == 0
     assert (
-        recording.frames.stat().st_mtime_ns == before and "0 recordings now, 2 there already" in caplog.text
+        recording.embeddings.stat().st_mtime_ns == before
+        and "0 recordings now, 2 already done" in caplog.text
     )
-    assert encoding.frames(prepared, weights=weights, fps=1.0) == 0
-    assert recording.frames.stat().st_mtime_ns > before
+    assert embedding.embed(prepared, weights=weights, fps=1.0) == 0
+    assert recording.embeddings.stat().st_mtime_ns > before
 
 
-def test_a_network_trains_on_frames_and_boxes(weights, prepared, tmp_path):
+def test_a_network_trains_on_embeddings_and_boxes(weights, prepared, tmp_path):
     from avseld.config import Data, Hardware
     from avseld.evaluation.evaluate import evaluate
     from avseld.training.train import train
 
-    encoding.frames(prepared, weights=weights, fps=1.0)
+    embedding.embed(prepared, weights=weights, fps=1.0)
     data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], allow_overlap=True, chunk=2.0, batch_size=2)
     options = {"visual": "both", "width": 8, "hidden": 16, "n_heads": 2, "feedforward": 32}
     train(
@@ -109,30 +110,32 @@ def test_a_network_trains_on_frames_and_boxes(weights, prepared, tmp_path):
     assert len(list((tmp_path / "run" / "evaluation" / "aligned").glob("*.csv"))) == 1
 
 
-def test_frames_files_keep_what_they_hold_and_belong_to_their_video(tmp_path):
+def test_embeddings_files_keep_their_values_and_belong_to_their_video(tmp_path):
     value = np.random.default_rng(0).random((4, 5)).astype(np.float32)
-    write_frames(tmp_path / "a.npz", Frames(np.arange(4) / 10, value, {"video": "1"}))
-    np.testing.assert_allclose(read_frames(tmp_path / "a.npz").value, value, rtol=1e-3)
+    write_embeddings(tmp_path / "a.npz", VisualEmbeddings(np.arange(4) / 10, value, {"video": "1"}))
+    np.testing.assert_allclose(read_embeddings(tmp_path / "a.npz").value, value, rtol=1e-3)
     (tmp_path / "a.mp4").write_bytes(b"another")
     with pytest.raises(BadInput, match="another video"):
-        read_frames(tmp_path / "a.npz", tmp_path / "a.mp4")
-    with pytest.raises(BadInput, match="avseld-detect frames"):
-        read_frames(tmp_path / "b.npz")
+        read_embeddings(tmp_path / "a.npz", tmp_path / "a.mp4")
+    with pytest.raises(BadInput, match="avseld-detect embed"):
+        read_embeddings(tmp_path / "b.npz")
 
 
-def test_a_label_frame_is_shown_the_picture_and_the_boxes_of_its_middle():
-    frames = Frames(np.arange(20) / 10, np.arange(20.0)[:, None] + np.array([0, 100]), {"duration": 2.0})
+def test_a_label_frame_gets_the_embedding_and_the_boxes_of_its_middle():
+    embeddings = VisualEmbeddings(
+        np.arange(20) / 10, np.arange(20.0)[:, None] + np.array([0, 100]), {"duration": 2.0}
+    )
     box = np.tile([0.1, 0.2, 0.3, 0.4], (20, 1, 1))
     boxes = Boxes(np.arange(20) / 10, box, np.full((20, 1), 0.5), np.zeros((20, 1)), {"duration": 2.0})
-    both = Seen(boxes, View(1, 5, 0.1, 2), frames).at(np.array([0.0, 1.7]))
+    both = Seen(boxes, View(1, 5, 0.1, 2), embeddings).at(np.array([0.0, 1.7]))
     assert both.shape == (2, 5, 7)
     np.testing.assert_allclose(both[0, :, 5], [0, 1, 2, 3, 4])
     np.testing.assert_allclose(both[1, :, 6], [117, 118, 119, 0, 0])
     np.testing.assert_allclose(both[1, :, 4], [0.5, 0.5, 0.5, 0, 0])
-    alone = Seen(None, View(0, 5, 0.1, 2), frames).at(np.array([0.0]))
+    alone = Seen(None, View(0, 5, 0.1, 2), embeddings).at(np.array([0.0]))
     np.testing.assert_allclose(alone[0], both[0, :, 5:])
     with pytest.raises(BadInput, match="2 values, the network takes 72"):
-        Seen(None, View(0, 5, 0.1, 72), frames)
+        Seen(None, View(0, 5, 0.1, 72), embeddings)
 
 
 @pytest.mark.parametrize("visual", ["none", "boxes", "frames", "both"])

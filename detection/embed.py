@@ -1,4 +1,4 @@
-"""What an image network says of a video's pictures, and the verb `frames`: a file for every video, made once."""
+"""Compute visual embeddings of a video, and the command `embed`: a file for every video of a prepared folder."""
 
 import logging
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
 from avseld.base.prefetch import ahead
-from avseld.io.embeddings import Frames, read_frames, write_frames
+from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
 from avseld.io.video import sample_frames, video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 Network = Literal["resnet50", "vit_b_16"]
 Crop = Literal["whole", "centre"]
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""of ImageNet's red, green and blue, for which the weights were learned"""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""red, green and blue of ImageNet, with which the weights were trained"""
 
-PICTURE_WIDTH = 360
-"""pixels that a wider video is scaled down to, as published"""
+FRAME_WIDTH_PX = 360
+"""width that wider videos are scaled down to, as published"""
 
-SHORT_SIDE, WINDOW = 232, 224
-"""pixels of the published centre crop; a vision transformer takes squares of WINDOW"""
+SHORT_SIDE_PX, CROP_PX = 232, 224
+"""size before and after torchvision's centre crop; a vision transformer takes squares of CROP_PX"""
 
 RELEASES: dict[str, Release] = {"resnet50": RESNET50, "vit_b_16": VIT_B_16}
 
@@ -41,12 +41,12 @@ N_VALUES = {
     ("vit_b_16", "whole"): 768,
     ("vit_b_16", "centre"): 768,
 }
-"""Values of a picture: the network's map of 6 x 12 or 7 x 7 places, or the transformer's word for the whole."""
+"""values of one embedding: the network's map of 6 x 12 or 7 x 7 places, or the class token of the transformer"""
 
 
 @dataclass(frozen=True, eq=False)
-class Encoder:
-    """An image network that describes pictures."""
+class FrameEncoder:
+    """An image network that turns frames into embeddings."""
 
     network: nn.Module
     name: str
@@ -56,48 +56,49 @@ class Encoder:
 
     @property
     def n_values(self) -> int:
-        """Values of a picture."""
+        """Number of values of one embedding."""
         return N_VALUES[self.name, self.crop]
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Describe pictures.
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """Compute embeddings.
 
-        ResNet-50's last map, averaged over its channels, rows from the top; or the class token of ViT-B/16.
-        `DCASE baselines` spec, section 2.3: the published system looks at the centre crop, some 174 degrees of 360.
+        They are the last map of ResNet-50, averaged over its channels, rows from the top; or the class token of
+        ViT-B/16. The published system (DCASE 2024 baseline, github.com/partha2409/DCASE2024_seld_baseline,
+        cls_vid_features.py) takes the centre crop, some 174 degrees of 360.
 
         Args:
-            pictures: (n, height, width, 3) RGB, uint8.
+            frames: (n, height, width, 3) RGB, uint8.
 
         Returns:
             (n, n_values) float32.
         """
-        x = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
-        x = self._framed(x)
-        x = (x - x.new_tensor(MEAN)[:, None, None]) / x.new_tensor(DEVIATION)[:, None, None]
+        x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
+        x = self._resized(x)
+        x = (x - x.new_tensor(IMAGENET_MEAN)[:, None, None]) / x.new_tensor(IMAGENET_STD)[:, None, None]
         with torch.inference_mode():
-            said = self.network(x)
-        return (said.mean(dim=1).flatten(1) if said.ndim == 4 else said).numpy()
+            output = self.network(x)
+        return (output.mean(dim=1).flatten(1) if output.ndim == 4 else output).numpy()
 
-    def _framed(self, x: Tensor) -> Tensor:
-        """The part of the pictures that is looked at, in the size that the network takes."""
+    def _resized(self, x: Tensor) -> Tensor:
+        """Cut and scale frames (n, 3, height, width) to the size that the network takes."""
         if self.crop == "whole":
-            size = (WINDOW, WINDOW) if self.name == "vit_b_16" else (PICTURE_WIDTH // 2, PICTURE_WIDTH)
-            return _resized(x, size)
+            size = (CROP_PX, CROP_PX) if self.name == "vit_b_16" else (FRAME_WIDTH_PX // 2, FRAME_WIDTH_PX)
+            return _scaled(x, size)
         height, width = x.shape[2:]
-        scale = SHORT_SIDE / min(height, width)
-        x = _resized(x, (round(height * scale), round(width * scale)))
-        top, left = (round((size - WINDOW) / 2) for size in x.shape[2:])
-        return x[:, :, top : top + WINDOW, left : left + WINDOW]
+        scale = SHORT_SIDE_PX / min(height, width)
+        x = _scaled(x, (round(height * scale), round(width * scale)))
+        top, left = (round((size - CROP_PX) / 2) for size in x.shape[2:])
+        return x[:, :, top : top + CROP_PX, left : left + CROP_PX]
 
 
 def load(
     name: Network = "resnet50", weights: Path | None = None, crop: Crop = "whole", threads: int = 0
-) -> Encoder:
-    """Make an encoder.
+) -> FrameEncoder:
+    """Load an encoder.
 
     Args:
         name: resnet50 or vit_b_16, of torchvision.
-        weights: a file of its state; torchvision's own cache, or the official release if left out.
+        weights: a file of its state; by default that in torchvision's own cache, else the official release.
         crop: whole panorama, or the published crop of its centre.
         threads: processor threads; 0 leaves the choice to torch.
 
@@ -121,48 +122,54 @@ def load(
         network = nn.Sequential(*list(network.children())[:-2])
     else:
         network.heads = nn.Identity()
-    return Encoder(network.eval(), name, crop, sha256(path))
+    return FrameEncoder(network.eval(), name, crop, sha256(path))
 
 
-def encode(video: Path, encoder: Encoder, fps: float = 10.0, progress: tqdm | None = None) -> Frames:
-    """Look at a video once, in order, at regular times.
+def embed_video(
+    video: Path, encoder: FrameEncoder, fps: float = 10.0, progress: tqdm | None = None
+) -> VisualEmbeddings:
+    """Compute the embeddings of a video at regular times; it is decoded once, in order.
 
     Args:
         video: video file.
-        encoder: describes its pictures.
-        fps: pictures a second, at their true times.
-        progress: told how many pictures were looked at.
+        encoder: the image network.
+        fps: frames per second to process, at their true times.
+        progress: updated by the number of frames processed.
 
     Raises:
         BadInput: the video cannot be read.
     """
     info = video_info(video)
     times, values = [], []
-    for time, pictures in ahead(sample_frames(video, fps, PICTURE_WIDTH)):
+    for time, frames in ahead(sample_frames(video, fps, FRAME_WIDTH_PX)):
         times.append(time)
-        values.append(encoder(pictures))
+        values.append(encoder(frames))
         if progress is not None:
             progress.update(len(time))
     about = _signature(encoder, fingerprint(video), fps) | {"duration": info.end}
-    return Frames(np.concatenate(times), np.concatenate(values), about)
+    return VisualEmbeddings(np.concatenate(times), np.concatenate(values), about)
 
 
-def frames_of_video(video: Path, n_values: int) -> Frames:
-    """Describe one video with the encoder that gives so many values a picture.
+def embeddings_of_video(video: Path, n_values: int) -> VisualEmbeddings:
+    """Compute the embeddings of one video with the encoder whose embeddings have a number of values.
+
+    Args:
+        video: video file.
+        n_values: values of one embedding, which decides network and crop.
 
     Raises:
-        BadInput: no encoder gives that many, or the video or the weights cannot be used.
+        BadInput: no encoder has that number, or the video or the weights cannot be used.
     """
     for (name, crop), count in N_VALUES.items():
         if count == n_values:
-            video_info(video)  # a wrong path is said before weights are fetched
-            return encode(video, load(name, None, crop))  # type: ignore[arg-type]
+            video_info(video)  # a wrong path is reported before weights are fetched
+            return embed_video(video, load(name, None, crop))  # type: ignore[arg-type]
     raise BadInput(
-        f"{video}: no encoder gives {n_values} values a picture; make frames for a prepared folder"
+        f"{video}: no encoder gives {n_values} values a frame; make embeddings for a prepared folder"
     )
 
 
-def frames(
+def embed(
     prepared: Path,
     encoder: Network = "resnet50",
     weights: Path | None = None,
@@ -171,18 +178,18 @@ def frames(
     threads: int = 0,
     force: bool = False,
 ) -> int:
-    """Describe every video of a prepared folder and write frames/NAME.npz.
+    """Compute the embeddings of every video of a prepared folder and write frames/NAME.npz.
 
-    What is there already from the same video, network, weights, crop and rate is left alone.
+    Existing files of the same video, network, weights, crop and rate are kept.
 
     Args:
         prepared: folder with manifest.csv.
         encoder: resnet50 or vit_b_16.
-        weights: a file of torchvision's weights; its own cache or the official release if left out.
+        weights: a file of torchvision's weights; by default that in its own cache, else the official release.
         crop: whole (the whole panorama) or centre (as published, some 174 degrees of it).
-        fps: pictures per second to look at.
+        fps: frames per second to process.
         threads: processor threads; 0 leaves the choice to torch.
-        force: describe everything anew.
+        force: compute everything anew.
 
     Returns:
         0, or 1 if a recording failed; each failure is logged.
@@ -193,19 +200,19 @@ def frames(
     recordings = [each for each in read_manifest(prepared) if each.video is not None]
     network = load(encoder, weights, crop, threads)
     logger.info("encoder: %s, %s, weights %s", encoder, crop, network.weights[:8])
-    stale = [each for each in recordings if force or not _done(each, network, fps)]
+    stale = [each for each in recordings if force or not _is_done(each, network, fps)]
     failures: dict[str, str] = {}
     total = round(sum(each.duration for each in stale) * fps)
-    with tqdm(total=total or None, unit="picture", desc="frames", disable=not stale) as bar:
+    with tqdm(total=total or None, unit="frame", desc="embeddings", disable=not stale) as bar:
         for recording in stale:
             bar.set_postfix_str(recording.name, refresh=False)
-            assert recording.video is not None and recording.frames is not None
+            assert recording.video is not None and recording.embeddings is not None
             try:
-                write_frames(recording.frames, encode(recording.video, network, fps, bar))
+                write_embeddings(recording.embeddings, embed_video(recording.video, network, fps, bar))
             except (BadInput, OSError) as error:
                 failures[recording.name] = " ".join(str(error).split())
     logger.info(
-        "frames: %d recordings now, %d there already",
+        "embeddings: %d recordings now, %d already done",
         len(stale) - len(failures),
         len(recordings) - len(stale),
     )
@@ -214,19 +221,19 @@ def frames(
     return 1 if failures else 0
 
 
-def _done(recording: Recording, encoder: Encoder, fps: float) -> bool:
-    assert recording.video is not None and recording.frames is not None
-    if not recording.frames.is_file() or not recording.video.is_file():
+def _is_done(recording: Recording, encoder: FrameEncoder, fps: float) -> bool:
+    assert recording.video is not None and recording.embeddings is not None
+    if not recording.embeddings.is_file() or not recording.video.is_file():
         return False
     try:
-        about = read_frames(recording.frames).about
+        about = read_embeddings(recording.embeddings).about
     except BadInput:
         return False
     return _signature(encoder, fingerprint(recording.video), fps).items() <= about.items()
 
 
-def _signature(encoder: Encoder, video: str, fps: float) -> dict[str, object]:
-    """What must agree for frames to count as done."""
+def _signature(encoder: FrameEncoder, video: str, fps: float) -> dict[str, object]:
+    """List what must be equal for existing embeddings to be kept."""
     return {
         "encoder": encoder.name,
         "crop": encoder.crop,
@@ -248,7 +255,7 @@ def _weights(name: str, weights: Path | None) -> Path:
     return fetch(release)
 
 
-def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+def _scaled(x: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(x.shape[2:]) == size:
         return x
     return functional.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
