@@ -1,10 +1,10 @@
-"""Draws two moments of the runs of scripts/demo_vision.sh: vision puts right what audio mistakes, and the opposite.
+"""Draws two examples from the runs of scripts/demo_vision.sh: vision corrects the audio-only network, and misleads it.
 
     python scripts/pictures_of_vision.py FOLDER OUT [--seed 0]
 
-Above what the audio-only twin says, below what the audio-visual network says, with the boxes that it was shown. Writes
-OUT/vision_right.jpg and OUT/vision_wrong.jpg. Of all stretches of a second in which somebody is heard by both, the
-moments are those with the largest gain and the largest loss in degrees, so both are extremes.
+Each picture shows the audio-only prediction above, the audio-visual prediction with its input boxes below. Writes
+OUT/vision_right.jpg and OUT/vision_wrong.jpg. Among all segments of 1 s in which both networks detect a person, these
+have the largest gain and the largest loss in degrees: both are extremes.
 """
 
 import argparse
@@ -26,63 +26,106 @@ from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.video import open_panorama
 from avseld.reporting.movie import Painter
 
-WIDTH, STRETCH, NOTHING = 960, 10, 90.0
-"""pixels; label frames of a stretch; degrees that count where a class is not heard at all"""
+WIDTH = 960
+"""columns of a picture"""
+SEGMENT_FRAMES = 10
+"""label frames of a segment: 1 s"""
+SEGMENT_HOP_FRAMES = 2
+MISSED_DEG = 90.0
+"""error where the class is not predicted; segments with such frames are left out"""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A stretch in which one of the two networks is nearer to somebody."""
+class Example:
+    """A segment of a recording with one reference source."""
 
     gain: float
-    """degrees by which the audio-visual network is nearer"""
+    """degrees by which the audio-visual prediction is closer than the audio-only one"""
     recording: Recording
     frame: int
-    """the middle of the stretch"""
+    """label frame at the centre of the segment"""
 
 
-def errors(wanted: Events, found: Events, n_frames: int, label: int, source: int) -> np.ndarray:
-    """Degrees (frame,) from a source to the nearest answer of its class; not a number where it is silent."""
+def errors(reference: Events, prediction: Events, n_frames: int, label: int, source: int) -> np.ndarray:
+    """Compute the angle between a reference source and the nearest prediction of its class.
+
+    Args:
+        reference: reference events.
+        prediction: predicted events.
+        n_frames: label frames of the recording.
+        label: class index of the source.
+        source: source number.
+
+    Returns:
+        (frame,) degrees; NaN where the source is silent, `MISSED_DEG` where its class is not predicted.
+    """
     result = np.full(n_frames, np.nan)
-    mine = wanted.select((wanted.label == label) & (wanted.source == source))
-    answers = found.select(found.label == label)
-    frames = np.round(answers.onset / LABEL_HOP).astype(int)
-    vectors = unit_vector(answers.azimuth, answers.elevation)
-    there = unit_vector(mine.azimuth, mine.elevation)
-    for frame, vector in zip(np.round(mine.onset / LABEL_HOP).astype(int), there, strict=True):
-        now = vectors[frames == frame]
-        result[frame] = angle_between(vector, now).min(initial=NOTHING) if len(now) else NOTHING
+    own = reference.select((reference.label == label) & (reference.source == source))
+    predicted = prediction.select(prediction.label == label)
+    predicted_frames = np.round(predicted.onset / LABEL_HOP).astype(int)
+    predicted_vectors = unit_vector(predicted.azimuth, predicted.elevation)
+    vectors = unit_vector(own.azimuth, own.elevation)
+    for frame, vector in zip(np.round(own.onset / LABEL_HOP).astype(int), vectors, strict=True):
+        now = predicted_vectors[predicted_frames == frame]
+        result[frame] = angle_between(vector, now).min(initial=MISSED_DEG) if len(now) else MISSED_DEG
     return result
 
 
-def moments(
-    recording: Recording, wanted: Events, heard: Events, seen: Events, labels: list[int]
-) -> list[Moment]:
-    """Stretches of a recording in which somebody is heard all the time, by both networks."""
+def examples(
+    recording: Recording, reference: Events, audio_only: Events, audio_visual: Events, labels: list[int]
+) -> list[Example]:
+    """List the segments in which a source is active throughout and both networks predict its class in every frame.
+
+    Args:
+        recording: the recording.
+        reference: reference events.
+        audio_only: prediction of the audio-only network.
+        audio_visual: prediction of the audio-visual network.
+        labels: indices of the classes to consider.
+    """
     n_frames = round(recording.duration / LABEL_HOP)
     found = []
     for label in labels:
-        for source in np.unique(wanted.source[wanted.label == label]):
-            one, other = (errors(wanted, told, n_frames, label, int(source)) for told in (heard, seen))
-            for first in range(0, n_frames - STRETCH, 2):
-                stretch = slice(first, first + STRETCH)
-                both = np.stack([one[stretch], other[stretch]])
-                if np.isfinite(both).all() and (both < NOTHING).all():
-                    found.append(Moment(float((both[0] - both[1]).mean()), recording, first + STRETCH // 2))
+        for source in np.unique(reference.source[reference.label == label]):
+            both = np.stack(
+                [
+                    errors(reference, prediction, n_frames, label, int(source))
+                    for prediction in (audio_only, audio_visual)
+                ]
+            )
+            for first in range(0, n_frames - SEGMENT_FRAMES, SEGMENT_HOP_FRAMES):
+                segment = both[:, first : first + SEGMENT_FRAMES]
+                if np.isfinite(segment).all() and (segment < MISSED_DEG).all():
+                    gain = float((segment[0] - segment[1]).mean())
+                    found.append(Example(gain, recording, first + SEGMENT_FRAMES // 2))
     return found
 
 
-def draw(moment: Moment, wanted: Events, told: dict[str, Events], classes: list[str]) -> Image.Image:
-    """The answers of several networks to one moment, one below the other."""
-    recording, time = moment.recording, moment.frame * LABEL_HOP
+def draw(
+    example: Example, reference: Events, predictions: dict[str, Events], classes: list[str]
+) -> Image.Image:
+    """Draw the predictions of several networks for one example, one below the other.
+
+    Args:
+        example: the example.
+        reference: reference events.
+        predictions: predicted events by name of the network; boxes are drawn except for "audio-only".
+        classes: class names by index.
+    """
+    recording, time = example.recording, example.frame * LABEL_HOP
     assert recording.video is not None and recording.boxes is not None
     boxes, rows = read_boxes(recording.boxes), []
-    with open_panorama(recording.video, WIDTH) as source:
-        still, _ = source.at(time)
-    for title, events in told.items():
-        shown = boxes if title != "audio-only" else None
+    with open_panorama(recording.video, WIDTH) as panorama:
+        still, _ = panorama.at(time)
+    for name, prediction in predictions.items():
         painter = Painter(
-            wanted, events, shown, classes, WIDTH, 0.5 * LABEL_HOP, f"{title}, {recording.name}"
+            reference,
+            prediction,
+            boxes if name != "audio-only" else None,
+            classes,
+            WIDTH,
+            0.5 * LABEL_HOP,
+            f"{name}, {recording.name}",
         )
         rows.append(painter.paint(still, time))
     whole = Image.new("RGB", (WIDTH, sum(row.height for row in rows)))
@@ -94,38 +137,38 @@ def draw(moment: Moment, wanted: Events, told: dict[str, Events], classes: list[
 
 
 def main() -> None:
-    """Find the moments and draw them."""
+    """Find the two examples and draw them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", default="0")
-    words = parser.parse_args()
-    prepared = words.folder / "prepared"
+    args = parser.parse_args()
+    prepared = args.folder / "prepared"
     classes = read_classes(prepared)
     labels = class_groups(classes)["people"]
-    found, told = [], {}
+    runs = {
+        "audio-only": f"audio_only_{args.seed}/evaluation/blank",
+        "audio-visual": f"audio_visual_{args.seed}/evaluation/aligned",
+    }
+    found, events = [], {}
     for recording in read_manifest(prepared):
         if recording.fold != "fold4":
             continue
-        wanted = reference(recording, len(classes))
-        runs = {
-            "audio-only": f"audio_only_{words.seed}/evaluation/blank",
-            "audio-visual": f"audio_visual_{words.seed}/evaluation/aligned",
+        expected = reference(recording, len(classes))
+        predictions = {
+            name: read_dcase(args.folder / run / f"{recording.name}.csv")[0] for name, run in runs.items()
         }
-        answers = {
-            title: read_dcase(words.folder / run / f"{recording.name}.csv")[0] for title, run in runs.items()
-        }
-        told[recording.name] = wanted, answers
-        found += moments(recording, wanted, answers["audio-only"], answers["audio-visual"], labels)
-    found.sort(key=lambda moment: moment.gain)
-    for name, moment in (("vision_right.jpg", found[-1]), ("vision_wrong.jpg", found[0])):
-        wanted, answers = told[moment.recording.name]
-        with replacing(words.out / name) as temporary:
-            draw(moment, wanted, answers, classes).save(temporary, "JPEG", quality=85)
-        when = f"{moment.recording.name} at {moment.frame * LABEL_HOP:.1f} s"
-        print(f"{words.out / name}: {when}, {moment.gain:+.0f} degrees")
+        events[recording.name] = expected, predictions
+        found += examples(recording, expected, predictions["audio-only"], predictions["audio-visual"], labels)
+    found.sort(key=lambda example: example.gain)
+    for file_name, example in (("vision_right.jpg", found[-1]), ("vision_wrong.jpg", found[0])):
+        expected, predictions = events[example.recording.name]
+        with replacing(args.out / file_name) as temporary:
+            draw(example, expected, predictions, classes).save(temporary, "JPEG", quality=85)
+        when = f"{example.recording.name} at {example.frame * LABEL_HOP:.1f} s"
+        print(f"{args.out / file_name}: {when}, {example.gain:+.0f} degrees")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Measures how cost grows with the work, and draws it.
+"""Measures and plots how cost scales: training and scoring.
 
     python scripts/plot_scaling.py OUT.png [--hours 1 10 100]
 
-Windows a second of training against the corpus' length (sparse files), against the length of a window and with one and
-two processes, and seconds of scoring against the number of recordings. The numbers go beside the picture, as JSON.
+Training: windows per second against the size of the corpus (sparse files), the length of a window, and the number of
+processes. Scoring: seconds against the number of recordings. The numbers are written to OUT.json.
 """
 
 import argparse
@@ -30,19 +30,24 @@ from avseld.metrics.formulas import evaluate
 from avseld.metrics.rules import rule_of
 from avseld.metrics.seld import Options
 
-PROCESSES, SHORT, LONG = (1, 2), 10, 70
-"""processes of a training, and the steps of the two whose difference is timed, so that the start does not count"""
-CHUNKS = (0.64, 1.27, 2.55, 5.11)
+PROCESSES = (1, 2)
+"""numbers of training processes"""
+SHORT_STEPS, LONG_STEPS = 10, 70
+"""lengths of two trainings; their difference in time excludes the start-up"""
+CHUNKS_S = (0.64, 1.27, 2.55, 5.11)
+"""lengths of a window"""
 RECORDINGS = (100, 1000, 10000)
+"""numbers of scored recordings of one minute"""
 YEAR = 2023
+"""challenge whose rules are scored"""
 
 
 def by_processes(folder: Path, n: int) -> float:
-    """Windows a second of a training in so many processes, all threads shared among them."""
+    """Measure the windows per second of training in `n` processes that share all threads."""
     seconds = {}
-    for steps in (SHORT, LONG):
+    for steps in (SHORT_STEPS, LONG_STEPS):
         run = folder / f"run_{n}_{steps}"
-        words = [
+        options = [
             "--config", "av_foa", "--data.prepared", str(folder), "--out", str(run), "--steps", str(steps),
             "--validate_every", str(steps), "--data.video", "blank", "--data.validate", "[fold4]",
             "--hardware.accelerator", "cpu", "--hardware.devices", str(n),
@@ -50,30 +55,30 @@ def by_processes(folder: Path, n: int) -> float:
         threads = str(max((os.cpu_count() or 1) // n, 1))
         begin = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "avseld", "train", *words],
+            [sys.executable, "-m", "avseld", "train", *options],
             check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": threads},
         )  # fmt: skip
         seconds[steps] = time.perf_counter() - begin
-    return BATCH * (LONG - SHORT) / (seconds[LONG] - seconds[SHORT])
+    return BATCH * (LONG_STEPS - SHORT_STEPS) / (seconds[LONG_STEPS] - seconds[SHORT_STEPS])
 
 
 def main() -> None:
-    """Measure, write, draw."""
+    """Measure, write the numbers and plot them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--hours", type=float, nargs="+", default=[1, 10, 100])
-    words = parser.parse_args()
+    args = parser.parse_args()
     corpora, windows, scoring = {}, {}, {}
     with tempfile.TemporaryDirectory() as name:
-        for hours in words.hours:
+        for hours in args.hours:
             folder = Path(name) / f"{hours}"
             write_corpus(folder, max(round(hours * 60), 2), 60, video=False, sparse=True)
-            told = alone(ours_a_second, folder, 10, "32-true", False)
-            corpora[hours] = {"windows_a_second": told["rate"], "peak_mb": told["peak_mb"]}
-        folder = Path(name) / f"{words.hours[0]}"
-        for chunk in CHUNKS:
+            measured = alone(ours_a_second, folder, 10, "32-true", False)
+            corpora[hours] = {"windows_a_second": measured["rate"], "peak_mb": measured["peak_mb"]}
+        folder = Path(name) / f"{args.hours[0]}"
+        for chunk in CHUNKS_S:
             rate = alone(ours_a_second, folder, 8, "32-true", False, chunk)["rate"]
             windows[chunk] = {"windows_a_second": rate, "seconds_a_second": rate * chunk}
         processes = {n: by_processes(folder, n) for n in PROCESSES}
@@ -81,33 +86,37 @@ def main() -> None:
         begin = time.perf_counter()
         for _ in scenes(n):
             pass
-        making = time.perf_counter() - begin
+        generation = time.perf_counter() - begin
         begin = time.perf_counter()
         evaluate(count_pairs(scenes(n), rule_of(YEAR), Options(13)).sum(), rule_of(YEAR))
-        scoring[n] = time.perf_counter() - begin - making
+        scoring[n] = time.perf_counter() - begin - generation
     result = {
         "threads": torch.get_num_threads(), "batch": BATCH, "corpora": corpora, "windows": windows,
         "processes": processes, "scoring_s": scoring,
     }  # fmt: skip
-    words.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    figure, (one, two, four, three) = plt.subplots(1, 4, figsize=(13, 3.2), layout="constrained")
-    one.semilogx(list(corpora), [each["windows_a_second"] for each in corpora.values()], "o-")
-    one.set(
-        xlabel="hours of sound", ylabel="windows a second", title="training against corpus", ylim=(0, None)
+    args.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    figure, (by_corpus, by_window, by_process, by_recording) = plt.subplots(
+        1, 4, figsize=(13, 3.2), layout="constrained"
     )
-    two.plot(list(windows), [each["seconds_a_second"] for each in windows.values()], "o-")
-    two.set(xlabel="seconds of a window", ylabel="seconds of sound a second", title="training against window")
-    two.set_ylim(0, None)
-    four.plot(list(processes), list(processes.values()), "o-")
-    four.set(
-        xlabel="processes", ylabel="windows a second", title="training against processes", xticks=PROCESSES
+    by_corpus.semilogx(list(corpora), [each["windows_a_second"] for each in corpora.values()], "o-")
+    by_corpus.set(
+        xlabel="hours of audio", ylabel="windows per second", title="training, by corpus size", ylim=(0, None)
     )
-    four.set_ylim(0, None)
-    three.loglog(list(scoring), list(scoring.values()), "o-")
-    three.set(xlabel="recordings of a minute", ylabel="seconds", title="scoring")
-    for axes in (one, two, three, four):
+    by_window.plot(list(windows), [each["seconds_a_second"] for each in windows.values()], "o-")
+    by_window.set(
+        xlabel="window length (s)", ylabel="seconds of audio per second", title="training, by window length"
+    )
+    by_window.set_ylim(0, None)
+    by_process.plot(list(processes), list(processes.values()), "o-")
+    by_process.set(
+        xlabel="processes", ylabel="windows per second", title="training, by processes", xticks=PROCESSES
+    )
+    by_process.set_ylim(0, None)
+    by_recording.loglog(list(scoring), list(scoring.values()), "o-")
+    by_recording.set(xlabel="recordings of one minute", ylabel="seconds", title="scoring")
+    for axes in (by_corpus, by_window, by_recording, by_process):
         axes.grid(alpha=0.3)
-    figure.savefig(words.out, dpi=100)
+    figure.savefig(args.out, dpi=100)
     print(json.dumps(result, indent=1))
 
 

@@ -1,9 +1,9 @@
-"""Puts systems that were evaluated on the same recordings in one table: SELD scores and when each class was heard.
+"""Prints a table of systems evaluated on the same recordings: SELD scores and sound event detection scores.
 
     python scripts/table_of_systems.py PREPARED FOLDER SYSTEM [SYSTEM ...]
 
-FOLDER/SYSTEM is a run, evaluated by `avseld evaluate --untrained`. Segment F is that of sound event detection in
-segments of 1 s, class average, of the same predictions; systems that hear no directions have nothing else.
+FOLDER/SYSTEM is a run, evaluated by `avseld evaluate --untrained`. Segment F is the class-averaged F-score of sound
+event detection in segments of 1 s, from the same predictions; it is the only score of systems without directions.
 """
 
 import argparse
@@ -16,32 +16,33 @@ from avseld.io.manifest import read_classes
 from avseld.metrics.sed import segment_based
 
 COLUMNS = {"ER": "{:.2f}", "F": "{:.3f}", "LE": "{:.1f}", "LR": "{:.3f}", "seld_score": "{:.3f}"}
+"""key in scores.json -> number format"""
 TITLES = ("system", "parameters", "ER20", "F20", "LE_CD", "LR_CD", "SELD", "segment F", "F20 untrained")
 
 
 def read(path: Path) -> Events:
-    """A prediction in either form that `avseld evaluate` writes."""
+    """Read a prediction in either format that `avseld evaluate` writes: events or DCASE rows."""
     text = path.read_text(encoding="utf-8")
     return read_events(path) if text.startswith("onset") else read_dcase(path)[0]
 
 
 def cells(prepared: Path, run: Path) -> list[str]:
-    """One row of the table."""
-    about = json.loads((run / "evaluation" / "scores.json").read_text())
-    control = next(name for name in about["scores"] if name != "untrained")
+    """Format one row of the table."""
+    result = json.loads((run / "evaluation" / "scores.json").read_text())
+    control = next(name for name in result["scores"] if name != "untrained")
     paths = sorted((run / "evaluation" / control).glob("*.csv"))
-    found = {path.stem: read(path) for path in paths}
-    wanted = {path.stem: read_events(prepared / "labels" / path.name) for path in paths}
-    heard = segment_based(wanted, found, len(read_classes(prepared)), zero_if_silent=True)
-    row = about["scores"][control]
+    prediction = {path.stem: read(path) for path in paths}
+    reference = {path.stem: read_events(prepared / "labels" / path.name) for path in paths}
+    detection = segment_based(reference, prediction, len(read_classes(prepared)), zero_if_silent=True)
+    row = result["scores"][control]
     scores = [form.format(row[name]) if "seld_score" in row else "-" for name, form in COLUMNS.items()]
-    before = about["scores"]["untrained"]
+    untrained = result["scores"]["untrained"]
     return [
         run.name,
-        f"{about['parameters']:,}",
+        f"{result['parameters']:,}",
         *scores,
-        f"{heard.F:.3f}",
-        f"{before['F']:.3f}" if "seld_score" in before else "-",
+        f"{detection.F:.3f}",
+        f"{untrained['F']:.3f}" if "seld_score" in untrained else "-",
     ]
 
 
@@ -53,11 +54,11 @@ def main() -> None:
     parser.add_argument("prepared", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("systems", nargs="+")
-    words = parser.parse_args()
+    args = parser.parse_args()
     print("| " + " | ".join(TITLES) + " |")
     print("|---" + "|--:" * (len(TITLES) - 1) + "|")
-    for system in words.systems:
-        print("| " + " | ".join(cells(words.prepared, words.folder / system)) + " |")
+    for system in args.systems:
+        print("| " + " | ".join(cells(args.prepared, args.folder / system)) + " |")
 
 
 if __name__ == "__main__":

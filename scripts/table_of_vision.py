@@ -1,9 +1,9 @@
-"""Says what vision adds, from the evaluated runs of scripts/demo_vision.sh.
+"""Compares audio-visual and audio-only runs of scripts/demo_vision.sh.
 
     python scripts/table_of_vision.py FOLDER [--seeds "0 1 2"]
 
-Prints a table and writes FOLDER/vision.json and FOLDER/vision.md. Scores are means over the seeds; intervals are those
-of a paired bootstrap over recordings (95 %).
+Prints a table and writes FOLDER/vision.json and FOLDER/vision.md. Scores are means over the seeds; intervals are 95 %
+intervals of a paired bootstrap over recordings.
 """
 
 import argparse
@@ -19,37 +19,41 @@ from avseld.io.events import Events
 from avseld.io.manifest import read_classes, read_manifest
 from avseld.metrics import score
 
-HARD = ("reverberant", "noisy", "crowded")
+HARD_PRESETS = ("reverberant", "noisy", "crowded")
+AUDIO_ONLY, SHUFFLED = "audio-only", "audio-visual, videos of other recordings"
 ROWS = {
     "audio-visual": ("audio_visual", "aligned"),
-    "audio-only twin": ("audio_only", "blank"),
-    "audio-visual, videos of others": ("audio_visual", "shuffled"),
+    AUDIO_ONLY: ("audio_only", "blank"),
+    SHUFFLED: ("audio_visual", "shuffled"),
     "audio-visual, no video": ("audio_visual", "blank"),
     "audio-visual, no sound": ("audio_visual", "silent"),
 }
+"""row -> (run, control)"""
 YEAR = 2023
 
 
-def told(folder: Path, run: str, control: str, names: list[str]) -> dict[str, Events]:
-    """Predictions of a run under a control, by recording."""
-    place = folder / run / "evaluation" / control
-    return {name: read_dcase(place / f"{name}.csv")[0] for name in names}
+def read_predictions(folder: Path, run: str, control: str, names: list[str]) -> dict[str, Events]:
+    """Read the predictions of a run under a control, by recording."""
+    evaluation = folder / run / "evaluation" / control
+    return {name: read_dcase(evaluation / f"{name}.csv")[0] for name in names}
 
 
-def scored(wanted: dict[str, Events], runs: list[dict[str, Events]], classes: list[str]) -> dict[str, float]:
-    """F and LE, of all and of people-made classes, means over the runs."""
-    found: dict[str, list[float]] = {}
+def mean_scores(
+    references: dict[str, Events], runs: list[dict[str, Events]], classes: list[str]
+) -> dict[str, float]:
+    """Compute F and LE over all classes and over human classes: mean and standard deviation over the runs."""
+    scores: dict[str, list[float]] = {}
     people = class_groups(classes)["people"]
     for run in runs:
-        result = score(wanted, {name: run[name] for name in wanted}, YEAR, n_classes=len(classes))
+        result = score(references, {name: run[name] for name in references}, YEAR, n_classes=len(classes))
         for name in ("F", "LE"):
-            found.setdefault(name, []).append(result[name])
-            found.setdefault(f"people {name}", []).append(
+            scores.setdefault(name, []).append(result[name])
+            scores.setdefault(f"people {name}", []).append(
                 float(np.mean(np.array(result.classwise[name])[people]))
             )
-    return {name: float(np.mean(values)) for name, values in found.items()} | {
+    return {name: float(np.mean(values)) for name, values in scores.items()} | {
         f"{name} spread": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        for name, values in found.items()
+        for name, values in scores.items()
     }
 
 
@@ -60,69 +64,78 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="0 1 2")
-    words = parser.parse_args()
-    folder, seeds = words.folder, words.seeds.split()
+    args = parser.parse_args()
+    folder, seeds = args.folder, args.seeds.split()
     prepared = folder / "prepared"
     classes = read_classes(prepared)
     test = [recording for recording in read_manifest(prepared) if recording.fold == "fold4"]
-    wanted = {recording.name: reference(recording, len(classes)) for recording in test}
-    parts = read_parts(folder / "raw" / "presets.csv", list(wanted))
+    references = {recording.name: reference(recording, len(classes)) for recording in test}
+    parts = read_parts(folder / "raw" / "presets.csv", list(references))
     runs = {
-        row: [told(folder, f"{run}_{seed}", control, list(wanted)) for seed in seeds]
+        row: [read_predictions(folder, f"{run}_{seed}", control, list(references)) for seed in seeds]
         for row, (run, control) in ROWS.items()
     }
-    hard = [name for preset in HARD for name in parts[preset]]
-    sets = {"hard": hard, **{preset: parts[preset] for preset in (*HARD, "easy")}}
+    hard = [name for preset in HARD_PRESETS for name in parts[preset]]
+    sets = {"hard": hard, **{preset: parts[preset] for preset in (*HARD_PRESETS, "easy")}}
     scores = {
         part: {
-            row: scored({name: wanted[name] for name in names}, several, classes)
-            for row, several in runs.items()
+            row: mean_scores({name: references[name] for name in names}, predictions, classes)
+            for row, predictions in runs.items()
         }
         for part, names in sets.items()
     }
-    others = list(ROWS)[1:]
-    gained = {}
+    gains_of_part = {}
     for part, names in sets.items():
         chosen = {
-            row: [{name: run[name] for name in names} for run in several] for row, several in runs.items()
+            row: [{name: run[name] for name in names} for run in predictions]
+            for row, predictions in runs.items()
         }
-        told_of = gains({name: wanted[name] for name in names}, chosen, classes, YEAR)
-        gained[part] = {row: told_of[row]["whole"] for row in others}
-    against, shuffled = gained["hard"]["audio-only twin"], gained["hard"]["audio-visual, videos of others"]
-    gain = against["people"]["F"]
-    result = {
-        "gain_f20_points": gain[0],
-        "gain_f20_interval": gain[1:],
-        "gain_le_degrees": against["people"]["LE"][0],
-        "gain_le_interval": against["people"]["LE"][1:],
-        "gain_lost_by_shuffling": shuffled["people"]["F"][0] / gain[0] if gain[0] > 0 else None,
-        "gain_over_shuffled_points": shuffled["people"]["F"][0],
-        "gain_over_shuffled_interval": shuffled["people"]["F"][1:],
-        "easy_gain_f20_points": gained["easy"]["audio-only twin"]["all"]["F"][0],
-        "easy_gain_f20_interval": gained["easy"]["audio-only twin"]["all"]["F"][1:],
+        gains_of_row = gains({name: references[name] for name in names}, chosen, classes, YEAR)
+        gains_of_part[part] = {row: gains_of_row[row]["whole"] for row in list(ROWS)[1:]}
+    result = _summary(gains_of_part) | {
         "seeds": seeds,
         "recordings": {part: len(names) for part, names in sets.items()},
         "scores": scores,
-        "gains": gained,
+        "gains": gains_of_part,
     }
-    text = _table(scores, gained)
+    text = _table(scores, gains_of_part)
     (folder / "vision.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     (folder / "vision.md").write_text(text, encoding="utf-8")
     print(text)
-    degrees, lost = against["people"]["LE"][0], shuffled["people"]["F"][0]
+    low, high = result["gain_f20_interval"]
     print(
-        f"people-made classes, {', '.join(HARD)}: {gain[0]:+.1f} points of F20 ({gain[1]:+.1f} to {gain[2]:+.1f}),"
+        f"human classes, {', '.join(HARD_PRESETS)}: audio-visual over audio-only "
+        f"{result['gain_f20_points']:+.1f} points of F20 ({low:+.1f} to {high:+.1f}), "
+        f"{result['gain_le_degrees']:+.1f} degrees of LE_CD;"
     )
-    print(f"{degrees:+.1f} degrees of LE_CD; the videos of other recordings cost {lost:.1f} points")
+    print(f"with videos of other recordings {result['gain_over_shuffled_points']:.1f} points are lost")
 
 
-def _table(scores: dict, gained: dict) -> str:
+def _summary(gains_of_part: dict) -> dict:
+    """Collect the gains over audio-only and over shuffled videos, with their intervals."""
+    audio_only, shuffled = gains_of_part["hard"][AUDIO_ONLY], gains_of_part["hard"][SHUFFLED]
+    f20, le, f20_shuffled = audio_only["people"]["F"], audio_only["people"]["LE"], shuffled["people"]["F"]
+    f20_easy = gains_of_part["easy"][AUDIO_ONLY]["all"]["F"]
+    return {
+        "gain_f20_points": f20[0],
+        "gain_f20_interval": f20[1:],
+        "gain_le_degrees": le[0],
+        "gain_le_interval": le[1:],
+        "gain_lost_by_shuffling": f20_shuffled[0] / f20[0] if f20[0] > 0 else None,
+        "gain_over_shuffled_points": f20_shuffled[0],
+        "gain_over_shuffled_interval": f20_shuffled[1:],
+        "easy_gain_f20_points": f20_easy[0],
+        "easy_gain_f20_interval": f20_easy[1:],
+    }
+
+
+def _table(scores: dict, gains_of_part: dict) -> str:
     lines = [
         "| scenes | system | F20 | LE_CD | F20, people | LE_CD, people | gain of audio-visual, people |",
         "|" + "---|" * 7,
     ]
     for part, rows in scores.items():
-        title = "reverberant, noisy, crowded" if part == "hard" else part
+        title = ", ".join(HARD_PRESETS) if part == "hard" else part
         for row, value in rows.items():
             cells = [
                 f"{100 * value['F']:.1f} ± {100 * value['F spread']:.1f}",
@@ -130,12 +143,12 @@ def _table(scores: dict, gained: dict) -> str:
                 f"{100 * value['people F']:.1f} ± {100 * value['people F spread']:.1f}",
                 f"{value['people LE']:.1f}",
             ]
-            more = gained[part].get(row, {}).get("people")
-            words = ""
-            if more:
-                (f, f_low, f_high), (le, le_low, le_high) = more["F"], more["LE"]
-                words = f"{f:+.1f} points ({f_low:+.1f} to {f_high:+.1f}), {le:+.1f}° ({le_low:+.1f} to {le_high:+.1f})"
-            lines.append("| " + " | ".join([title, row, *cells, words]) + " |")
+            gain = gains_of_part[part].get(row, {}).get("people")
+            text = ""
+            if gain:
+                (f, f_low, f_high), (le, le_low, le_high) = gain["F"], gain["LE"]
+                text = f"{f:+.1f} points ({f_low:+.1f} to {f_high:+.1f}), {le:+.1f}° ({le_low:+.1f} to {le_high:+.1f})"
+            lines.append("| " + " | ".join([title, row, *cells, text]) + " |")
     return "\n".join(lines) + "\n"
 
 

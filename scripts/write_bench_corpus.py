@@ -1,6 +1,8 @@
-"""Writes a corpus for timing: FOA recordings of a minute, noise, with labels, boxes and short stand-in videos.
+"""Writes a corpus for timing: FOA noise recordings of one minute, with labels, boxes and short videos.
 
-python scripts/write_bench_corpus.py PREPARED [--hours H]
+    python scripts/write_bench_corpus.py PREPARED [--hours H]
+
+H defaults to 3.8, the duration of the training recordings of STARSS23.
 """
 
 import argparse
@@ -16,8 +18,8 @@ def main() -> None:
     )
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--hours", type=float, default=3.8)
-    words = parser.parse_args()
-    write_corpus(words.prepared, max(round(words.hours * 60), 2), 60, video="stand_in")
+    args = parser.parse_args()
+    write_corpus(args.prepared, max(round(args.hours * 60), 2), 60, video="stand_in")
 
 
 if __name__ == "__main__":
