@@ -190,7 +190,7 @@ class Windows(Dataset[Batch]):
         self.n_channels = format_named(data.format).channels
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
         self.view = system.view
-        self.pads = getattr(system.target, "pads", False)
+        self.pads = system.target.pads
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
         shown = sights(recordings, data.video, self.view, seed)

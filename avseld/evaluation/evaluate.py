@@ -31,7 +31,6 @@ from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
 from avseld.metrics import SCORES, score
-from avseld.models import parameter_count
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
 
@@ -106,7 +105,7 @@ def evaluate(
         "run": str(run),
         "challenge": year,
         "task": predictor.task,
-        "parameters": parameter_count(predictor.system.model),
+        "parameters": predictor.system.parameter_count,
         "recordings": len(recordings),
         "rooms": sorted({f"{recording.fold}_{recording.room}" for recording in recordings}),
         "selected_on_test": bool(config["data"]["allow_overlap"]),

@@ -57,7 +57,7 @@ class Validator:
 
     def __init__(self, system: System, challenge: int) -> None:
         self.system, self.challenge = system, challenge
-        self.task: str = getattr(system.target, "task", "seld")
+        self.task: str = system.target.task
         self.n_classes = len(system.blueprint.classes)
         self.names: tuple[str, ...] = NAMES.get(self.task) or RULES[challenge].all_scores
 
@@ -96,7 +96,7 @@ class Validator:
                 they cover the recording. There is at least one.
         """
         predictions, losses, ranked, probable = [], [], [], []
-        probabilities = getattr(self.system.target, "probabilities", None)
+        probabilities = self.system.target.probabilities
         for first, heads in stretches:
             predictions.append(decode_heads(self.system, first, heads))
             losses.append(stretch_loss(self.system, first, heads, reference))

@@ -83,12 +83,11 @@ def learn_statistics(feature: nn.Module, waveforms: Iterable[Tensor]) -> None:
     Raises:
         BadInput: no waveforms, or features that are not finite.
     """
-    standardize = getattr(feature, "standardize", None)
-    if not isinstance(standardize, Standardize):
-        return
-    standardize.reset()
-    with torch.no_grad():
-        standardize.fit(feature(waveform) for waveform in waveforms)
+    for module in feature.modules():
+        if isinstance(module, Standardize):
+            module.reset()
+            with torch.no_grad():
+                module.fit(feature(waveform) for waveform in waveforms)
 
 
 def standardizer(enabled: bool, n_features: int, n_bins: int) -> nn.Module:

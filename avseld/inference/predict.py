@@ -59,7 +59,7 @@ class Predictor:
     @property
     def task(self) -> str:
         """What the target is good for: seld, sed, tagging or directions."""
-        return str(getattr(self.system.target, "task", "seld"))
+        return self.system.target.task
 
     def predict(self, audio: Path | str | np.ndarray, video: Path | str | Boxes | None = None) -> Events:
         """What is heard in one recording of any length.
@@ -75,9 +75,7 @@ class Predictor:
             BadInput: wrong rate, channel count or length, or an unreadable file.
         """
         read, n_samples = self._reader(audio)
-        seen = (
-            None if video is None or not getattr(self.system.model, "vision", False) else self._sight(video)
-        )
+        seen = None if video is None or not self.system.model.vision else self._sight(video)
         return predict_events(self.system, read, n_samples, seen, self.batch_size)
 
     def predict_recording(self, recording: Recording, sight: Sight | None, silent: bool = False) -> Events:
@@ -204,10 +202,10 @@ def write_prediction(path: Path, events: Events, system: System) -> None:
         events: of one recording.
         system: that predicted them.
     """
-    if getattr(system.target, "task", "seld") == "seld" and system.label_hop == LABEL_HOP:
+    if system.target.task == "seld" and system.label_hop == LABEL_HOP:
         known = len(events) > 0 and bool(np.isfinite(events.distance).all())
         spelling = WITH_DISTANCE if known else SPELLING
-        write_dcase(path, events, PLANAR if getattr(system.target, "planar", False) else spelling)
+        write_dcase(path, events, PLANAR if system.target.planar else spelling)
     else:
         write_events(path, events)
 

@@ -1,7 +1,5 @@
 """Models: (batch, feature, frame, bin) and boxes -> {head: (batch, frame, ...)}."""
 
-from torch import nn
-
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
 from avseld.models.fused import FusedCRNN
@@ -22,9 +20,3 @@ MODELS = {
     "general": GeneralNetwork,
     "general_system": GeneralSystem,
 }
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Parameters as published: those that learn, but where a model counts otherwise."""
-    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return int(getattr(model, "parameter_count", learned))

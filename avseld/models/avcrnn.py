@@ -53,7 +53,7 @@ class AudioVisualCRNN(nn.Module):
         BadInput: another encoder.
     """
 
-    idle_weights = True
+    find_unused_parameters = True
     """those of vision do not learn where nothing is shown"""
 
     frames_per_step = math.prod(pool for pool, _ in AudioEncoder.pooling)

@@ -41,9 +41,9 @@ class FusedCRNN(nn.Module):
         BadInput: other features, or a target without x y z.
     """
 
-    sees = "tracks"
+    visual_input = "tracks"
     wrap = True
-    idle_weights = True
+    find_unused_parameters = True
     """those that look do not learn where nothing is shown, as in a batch whose videos were all dropped"""
 
     def __init__(
@@ -118,7 +118,9 @@ class FusedCRNN(nn.Module):
             output |= {"heard": self._as_head(answer, n_frames), "share": share, "aim": aim}
         return output
 
-    def lessons(self, output: dict[str, Tensor], batch: dict[str, Tensor], target: Any) -> dict[str, Tensor]:
+    def training_loss(
+        self, output: dict[str, Tensor], batch: dict[str, Tensor], target: Any
+    ) -> dict[str, Tensor]:
         """Losses in training: of the answers, of what the ears alone would have answered, and of whom was chosen.
 
         Args:

@@ -51,13 +51,14 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return weights
 
 
-def load_role(model: nn.Module, role: str, path: Path | str) -> list[str]:
+def load_role(
+    model: nn.Module, roles: Mapping[str, Mapping[str, str]], role: str, path: Path | str
+) -> list[str]:
     """Copy pretrained weights into the modules of a network that have a role for them.
-
-    The member `pretrained_roles` of the network maps each role to {its module: module of the checkpoint}.
 
     Args:
         model: the network.
+        roles: {its module: module of the checkpoint} for each role, as in its member `pretrained_roles`.
         role: sed, doa, panns, ...
         path: a run folder (its best weights), or a file as for `read_weights`.
 
@@ -67,7 +68,7 @@ def load_role(model: nn.Module, role: str, path: Path | str) -> list[str]:
     Raises:
         BadInput: an unknown role, or weights that do not fit; then nothing is copied.
     """
-    path, roles = Path(path), getattr(model, "pretrained_roles", {})
+    path = Path(path)
     if role not in roles:
         raise BadInput(
             f"{path}: the network takes no weights as '{role}', but as {', '.join(roles) or 'nothing'}"

@@ -32,7 +32,7 @@ class CRNN10(nn.Module):
         BadInput: another pooling.
     """
 
-    idle_weights = True
+    find_unused_parameters = True
     """one of the heads does not learn in a stage"""
 
     def __init__(
@@ -97,7 +97,7 @@ class TwoStage(nn.Module):
         BadInput: another pooling.
     """
 
-    idle_weights = True
+    find_unused_parameters = True
     """one of the heads does not learn in a stage"""
 
     def __init__(

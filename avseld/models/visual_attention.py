@@ -39,7 +39,7 @@ class SeldNetVisual(SeldNet):
         BadInput: an unknown word, poolings of different number, or bins that do not suffice.
     """
 
-    idle_weights = True
+    find_unused_parameters = True
     """those of vision do not learn where nothing is shown"""
 
     def __init__(
@@ -68,7 +68,7 @@ class SeldNetVisual(SeldNet):
         if visual not in ("none", "boxes", "frames", "both"):
             raise BadInput(f"visual: '{visual}' is none of none, boxes, frames, both")
         self.visual, self.vision = visual, visual != "none"
-        self.sees = "boxes" if visual == "none" else visual
+        self.visual_input = "boxes" if visual == "none" else visual
         self.n_boxes = n_boxes if visual in ("none", "boxes", "both") else 0
         self.n_values = n_values if visual in ("frames", "both") else 0
         if not self.vision:

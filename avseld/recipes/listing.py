@@ -9,7 +9,6 @@ import yaml
 
 from avseld.config import Part
 from avseld.metrics import RULES
-from avseld.models import parameter_count
 from avseld.recipes import FOLDER
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
@@ -39,7 +38,7 @@ def describe(path: Path) -> dict[str, Any]:
     return {
         "recipe": path.stem,
         "system": model.name,
-        "parameters": parameter_count(system.model),
+        "parameters": system.parameter_count,
         "learned": learned,
         "input": f"{data['format']}, {features.name}",
         "video": data["video"] != "blank",

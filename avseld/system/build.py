@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.base.rates import LABEL_HOP, exact_div, samples
+from avseld.base.rates import exact_div, samples
 from avseld.config import Part
 from avseld.features import FEATURES
 from avseld.io.formats import check_features, format_named
 from avseld.models import MODELS
 from avseld.models.blocks import at_least_float32
 from avseld.system.blueprint import Blueprint
+from avseld.system.protocols import Feature, Model, Target, complete
 from avseld.targets import TARGETS
 from avseld.vision.visual_input import View, view_of
 
@@ -60,13 +61,15 @@ class System(nn.Module):
         channels = format_named(blueprint.format).channels
         check_features(blueprint.features.name, blueprint.format)
         self.features = _build(FEATURES, blueprint.features, "features", n_channels=channels, **defects)
-        allowed = getattr(self.features, "formats", ())
+        complete(self.features, Feature, blueprint.features.name)
+        allowed = self.features.formats
         if allowed and blueprint.format not in allowed:
             raise BadInput(
                 f"features.name: {blueprint.features.name} is meant for {', '.join(allowed)} recordings, not "
                 f"{blueprint.format}; choose other features or another data.format"
             )
-        self.target = _build(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
+        target = _build(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
+        self.target: Target = complete(target, Target, blueprint.target.name)
         shapes = self.target.shapes
         self.model = _build(
             MODELS,
@@ -77,10 +80,11 @@ class System(nn.Module):
             shapes,
             **defects,
         )
+        complete(self.model, Model, blueprint.model.name)
         self.model.to(memory_format=torch.channels_last)
         self._training_loss: Loss = self.target.loss
-        if hasattr(self.model, "lessons"):  # the network adds losses of its own
-            self._training_loss = partial(self.model.lessons, target=self.target)
+        if self.model.training_loss is not None:  # the network adds losses of its own
+            self._training_loss = partial(self.model.training_loss, target=self.target)
         self._set_windows()
         self.view: View = self._view()
 
@@ -93,7 +97,7 @@ class System(nn.Module):
         self.window_frames = (
             exact_div(self.window_samples, self.hop_samples, "samples of a chunk and of a hop") + 1
         )
-        self.label_hop: float = getattr(self.target, "label_hop", LABEL_HOP) or self.hop
+        self.label_hop: float = self.target.label_hop or self.hop
         self.label_frames = round(self.label_hop / self.hop)
         if abs(self.label_frames * self.hop - self.label_hop) > 1e-9:
             raise BadInput(
@@ -109,13 +113,14 @@ class System(nn.Module):
         self.margin = (self.run_frames - self.kept_frames) // 2
 
     def _view(self) -> View:
-        """Shape of the network's visual input; networks that name none take the published boxes."""
-        sees = getattr(self.model, "sees", "first_boxes")
-        if sees != "first_boxes" and self.run_frames != self.window_frames:
-            raise BadInput("data.listen: a network that sees every label frame runs windows of one length")
+        """Shape of the network's visual input."""
+        kind = self.model.visual_input
+        if kind != "first_boxes" and self.run_frames != self.window_frames:
+            raise BadInput(
+                "data.listen: a network with visual input for every label frame runs windows of one length"
+            )
         n_times = -(-self.window_frames // self.label_frames)
-        n_boxes, n_values = getattr(self.model, "n_boxes", 6), getattr(self.model, "n_values", 0)
-        return view_of(sees, n_boxes, n_values, n_times, self.label_hop)
+        return view_of(kind, self.model.n_boxes, self.model.n_values, n_times, self.label_hop)
 
     def freeze(self, modules: Sequence[str]) -> None:
         """Exclude modules of the network from training; their normalization statistics stay fixed, too.
@@ -174,6 +179,13 @@ class System(nn.Module):
         """
         with self.full_precision():
             return self._training_loss({name: at_least_float32(head) for name, head in heads.items()}, batch)
+
+    @property
+    def parameter_count(self) -> int:
+        """Parameters of the network as published: those that are trained, unless the publication counts otherwise."""
+        published: int | None = self.model.parameter_count
+        trained = sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
+        return trained if published is None else published
 
     @property
     def device(self) -> torch.device:

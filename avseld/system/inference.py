@@ -203,7 +203,7 @@ def ranked_rows(
     Returns:
         By head: reference 0 or 1 and probability, each (row, class); nothing if the target is not ranked.
     """
-    if not hasattr(system.target, "ranked"):
+    if system.target.ranked is None:
         return {}
     n_frames = len(next(iter(heads.values())))
     target = system.target.encode(reference, first * system.hop, n_frames, system.hop)

@@ -34,7 +34,7 @@ def initialize_from(system: System, source: InitFrom) -> None:
     if source.weights is not None:
         copied += _copy_by_name(system, Path(source.weights), source.modules)
     for role, path in source.roles.items():
-        copied += load_role(system.model, role, path)
+        copied += load_role(system.model, system.model.pretrained_roles, role, path)
         _copy_statistics(system, weights_file(path))
     system.freeze(source.freeze)
     log.info(
@@ -78,7 +78,7 @@ def _copy_statistics(system: System, path: Path) -> None:
     own = system.features.state_dict()
     if not given or not own:
         return
-    if hasattr(system.features, "adopt"):
+    if system.features.adopt is not None:
         with safe_open(path, framework="pt") as file:
             blueprint = json.loads((file.metadata() or {}).get("avseld", "{}"))
         (part,) = blueprint["features"]["options"]["parts"]

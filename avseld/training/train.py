@@ -137,8 +137,8 @@ def train(
         learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         initialize_from(system, init_from)
-    if getattr(system.model, "idle_weights", False):
-        hardware = _with_idle_weights(hardware)
+    if system.model.find_unused_parameters:
+        hardware = _finding_unused_parameters(hardware)
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
     trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
@@ -177,7 +177,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
         BadInput: an unknown name or option, or a change that the channel format does not allow.
     """
     check_names([part.name for part in parts])
-    if "rotate" in [part.name for part in parts] and not getattr(system.model, "wrap", True):
+    if "rotate" in [part.name for part in parts] and not system.model.wrap:
         log.warning(
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
             "--model.options.wrap true"
@@ -298,7 +298,7 @@ def _trainer(
     )
 
 
-def _with_idle_weights(hardware: Hardware) -> Hardware:
+def _finding_unused_parameters(hardware: Hardware) -> Hardware:
     """Several processes wait for the gradient of every weight unless they are told that some have none."""
     several = hardware.num_nodes > 1 or hardware.devices not in (1, "1", "auto")
     if hardware.devices == "auto" and hardware.accelerator != "cpu":

@@ -192,7 +192,7 @@ def test_a_pann_gives_its_convolutions_and_nothing_else(tmp_path):
     weights = cnn14(tmp_path / "Cnn14.pth")
     model = network("sed_t")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    taken = load_role(model, "panns", tmp_path / "Cnn14.pth")
+    taken = load_role(model, model.pretrained_roles, "panns", tmp_path / "Cnn14.pth")
     for name, value in model.state_dict().items():
         assert (name in taken) == name.startswith("conv_block")
         assert torch.equal(value, weights[name] if name in taken else before[name]), name
@@ -215,11 +215,11 @@ def test_a_wrong_checkpoint_is_refused_and_changes_nothing(tmp_path):
         ("absent.pth", "not found"),
     ):
         with pytest.raises(BadInput, match=text) as refusal:
-            load_role(model, "panns", tmp_path / name)
+            load_role(model, model.pretrained_roles, "panns", tmp_path / name)
         assert name in str(refusal.value) and "\n" not in str(refusal.value)
     with pytest.raises(BadInput, match=r"the network's 'conv_block1.conv1.weight' \(64, 4, 3, 3\)"):
         cnn14(tmp_path / "Cnn14.pth")
-        load_role(network("sed_m"), "panns", tmp_path / "Cnn14.pth")
+        load_role(network("sed_m"), network("sed_m").pretrained_roles, "panns", tmp_path / "Cnn14.pth")
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

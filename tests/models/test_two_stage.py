@@ -120,16 +120,16 @@ def test_a_run_folder_gives_its_best_weights(tmp_path):
     save_file(
         first.state_dict() | {"features.standardize.mean": torch.zeros(1)}, tmp_path / "model.safetensors"
     )
-    load_role(both, "sed", tmp_path)
+    load_role(both, both.pretrained_roles, "sed", tmp_path)
     assert torch.equal(both.sed.gru.weight_ih_l0, first.gru.weight_ih_l0)
     assert torch.equal(both.doa.conv_block4.conv2.weight, first.conv_block4.conv2.weight)
     with pytest.raises(BadInput, match="takes no weights as 'ears', but as sed"):
-        load_role(both, "ears", tmp_path)
+        load_role(both, both.pretrained_roles, "ears", tmp_path)
     with pytest.raises(BadInput, match="but as nothing"):
-        load_role(first, "sed", tmp_path)
+        load_role(first, {}, "sed", tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(BadInput, match=r"model.safetensors: not found"):
-        load_role(both, "sed", tmp_path)
+        load_role(both, both.pretrained_roles, "sed", tmp_path)
 
 
 def test_files_of_weights_are_read_without_executing_them(tmp_path):

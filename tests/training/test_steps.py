@@ -17,7 +17,7 @@ from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import iterate_heads
-from avseld.training.train import _with_idle_weights, train
+from avseld.training.train import _finding_unused_parameters, train
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
 NARROW = {"widths": [8, 8, 8, 8]}
@@ -123,6 +123,6 @@ def test_clips_are_tagged_and_their_events_scored(prepared, tmp_path):
 
 
 def test_processes_do_not_wait_for_the_gradient_of_an_idle_head():
-    assert _with_idle_weights(Hardware("cpu", 2)).strategy == "ddp_find_unused_parameters_true"
-    assert _with_idle_weights(Hardware("cpu", 1)).strategy == "auto"
-    assert _with_idle_weights(Hardware("cpu", 2, strategy="fsdp")).strategy == "fsdp"
+    assert _finding_unused_parameters(Hardware("cpu", 2)).strategy == "ddp_find_unused_parameters_true"
+    assert _finding_unused_parameters(Hardware("cpu", 1)).strategy == "auto"
+    assert _finding_unused_parameters(Hardware("cpu", 2, strategy="fsdp")).strategy == "fsdp"

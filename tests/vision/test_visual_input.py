@@ -20,7 +20,7 @@ CLASSES = [f"class {number}" for number in range(13)]
 class Onlooker(nn.Module):
     """Hears nothing and keeps what it is shown."""
 
-    sees, n_boxes, vision = "boxes", 3, True
+    visual_input, n_boxes, vision = "boxes", 3, True
 
     def __init__(self, n_features: int, n_bins: int, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__()

@@ -1,0 +1,204 @@
+"""What features, models and targets must have, what they may have, and the defaults of what they leave out.
+
+A member with a value in a protocol is optional, and that value is its default. `complete` is called once for each part
+when a system is built: afterwards every part has every member, and the rest of the package reads them directly.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints
+
+import numpy as np
+from torch import Tensor
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events
+
+VisualInputKind = Literal["first_boxes", "boxes", "tracks", "frames", "both"]
+Task = Literal["seld", "sed", "tagging", "directions"]
+
+Losses = dict[str, Tensor]
+"""losses by name; `loss` is the one that is minimised"""
+
+OLD_MEMBERS = {
+    "sees": "visual_input",
+    "lessons": "training_loss",
+    "idle_weights": "find_unused_parameters",
+    "starts": "pretrained_roles",
+}
+"""former name of a member -> its name; a part that still has the former one is refused"""
+
+
+class Transform(Protocol):
+    """Lengths of the short-time Fourier transform of a feature, in samples."""
+
+    n_fft: int
+    hop: int
+
+
+class Feature(Protocol):
+    """Waveform -> features; an `nn.Module`.
+
+    Attributes:
+        sample_rate: Hz that recordings must have.
+        hop: seconds between frames.
+        stft: its transform; decides how much sound around a window is read.
+        n_features, n_bins: shape of a frame.
+        formats: channel formats that it accepts; all if empty.
+        adopt: for features made of parts, copies the statistics of one part: (part, mean, deviation).
+    """
+
+    sample_rate: int
+    hop: float
+    stft: Transform
+    n_features: int
+    n_bins: int
+    formats: tuple[str, ...] = ()
+    adopt: Callable[[str, Tensor, Tensor], None] | None = None
+
+    def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
+        """Compute features.
+
+        Args:
+            waveform: (batch, channel, sample).
+            centered: whether frames are centred on multiples of the hop; else the first frame begins at sample 0.
+
+        Returns:
+            (batch, n_features, frame, n_bins).
+        """
+
+
+class Model(Protocol):
+    """Features and visual input -> heads; an `nn.Module`.
+
+    Attributes:
+        visual_input: first_boxes (at the start of a window), or for every label frame: boxes, tracks (boxes followed
+            through the video), frames (embeddings of an image network) or both (boxes and embeddings).
+        n_boxes: boxes of a label frame.
+        n_values: values of an embedding; 0 for none.
+        vision: whether the visual input changes the result.
+        wrap: whether boxes may continue beyond the seam of an equirectangular picture.
+        find_unused_parameters: whether some parameters get no gradient in some batches, which several processes
+            must know.
+        training_loss: losses in training, if not those of the target alone: (output, batch, target) -> losses.
+        pretrained_roles: for each role of pretrained weights, {module of this network: module of the checkpoint}.
+        parameter_count: as published, if the publication counts otherwise than the parameters that are trained.
+    """
+
+    visual_input: VisualInputKind = "first_boxes"
+    n_boxes: int = 6
+    n_values: int = 0
+    vision: bool = False
+    wrap: bool = True
+    find_unused_parameters: bool = False
+    training_loss: Callable[..., Losses] | None = None
+    pretrained_roles: Mapping[str, Mapping[str, str]] = {}
+    parameter_count: int | None = None
+
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            visual: (batch, *shape of the visual input) or None.
+
+        Returns:
+            The heads (batch, frame, ...) whose shapes the target gave to the constructor.
+        """
+
+
+class Target(Protocol):
+    """An output format: labels, loss and decoding.
+
+    Attributes:
+        shapes: shape of a frame of each head.
+        task: which scores apply: seld, sed, tagging or directions.
+        label_hop: seconds between label frames; None for those of the features.
+        planar: whether directions have no elevation.
+        pads: whether recordings may be shorter than a window, and are padded with silence.
+        ranked: for scores that rank: (output, labels) -> {head: (reference, probability)}, each (row, class).
+        probabilities: output -> (frame, class) probabilities.
+        assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
+    """
+
+    shapes: dict[str, tuple[int, ...]]
+    task: Task = "seld"
+    label_hop: float | None = LABEL_HOP
+    planar: bool = False
+    pads: bool = False
+    ranked: Callable[..., dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
+    probabilities: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None
+    assigned: Callable[..., Tensor] | None = None
+
+    def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
+        """Make the labels of a window: arrays (frame, ...).
+
+        Args:
+            events: of the recording.
+            start: seconds at which the window starts.
+            n_frames: feature frames of the window.
+            hop: seconds between them.
+        """
+
+    def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Losses:
+        """Compare heads (batch, frame, ...) with labels (batch, frame, ...)."""
+
+    def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
+        """Turn heads (frame, ...) into events; times count from the first frame."""
+
+
+def complete(part: Any, protocol: type, name: str) -> Any:
+    """Check a part against its protocol and give it the optional members that it leaves out.
+
+    Args:
+        part: features, model or target.
+        protocol: `Feature`, `Model` or `Target`.
+        name: of the part, for messages.
+
+    Returns:
+        The part.
+
+    Raises:
+        BadInput: a required member is missing, a member has a value that it can't have, or a name is misspelt.
+    """
+    members = get_type_hints(protocol)
+    optional = {member for member in members if member in vars(protocol)}
+    kind = protocol.__name__.lower()
+    declared = _declared(part)
+    for word in sorted(declared | set(vars(part))):
+        meant = OLD_MEMBERS.get(word)
+        if word in declared and word not in members:
+            meant = meant or next(iter(get_close_matches(word, optional, 1, 0.8)), None)
+        if meant in optional:
+            raise BadInput(f"{name}: a {kind} has no member '{word}'; write {meant}")
+    for member in members:
+        if hasattr(part, member):
+            _check_value(getattr(part, member), members[member], f"{name}: {member}")
+        elif member in optional:
+            setattr(part, member, getattr(protocol, member))
+        else:
+            raise BadInput(f"{name}: a {kind} needs the member '{member}'")
+    for method in vars(protocol):
+        if callable(vars(protocol)[method]) and not method.startswith("_") and not hasattr(part, method):
+            raise BadInput(f"{name}: a {kind} needs the method '{method}'")
+    return part
+
+
+def _declared(part: Any) -> set[str]:
+    """Collect the public names that the class of a part declares, without those of torch."""
+    classes = [one for one in type(part).__mro__ if not one.__module__.startswith(("torch", "builtins"))]
+    return {word for one in classes for word in vars(one) if not word.startswith("_")}
+
+
+def _check_value(value: Any, hint: Any, name: str) -> None:
+    """Refuse a value that is none of the words of a Literal, or of another type than a plain one.
+
+    Raises:
+        BadInput: such a value.
+    """
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        raise BadInput(f"{name} is one of {', '.join(get_args(hint))}, not '{value}'")
+    plain: dict[Any, tuple[type, ...]] = {int: (int,), bool: (bool,), float: (int, float), str: (str,)}
+    if hint in plain and (not isinstance(value, plain[hint]) or (hint is int and isinstance(value, bool))):
+        raise BadInput(f"{name} must be of type {hint.__name__}, not {value!r}")
