@@ -14,7 +14,7 @@ from avseld.io.geometry import angle_between, unit_vector, wrap
 from avseld.targets import MultiACCDDOA, MultiACCDOA
 
 
-def spec_scene(folded: bool = False) -> Events:
+def published_scene(folded: bool = False) -> Events:
     """A scene of 50 frames with its published labels; for stereo, azimuths are folded to the front."""
     rows = []
     for f in range(50):
@@ -54,7 +54,7 @@ def wave(shape: tuple[int, ...]) -> torch.Tensor:
 )
 def test_the_published_scene_has_its_labels_and_loss(target, folded, label_sum, loss):
     ((name, shape),) = target.shapes.items()
-    label = target.encode(spec_scene(folded), 0.0, 50, 0.1)[name].astype(float)
+    label = target.encode(published_scene(folded), 0.0, 50, 0.1)[name].astype(float)
     assert np.abs(label).sum() == pytest.approx(label_sum, abs=1e-4)
     output = wave((50, *shape))
     assert float(target.loss({name: output}, {name: torch.from_numpy(label)[None]})["loss"]) == pytest.approx(
