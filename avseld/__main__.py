@@ -1,6 +1,6 @@
-"""The command line of the library: a table of verbs."""
+"""The command line of the library: a table of commands."""
 
-from avseld.base.cli import Verb, run
+from avseld.base.cli import Command, run
 from avseld.base.memory import keep_freed_memory
 from avseld.recipes import recipe_path
 
@@ -20,33 +20,37 @@ def training_words(words: list[str]) -> list[str]:
     return words
 
 
-VERBS = {
-    "train": Verb("avseld.training.train", "train", "train a system from a recipe", prepare=training_words),
-    "predict": Verb("avseld.inference.predict", "predict", "write the DCASE csv of a recording or of a fold"),
-    "score": Verb(
+COMMANDS = {
+    "train": Command(
+        "avseld.training.train", "train", "train a system from a recipe", prepare=training_words
+    ),
+    "predict": Command(
+        "avseld.inference.predict", "predict", "write the DCASE csv of a recording or of a fold"
+    ),
+    "score": Command(
         "avseld.evaluation.score", "score", "score prediction files against label files", positional=True
     ),
-    "evaluate": Verb("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
-    "plot": Verb(
+    "evaluate": Command("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
+    "plot": Command(
         "avseld.reporting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
     ),
-    "bench": Verb(
+    "bench": Command(
         "avseld.benchmarking.bench",
         "bench",
         "time a part against the same work done the published way",
         positional=True,
     ),
-    "models": Verb("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
-    "view": Verb(
+    "models": Command("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
+    "view": Command(
         "avseld.reporting.viewer", "view", "one html file to look at and listen to a run's recordings"
     ),
 }
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one verb."""
+    """Run one command."""
     keep_freed_memory()
-    run("avseld", "train, score and look at audio-visual SELD systems", VERBS, words)
+    run("avseld", "train, score and look at audio-visual SELD systems", COMMANDS, words)
 
 
 if __name__ == "__main__":

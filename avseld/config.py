@@ -15,8 +15,8 @@ class Part:
     """One exchangeable part: a name and the options of its constructor.
 
     Args:
-        name: what it is called in the tables of features, models, targets, optimizers or schedules.
-        options: words of its constructor, `--model.options.width 32` say.
+        name: key in the table of features, models, targets, optimizers or schedules.
+        options: arguments of its constructor, for example `--model.options.width 32`.
     """
 
     name: str
@@ -25,24 +25,25 @@ class Part:
 
 @dataclass
 class Data:
-    """Which recordings, and how windows are drawn from them.
+    """Recordings, and how windows are drawn from them.
 
     Args:
         prepared: the prepared folder.
-        train: folds (fold3), rooms (fold3_room21) or recordings to learn from; a recording that `validate` names by
-            its room or its own name is withheld.
-        validate: the same, to choose the best weights by.
+        train: folds (fold3), rooms (fold3_room21) or recordings to train on; recordings that `validate` or `test`
+            lists by room or name are left out.
+        validate: the same, to select the best weights.
         test: the same, for the final scores.
-        allow_overlap: let the three share recordings, to reproduce a paper that does so.
+        allow_overlap: allow the three to share recordings, to reproduce a paper that does so.
         format: channel format of the recordings: foa, mic, binaural, stereo, mono.
-        chunk: seconds of a window.
-        inference_chunk: seconds of a window when whole recordings are run; chunk if left out.
-        batch_size: windows of a step, over all processes.
-        video: aligned; shuffled takes the boxes of another recording; blank takes none.
-        sampling: files draws every recording equally often, as published; duration every second equally often.
-        device_cache: whether the whole corpus is kept on the device and windows are gathered there: auto does so on a
-            GPU with twice the room; the windows are the same.
-        workers: processes that read windows; the windows are the same with any number.
+        chunk: length of a training window, seconds.
+        inference_chunk: length of a window when whole recordings are run, seconds; chunk if left out.
+        batch_size: windows per step, over all processes.
+        video: aligned uses the recording's own video, shuffled that of another recording, blank none.
+        sampling: files draws every recording with the same probability, as published; duration in proportion to its
+            length.
+        device_cache: keep the whole corpus in device memory and gather windows there: auto does so on a GPU with twice
+            the memory that it needs; the windows are the same.
+        workers: processes that read windows; the windows do not depend on it.
         listen: old name of inference_chunk.
         resident: old name of device_cache.
     """
@@ -73,17 +74,16 @@ class Data:
 
 @dataclass
 class Hardware:
-    """Where the training runs; the words are Lightning's own.
+    """Devices and precision of a training; values as for Lightning's Trainer.
 
     Args:
         accelerator: auto, cpu, gpu, ...
-        devices: how many, or auto.
-        num_nodes: machines.
+        devices: number of devices, or auto.
+        num_nodes: number of machines.
         strategy: auto, ddp, ...
         precision: 32-true, bf16-mixed, 16-mixed, ...
-        compile: let torch compile what gains by it, half a minute at the start for faster steps: the network and its
-            loss on a GPU, the loss alone on a processor.
-        deterministic: refuse operations whose results vary from run to run on a GPU.
+        compile: use torch.compile (about 30 s at the start): network and loss on a GPU, the loss alone on a CPU.
+        deterministic: raise an error for operations whose results vary between runs on a GPU.
     """
 
     accelerator: str = "auto"
@@ -101,7 +101,7 @@ class InitFrom:
 
     Args:
         weights: a run folder (its best weights), a safetensors file or a PyTorch checkpoint.
-        modules: modules to copy from it, such as `audio_encoder`; every name that both have if left out.
+        modules: modules to copy, such as `audio_encoder`; all that both networks have if left out.
         roles: pretrained parts of a network that is trained in several steps, each a run folder or a file:
             `--init_from.roles.sed RUN`.
         freeze: modules excluded from training.

@@ -1,41 +1,41 @@
-"""The command line of preparation: a table of verbs."""
+"""The command line of preparation: a table of commands."""
 
-from avseld.base.cli import Verb, run
+from avseld.base.cli import Command, run
 
-VERBS = {
-    "synth": Verb(
+COMMANDS = {
+    "synth": Command(
         "data_prep.synth.corpus", "synth", "generate a corpus of audio-visual scenes with exact labels"
     ),
-    "dcase": Verb(
+    "dcase": Command(
         "data_prep.corpora.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),
-    "tut": Verb(
+    "tut": Command(
         "data_prep.corpora.tut",
         "tut",
         "make a prepared folder from TUT Sound Events 2018 or TAU 2019 (DCASE2019 Task 3)",
     ),
-    "task4": Verb("data_prep.corpora.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
-    "own": Verb("data_prep.corpora.own", "own", "make a prepared folder from your own recordings"),
-    "resize": Verb("data_prep.media.resize", "resize", "resize equirectangular videos to 360x180"),
-    "resample": Verb("data_prep.media.resample", "resample", "resample audio of any rate to 24 kHz"),
-    "cut": Verb(
+    "task4": Command("data_prep.corpora.task4", "task4", "make a prepared folder from DCASE2019 Task 4"),
+    "own": Command("data_prep.corpora.own", "own", "make a prepared folder from your own recordings"),
+    "resize": Command("data_prep.media.resize", "resize", "resize equirectangular videos to 360x180"),
+    "resample": Command("data_prep.media.resample", "resample", "resample audio of any rate to 24 kHz"),
+    "cut": Command(
         "data_prep.media.cut", "cut", "cut long recordings into clips: sound, video and labels together"
     ),
-    "positions": Verb("data_prep.positions", "positions", "turn tracks of positions into frame csv"),
-    "binaural": Verb(
+    "positions": Command("data_prep.positions", "positions", "turn tracks of positions into frame csv"),
+    "binaural": Command(
         "data_prep.media.binaural", "binaural", "make binaural recordings of first-order ambisonics"
     ),
-    "split": Verb("data_prep.split", "split", "share recordings out among parts, never clips of one"),
-    "lists": Verb("data_prep.split", "lists", "write the recordings of each fold as a list"),
-    "check": Verb(
+    "split": Command("data_prep.split", "split", "share recordings out among parts, never clips of one"),
+    "lists": Command("data_prep.split", "lists", "write the recordings of each fold as a list"),
+    "check": Command(
         "data_prep.check.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
     ),
 }
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run one verb."""
-    run("avseld-prep", "anything to a prepared folder", VERBS, words)
+    """Run one command."""
+    run("avseld-prep", "anything to a prepared folder", COMMANDS, words)
 
 
 if __name__ == "__main__":

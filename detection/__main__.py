@@ -2,7 +2,7 @@
 
 import logging
 
-from avseld.base.cli import Verb, run
+from avseld.base.cli import Command, run
 from avseld.base.memory import keep_freed_memory
 
 logger = logging.getLogger(__name__)
@@ -13,20 +13,20 @@ def _warn_about_old_name(words: list[str]) -> list[str]:
     return words
 
 
-VERBS = {
-    "boxes": Verb("detection.detect", "boxes", "detect the people in every video of a prepared folder"),
-    "embed": Verb(
+COMMANDS = {
+    "boxes": Command("detection.detect", "boxes", "detect the people in every video of a prepared folder"),
+    "embed": Command(
         "detection.embed", "embed", "compute visual embeddings of every video of a prepared folder"
     ),
-    "frames": Verb("detection.embed", "embed", "old name of embed", prepare=_warn_about_old_name),
-    "export": Verb("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
+    "frames": Command("detection.embed", "embed", "old name of embed", prepare=_warn_about_old_name),
+    "export": Command("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
 }
 
 
 def main(words: list[str] | None = None) -> None:
     """Run one command."""
     keep_freed_memory()
-    run("avseld-detect", "boxes and embeddings of videos", VERBS, words)
+    run("avseld-detect", "boxes and embeddings of videos", COMMANDS, words)
 
 
 if __name__ == "__main__":

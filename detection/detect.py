@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
-from avseld.base.prefetch import ahead
+from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from avseld.io.video import sample_frames, video_info
@@ -170,7 +170,7 @@ def detect(
     info = video_info(video)
     times: list[np.ndarray] = []
     detections: list[Detections] = []
-    for time, frames in ahead(sample_frames(video, fps, width or detector.size)):
+    for time, frames in prefetch(sample_frames(video, fps, width or detector.size)):
         times.append(time)
         detections += detector(frames)
         progress(len(time))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
-from avseld.base.prefetch import ahead
+from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
 from avseld.io.video import sample_frames, video_info
@@ -141,7 +141,7 @@ def embed_video(
     """
     info = video_info(video)
     times, values = [], []
-    for time, frames in ahead(sample_frames(video, fps, FRAME_WIDTH_PX)):
+    for time, frames in prefetch(sample_frames(video, fps, FRAME_WIDTH_PX)):
         times.append(time)
         values.append(encoder(frames))
         if progress is not None:

@@ -14,7 +14,7 @@ import detection.__main__
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"avseld": avseld.__main__, "avseld-prep": data_prep.__main__, "avseld-detect": detection.__main__}
-VERBS = [(room, verb) for room, module in ROOMS.items() for verb in module.VERBS]
+COMMANDS = [(room, command) for room, module in ROOMS.items() for command in module.COMMANDS]
 
 
 def call(room: str, *words: str) -> subprocess.CompletedProcess:
@@ -25,7 +25,7 @@ def call(room: str, *words: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("room", ROOMS)
 def test_help_names_every_verb_at_once(room):
     done = call(room, "--help")
-    assert done.returncode == 0 and all(f"  {verb} " in done.stdout for verb in ROOMS[room].VERBS)
+    assert done.returncode == 0 and all(f"  {command} " in done.stdout for command in ROOMS[room].COMMANDS)
 
 
 def test_help_loads_nothing_heavy():
@@ -35,9 +35,9 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(("room", "verb"), VERBS, ids=lambda word: word)
-def test_every_verb_explains_its_options(room, verb, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", [room, verb, "--help"])
+@pytest.mark.parametrize(("room", "command"), COMMANDS, ids=lambda word: word)
+def test_every_command_explains_its_options(room, command, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [room, command, "--help"])
     with pytest.raises(SystemExit) as end:
         ROOMS[room].main()
     assert end.value.code == 0
@@ -51,7 +51,7 @@ def test_every_verb_explains_its_options(room, verb, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("room", "words", "says"),
     [
-        ("avseld", ["trian"], "no verb 'trian'; there are train"),
+        ("avseld", ["trian"], "no command 'trian'; there are train"),
         ("avseld", ["predict", "--rum", "x"], "unrecognized arguments"),
         ("avseld", ["predict"], "required: run"),
         ("avseld", ["evaluate", "--run", "/nowhere"], "/nowhere/config.yaml: not found"),
@@ -91,7 +91,7 @@ def test_the_commands_of_the_readme_exist():
     text = (ROOT / "README.md").read_text()
     called = re.findall(r"\b(avseld|avseld-prep|avseld-detect) ([a-z]+) ", text)
     assert len(called) > 10
-    assert not [one for one in called if one not in VERBS]
+    assert not [one for one in called if one not in COMMANDS]
     for name in set(re.findall(r"scripts/\w+\.sh", text)):
         assert (ROOT / name).is_file() and os.access(ROOT / name, os.X_OK), name
     for name in set(re.findall(r"\]\(([^)#:]+)\)", text)):

@@ -1,54 +1,55 @@
-"""One command line for three rooms: a table of verbs; the signature of each function becomes its options."""
+"""The command line of each package: a table of commands, whose options are the arguments of their functions."""
 
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from avseld.base.errors import BadInput
 
-if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
-
 
 @dataclass(frozen=True)
-class Verb:
-    """Where a verb's function lives and how its words are read."""
+class Command:
+    """The function of a command and how its arguments are read."""
 
     module: str
+    """imported only when the command runs"""
     function: str
+    """name in the module"""
     help: str
+    """one line"""
     positional: bool = False
     """whether required arguments are written without their names"""
     prepare: Callable[[list[str]], list[str]] | None = None
-    """rewrites the words before they are parsed"""
+    """rewrites the arguments before they are parsed"""
 
 
-def run(program: str, about: str, verbs: dict[str, Verb], words: list[str] | None = None) -> None:
-    """Run one verb and turn errors into one line and an exit status: 2 for bad input, 1 for a failure.
+def run(program: str, about: str, commands: dict[str, Command], words: list[str] | None = None) -> None:
+    """Run one command and turn errors into one line and an exit status: 2 for bad input, 1 for a failure.
 
-    Only the module of the chosen verb is imported, so that help is quick.
+    Only the module of the chosen command is imported, so that help is quick.
 
     Args:
         program: name of the console script.
         about: one line for the help.
-        verbs: the table.
-        words: the command line without the program's name; `sys.argv` if None.
+        commands: name -> command.
+        words: arguments without the program's name; those of `sys.argv` if None.
     """
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     if not words or words[0] in ("-h", "--help"):
-        print(_overview(program, about, verbs))  # noqa: T201 - this is the command line
+        print(_overview(program, about, commands))  # noqa: T201 - this is the command line
         return
-    verb = verbs.get(words[0])
-    if verb is None:
-        _stop(f"{program}: no verb '{words[0]}'; there are {', '.join(verbs)}", 2)
+    command = commands.get(words[0])
+    if command is None:
+        _stop(f"{program}: no command '{words[0]}'; there are {', '.join(commands)}", 2)
         return
     try:
-        _call(program, words[0], verb, words[1:])
+        _call(program, words[0], command, words[1:])
     except BadInput as error:
         if debug:
             raise
@@ -64,23 +65,24 @@ def run(program: str, about: str, verbs: dict[str, Verb], words: list[str] | Non
         _stop(f"{program} {words[0]}: {type(error).__name__}: {_one_line(error)} (--debug shows where)", 1)
 
 
-def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
+def _call(program: str, name: str, command: Command, words: list[str]) -> None:
+    """Parse the arguments of a command and call its function."""
     from argparse import ArgumentError
 
     from jsonargparse import ActionConfigFile, ArgumentParser
 
     from avseld.base.logs import to_terminal
 
-    if verb.prepare:
-        words = verb.prepare(words)
-    function: Callable[..., Any] = getattr(import_module(verb.module), verb.function)
-    parser = ArgumentParser(prog=f"{program} {name}", description=verb.help, exit_on_error=False)
+    if command.prepare:
+        words = command.prepare(words)
+    function: Callable[..., Any] = getattr(import_module(command.module), command.function)
+    parser = ArgumentParser(prog=f"{program} {name}", description=command.help, exit_on_error=False)
     parser.add_argument("--config", action=ActionConfigFile, help="a YAML file with any of the options below")
     parser.add_function_arguments(
-        function, as_positional=verb.positional, fail_untyped=False, sub_configs=False
+        function, as_positional=command.positional, fail_untyped=False, sub_configs=False
     )
     try:
-        parsed = parser.parse_args(_spelled(parser, words))
+        parsed = parser.parse_args(_normalized(_option_types(function), words))
     except ArgumentError as error:
         raise BadInput(f"{_one_line(error)}; {program} {name} --help lists the options") from error
     ready = parser.instantiate(parsed)
@@ -91,28 +93,41 @@ def _call(program: str, name: str, verb: Verb, words: list[str]) -> None:
         sys.exit(status)
 
 
-def _spelled(parser: "ArgumentParser", words: list[str]) -> list[str]:
+def _option_types(function: Callable[..., Any], prefix: str = "") -> dict[str, Any]:
+    """List the options of a function, `--data.batch_size` for a member of a dataclass argument, with their types."""
+    types: dict[str, Any] = {}
+    for name, annotation in get_type_hints(function).items():
+        if name == "return":
+            continue
+        types[f"--{prefix}{name}"] = annotation
+        union = get_origin(annotation) in (Union, UnionType)
+        for member in get_args(annotation) if union else (annotation,):
+            if is_dataclass(member):
+                types |= _option_types(member, f"{prefix}{name}.")  # type: ignore[arg-type]
+    return types
+
+
+def _normalized(types: dict[str, Any], words: list[str]) -> list[str]:
     """Accept `--sample-rate` for `--sample_rate`, a switch alone (`--json`), lists without brackets (`a,b`)."""
-    options = parser._option_string_actions
-    spelled: list[str] = []
+    normalized: list[str] = []
     for before, word, following in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if "list[" in str(getattr(options.get(before), "_typehint", "")) and not word.startswith("["):
+        if "list[" in str(types.get(before.removesuffix("+"), "")) and not word.startswith("["):
             word = f"[{word}]"
         name, equals, value = word.partition("=")
-        if name.startswith("--") and name not in options:
+        if name.startswith("--") and name not in types:
             name = "--" + name[2:].replace("-", "_")
-            word = name + equals + value if name in options else word
-        switch = getattr(options.get(word), "_typehint", None) is bool
+            word = name + equals + value if name in types else word
         alone = following.lower() not in ("true", "false", "yes", "no")
-        spelled.append(f"{word}=true" if switch and alone else word)
-    return spelled
+        normalized.append(f"{word}=true" if types.get(word) is bool and alone else word)
+    return normalized
 
 
-def _overview(program: str, about: str, verbs: dict[str, Verb]) -> str:
-    width = max(map(len, verbs))
-    lines = [f"{program}: {about}", "", f"usage: {program} VERB [options]", ""]
-    lines += [f"  {name:<{width}}  {verb.help}" for name, verb in verbs.items()]
-    lines += ["", f"{program} VERB --help shows a verb's options; --debug shows where an error arose."]
+def _overview(program: str, about: str, commands: dict[str, Command]) -> str:
+    """Write the help of a program."""
+    width = max(map(len, commands))
+    lines = [f"{program}: {about}", "", f"usage: {program} COMMAND [options]", ""]
+    lines += [f"  {name:<{width}}  {command.help}" for name, command in commands.items()]
+    lines += ["", f"{program} COMMAND --help shows a command's options; --debug shows where an error arose."]
     return "\n".join(lines)
 
 

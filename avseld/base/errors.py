@@ -1,9 +1,9 @@
-"""What goes wrong because of the input, in words for the person who gave it."""
+"""The error for input that cannot be used."""
 
 
-class BadInput(ValueError):  # noqa: N818 - reads as what it is, in `raise BadInput(...)`
+class BadInput(ValueError):  # noqa: N818 - `raise BadInput(...)` says what is wrong without "Error"
     """Input that cannot be used.
 
-    The message is one line that names the file (or the key) and the remedy. The command lines print it
-    without a traceback and exit with status 2.
+    Its message is one line that names the file (or the option) and the remedy. The commands print it without a
+    traceback and exit with status 2.
     """

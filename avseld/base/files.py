@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and a quick fingerprint that tells whether a file is still the same."""
+"""Atomic writing of files, and fingerprints to notice that a file has changed."""
 
 import hashlib
 import os
@@ -9,18 +9,20 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 
-EDGE = 1 << 20
+EDGE_BYTES = 1 << 20
+"""bytes at each end of a file that its fingerprint covers"""
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` when the block ends well, else remove it.
+    """Write a file atomically: yield a temporary path that is renamed to `path` at the end of the block.
 
-    The temporary name keeps the suffix, because encoders choose their format by it. A reader never sees a
-    half-written file and an existing file stays whole until the new one is complete (also on a full disk).
+    If the block raises, the temporary file is removed. A reader never finds a half-written file, and an existing file
+    stays as it is until the new one is complete (also on a full disk). The temporary name keeps the suffix, because
+    encoders choose their format by it.
 
     Args:
-        path: the file to write; its folder is made if need be.
+        path: the file to write; its folder is created if it is missing.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +37,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def fingerprint(path: Path | str) -> str:
-    """Hash the size, the first and the last MiB of a file: enough to notice another video, at no cost.
+    """Hash the size, the first and the last MiB of a file: enough to notice another video without reading all of it.
 
     Returns:
         32 hexadecimal digits.
@@ -48,10 +50,10 @@ def fingerprint(path: Path | str) -> str:
         size = path.stat().st_size
         digest = hashlib.sha256(str(size).encode())
         with path.open("rb") as file:
-            digest.update(file.read(EDGE))
-            if size > EDGE:
-                file.seek(max(EDGE, size - EDGE))
-                digest.update(file.read(EDGE))
+            digest.update(file.read(EDGE_BYTES))
+            if size > EDGE_BYTES:
+                file.seek(max(EDGE_BYTES, size - EDGE_BYTES))
+                digest.update(file.read(EDGE_BYTES))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     return digest.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""A thread that fetches what comes next while the caller works."""
+"""Background prefetching."""
 
 import queue
 import threading
@@ -8,12 +8,15 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
-    """Let a thread fetch items while the caller works on earlier ones.
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+    """Iterate in a background thread while the caller works on earlier items.
 
     Args:
-        items: whatever is slow to iterate over; its errors reach the caller.
-        depth: items that may lie ready.
+        items: an iterable that is slow, and releases the interpreter while it is.
+        depth: largest number of items that wait for the caller.
+
+    Returns:
+        The items in their order; an error of the iterable is raised in the caller.
     """
     ready: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(depth)
     stopped = threading.Event()

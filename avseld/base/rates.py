@@ -1,4 +1,4 @@
-"""The grids of time: sample, frame, label frame. A rate that does not divide is an error, not a drift."""
+"""Exact conversions between samples, frames and label frames; rates that do not divide are errors."""
 
 import numpy as np
 
@@ -9,10 +9,15 @@ LABEL_HOP = 0.1
 
 
 def exact_div(numerator: int, denominator: int, what: str = "") -> int:
-    """Divide and insist that nothing is left over.
+    """Divide integers without remainder.
+
+    Args:
+        numerator: dividend.
+        denominator: divisor.
+        what: start of the error message.
 
     Raises:
-        BadInput: the division leaves a remainder; the message holds the three numbers.
+        BadInput: the division leaves a remainder.
     """
     quotient, rest = divmod(numerator, denominator)
     if rest:
@@ -24,10 +29,15 @@ def exact_div(numerator: int, denominator: int, what: str = "") -> int:
 
 
 def samples(seconds: float, sample_rate: int, what: str = "duration") -> int:
-    """Turn seconds into a whole number of samples (within a millionth of a sample).
+    """Convert a duration to a whole number of samples, exact to a millionth of a sample.
+
+    Args:
+        seconds: duration.
+        sample_rate: Hz.
+        what: start of the error message.
 
     Raises:
-        BadInput: the duration is no whole number of samples.
+        BadInput: the duration is not a whole number of samples.
     """
     exact = seconds * sample_rate
     if abs(exact - round(exact)) > 1e-6:
@@ -36,7 +46,7 @@ def samples(seconds: float, sample_rate: int, what: str = "duration") -> int:
 
 
 def frames_within(first: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every frame of every event, event by event.
+    """List every frame of every event, event by event.
 
     Args:
         first: (row,) first frame of each event.

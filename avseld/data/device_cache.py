@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from avseld.base.errors import BadInput
-from avseld.base.prefetch import ahead
+from avseld.base.prefetch import prefetch
 from avseld.base.rates import LABEL_HOP
 from avseld.data.windows import Batch, Numbers, Windows
 from avseld.vision.visual_input import latest
@@ -246,7 +246,7 @@ class Stretches:
 
     def __iter__(self) -> Iterator[Stretch]:
         drawn = self._drawn()
-        for places in ahead(drawn) if self.cache.device.type == "cuda" else drawn:
+        for places in prefetch(drawn) if self.cache.device.type == "cuda" else drawn:
             yield Stretch(self.cache, places.to(self.cache.device))
 
     def _drawn(self) -> Iterator[Places]:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from avseld.augment.scenes import Window
 from avseld.base.errors import BadInput
-from avseld.base.prefetch import ahead
+from avseld.base.prefetch import prefetch
 from avseld.base.rates import LABEL_HOP, exact_div
 from avseld.config import Data, VideoControl
 from avseld.io.audio import audio_info, read_audio
@@ -284,7 +284,7 @@ class Ahead:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        yield from ahead(self.batches)
+        yield from prefetch(self.batches)
 
 
 def loader(

@@ -1,4 +1,4 @@
-"""The verb `score`: two folders in, a table or JSON out."""
+"""The command `score`: two folders in, a table or JSON out."""
 
 import json as json_text
 import sys

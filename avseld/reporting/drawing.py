@@ -1,4 +1,4 @@
-"""The verb `plot`: a figure or an overlay of one recording, or the figures of a run."""
+"""The command `plot`: a figure or an overlay of one recording, or the figures of a run."""
 
 import logging
 from pathlib import Path

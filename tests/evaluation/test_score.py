@@ -1,4 +1,4 @@
-"""The verb `score`: what it prints, and what it says about files that cannot be scored."""
+"""The command `score`: what it prints, and what it says about files that cannot be scored."""
 
 import json
 import logging

@@ -10,7 +10,7 @@ from counting_video import counting_video, late_video, number_of
 from yolox_material import write_video
 
 from avseld.base.errors import BadInput
-from avseld.base.prefetch import ahead
+from avseld.base.prefetch import prefetch
 from avseld.io.video import FrameReader, open_panorama, sample_frames, video_info
 
 NTSC = Fraction(30000, 1001)
@@ -114,9 +114,9 @@ def test_a_thread_ahead_hands_on_items_and_errors_and_stops_when_left():
             closed.append(True)
 
     ended: list[bool] = []
-    assert list(zip(range(5), ahead(items(ended)), strict=False))[-1] == (4, 4)
+    assert list(zip(range(5), prefetch(items(ended)), strict=False))[-1] == (4, 4)
     with pytest.raises(BadInput, match="breaks off"):
-        assert list(ahead(items(ended)))
-    early = ahead(items(ended))
+        assert list(prefetch(items(ended)))
+    early = prefetch(items(ended))
     next(early)
     early.close()  # must not wait for the other 99

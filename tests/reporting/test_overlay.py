@@ -1,4 +1,4 @@
-"""Directions on the 360-degree video, and the verb that draws."""
+"""Directions on the 360-degree video, and the command that draws."""
 
 from pathlib import Path
 
