@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The quick start at a length that settles it: three seeds of the audio-visual network and of its audio-only twin on
-# the same scenes, scored in rooms that none of them has heard; mean and standard deviation over the seeds.
+# The quick start at full length: three seeds of the audio-visual network and of its audio-only baseline on the same
+# scenes, scored on rooms that are not in training; mean and standard deviation over the seeds.
 #   scripts/demo.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [--seconds S] [options of avseld train]
-# FOLDER defaults to demo. At most two hours on two cores, minutes on a GPU; a second call goes on where the first stopped.
+# FOLDER defaults to demo. At most two hours on two cores, minutes on a GPU; a second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -24,19 +24,19 @@ began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
 step "scenes: $recordings of $seconds s"
-# The quick start measures on the scenes of seed 0, so that these are others.
+# The quick start uses the scenes of seed 0; these are others.
 avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.2 --seconds "$seconds" \
     --width 360 --fps 10 --seed 1000
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
-rows_seen="" rows_shuffled="" rows_heard="" rows_untrained=""
+rows_aligned="" rows_shuffled="" rows_audio_only="" rows_untrained=""
 train() { # video control, options
     local run="$folder/${1}_$seed" control="$1"
     shift
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run" # begun, but stopped before its first checkpoint
+        rm -rf "$run" # interrupted before its first checkpoint
         avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
             --data.video "$control" --steps "$steps" --validate_every $((steps / 5)) "$@" ${more[@]+"${more[@]}"}
     fi
@@ -44,20 +44,20 @@ train() { # video control, options
 audio_visual() { train aligned; }
 audio_only() { train blank --model.options.vision false --model.options.hidden 224; }
 for seed in $seeds; do
-    step "seed $seed: the audio-visual network and its audio-only twin"
+    step "seed $seed: audio-visual network and audio-only baseline"
     train_pair audio_visual audio_only
     avseld evaluate --run "$folder/aligned_$seed" --controls aligned,shuffled --untrained >/dev/null
     avseld evaluate --run "$folder/blank_$seed" >/dev/null
-    rows_seen+=",$folder/aligned_$seed:aligned"
+    rows_aligned+=",$folder/aligned_$seed:aligned"
     rows_shuffled+=",$folder/aligned_$seed:shuffled"
-    rows_heard+=",$folder/blank_$seed:blank"
+    rows_audio_only+=",$folder/blank_$seed:blank"
     rows_untrained+=",$folder/aligned_$seed:untrained"
 done
 
 step "scores on the test rooms"
 python "$root/scripts/table_of_runs.py" --json "$folder/table.json" \
-    "audio-visual=${rows_seen#,}" \
+    "audio-visual=${rows_aligned#,}" \
     "audio-visual, videos of other recordings=${rows_shuffled#,}" \
-    "audio-only=${rows_heard#,}" \
+    "audio-only=${rows_audio_only#,}" \
     "untrained=${rows_untrained#,}" | tee "$folder/table.md"
 printf 'took %d:%02d\n' $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60))

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What vision adds: the fused audio-visual network and its audio-only twin of as many parameters on generated scenes in
-# which a camera can help, with boxes as a detector would give them; three seeds, scored in rooms that none has heard.
+# Measures what vision adds: the fused audio-visual network against an audio-only baseline of about as many parameters,
+# on generated scenes in which a camera can help, with simulated detections; three seeds, scored on held-out rooms.
 #   scripts/demo_vision.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [options of avseld train]
-# FOLDER defaults to demo_vision. Half an hour to an hour and a half on two cores; a second call goes on where the first
-# stopped. Writes FOLDER/vision.json, FOLDER/vision.md, and pictures of a moment where vision helps and of one where not.
+# FOLDER defaults to demo_vision. Half an hour to an hour and a half on two cores; a second call continues. Writes
+# FOLDER/vision.json, FOLDER/vision.md, and pictures of an example in which vision helps and of one in which it misleads.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -35,8 +35,8 @@ train() { # name, options
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run" # begun, but stopped before its first checkpoint
-        # Rooms 13 to 16 of the training fold, one of each preset, choose the best weights.
+        rm -rf "$run" # interrupted before its first checkpoint
+        # Validation on rooms 13 to 16 of the training fold, one of each preset.
         avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
             --data.validate "[fold3_room13, fold3_room14, fold3_room15, fold3_room16]" \
             --steps "$steps" --validate_every $((steps / 3)) "$@" ${more[@]+"${more[@]}"}
@@ -45,7 +45,7 @@ train() { # name, options
 audio_visual() { train audio_visual; }
 audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }
 for seed in $seeds; do
-    step "seed $seed: the audio-visual network and its audio-only twin"
+    step "seed $seed: audio-visual network and audio-only baseline"
     train_pair audio_visual audio_only
     avseld evaluate --run "$folder/audio_visual_$seed" --controls aligned,shuffled,blank,silent \
         --parts "$folder/raw/presets.csv" >/dev/null

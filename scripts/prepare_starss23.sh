@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# From STARSS23 as it is unpacked to a prepared folder: videos at 360x180, labels and manifest, boxes.
+# Turns an unpacked STARSS23 into a prepared folder: videos at 360x180, labels and manifest, boxes.
 set -euo pipefail
 
 if [ $# -lt 1 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ]; then
     cat >&2 <<'USAGE'
 usage: scripts/prepare_starss23.sh DATA [options of avseld-detect boxes]
 
-DATA holds foa_dev, metadata_dev and video_dev as STARSS23 is unpacked; they are only read.
-Writes DATA/video_360x180_dev and DATA/prepared. A second run goes on where the first one stopped.
+DATA holds foa_dev, metadata_dev and video_dev of the unpacked STARSS23; they are only read.
+Writes DATA/video_360x180_dev and DATA/prepared. A second run continues.
 USAGE
     exit 2
 fi
@@ -30,25 +30,25 @@ echo "2/3 labels and manifest: $data/prepared" >&2
 avseld-prep dcase --raw "$data" --prepared "$data/prepared"
 
 echo "3/3 boxes: $data/prepared/boxes" >&2
-unmade=$(python3 - "$data/prepared" <<'PYTHON'
+missing=$(python3 - "$data/prepared" <<'PYTHON'
 import sys
 
 from avseld.io.boxes import read_boxes
 from avseld.base.errors import BadInput
 from avseld.io.manifest import read_manifest
 
-unmade = 0
+missing = 0
 for recording in read_manifest(sys.argv[1]):
     if recording.boxes and recording.video:
         try:
             read_boxes(recording.boxes, recording.video)
         except BadInput:
-            unmade += 1
-print(unmade)
+            missing += 1
+print(missing)
 PYTHON
 )
-if [ "$unmade" -eq 0 ]; then
-    echo "    all there; no detection needed" >&2
+if [ "$missing" -eq 0 ]; then
+    echo "    complete; no detection needed" >&2
 else
     avseld-detect boxes --prepared "$data/prepared" "$@"
 fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From nothing to a table in minutes, without a download beyond the packages: generates audio-visual scenes, trains the
-# audio-visual network and its audio-only twin, and scores both on held-out scenes in rooms that neither has heard.
+# From an empty folder to a table of scores in minutes, without a data set: generates audio-visual scenes, trains an
+# audio-visual network and its audio-only baseline, and scores both on scenes in rooms that are not in training.
 #   scripts/quickstart.sh [FOLDER] [--weights YOLOX.onnx] [--seed K] [--recordings N] [--seconds S] [--steps N]
-# FOLDER defaults to quickstart. A second call goes on where the first one stopped.
+# FOLDER defaults to quickstart. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -24,17 +24,17 @@ use_environment
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
-step "1/4 scenes: $recordings of $seconds s, 6 rooms to train on (one of them to validate) and 3 others to test on"
+step "1/4 scenes: $recordings of $seconds s, 6 rooms for training (one of them for validation), 3 other rooms for test"
 avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.15 --seconds "$seconds" \
     --width 360 --fps 10 --seed "$seed"
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 
-step "2/4 people in the pictures"
+step "2/4 boxes of people in the video"
 if [ -n "$weights" ]; then
-    echo "boxes by YOLOX with the weights $weights"
+    echo "boxes by YOLOX with weights $weights"
     avseld-detect boxes --prepared "$folder/prepared" --weights "$weights" --force
 else
-    echo "boxes by the generator, which knows where its people are; --weights YOLOX.onnx looks for them in the pictures"
+    echo "boxes by the generator, which are exact; with --weights YOLOX.onnx people are detected in the video"
 fi
 
 train() { # name, options...
@@ -43,15 +43,15 @@ train() { # name, options...
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run" # begun, but stopped before its first checkpoint
+        rm -rf "$run" # interrupted before its first checkpoint
         avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
             --steps "$steps" --validate_every $((steps / 4)) "$@"
     fi
 }
 audio_visual() { train audio_visual; }
 audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }
-step "3/4 the audio-visual network and its audio-only twin, as large and without the parts that look"
-echo "(recipe av_foa_fused: it learns fast, it is not the published one; that is av_foa)"
+step "3/4 training: audio-visual network and audio-only baseline, which has no visual branch and is about as large"
+echo "(recipe av_foa_fused, which learns fast and is not the published one; that is av_foa)"
 train_pair audio_visual audio_only
 
 step "4/4 scores on the test rooms"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Trains the general architecture (Nguyen et al. 2020): a module for what sounds, one for where, and one that aligns them.
+# Trains the general architecture (Nguyen et al. 2020): sound event detection, direction estimation, and their alignment.
 #   scripts/train_general.sh CORPUS [RUNS] [--sed sed_m|sed_t] [--doa doa_iv|doa_gcc|hist] [--panns FILE] [--quick] [options]
 # CORPUS is TAU-NIGENS Spatial Sound Events 2020 as unpacked; avseld-prep synth --layout tau_nigens2020 generates one.
-# doa_gcc hears microphones, the others first-order ambisonics. --panns is the checkpoint from which sed_t starts. RUNS
-# defaults to runs/general. --quick is for a generated corpus: minutes on two cores. Modules that are there are taken.
+# doa_gcc uses the microphone array, the others first-order ambisonics. --panns is a checkpoint that initializes sed_t.
+# RUNS defaults to runs/general. --quick is for a generated corpus: minutes on two cores. A second call continues.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -47,24 +47,24 @@ module() { # recipe, run, options...
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run" # begun, but stopped before its first checkpoint
+        rm -rf "$run" # interrupted before its first checkpoint
         avseld train --config "$recipe" --out "$run" --data.prepared "$prepared" --data.format "$format" \
             ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
     fi
 }
 start=()
 if [ "$sed" = sed_t ] && [ -n "$panns" ]; then start=(--init_from.roles.panns "$panns"); fi
-echo "== what sounds: $sed"
+echo "== sound event detection: $sed"
 module "general_$sed" "$runs/$sed" ${start[@]+"${start[@]}"}
 aligned=(--init_from.roles.sed "$runs/$sed") parts="$sed"
 for role in $roles; do
     recipe="${role#*:}" name="${role%%:*}"
-    echo "== where: ${recipe#general_}"
+    echo "== direction of arrival: ${recipe#general_}"
     module "$recipe" "$runs/${recipe#general_}"
     aligned+=("--init_from.roles.$name" "$runs/${recipe#general_}")
     parts="$parts, ${recipe#general_}"
 done
-echo "== both together"
+echo "== alignment"
 module general_alignment "$runs/${sed}_$doa" "${aligned[@]}" --model.options.sed "$sed" --model.options.doa "$doa" \
     --features.options.parts "[$parts]"
 avseld evaluate --run "$runs/${sed}_$doa" --untrained

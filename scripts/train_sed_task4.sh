@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Trains a CNN of DCASE2019 Task 4 (Kong et al. 2019): events in home recordings, learned from weak or synthetic labels.
+# Trains a CNN of DCASE2019 Task 4 (Kong et al. 2019): domestic sound events, from weak or synthetic labels.
 #   scripts/train_sed_task4.sh CORPUS [RUN] [--layers 5|9|13] [--labels weak|synthetic|frames] [--quick] [options]
-# CORPUS holds audio and metadata as the challenge has them; avseld-prep synth --layout task4 generates one. weak learns
-# from clip labels, synthetic from the clip labels of synthetic clips, frames from their onsets and offsets. RUN defaults to
-# runs/sed_task4. --quick is for a generated corpus: minutes on two cores.
+# CORPUS holds audio and metadata as published; avseld-prep synth --layout task4 generates one. Labels: weak uses clip
+# labels, synthetic the clip labels of synthetic clips, frames their onsets and offsets. RUN defaults to runs/sed_task4.
+# --quick is for a generated corpus: minutes on two cores.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2

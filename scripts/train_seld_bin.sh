@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains the audio-visual baseline on STARSS23's layout, recorded with two ears (binaural_dev beside metadata_dev and video_dev).
+# Trains the audio-visual baseline on binaural recordings in the STARSS23 layout.
 #   scripts/prepare_starss23.sh DATA        once
 #   scripts/train_seld_bin.sh DATA [RUN] [options of avseld train]
 #   scripts/eval_seld.sh RUN

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Trains the audio-visual network with a transformer encoder of audio, on ambisonics or on two ears.
+# Trains the audio-visual network with a transformer as audio encoder, on ambisonics or binaural recordings.
 #   scripts/prepare_starss23.sh DATA        once
 #   scripts/train_seld_vit.sh DATA [RUN] [--format foa|binaural] [options of avseld train]
 #   scripts/eval_seld.sh RUN
-# RUN defaults to runs/av_vit or runs/av_vit_bin. --legacy true takes the published encoder, which loses time.
+# RUN defaults to runs/av_vit or runs/av_vit_bin. --legacy true uses the published encoder, whose tokens are frequency bins.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2

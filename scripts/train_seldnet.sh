@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains SELDnet (Adavanne et al. 2018) or one of the baselines that came of it, and scores it on its test recordings.
+# Trains SELDnet (Adavanne et al. 2018) or a DCASE baseline derived from it, and scores it on the test recordings.
 #   scripts/train_seldnet.sh CORPUS [RUN] [--recipe seldnet_2018] [--dataset ansim] [--quick] [options of avseld train]
 # CORPUS is unpacked as published: TUT Sound Events 2018 for seldnet_2018 (--dataset ansim, resim, cansim, cresim or real),
 # TAU Spatial Sound Events 2019 for seldnet_2019, TAU-NIGENS 2020 for seldnet_2020; avseld-prep synth --layout generates one.
@@ -29,7 +29,7 @@ case "$recipe" in
     *) echo "train_seldnet.sh: --recipe $recipe is none of seldnet_2018, seldnet_2019, seldnet_2020" >&2; exit 2 ;;
 esac
 short=()
-if [ -n "$quick" ]; then # a quarter of the channels, directions weighing less, so that it learns in minutes
+if [ -n "$quick" ]; then # a quarter of the channels and a smaller weight of the DOA loss, to learn in minutes
     short=(--steps 600 --validate_every 150 --data.batch_size 8 --optimizer.options.lr 5.0e-3 --schedule.name one_cycle \
         --model.options.momentum 0.1 --model.options.width 16 --target.options.doa_weight 5)
     if [ "$recipe" = seldnet_2018 ]; then short+=(--data.chunk 1.486077097505669); fi

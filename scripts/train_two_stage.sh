@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Trains the two-stage system of DCASE2019 Task 3 (Cao et al. 2019) and scores its folds together.
+# Trains the two-stage system of DCASE2019 Task 3 (Cao et al. 2019) and scores the test folds together.
 #   scripts/train_two_stage.sh CORPUS [RUNS] [--format mic|foa] [--folds "1 2 3 4"] [--quick] [options of avseld train]
 # CORPUS is TAU Spatial Sound Events 2019 as unpacked (foa_dev, mic_dev, metadata_dev); avseld-prep synth --layout dcase2019
-# generates one. For each fold: what sounds when (stage 1), then, from its convolutions, where (stage 2). RUNS defaults to
-# runs/two_stage. --quick is for a generated corpus: minutes on two cores. A second call goes on where the first stopped.
+# generates one. Per fold: sound event detection (stage 1), then directions, initialized from its convolutions (stage 2).
+# RUNS defaults to runs/two_stage. --quick is for a generated corpus: minutes on two cores. A second call continues.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
     sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -41,20 +41,20 @@ stage() { # recipe, run, options...
     if [ -f "$run/checkpoints/last.ckpt" ]; then
         avseld train --resume "$run"
     else
-        rm -rf "$run" # begun, but stopped before its first checkpoint
+        rm -rf "$run" # interrupted before its first checkpoint
         avseld train --config "$recipe" --out "$run" "${words[@]}" ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
     fi
 }
 for fold in $folds; do
     others="$(for k in 1 2 3 4; do [ "$k" = "$fold" ] || printf 'split%s,' "$k"; done)"
     split=(--data.train "[${others%,}]" --data.validate "[split$fold]" --data.test "[split$fold]")
-    echo "== fold $fold, stage 1: what sounds when"
+    echo "== fold $fold, stage 1: sound event detection"
     stage two_stage_sed "$runs/fold${fold}_sed" "${split[@]}"
-    echo "== fold $fold, stage 2: where"
+    echo "== fold $fold, stage 2: direction of arrival"
     stage two_stage "$runs/fold$fold" "${split[@]}" --init_from.roles.sed "$runs/fold${fold}_sed"
     avseld evaluate --run "$runs/fold$fold" --untrained
 done
-echo "== folds together"
+echo "== all folds"
 rm -rf "$runs/pooled"
 mkdir -p "$runs/pooled/labels" "$runs/pooled/predictions"
 cp "$prepared/classes.txt" "$runs/pooled/"
