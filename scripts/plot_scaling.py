@@ -26,9 +26,9 @@ from avseld.benchmarking.machine import alone
 from avseld.benchmarking.metrics import scenes
 from avseld.benchmarking.steps import BATCH, ours_a_second
 from avseld.metrics.api import count_pairs
-from avseld.metrics.formulas import evaluate
+from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import rule_of
-from avseld.metrics.seld import Options
+from avseld.metrics.seld import ScoringOptions
 
 PROCESSES = (1, 2)
 """numbers of training processes"""
@@ -88,7 +88,7 @@ def main() -> None:
             pass
         generation = time.perf_counter() - begin
         begin = time.perf_counter()
-        evaluate(count_pairs(scenes(n), rule_of(YEAR), Options(13)).sum(), rule_of(YEAR))
+        compute_scores(count_pairs(scenes(n), rule_of(YEAR), ScoringOptions(13)).sum(), rule_of(YEAR))
         scoring[n] = time.perf_counter() - begin - generation
     result = {
         "threads": torch.get_num_threads(), "batch": BATCH, "corpora": corpora, "windows": windows,

@@ -20,9 +20,9 @@ from scipy.optimize import linear_sum_assignment
 from avseld.benchmarking.machine import alone
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events
-from avseld.metrics import RULES, score, scores
+from avseld.metrics import RULES, score, scores_from_counts
 from avseld.metrics.api import count_pairs
-from avseld.metrics.seld import Options
+from avseld.metrics.seld import ScoringOptions
 
 Rows = dict[int, list[list[float]]]
 YEAR = 2023
@@ -101,7 +101,7 @@ def _timed(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
 
 def _many(n_recordings: int) -> dict[str, float]:
     """Seconds and peak memory of counting and of the jackknife, over generated recordings."""
-    options = Options(RULES[YEAR].n_classes)
+    options = ScoringOptions(RULES[YEAR].n_classes)
     start = time.perf_counter()
     counts = count_pairs(scenes(n_recordings), RULES[YEAR], options)
     counted = time.perf_counter() - start
@@ -109,9 +109,9 @@ def _many(n_recordings: int) -> dict[str, float]:
     for _ in scenes(n_recordings):
         pass
     generating = time.perf_counter() - start
-    jackknife, _ = _timed(lambda: scores(counts, "macro", YEAR, jackknife=True), repeats=1)
+    jackknife, _ = _timed(lambda: scores_from_counts(counts, "macro", YEAR, jackknife=True), repeats=1)
     tracemalloc.start()
-    scores(counts, "macro", YEAR, jackknife=True)
+    scores_from_counts(counts, "macro", YEAR, jackknife=True)
     peak = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
     return {

@@ -1,1 +1,1 @@
-"""Scores of predictions: validation, the commands evaluate and score, ablation of the video."""
+"""Scores of predictions: validation, the commands `evaluate` and `score`, ablation of the video."""

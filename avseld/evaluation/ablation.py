@@ -1,4 +1,8 @@
-"""What vision gains: the same recordings shown their own videos, those of others, none, or played in silence."""
+"""Ablation of the visual input: gains of predictions with the right video over other controls.
+
+The controls are the own video (aligned), the video of another recording (shuffled), none (blank), and the own video
+without sound (silent).
+"""
 
 import csv
 import re
@@ -10,19 +14,37 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
-from avseld.metrics import SCORES, Counts, counts
+from avseld.metrics import SCORES, Counts, count_recording
 from avseld.metrics.confidence import paired_bootstrap
-from avseld.metrics.counts import join
-from avseld.metrics.formulas import evaluate
+from avseld.metrics.counts import concatenate_counts
+from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import rule_of
 
-PEOPLE = {"speech", "man", "woman", "male", "female", "clapping", "clap", "laughter", "footsteps", "walk"}
-"""Words of the names of classes that people make, whom a camera can see."""
+PEOPLE_WORDS = {
+    "speech",
+    "man",
+    "woman",
+    "male",
+    "female",
+    "clapping",
+    "clap",
+    "laughter",
+    "footsteps",
+    "walk",
+}
+"""words in the names of classes that people make, whom a camera can see"""
 
 
 def class_groups(classes: Sequence[str]) -> dict[str, list[int]]:
-    """Classes made by people and the others, by the words of their names; all of them first."""
-    people = [i for i, name in enumerate(classes) if PEOPLE & set(re.findall("[a-z]+", name.lower()))]
+    """Group classes by whether people make them, judged by the words of their names.
+
+    Args:
+        classes: names.
+
+    Returns:
+        Class indices by group: all, people, other; groups without class are left out.
+    """
+    people = [i for i, name in enumerate(classes) if PEOPLE_WORDS & set(re.findall("[a-z]+", name.lower()))]
     other = [i for i in range(len(classes)) if i not in people]
     groups = {"all": list(range(len(classes))), "people": people, "other": other}
     return {name: members for name, members in groups.items() if members}
@@ -32,43 +54,48 @@ GAINS = [name for name, score in SCORES.items() if score.gain_unit]
 """scores whose gain is reported"""
 
 Gain = dict[str, list[float]]
-"""by score: gain, low and high, 95 %"""
+"""score name -> gain, low and high end of its 95 % interval"""
 
 
 def gains(
-    wanted: Mapping[str, Events],
-    found: Mapping[str, Mapping[str, Events] | Sequence[Mapping[str, Events]]],
+    references: Mapping[str, Events],
+    predictions: Mapping[str, Mapping[str, Events] | Sequence[Mapping[str, Events]]],
     classes: Sequence[str],
     challenge: int | str,
     parts: Mapping[str, Sequence[str]] | None = None,
     seed: int = 0,
 ) -> dict[str, dict[str, dict[str, Gain]]]:
-    """By how much the first control is better than each other one: points of F-score, degrees of localization error.
+    """Compute the gain of the first control over each other one: points of F-score, degrees of localization error.
 
-    A group's score is the mean over its classes that are heard in the recordings. Both controls are scored on
-    the same drawn recordings, so that hard recordings do not blur the difference.
+    A group's score is the mean over its classes that occur in the references. Both controls are scored on the
+    same resampled recordings (paired bootstrap), so that hard recordings do not widen the interval.
 
     Args:
-        wanted: reference by recording.
-        found: predictions by control and recording; or several such by control, of trainings that differ in their seed:
-            what is told is then the mean of their scores.
+        references: events by recording.
+        predictions: events by control and recording; or several such mappings per control, from trainings with
+            different seeds, whose scores are averaged.
         classes: names.
-        challenge: year of the score.
-        parts: recordings by the name of a part of the set, a room say, which is reported beside the whole.
+        challenge: year of the scoring rule.
+        parts: recordings by part of the set, such as a room; parts are reported beside the whole.
         seed: of the bootstrap.
 
     Returns:
-        By other control, part ("whole" first) and class group: gain, low and high (95 %) of each score; not a number
-        where no recording can tell. More is better for both.
+        By other control, part ("whole" first), class group and score: gain, low and high (95 %). Positive is better;
+        NaN where no recording has the group's classes.
     """
-    rule, names = rule_of(challenge), list(wanted)
+    rule, names = rule_of(challenge), list(references)
     tables = {}
-    for control, told in found.items():
-        runs = [told] if isinstance(told, Mapping) else list(told)
-        counted = [[counts(wanted[n], run[n], challenge, len(classes))[None] for run in runs] for n in names]
-        tables[control] = join([join(row)[None] for row in counted])  # (recording, seed, class)
+    for control, predicted in predictions.items():
+        runs = [predicted] if isinstance(predicted, Mapping) else list(predicted)
+        counted = [
+            [count_recording(references[n], run[n], challenge, len(classes))[None] for run in runs]
+            for n in names
+        ]
+        tables[control] = concatenate_counts(
+            [concatenate_counts(row)[None] for row in counted]
+        )  # (recording, seed, class)
     first, *others = tables
-    known = [measure for measure in GAINS if measure in evaluate(tables[first].sum(), rule)[1]]
+    known = [measure for measure in GAINS if measure in compute_scores(tables[first].sum(), rule)[1]]
     rows = {"whole": names} | dict(parts or {})
     result: dict[str, dict[str, dict[str, Gain]]] = {}
     for other in others:
@@ -76,17 +103,17 @@ def gains(
         for part, members in rows.items():
             chosen = [names.index(name) for name in members]
             one, two = tables[first][chosen], tables[other][chosen]
-            heard = one.reference.sum(axis=(0, 1)) > 0
+            present = one.reference.sum(axis=(0, 1)) > 0
             result[other][part] = {}
             for group, labels in class_groups(classes).items():
-                kept = [label for label in labels if heard[label]]
+                kept = [label for label in labels if present[label]]
 
                 def group_score(sums: Counts, measure: str, kept: list[int] = kept) -> np.ndarray:
-                    value = np.asarray(evaluate(sums, rule)[1][measure])[..., kept]
-                    # A class that no drawn recording holds has no score and is left out of that draw.
-                    there = sums.reference[..., kept] > 0
-                    some = np.where(there.any(axis=-1), there.sum(axis=-1), np.nan)
-                    mean = np.where(there, value, 0).sum(axis=-1) / some
+                    value = np.asarray(compute_scores(sums, rule)[1][measure])[..., kept]
+                    # A class without reference in the resampled recordings has no score in that draw.
+                    occurs = sums.reference[..., kept] > 0
+                    n_classes = np.where(occurs.any(axis=-1), occurs.sum(axis=-1), np.nan)
+                    mean = np.where(occurs, value, 0).sum(axis=-1) / n_classes
                     return SCORES[measure].gain_scale * mean.mean(axis=-1)
 
                 if kept:
@@ -100,31 +127,39 @@ def gains(
 def gain_table(
     first: str, result: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]]
 ) -> str:
-    """Rows of `gains` as text, with 95 % intervals."""
-    told = next(iter(next(iter(next(iter(result.values())).values())).values()))
+    """Format the result of `gains` as text, with 95 % intervals.
+
+    Args:
+        first: name of the control whose gains these are.
+        result: as `gains` returns it.
+    """
+    columns = next(iter(next(iter(next(iter(result.values())).values())).values()))
     title = "".join(
-        f"{f'{SCORES[measure].gain_unit} of {measure}':>16}{'95 % interval':>16}" for measure in told
+        f"{f'{SCORES[measure].gain_unit} of {measure}':>16}{'95 % interval':>16}" for measure in columns
     )
     lines = [f"{'gain (more is better)':<36}{title}"]
     for other, parts in result.items():
         for part, groups in parts.items():
-            for group, told in groups.items():
+            for group, gained in groups.items():
                 cells = ""
-                for gain, low, high in told.values():
+                for gain, low, high in gained.values():
                     cells += f"{gain:>+16.1f}{f'{low:+.1f} to {high:+.1f}':>16}"
                 lines.append(f"{f'{first} - {other}, {part}, {group}':<36}{cells}")
     return "\n".join(lines)
 
 
 def read_parts(path: Path, names: Collection[str]) -> dict[str, list[str]]:
-    """Parts of a set of recordings from a csv with the columns recording and part, as the scene generator writes it.
+    """Read the parts of a set of recordings from a CSV with the columns recording and part.
 
     Args:
-        path: the file; rows of other recordings are passed over.
+        path: the file, such as presets.csv of a generated corpus; rows of other recordings are ignored.
         names: recordings of the set.
 
+    Returns:
+        Recordings by part, sorted by part.
+
     Raises:
-        BadInput: no such file or columns, or a recording of the set that it does not name.
+        BadInput: no such file or columns, or a recording of the set is not in it.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -133,8 +168,8 @@ def read_parts(path: Path, names: Collection[str]) -> dict[str, list[str]]:
         raise BadInput(
             f"{path}: cannot be read ({error}); give a csv with the columns recording,part"
         ) from error
-    if left := sorted(set(names) - set(part)):
-        raise BadInput(f"{path}: does not name {left[0]}; give each recording a part")
+    if missing := sorted(set(names) - set(part)):
+        raise BadInput(f"{path}: does not name {missing[0]}; give each recording a part")
     parts: dict[str, list[str]] = {}
     for name in names:
         parts.setdefault(part[name], []).append(name)

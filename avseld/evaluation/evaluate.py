@@ -1,4 +1,4 @@
-"""Evaluation: predict, score, draw, and say it in one table."""
+"""The command `evaluate`: predict, score and draw the recordings of a fold."""
 
 import json
 import logging
@@ -55,52 +55,57 @@ def evaluate(
 
     Args:
         run: the run folder.
-        prepared: prepared folder; the one that the run was trained on if left out.
+        prepared: prepared folder; by default the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
-        controls: what the recordings are shown: aligned (their own videos), shuffled (those of others), blank,
-            silent (their own videos without their sound);
-            one row of the table each. As trained if left out.
-        untrained: one more row, the same network with the weights it started from.
+        controls: visual input: aligned (own video), shuffled (video of another recording), blank (none),
+            silent (own video without sound); one row of the table each. By default as in the training.
+        untrained: add a row for the same network with random weights.
         weights: best or last.
-        challenge: the year whose scores are computed; the one of the training if left out.
-        figures: recordings to draw.
-        parts: csv with the columns recording,part (presets.csv of a generated corpus): gains are told by part, in
-            place of by room.
-        out: folder of the results; RUN/evaluation if left out.
+        challenge: year of the scoring rule; by default the one of the training.
+        figures: number of recordings to draw.
+        parts: csv with the columns recording,part (presets.csv of a generated corpus): report gains by part
+            instead of by room.
+        out: folder of the results; by default RUN/evaluation.
         device: cpu, cuda, ..., or auto.
-        legacy: the published rounding and averaging, defects included.
+        legacy: use the published rounding and averaging, defects included.
 
     Raises:
-        BadInput: whatever is wrong with the files.
+        BadInput: files are missing or unusable.
     """
     config = read_config(run)
     year = challenge or config["challenge"]
     predictor = load(run, weights, device, legacy)
     recordings = recordings_of(run, prepared, fold)
-    wanted = {r.name: reference(r, len(predictor.classes)) for r in recordings}
-    groups = _rooms(recordings) if parts is None else read_parts(parts, list(wanted))
+    references = {r.name: reference(r, len(predictor.classes)) for r in recordings}
+    groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))
     folder = out or run / "evaluation"
     results: dict[str, dict[str, Any]] = {}
-    heard: dict[str, dict[str, Events]] = {}
+    predictions: dict[str, dict[str, Events]] = {}
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
-        found, results[control], probable = _scored(
-            predictor, recordings, wanted, control, config["seed"], year
+        predictions[control], results[control], probabilities = _predict_and_score(
+            predictor, recordings, references, control, config["seed"], year
         )
-        heard[control] = found
-        for name, events in found.items():
+        for name, events in predictions[control].items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         if control == chosen[0]:
-            _draw(folder, recordings[:figures], wanted, found, predictor, probable)
+            _draw(folder, recordings[:figures], references, predictions[control], predictor, probabilities)
     gained = {}
-    if len(heard) > 1 and predictor.task == "seld" and year >= 2020:
+    if len(predictions) > 1 and predictor.task == "seld" and year >= 2020:
         gained = gains(
-            wanted, heard, predictor.classes, year, groups if len(groups) > 1 else {}, config["seed"]
+            references,
+            predictions,
+            predictor.classes,
+            year,
+            groups if len(groups) > 1 else {},
+            config["seed"],
         )
         to_tensorboard(folder, chosen[0], gained)
     if untrained:
         fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
-        _, results["untrained"], _ = _scored(fresh, recordings, wanted, "blank", config["seed"], year)
+        _, results["untrained"], _ = _predict_and_score(
+            fresh, recordings, references, "blank", config["seed"], year
+        )
     about = {
         "run": str(run),
         "challenge": year,
@@ -119,19 +124,25 @@ def evaluate(
         sys.stdout.write("\n" + gain_table(chosen[0], gained) + "\n")
     if about["selected_on_test"]:
         log.warning(
-            "the recipe lets validation and test share recordings, as the paper did: read these as optimistic"
+            "validation and test share recordings (data.allow_overlap), as in the paper: these scores are optimistic"
         )
     log.info("%s", folder / "scores.json")
 
 
 def to_tensorboard(folder: Path, first: str, gained: Mapping[str, Any]) -> None:
-    """Write what vision gains where TensorBoard finds it beside the run: a table, and a number for each row."""
+    """Write gains for TensorBoard: the table as text, and a scalar per row.
+
+    Args:
+        folder: of the event file, inside the run.
+        first: name of the control whose gains these are.
+        gained: as `avseld.evaluation.ablation.gains` returns it.
+    """
     with SummaryWriter(str(folder)) as board:
         board.add_text("gains", "```\n" + gain_table(first, gained) + "\n```")
         for other, parts in gained.items():
             for part, groups in parts.items():
-                for group, told in groups.items():
-                    for measure, (gain, _, _) in told.items():
+                for group, scores in groups.items():
+                    for measure, (gain, _, _) in scores.items():
                         board.add_scalar(f"gain over {other}/{measure} {part} {group}", gain)
 
 
@@ -142,33 +153,34 @@ def _rooms(recordings: Sequence[Recording]) -> dict[str, list[str]]:
     return rooms
 
 
-def _scored(
+def _predict_and_score(
     predictor: Predictor,
     recordings: Sequence[Recording],
-    wanted: dict[str, Events],
+    references: dict[str, Events],
     control: Control,
     seed: int,
     year: int,
 ) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:
-    """Predictions by recording, their scores, and the probabilities of frames where the target tells them."""
+    """Return predictions by recording, their scores, and frame probabilities where the target computes them."""
     if predictor.task == "seld":
-        found = predict_all(predictor, recordings, control, seed)
-        return found, score(wanted, found, year, n_classes=len(predictor.classes)).as_dict(), {}
+        predictions = predict_all(predictor, recordings, control, seed)
+        scores = score(references, predictions, year, n_classes=len(predictor.classes))
+        return predictions, scores.as_dict(), {}
     validator = Validator(predictor.system, year)
-    run = {
-        recording.name: validator.evaluate_recording(recording, wanted[recording.name])
+    evaluated = {
+        recording.name: validator.evaluate_recording(recording, references[recording.name])
         for recording in tqdm(recordings, desc="predict", unit="recording")
     }
-    found = {name: one.prediction for name, one in run.items()}
-    probable = {name: one.probability for name, one in run.items()}
-    return found, dict(validator.summarize(list(run.values()))), probable
+    predictions = {name: one.prediction for name, one in evaluated.items()}
+    probabilities = {name: one.probability for name, one in evaluated.items()}
+    return predictions, dict(validator.summarize(list(evaluated.values()))), probabilities
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
-    """Rows of scores as text.
+    """Format scores as a table.
 
     Args:
-        results: scores by their names, for every row by its name.
+        results: scores by name, by row title.
     """
     names = [name for name in SCORES if any(name in row for row in results.values())]
     width = max(len(row) for row in results) + 2
@@ -191,14 +203,16 @@ def _untrained(system: System, seed: int) -> System:
     return fresh
 
 
-def _film(recording: Recording, path: Path, wanted: Events, found: Events, predictor: Predictor) -> None:
+def _write_overlay(
+    recording: Recording, path: Path, reference: Events, prediction: Events, predictor: Predictor
+) -> None:
     assert recording.video is not None
     boxes = read_boxes(recording.boxes) if recording.boxes is not None and recording.boxes.is_file() else None
     overlay(
         recording.video,
         path,
-        wanted,
-        found,
+        reference,
+        prediction,
         boxes,
         predictor.classes,
         audio=recording.audio,
@@ -211,10 +225,10 @@ def _film(recording: Recording, path: Path, wanted: Events, found: Events, predi
 def _draw(
     folder: Path,
     recordings: Sequence[Recording],
-    wanted: dict[str, Events],
-    found: dict[str, Events],
+    references: dict[str, Events],
+    predictions: dict[str, Events],
     predictor: Predictor,
-    probable: dict[str, np.ndarray | None],
+    probabilities: dict[str, np.ndarray | None],
 ) -> None:
     rate = predictor.system.sample_rate
     for number, recording in enumerate(recordings):
@@ -222,15 +236,15 @@ def _draw(
         sound = read_audio(recording.audio, 0, round(stop * rate))
         if predictor.task == "tagging":
             picture = clip_figure(
-                sound, rate, wanted[recording.name], found[recording.name], predictor.classes,
-                probable.get(recording.name), predictor.system.hop, recording.name,
+                sound, rate, references[recording.name], predictions[recording.name], predictor.classes,
+                probabilities.get(recording.name), predictor.system.hop, recording.name,
             )  # fmt: skip
         else:
             picture = figure(
                 sound,
                 rate,
-                wanted[recording.name].within(0, stop),
-                found[recording.name].within(0, stop),
+                references[recording.name].within(0, stop),
+                predictions[recording.name].within(0, stop),
                 predictor.classes,
                 title=recording.name,
             )
@@ -240,7 +254,9 @@ def _draw(
         if number == 0 and recording.video is not None and recording.video.is_file():
             path = folder / f"{recording.name}.mp4"
             try:
-                _film(recording, path, wanted[recording.name], found[recording.name], predictor)
+                _write_overlay(
+                    recording, path, references[recording.name], predictions[recording.name], predictor
+                )
             except BadInput as error:
                 log.warning("no overlay: %s", error)
             else:

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.metrics import RULES, SCORES, Scores, scores
+from avseld.metrics import RULES, SCORES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
 from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.rules import Rule, rule_of
-from avseld.metrics.seld import Options
+from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
 
 WIDTH = 100
@@ -40,31 +40,30 @@ def score(
     n_classes: int | None = None,
     grid: bool = False,
 ) -> int:
-    """Score prediction files against label files as the official scorer of a year does.
+    """Score prediction files against label files like the official scorer of a year.
 
     Args:
         reference: folder of labels, a prepared folder, or one csv file.
-        prediction: folder of predictions, one csv file a recording, matched by name; or one csv file.
+        prediction: folder of predictions, one csv file per recording, matched by name; or one csv file.
         challenge: year of the rules, 2019 to 2025.
-        average: macro or micro; up to 2021 there is but micro.
+        average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
         json: print one JSON object instead of a table.
-        missing: what a recording without prediction is, an error or empty.
-        check_only: say whether the predictions are a valid submission, and score nothing.
-        distance_unit: unit of distances in prediction files, if it is not the year's; none = do not score
-            them.
-        corrected: repair what the official code does wrong (see the documentation of the metrics).
+        missing: treat a recording without prediction as an error, or as empty.
+        check_only: only check whether the predictions are a valid submission.
+        distance_unit: unit of distances in prediction files, if not the year's; none = do not score them.
+        corrected: correct the defects of the official code (listed in `avseld.metrics.seld`).
         per: add the scores of each room, or of each number of simultaneous reference events.
         fold: score only this fold or room or recording, named as in the manifest beside the labels.
         onscreen: 2025, a true positive must also have the right visibility (F20 on/off).
-        n_classes: number of classes, if it is neither beside the labels nor the year's.
-        grid: 2019, directions on the 10-degree grid, as its stand-alone script does.
+        n_classes: number of classes, if neither classes.txt beside the labels nor the year gives it.
+        grid: 2019, quantize directions to the 10-degree grid, as its stand-alone script does.
 
     Returns:
         Exit status: 2 if a submission is not valid.
 
     Raises:
-        BadInput: files that do not match or cannot be read; names them.
+        BadInput: files do not match or cannot be read; names them.
     """
     if challenge is None:
         raise BadInput(f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}")
@@ -72,13 +71,13 @@ def score(
         return _check(reference, prediction, challenge, n_classes, json)
     rule = rule_of(challenge)
     pairing = open_pair(reference, prediction, rule, n_classes, missing, distance_unit, fold)
-    options = Options(pairing.n_classes, corrected, pairing.distance, onscreen)
+    options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
     counts = count_pairs(pairing, rule, options, grid)
-    result = scores(counts, average, challenge, jackknife, corrected)
+    result = scores_from_counts(counts, average, challenge, jackknife, corrected)
     parts = {}
     if per:
         parts = {
-            name: scores(part, average, challenge, corrected=corrected)
+            name: scores_from_counts(part, average, challenge, corrected=corrected)
             for name, part in PARTS[per](pairing, counts, rule, options).items()
         }
     note = ", corrected" if corrected else ""
@@ -99,14 +98,14 @@ def table(
     per: str = "",
     note: str = "",
 ) -> str:
-    """Scores as text of at most 100 columns: the whole, its parts, the classes.
+    """Format scores as text of at most 100 columns: all recordings, parts, classes.
 
     Args:
-        result: the whole.
-        classes: class names, indices if empty.
+        result: scores of all recordings.
+        classes: class names; indices if empty.
         parts: scores of rooms or overlaps, by name.
-        per: what the parts are.
-        note: what to add to the title.
+        per: room or overlap.
+        note: appended to the title.
     """
     names = result.printed
     title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
@@ -149,12 +148,12 @@ def _without_classes(part: Scores) -> dict[str, object]:
     return {key: value for key, value in part.as_dict().items() if key in kept}
 
 
-def _rooms(pairing: Pairing, counts: Counts, rule: Rule, options: Options) -> dict[str, Counts]:
+def _rooms(pairing: Pairing, counts: Counts, rule: Rule, options: ScoringOptions) -> dict[str, Counts]:
     rooms = np.array([pairing.room(name) or "unknown" for name in pairing.names])
     return {str(room): counts[rooms == room] for room in np.unique(rooms)}
 
 
-def _overlaps(pairing: Pairing, counts: Counts, rule: Rule, options: Options) -> dict[str, Counts]:
+def _overlaps(pairing: Pairing, counts: Counts, rule: Rule, options: ScoringOptions) -> dict[str, Counts]:
     by_overlap = count_pairs(pairing, rule, options, by_overlap=True)
     return {str(overlap): by_overlap[overlap] for overlap in range(len(by_overlap.frames))}
 
@@ -163,12 +162,14 @@ PARTS = {"room": _rooms, "overlap": _overlaps}
 
 
 def _check(reference: Path, prediction: Path, challenge: int, n_classes: int | None, json: bool) -> int:
-    found = problems(reference, prediction, challenge, n_classes)
+    reasons = problems(reference, prediction, challenge, n_classes)
     if json:
-        answer = {"challenge": challenge, "valid": not found, "problems": found}
+        answer = {"challenge": challenge, "valid": not reasons, "problems": reasons}
         sys.stdout.write(json_text.dumps(answer) + "\n")
-    elif found:
-        sys.stdout.write("\n".join([f"{prediction}: not a valid submission for {challenge}", *found]) + "\n")
+    elif reasons:
+        sys.stdout.write(
+            "\n".join([f"{prediction}: not a valid submission for {challenge}", *reasons]) + "\n"
+        )
     else:
         sys.stdout.write(f"{prediction}: a valid submission for {challenge}\n")
-    return 2 if found else 0
+    return 2 if reasons else 0

@@ -15,8 +15,8 @@ from torch import Tensor
 from avseld.io.audio import read_audio
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.metrics import RULES, Counts, counts, scores, total
-from avseld.metrics.sed import average_precision, event_counts, score_counts, segment_counts, stack
+from avseld.metrics import RULES, Counts, count_recording, scores_from_counts, sum_counts
+from avseld.metrics.sed import average_precision, event_counts, score_counts, segment_counts, stack_counts
 from avseld.system.build import System
 from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranked_rows, stretch_loss
 
@@ -107,7 +107,7 @@ class Validator:
         return RecordingResult(
             prediction,
             float(np.mean(losses)),
-            count_recording(self.task, reference, prediction, self.n_classes, self.challenge),
+            count_for_task(self.task, reference, prediction, self.n_classes, self.challenge),
             _joined(ranked),
             np.concatenate(probable) if probable else None,
         )
@@ -125,7 +125,9 @@ class Validator:
             ValueError: there are no results.
         """
         if self.task not in NAMES:
-            result = scores(total(one.counts["seld"] for one in results), challenge=self.challenge)
+            result = scores_from_counts(
+                sum_counts(one.counts["seld"] for one in results), challenge=self.challenge
+            )
             return {name: result[name] for name in result.printed}
         values: dict[str, float] = {}
         if self.task == "sed":
@@ -140,7 +142,7 @@ class Validator:
         return {name: values[name] for name in self.names}
 
 
-def count_recording(
+def count_for_task(
     task: str, reference: Events, prediction: Events, n_classes: int, challenge: int
 ) -> dict[str, Counts]:
     """Count one recording for the scores of a task.
@@ -164,11 +166,11 @@ def count_recording(
             "event": event_counts(reference, prediction, n_classes),
             "segment": segment_counts(reference, prediction, n_classes, TASK4_SEGMENT_S),
         }
-    return {"seld": counts(reference, prediction, challenge, n_classes)}
+    return {"seld": count_recording(reference, prediction, challenge, n_classes)}
 
 
 def _sed_scores(results: Sequence[RecordingResult], kind: str, average: str) -> Any:
-    return score_counts(stack([one.counts[kind] for one in results]), average, zero_if_silent=True)
+    return score_counts(stack_counts([one.counts[kind] for one in results]), average, zero_if_silent=True)
 
 
 def _joined(parts: Sequence[Ranked]) -> Ranked:

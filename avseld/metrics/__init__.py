@@ -1,11 +1,11 @@
 """Official SELD and SED metrics: Events x Events -> counts -> scores. No torch.
 
-`score` is the whole way for mappings and folders; `counts`, `total` and `scores` are its three steps, for
-validation during training and across processes.
+`score` does it all for mappings and folders. Its three steps, for validation during training and across
+processes, are `count_recording`, `sum_counts` and `scores_from_counts`.
 """
 
-from avseld.metrics.api import counts, score, scores
-from avseld.metrics.counts import Counts, total
+from avseld.metrics.api import count_recording, score, scores_from_counts
+from avseld.metrics.counts import Counts, sum_counts
 from avseld.metrics.definitions import SCORES, ScoreDefinition
 from avseld.metrics.formulas import Scores
 from avseld.metrics.rules import RULES, Rule
@@ -17,8 +17,8 @@ __all__ = [
     "Rule",
     "ScoreDefinition",
     "Scores",
-    "counts",
+    "count_recording",
     "score",
-    "scores",
-    "total",
+    "scores_from_counts",
+    "sum_counts",
 ]

@@ -1,4 +1,4 @@
-"""Scoring of whole sets: mappings or folders in, scores out."""
+"""Scores of whole sets of recordings, from mappings or folders."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -9,13 +9,13 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
-from avseld.metrics.counts import Counts, join
+from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
 from avseld.metrics.folders import Prediction, Reference, open_pair
-from avseld.metrics.formulas import Scores, Table, average_of, evaluate
+from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.rules import Rule, rule_of
 
 BATCH = 64
-"""recordings that are counted at once; memory grows with it, time hardly falls beyond"""
+"""recordings counted at once; more take more memory and hardly less time"""
 
 
 def score(
@@ -31,45 +31,48 @@ def score(
     onscreen: bool = False,
     grid: bool = False,
 ) -> Scores:
-    """Score predictions as the official scorer of a challenge year does.
+    """Score predictions like the official scorer of a challenge year.
 
     Args:
         reference: events by recording name, or a folder of csv files: labels of a prepared folder, or frame
             csv as DCASE distributes them. Folders are searched recursively.
         prediction: events by recording name, or a folder of csv files of the same names.
         challenge: 2019 to 2025.
-        average: macro or micro; 2019, 2020 and 2021 know only micro.
+        average: macro or micro; 2019, 2020 and 2021 define micro only.
         jackknife: add 95 % confidence intervals over recordings.
         n_classes: number of classes; if None, from classes.txt beside the labels, else that of the challenge.
-        corrected: repair what the official code does wrong; `seld` and `doa2019` say what, and by how much it
-            moves a real system.
-        missing: error, or empty to score a recording without prediction as silence.
+        corrected: correct the defects of the official code; `avseld.metrics.seld` and `avseld.metrics.doa2019`
+            list them, with their effect on a real system.
+        missing: what to do with a recording without prediction: error, or empty to score it as silence.
         distance_unit: cm, m or none (score without distances) for prediction files; if None, the challenge's.
         onscreen: 2025 only: a true positive must also have the right visibility (F20 on/off).
-        grid: 2019 only: directions on the 10-degree grid, as its stand-alone script does.
+        grid: 2019 only: quantize directions to the 10-degree grid, as its stand-alone script does.
+
+    Returns:
+        Scores by name, as attributes and items.
 
     Raises:
         BadInput: recordings that do not match, or bad files; names them.
     """
     rule = rule_of(challenge)
     pairs = open_pair(reference, prediction, rule, n_classes, missing, distance_unit)
-    options = seld.Options(pairs.n_classes, corrected, pairs.distance, onscreen)
+    options = seld.ScoringOptions(pairs.n_classes, corrected, pairs.distance, onscreen)
     table = count_pairs(pairs, rule, options, grid)
-    return scores(table, average, challenge, jackknife, corrected)
+    return scores_from_counts(table, average, challenge, jackknife, corrected)
 
 
-def counts(
+def count_recording(
     reference: Events,
     prediction: Events,
     challenge: int | str,
     n_classes: int | None = None,
     corrected: bool = False,
 ) -> Counts:
-    """Count one recording, to be added to those of others.
+    """Count one recording; counts of several recordings add up.
 
     Args:
-        reference: what is heard.
-        prediction: what was predicted.
+        reference: annotated events.
+        prediction: predicted events.
         challenge: 2019 to 2025.
         n_classes: number of classes; the challenge's if None.
         corrected: see `score`.
@@ -79,46 +82,46 @@ def counts(
     """
     rule = rule_of(challenge)
     has_distance = not (np.isnan(reference.distance).any() or np.isnan(prediction.distance).any())
-    options = seld.Options(n_classes or rule.n_classes, corrected, has_distance)
+    options = seld.ScoringOptions(n_classes or rule.n_classes, corrected, has_distance)
     return _batch([(reference, prediction)], rule, options, False)[0]
 
 
-def scores(
+def scores_from_counts(
     counts: Counts,
     average: str = "macro",
     challenge: int | str = 2023,
     jackknife: bool = False,
     corrected: bool = False,
 ) -> Scores:
-    """Turn counts into scores.
+    """Compute scores from counts.
 
     Args:
-        counts: a sum (class,), or (recording, class), which is summed here.
+        counts: (class,), or (recording, class), which is summed.
         average: macro or micro.
         challenge: 2019 to 2025.
         jackknife: add 95 % intervals; needs the recording axis.
-        corrected: as the counts were made.
+        corrected: the same choice as for the counts.
 
     Raises:
-        BadInput: a jackknife of fewer than two recordings.
+        BadInput: a jackknife over fewer than two recordings.
     """
     rule = rule_of(challenge)
-    many = counts.reference.ndim == 2
-    if jackknife and not many:
+    per_recording = counts.reference.ndim == 2
+    if jackknife and not per_recording:
         raise BadInput(
             "a jackknife needs the counts of each recording; give them as a table (recording, class)"
         )
 
     def formulas(sums: Counts) -> tuple[Table, Table]:
-        return evaluate(sums, rule, average, corrected)
+        return compute_scores(sums, rule, average, corrected)
 
-    point, classwise = formulas(counts.sum() if many else counts)
+    point, classwise = formulas(counts.sum() if per_recording else counts)
     interval, classwise_interval = intervals_of(counts, formulas) if jackknife else ({}, {})
     names = rule.all_scores
     return Scores(
         challenge=rule.year,
         average=average_of(rule, average),
-        n_recordings=len(counts.frames) if many else 0,
+        n_recordings=len(counts.frames) if per_recording else 0,
         values={name: float(point[name]) for name in names},
         classwise={name: classwise[name].tolist() for name in names},
         interval={name: interval[name].tolist() for name in names if name in interval},
@@ -131,18 +134,18 @@ def scores(
 def count_pairs(
     pairs: Iterable[tuple[Events, Events]],
     rule: Rule,
-    options: seld.Options,
+    options: seld.ScoringOptions,
     grid: bool = False,
     by_overlap: bool = False,
 ) -> Counts:
-    """Count many recordings, a batch at a time, so that memory does not grow with their number.
+    """Count many recordings in batches, so that memory does not grow with their number.
 
     Args:
         pairs: reference and prediction of each recording.
-        rule: the year.
+        rule: the challenge year.
         options: choices within the year.
-        grid: 2019: the 10-degree grid.
-        by_overlap: return counts (overlap, class), from silence on, instead of (recording, class).
+        grid: 2019: quantize directions to the 10-degree grid.
+        by_overlap: return counts (overlap, class), from overlap 0 on, instead of (recording, class).
 
     Raises:
         BadInput: there are no recordings.
@@ -151,13 +154,13 @@ def count_pairs(
     if not parts:
         raise BadInput("no recordings to score; check the folders")
     if not by_overlap:
-        return join(parts)
-    most = max(len(part.frames) for part in parts)
-    padded = [join([part, Counts.zeros((most - len(part.frames),), options.n_classes)]) for part in parts]
-    out = padded[0]
-    for part in padded[1:]:
-        out = out + part
-    return out
+        return concatenate_counts(parts)
+    max_overlap = max(len(part.frames) for part in parts)
+    padded = [
+        concatenate_counts([part, Counts.zeros((max_overlap - len(part.frames),), options.n_classes)])
+        for part in parts
+    ]
+    return sum_counts(padded)
 
 
 def _batches(pairs: Iterable[tuple[Events, Events]]) -> Iterator[list[tuple[Events, Events]]]:
@@ -169,7 +172,7 @@ def _batches(pairs: Iterable[tuple[Events, Events]]) -> Iterator[list[tuple[Even
 def _batch(
     batch: list[tuple[Events, Events]],
     rule: Rule,
-    options: seld.Options,
+    options: seld.ScoringOptions,
     grid: bool,
     by_overlap: bool = False,
 ) -> Counts:

@@ -1,8 +1,8 @@
-"""Angles as each year's scorer computes them, and the assignment of predictions to references.
+"""Angles in the arithmetic of each year's scorer, and the assignment of predictions to references.
 
-The arithmetic is part of the definition: whether 20 degrees are within 20 degrees hangs on the last bit. The
-assignment is the Hungarian method (Kuhn, 1955), as `scipy.optimize.linear_sum_assignment` resolves ties, but
-that is called only where more than two meet more than two at equal cost.
+The arithmetic is part of the definition: the last bit decides whether 20 degrees are within 20 degrees. The
+assignment is the Hungarian method (H. Kuhn, 1955) with the ties of `scipy.optimize.linear_sum_assignment`,
+which itself is called for larger cells only if several assignments cost the same.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,25 @@ import numpy as np
 
 from avseld.io.geometry import angle_between, fold, unit_vector
 
-MANY = 120
-"""orders that are compared at once; five events of one class against five"""
+MAX_ORDERS = 120
+"""assignments of a cell that are compared exhaustively: five events of one class with five"""
 TIE_DEG = 1e-9
+"""total costs closer than this count as equal"""
 
 
 def polar(
     azimuth: np.ndarray, elevation: np.ndarray, azimuth2: np.ndarray, elevation2: np.ndarray
 ) -> np.ndarray:
-    """Great-circle angle by arccos, as the scorers of 2019 to 2023 compute it.
+    """Compute the great-circle angle by arccos, as the scorers of 2019 to 2023 do.
 
     Args:
-        azimuth: degrees; all four are broadcast.
+        azimuth: degrees; all four arrays broadcast.
         elevation: degrees.
         azimuth2: degrees.
         elevation2: degrees.
 
     Returns:
-        Degrees in [0, 180]; near 0 good to 1e-6.
+        Degrees in [0, 180]; accurate to 1e-6 near 0.
     """
     a, e, a2, e2 = (value * np.pi / 180.0 for value in (azimuth, elevation, azimuth2, elevation2))
     cosine = np.sin(e) * np.sin(e2) + np.cos(e) * np.cos(e2) * np.cos(np.abs(a - a2))
@@ -40,9 +41,9 @@ def polar(
 def cartesian(
     azimuth: np.ndarray, elevation: np.ndarray, azimuth2: np.ndarray, elevation2: np.ndarray
 ) -> np.ndarray:
-    """Angle of unit vectors by arccos, with the 2024 scorer's 1e-10 inside the root.
+    """Compute the angle of unit vectors by arccos, with 1e-10 inside the root as in the 2024 scorer.
 
-    Equal directions are 0.0008 degrees apart. Args and result as in `polar`.
+    Its angle of equal directions is 0.0008 degrees. Args and result as in `polar`.
     """
 
     def vector(azimuth: np.ndarray, elevation: np.ndarray) -> list[np.ndarray]:
@@ -58,7 +59,7 @@ def cartesian(
 def folded(
     azimuth: np.ndarray, elevation: np.ndarray, azimuth2: np.ndarray, elevation2: np.ndarray
 ) -> np.ndarray:
-    """Difference of azimuths with the rear mirrored to the front, as two microphones hear it (DCASE 2025).
+    """Compute the difference of azimuths mirrored from the rear to the front, for stereo (DCASE 2025).
 
     Args and result as in `polar`; elevations are ignored.
     """
@@ -68,7 +69,7 @@ def folded(
 def exact(
     azimuth: np.ndarray, elevation: np.ndarray, azimuth2: np.ndarray, elevation2: np.ndarray
 ) -> np.ndarray:
-    """Great-circle angle that keeps its digits near 0 and 180 degrees. Args and result as in `polar`."""
+    """Compute the great-circle angle, accurate near 0 and 180 degrees too. Args and result as in `polar`."""
     return angle_between(unit_vector(azimuth, elevation), unit_vector(azimuth2, elevation2))
 
 
@@ -81,7 +82,7 @@ ANGLES: dict[str, Callable[..., np.ndarray]] = {
 
 
 def assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pair references with predictions at the lowest total cost, in many cells of one size at once.
+    """Assign predictions to references at the lowest total cost, in many cells of one size at once.
 
     Args:
         cost: (cell, reference, prediction).
@@ -105,7 +106,7 @@ def assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _two_by_two(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Shortest augmenting path written out, with the same sums, so that ties fall as in scipy."""
+    """Assign two predictions to two references by scipy's shortest augmenting path, so that ties fall alike."""
     cells = np.arange(len(cost))
     nearest = cost[:, 0].argmin(axis=1)
     other = 1 - nearest
@@ -117,11 +118,11 @@ def _two_by_two(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _columns(cost: np.ndarray) -> np.ndarray:
-    """Prediction of each reference where there are at least as many predictions, (cell, reference)."""
+    """Return the prediction of each reference, (cell, reference), given at least as many predictions."""
     n_cells, n, m = cost.shape
     columns = np.zeros((n_cells, n), int)
     open_cells = np.arange(n_cells)
-    if perm(m, n) <= MANY:
+    if perm(m, n) <= MAX_ORDERS:
         orders = np.array(list(permutations(range(m), n)))
         totals = cost[:, np.arange(n), orders].sum(axis=2)
         columns = orders[totals.argmin(axis=1)]

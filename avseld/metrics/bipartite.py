@@ -1,16 +1,16 @@
-"""As many pairs as possible, where all pairs are equally good."""
+"""Maximum bipartite matching."""
 
 import numpy as np
 
-ALONE = -1
+UNMATCHED = -1
 
 
 def maximum_matching(allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Largest set of pairs in which every row and every column stands at most once.
+    """Find a largest set of pairs in which every row and every column occurs at most once.
 
-    Hopcroft and Karp's phases (1973): shortest augmenting paths, layer by layer, from all columns that are
-    still alone. Which of several largest sets is found decides what is left over, so columns and rows are
-    visited in the order in which sed_eval 0.2.1 visits them: columns as they first appear row by row, rows
+    The algorithm of J. Hopcroft and R. Karp (1973): shortest augmenting paths, layer by layer, from all
+    unmatched columns. Which of several largest sets is found decides which events remain unmatched, so columns
+    and rows are visited in the order of sed_eval 0.2.1: columns as they first appear row by row, rows
     ascending.
 
     Args:
@@ -24,8 +24,8 @@ def maximum_matching(allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
         partners.setdefault(column, []).append(row)
     taken: dict[int, int] = {}
-    for column, wanted in partners.items():
-        free = next((row for row in wanted if row not in taken), None)
+    for column, candidates in partners.items():
+        free = next((row for row in candidates if row not in taken), None)
         if free is not None:
             taken[free] = column
     while _improve(partners, taken):
@@ -35,28 +35,28 @@ def maximum_matching(allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _improve(partners: dict[int, list[int]], taken: dict[int, int]) -> bool:
-    """One phase: lengthen the matching along shortest paths; False if there are none."""
+    """Augment the matching along shortest paths (one phase); return False if there are none."""
     matched = set(taken.values())
-    entered = {column: ALONE for column in partners if column not in matched}  # through which row
+    entered = {column: UNMATCHED for column in partners if column not in matched}  # through which row
     layer = list(entered)
     reached_from: dict[int, list[int]] = {}
     ends: list[int] = []
     while layer and not ends:
-        found: dict[int, list[int]] = {}
+        reached: dict[int, list[int]] = {}
         for column in layer:
             for row in partners[column]:
                 if row not in reached_from:
-                    found.setdefault(row, []).append(column)
-        reached_from |= found
-        ends = [row for row in found if row not in taken]
-        layer = [taken[row] for row in found if row in taken]
-        entered |= {taken[row]: row for row in found if row in taken}
+                    reached.setdefault(row, []).append(column)
+        reached_from |= reached
+        ends = [row for row in reached if row not in taken]
+        layer = [taken[row] for row in reached if row in taken]
+        entered |= {taken[row]: row for row in reached if row in taken}
 
     def claim(row: int) -> bool:
         for column in reached_from.pop(row, []):
             if column in entered:
                 before = entered.pop(column)
-                if before == ALONE or claim(before):
+                if before == UNMATCHED or claim(before):
                     taken[row] = column
                     return True
         return False

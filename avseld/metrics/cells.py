@@ -1,4 +1,4 @@
-"""Frames of many recordings in one table, and the pairs of reference and prediction that meet in a frame."""
+"""Event rows of many recordings by cell (recording, frame, class), and the matching within cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from avseld.metrics.assignment import ANGLES, assign
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Frame rows ordered by recording, frame and class; rows of one cell keep the order of their file."""
+class FrameRows:
+    """One row per event and frame, sorted by recording, frame and class; rows of a cell in file order."""
 
     events: Events
     recording: np.ndarray
     frame: np.ndarray
     key: np.ndarray
-    """number of the cell, (row,): recording, frame and class in one"""
+    """cell number, (row,): recording, frame and class in one integer"""
     start: np.ndarray
     """first row of each occupied cell, (cell,)"""
     size: np.ndarray
@@ -27,28 +27,28 @@ class Rows:
 
     @property
     def cell(self) -> np.ndarray:
-        """Number of each occupied cell, ascending."""
+        """Cell number of each occupied cell, ascending."""
         return self.key[self.start]
 
     @property
     def position(self) -> np.ndarray:
-        """Place of each row in its cell, (row,)."""
+        """Position of each row in its cell, (row,)."""
         return np.arange(len(self.key)) - np.repeat(self.start, self.size)
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Turns (recording, frame, class) into one number and back."""
+class CellGrid:
+    """Numbering of the cells (recording, frame, class)."""
 
     n_frames: int
     n_classes: int
 
     def key(self, recording: np.ndarray, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
-        """One number that orders by recording, frame, class."""
+        """Return cell numbers, sorted by recording, frame, class."""
         return (recording * self.n_frames + frame) * self.n_classes + label
 
     def coarse(self, key: np.ndarray, frames_per_block: int) -> np.ndarray:
-        """The same number with the frame replaced by the first frame of its block."""
+        """Return cell numbers with each frame replaced by the first frame of its block."""
         if frames_per_block == 1:
             return key
         moment, label = np.divmod(key, self.n_classes)
@@ -58,8 +58,12 @@ class Grid:
 def frame_rows(recordings: Sequence[Events], hop: float) -> tuple[Events, np.ndarray, np.ndarray]:
     """Cut the events of many recordings into frames.
 
+    Args:
+        recordings: events with times and directions, one table per recording.
+        hop: seconds between frames.
+
     Returns:
-        Events with one row a frame, the index of each row's recording and of its frame.
+        Events with one row per event and frame, and the recording and frame index of each row.
 
     Raises:
         BadInput: an event has no time or no direction.
@@ -76,8 +80,14 @@ def frame_rows(recordings: Sequence[Events], hop: float) -> tuple[Events, np.nda
     return table.select(rows), recording[rows], frame
 
 
-def ordered(events: Events, recording: np.ndarray, frame: np.ndarray, grid: Grid) -> Rows:
-    """Order frame rows by cell.
+def sort_into_cells(events: Events, recording: np.ndarray, frame: np.ndarray, grid: CellGrid) -> FrameRows:
+    """Sort frame rows by cell.
+
+    Args:
+        events: one row per event and frame.
+        recording: (row,) index.
+        frame: (row,) index.
+        grid: numbering of the cells.
 
     Raises:
         BadInput: a class index at or beyond the number of classes.
@@ -90,28 +100,28 @@ def ordered(events: Events, recording: np.ndarray, frame: np.ndarray, grid: Grid
         order = np.argsort(key, kind="stable")
         events, recording, frame, key = events.select(order), recording[order], frame[order], key[order]
     start = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.zeros(0, int)
-    return Rows(events, recording, frame, key, start, np.diff(np.r_[start, len(key)]))
+    return FrameRows(events, recording, frame, key, start, np.diff(np.r_[start, len(key)]))
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Matched rows, in the order of their cells."""
+    """Matched rows, sorted by cell."""
 
     reference: np.ndarray
-    """row of the reference"""
+    """(pair,) row index into the reference"""
     prediction: np.ndarray
-    """row of the prediction"""
+    """(pair,) row index into the prediction"""
     angle: np.ndarray
-    """degrees"""
+    """(pair,) degrees"""
 
 
-def match(reference: Rows, prediction: Rows, angle: str) -> Pairs:
-    """Assign predictions to references in every cell that holds both, at the least total angle.
+def match_cells(reference: FrameRows, prediction: FrameRows, angle: str) -> Pairs:
+    """Assign predictions to references in every cell with both, minimizing the total angle.
 
     Args:
-        reference: ordered rows.
-        prediction: ordered rows on the same grid.
-        angle: name of the arithmetic, a key of `matching.ANGLES`.
+        reference: sorted rows.
+        prediction: sorted rows, cells numbered alike.
+        angle: a key of `avseld.metrics.assignment.ANGLES`.
     """
     _, in_reference, in_prediction = np.intersect1d(
         reference.cell, prediction.cell, assume_unique=True, return_indices=True

@@ -1,4 +1,4 @@
-"""Confidence intervals over recordings, from their counts: nothing is scored twice."""
+"""Confidence intervals over recordings, computed from their counts."""
 
 from collections.abc import Callable
 
@@ -13,19 +13,19 @@ Evaluate = Callable[[Counts], tuple[Table, Table]]
 
 
 def jackknife(counts: Counts, evaluate: Evaluate, level: float = 0.95) -> tuple[Table, Table]:
-    """Intervals by leaving one recording out, centred on the bias-corrected estimate, as DCASE reports them.
+    """Compute jackknife intervals over recordings, centred on the bias-corrected estimate, as DCASE reports them.
 
-    Scores are formulas on sums, so a recording is left out by one subtraction. (B. Efron and C. Stein, The
+    Scores are formulas on sums of counts, so leaving a recording out is one subtraction. (B. Efron and C. Stein, The
     jackknife estimate of variance, 1981; A. Mesaros et al., Sound event detection in the DCASE 2017
     challenge, 2019.)
 
     Args:
         counts: (recording, class).
-        evaluate: from sums of counts, with any leading axes, to scores and class-wise scores.
-        level: probability that the interval holds.
+        evaluate: function from sums of counts, with any leading axes, to scores and class-wise scores.
+        level: coverage of the interval.
 
     Returns:
-        By score: low and high, (2,), and class-wise (class, 2).
+        Intervals by score name: low and high (2,), and class-wise (class, 2).
 
     Raises:
         BadInput: fewer than two recordings.
@@ -53,17 +53,17 @@ def _interval(point: np.ndarray, partial: np.ndarray, quantile: float) -> np.nda
 def bootstrap(
     counts: Counts, evaluate: Evaluate, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> Table:
-    """Percentile intervals by drawing recordings with replacement (B. Efron, 1979).
+    """Compute percentile bootstrap intervals over recordings (B. Efron, Bootstrap methods, 1979).
 
     Args:
         counts: (recording, class).
         evaluate: as in `jackknife`.
-        level: probability that the interval holds.
-        draws: how many sets are drawn.
-        seed: same seed, same interval.
+        level: coverage of the interval.
+        draws: number of resampled sets.
+        seed: of the random generator.
 
     Returns:
-        By score: low and high, (2,).
+        Intervals by score name: low and high (2,).
     """
     n = len(counts.frames)
     weight = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
@@ -80,18 +80,18 @@ def paired_bootstrap(
     draws: int = 1000,
     seed: int = 0,
 ) -> list[float]:
-    """Difference of a score between two systems on the same recordings, with its percentile interval.
+    """Compute the difference of a score between two systems with its percentile bootstrap interval.
 
-    Both are scored on the same drawn recordings (B. Efron and R. Tibshirani, An introduction to the bootstrap,
+    Both are scored on the same resampled recordings (B. Efron and R. Tibshirani, An introduction to the bootstrap,
     1993, chapter 8).
 
     Args:
         one: (recording, class).
         two: the same recordings, in the same order.
-        value: from sums of counts, with any leading axes, to a score.
-        level: probability that the interval holds.
-        draws: how many sets are drawn.
-        seed: same seed, same interval.
+        value: function from sums of counts, with any leading axes, to a score.
+        level: coverage of the interval.
+        draws: number of resampled sets.
+        seed: of the random generator.
 
     Returns:
         value(one) - value(two), low and high.

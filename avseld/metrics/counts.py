@@ -1,4 +1,4 @@
-"""Counts: what a recording adds to the scores. Every score is a formula on sums of counts."""
+"""Counts of one or many recordings. Every score is a formula on sums of counts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Statistics that add up over recordings.
+    """Additive statistics of recordings.
 
     The arrays have shape (class,) for one recording or a sum, (recording, class) for many; `substitutions`,
-    `deletions`, `insertions`, `frames` and `equal_frames` have no class axis. What a year does not count is
-    0.
+    `deletions`, `insertions`, `frames` and `equal_frames` have no class axis. Fields that a year does not use
+    are 0.
     """
 
     reference: np.ndarray
@@ -21,29 +21,29 @@ class Counts:
     prediction: np.ndarray
     """predicted events"""
     tp: np.ndarray
-    """predicted where and when they belong"""
+    """true positives: matched within the thresholds"""
     far: np.ndarray
-    """matched, but beyond the threshold"""
+    """matched, but beyond a threshold"""
     fp: np.ndarray
-    """predicted and not matched"""
+    """false positives: predictions without match"""
     fn: np.ndarray
-    """reference and not matched"""
+    """false negatives: references without match"""
     matched: np.ndarray
-    """matched, at any angle; the denominator of the errors below"""
+    """matches at any angle; the denominator of the errors below"""
     angle: np.ndarray
     """sum of the angles of matches, degrees"""
     distance: np.ndarray
     """sum of the distance errors of matches, metres (2025: centimetres); NaN if not annotated"""
     relative: np.ndarray
-    """sum of the distance errors as shares of the true distance; NaN if not annotated"""
+    """sum of the distance errors divided by the reference distance; NaN if not annotated"""
     onscreen: np.ndarray
-    """matches whose visibility is right; NaN if not annotated"""
+    """matches with the right visibility; NaN if not annotated"""
     substitutions: np.ndarray
     deletions: np.ndarray
     insertions: np.ndarray
     frames: np.ndarray
     equal_frames: np.ndarray
-    """frames with as many predicted as reference directions"""
+    """frames with the same number of predicted and reference directions"""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -52,25 +52,25 @@ class Counts:
         return Counts(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
 
     def __getitem__(self, rows: Any) -> "Counts":
-        """Pick along the first axis, that of the recordings."""
+        """Select recordings, the first axis."""
         return Counts(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     def sum(self) -> "Counts":
-        """Add along the first axis, that of the recordings."""
+        """Sum over recordings, the first axis."""
         return Counts(*(getattr(self, f.name).sum(axis=0) for f in fields(self)))
 
     def as_dict(self) -> dict[str, np.ndarray]:
-        """Plain arrays by name, to send to another process."""
+        """Return plain arrays by name, to send to another process."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
     def from_dict(cls, arrays: Mapping[str, np.ndarray]) -> "Counts":
-        """The inverse of `as_dict`."""
+        """Invert `as_dict`."""
         return cls(**{f.name: np.asarray(arrays[f.name]) for f in fields(cls)})
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], n_classes: int, **given: np.ndarray) -> "Counts":
-        """Nothing counted, but for the arrays given by name.
+        """Return counts of 0, except for the arrays given by name.
 
         Args:
             shape: () for one recording, (recording,) for many.
@@ -84,8 +84,8 @@ class Counts:
 CLASSLESS = ("substitutions", "deletions", "insertions", "frames", "equal_frames")
 
 
-def total(parts: Iterable[Counts]) -> Counts:
-    """Sum of the counts of several recordings.
+def sum_counts(parts: Iterable[Counts]) -> Counts:
+    """Sum the counts of several recordings.
 
     Raises:
         ValueError: there are none.
@@ -98,7 +98,7 @@ def total(parts: Iterable[Counts]) -> Counts:
     )
 
 
-def join(parts: Iterable[Counts]) -> Counts:
-    """One table (recording, class) of several such tables, in their order."""
+def concatenate_counts(parts: Iterable[Counts]) -> Counts:
+    """Concatenate tables of counts (recording, class) along the recordings."""
     parts = list(parts)
     return Counts(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Counts)))

@@ -2,15 +2,15 @@
 
 Segment-based error rate and F over one second (A. Mesaros et al., Metrics for polyphonic sound event
 detection, 2016), DOA error by Hungarian assignment and frame recall (S. Adavanne et al., IEEE JSTSP 2018;
-arithmetic from the `SELDnet` spec, section 8).
+arithmetic of `metrics/evaluation_metrics.py` in sharathadavanne/seld-dcase2019).
 
 The official scorer differs from the definition, and `corrected=True` repairs it:
 
-* The last frame of every second is not looked at. Corrected: it is.
-* An interval of a label file ends one frame late. Corrected: it ends where it ends.
-* The DOA error is divided by all predicted directions, also those in silence, so that false alarms lower it.
-  Corrected: by the matched ones.
-* 2018: the arcsine of the mean chord. Corrected: the mean of the angles.
+* The last frame of every second is ignored. Corrected: it counts.
+* An interval of a label file ends one frame late. Corrected: at its offset.
+* The DOA error is divided by the number of all predicted directions, matched or not, so that false alarms lower it.
+  Corrected: by the number of matched ones.
+* 2018: the arcsine of the mean chord. Corrected: the mean angle.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ import numpy as np
 
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between
-from avseld.metrics.cells import Grid, frame_rows, match, ordered
+from avseld.metrics.cells import CellGrid, frame_rows, match_cells, sort_into_cells
 from avseld.metrics.counts import Counts
 from avseld.metrics.formulas import EPS
 from avseld.metrics.rules import Rule
@@ -38,15 +38,15 @@ def count(
     grid: bool = False,
     corrected: bool = False,
 ) -> Counts:
-    """Count many recordings.
+    """Count the detections and directions of many recordings.
 
     Args:
-        references: one table a recording.
+        references: one table per recording.
         predictions: in the same order.
         rule: the rule of 2019.
         n_classes: number of classes.
         n_frames: frames of every recording; silent frames count for the frame recall.
-        grid: lay directions on the 10-degree grid and score several directions a class, as the challenge's
+        grid: quantize directions to the 10-degree grid and score several directions per class, as the challenge's
             stand-alone script does; otherwise each class has one direction, as in the baseline's own scores.
         corrected: see the module.
 
@@ -71,10 +71,10 @@ def _recording(
     corrected: bool,
 ) -> Counts:
     tables = []
-    for events, truth in ((reference, True), (prediction, False)):
+    for events, is_reference in ((reference, True), (prediction, False)):
         table, frame = _frames(events, rule.hop, n_frames, n_classes, corrected)
         if grid:
-            azimuth, elevation = quantize(table.azimuth, table.elevation, clip=not truth)
+            azimuth, elevation = quantize(table.azimuth, table.elevation, clip=not is_reference)
             table = replace(table, azimuth=azimuth, elevation=elevation)
         tables.append((table, frame))
     n_frames = max([n_frames, *(int(frame.max()) + 1 for _, frame in tables if len(frame))])
@@ -92,7 +92,7 @@ def count_frames(
     frames_per_second: int = 50,
     corrected: bool = False,
 ) -> Counts:
-    """Count network output and target, one direction a class.
+    """Count network output and target with one direction per class.
 
     Args:
         reference: (frame, class) 0/1.
@@ -103,7 +103,7 @@ def count_frames(
         corrected: see the module.
 
     Returns:
-        Counts (class,); `scores` with challenge 2019 turns them into scores.
+        Counts (class,), for `avseld.metrics.scores_from_counts` with challenge 2019.
     """
     n_classes = reference.shape[1]
     errors = segment_counts(reference.astype(bool), prediction.astype(bool), frames_per_second, corrected)
@@ -121,24 +121,26 @@ def count_frames(
 def segment_counts(
     reference: np.ndarray, prediction: np.ndarray, frames_per_second: int, corrected: bool = False
 ) -> dict[str, np.ndarray]:
-    """Segment-based detection counts of one recording.
+    """Count detections in segments of one second.
 
     Args:
         reference: (frame, class) bool.
         prediction: (frame, class) bool.
-        frames_per_second: length of a segment; without `corrected`, its last frame is not looked at.
-        corrected: look at every frame.
+        frames_per_second: frames in a segment; without `corrected`, its last frame is ignored.
+        corrected: use every frame.
 
     Returns:
         Fields of `Counts`: reference, prediction, tp, fp, fn (class,), substitutions, deletions and
         insertions ().
     """
-    truth, guess = (_segments(active, frames_per_second, corrected) for active in (reference, prediction))
-    tp, fp, fn = truth & guess, ~truth & guess, truth & ~guess
+    reference, prediction = (
+        _segments(active, frames_per_second, corrected) for active in (reference, prediction)
+    )
+    tp, fp, fn = reference & prediction, ~reference & prediction, reference & ~prediction
     alarms, misses = fp.sum(axis=1), fn.sum(axis=1)
     return {
-        "reference": truth.sum(axis=0),
-        "prediction": guess.sum(axis=0),
+        "reference": reference.sum(axis=0),
+        "prediction": prediction.sum(axis=0),
         "tp": tp.sum(axis=0),
         "fp": fp.sum(axis=0),
         "fn": fn.sum(axis=0),
@@ -154,7 +156,7 @@ def quantize(azimuth: np.ndarray, elevation: np.ndarray, clip: bool = True) -> t
     Args:
         azimuth: degrees.
         elevation: degrees.
-        clip: bring them to [-180, 170] and [-40, 40] first.
+        clip: clip to [-180, 170] and [-40, 40] first.
     """
     if clip:
         azimuth, elevation = np.clip(azimuth, -180, 170), np.clip(elevation, -40, 40)
@@ -176,7 +178,9 @@ def _frames(
     if not corrected and len(events):
         events = _as_labels(events, hop, n_frames)
     table, _, frame = frame_rows([events], hop)
-    ordered(table, np.zeros(len(frame), int), frame, Grid(1 + int(frame.max(initial=0)), n_classes))
+    sort_into_cells(
+        table, np.zeros(len(frame), int), frame, CellGrid(1 + int(frame.max(initial=0)), n_classes)
+    )
     return table, frame
 
 
@@ -205,18 +209,19 @@ def _directions(
     one_per_class: bool,
     corrected: bool,
 ) -> dict[str, np.ndarray]:
-    """DOA and frame counts: all directions of a frame are assigned at once, whatever their class."""
+    """Count directions and frames; the directions of a frame are assigned regardless of class."""
     tables = [
         _last_of_cell(events, frame, n_classes) if one_per_class else (events, frame)
         for events, frame in tables
     ]
     numbers = [np.bincount(frame, minlength=n_frames) for _, frame in tables]
-    grid = Grid(n_frames, 1)
+    grid = CellGrid(n_frames, 1)
     reference, prediction = (
-        ordered(_unlabelled(events), np.zeros(len(frame), int), frame, grid) for events, frame in tables
+        sort_into_cells(_unlabelled(events), np.zeros(len(frame), int), frame, grid)
+        for events, frame in tables
     )
-    pairs = match(reference, prediction, "exact" if corrected else "polar")
-    # booked with class 0: the assignment knows no classes
+    pairs = match_cells(reference, prediction, "exact" if corrected else "polar")
+    # The assignment has no classes: its sums go to class 0.
     angle, matched = np.zeros(n_classes), np.zeros(n_classes)
     angle[0] = pairs.angle.sum()
     matched[0] = len(pairs.angle) if corrected else len(tables[1][1])
@@ -233,7 +238,7 @@ def _unlabelled(events: Events) -> Events:
 
 
 def _last_of_cell(events: Events, frame: np.ndarray, n_classes: int) -> tuple[Events, np.ndarray]:
-    """One direction a class and frame: later rows overwrite earlier ones."""
+    """Keep one direction per class and frame: the last row."""
     key = frame * n_classes + events.label
     _, backwards = np.unique(key[::-1], return_index=True)
     kept = np.sort(len(key) - 1 - backwards)
@@ -248,11 +253,11 @@ def legacy_2018(
     frames_per_second: int = 172,
     corrected: bool = False,
 ) -> dict[str, float]:
-    """Scores of SELDnet as published in 2018 (S. Adavanne et al., IEEE JSTSP; `SELDnet` spec 8).
+    """Compute the scores of SELDnet as published in 2018.
 
-    The published DOA error is the arcsine of a mean chord, not the mean of angles, and predicted vectors are
-    not normalized; blocks of the error rate are rounded down, those of F up. `corrected` takes the mean
-    angle, whole seconds and every frame.
+    S. Adavanne et al., IEEE JSTSP 2018; `evaluation_metrics.py` of sharathadavanne/seld-net. The published DOA
+    error is the arcsine of a mean chord, not a mean angle, and predicted vectors are not normalized; blocks of the
+    error rate are rounded down, those of F up. `corrected` takes the mean angle, whole seconds and every frame.
 
     Args:
         reference: (frame, class) 0/1.
@@ -266,20 +271,20 @@ def legacy_2018(
         ER, F, count_accuracy, doa_error (degrees), chord_reference, chord_prediction, frame_recall and
         seld_score.
     """
-    truth, guess = np.asarray(reference, bool), np.asarray(prediction, bool)
-    whole = len(truth) if corrected else len(truth) // frames_per_second * frames_per_second
-    rate = segment_counts(truth[:whole], guess[:whole], frames_per_second, corrected)
-    both = segment_counts(truth, guess, frames_per_second, corrected)
+    reference, prediction = np.asarray(reference, bool), np.asarray(prediction, bool)
+    whole = len(reference) if corrected else len(reference) // frames_per_second * frames_per_second
+    rate = segment_counts(reference[:whole], prediction[:whole], frames_per_second, corrected)
+    both = segment_counts(reference, prediction, frames_per_second, corrected)
     wrong = rate["substitutions"] + rate["deletions"] + rate["insertions"]
-    chord = _chords(truth, reference_vector, prediction_vector, corrected)
-    same = truth.sum(axis=1) == guess.sum(axis=1)
+    chord = _chords(reference, reference_vector, prediction_vector, corrected)
+    same = reference.sum(axis=1) == prediction.sum(axis=1)
     scores = {
         "ER": float(wrong / rate["reference"].sum()) if rate["reference"].any() else float("nan"),
         "F": _f_score(both),
-        "count_accuracy": _count_accuracy(truth.sum(axis=1), guess.sum(axis=1), corrected),
+        "count_accuracy": _count_accuracy(reference.sum(axis=1), prediction.sum(axis=1), corrected),
         "doa_error": chord[1],
         "chord_reference": chord[0],
-        "chord_prediction": _chords(guess, reference_vector, prediction_vector, corrected)[0],
+        "chord_prediction": _chords(prediction, reference_vector, prediction_vector, corrected)[0],
         "frame_recall": float(same.mean()),
     }
     errors = [scores["ER"], 1 - scores["F"], scores["doa_error"] / 180, 1 - scores["frame_recall"]]
@@ -295,24 +300,24 @@ def _f_score(counts: dict[str, np.ndarray]) -> float:
 def _chords(
     active: np.ndarray, reference: np.ndarray, prediction: np.ndarray, corrected: bool
 ) -> tuple[float, float]:
-    """Mean chord of the active cells and the angle in degrees that is made of it; NaN beyond the diameter."""
+    """Return the mean chord of the active cells and its angle in degrees, NaN for chords above 2."""
     n_frames, n_classes = active.shape
-    truth, guess = (
+    reference, prediction = (
         np.asarray(vectors, float).reshape(n_frames, -1, n_classes).transpose(0, 2, 1)[active]
         for vectors in (reference, prediction)
     )
-    if not len(truth):
+    if not len(reference):
         return float("nan"), float("nan")
-    chord = float(np.linalg.norm(truth - guess, axis=-1).mean())
+    chord = float(np.linalg.norm(reference - prediction, axis=-1).mean())
     if corrected:
-        flat = truth.shape[-1] == 2
-        truth, guess = (np.pad(v, ((0, 0), (0, 1))) if flat else v for v in (truth, guess))
-        return chord, float(angle_between(truth, guess).mean())
+        if reference.shape[-1] == 2:
+            reference, prediction = (np.pad(v, ((0, 0), (0, 1))) for v in (reference, prediction))
+        return chord, float(angle_between(reference, prediction).mean())
     return chord, float(np.degrees(2 * np.arcsin(chord / 2))) if chord <= 2 else float("nan")
 
 
 def _count_accuracy(reference: np.ndarray, prediction: np.ndarray, corrected: bool) -> float:
-    """Mean share of frames with the right number of sources; the published one omits the largest number."""
+    """Average, over numbers of sources, the share of frames with that number; the published one omits the largest."""
     most = int(reference.max(initial=0))
     shares = [
         float((prediction[reference == number] == number).mean())

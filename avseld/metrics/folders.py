@@ -1,4 +1,4 @@
-"""The two sides of a scoring: folders of csv files or mappings, matched by recording name and checked."""
+"""References and predictions from folders of CSV files or mappings, matched by recording name and checked."""
 
 import logging
 import re
@@ -31,7 +31,7 @@ Prediction = Mapping[str, Events] | Path | str
 
 @dataclass(frozen=True)
 class Pairing:
-    """Reference and prediction of every recording, read when they are asked for."""
+    """References and predictions of a set of recordings, read on demand."""
 
     names: tuple[str, ...]
     reference: Mapping[str, Events | Path]
@@ -41,9 +41,9 @@ class Pairing:
     distance: bool
     """whether distances are scored"""
     coordinates: Coordinates = "auto"
-    """how six columns of a prediction file are read"""
+    """coordinates of prediction files with six columns"""
     unit: float = 0.01
-    """metres in a unit of distance of prediction files"""
+    """metres per unit of distance in prediction files"""
     durations: Mapping[str, float] = field(default_factory=dict)
     """seconds, where known"""
     rooms: Mapping[str, str] = field(default_factory=dict)
@@ -58,28 +58,31 @@ class Pairing:
             yield self.pair(name)
 
     def pair(self, name: str) -> tuple[Events, Events]:
-        """Reference and prediction of one recording.
+        """Read the reference and the prediction of one recording.
+
+        Args:
+            name: of the recording.
 
         Raises:
             BadInput: a bad row; names file and line.
         """
-        reference, prediction = self.reference[name], self.prediction.get(name, Events.empty())
-        truth = _read_reference(reference, self.rule, self.n_classes)
-        if isinstance(prediction, Events):
-            guess = prediction
+        source, predicted = self.reference[name], self.prediction.get(name, Events.empty())
+        reference = _read_reference(source, self.rule, self.n_classes)
+        if isinstance(predicted, Events):
+            prediction = predicted
         else:
-            guess = read_labels(prediction, self.n_classes, self.coordinates, self.unit, self.rule.hop)
+            prediction = read_labels(predicted, self.n_classes, self.coordinates, self.unit, self.rule.hop)
             duration = self.durations.get(name, 0.0)
-            check_prediction(prediction, guess, truth, self.rule.hop, duration, self.rule.late_frames)
+            check_prediction(predicted, prediction, reference, self.rule.hop, duration, self.rule.late_frames)
         if self.distance:
-            require_distances(truth, reference if isinstance(reference, Path) else name)
-            require_distances(guess, prediction if isinstance(prediction, Path) else name)
-        return truth, guess
+            require_distances(reference, source if isinstance(source, Path) else name)
+            require_distances(prediction, predicted if isinstance(predicted, Path) else name)
+        return reference, prediction
 
     def room(self, name: str) -> str:
-        """Room of a recording, from the manifest or from the name; empty if unknown."""
-        found = re.search(r"room\d+", name)
-        return self.rooms.get(name) or (found.group() if found else "")
+        """Return the room of a recording, from the manifest or its name; empty if unknown."""
+        room = re.search(r"room\d+", name)
+        return self.rooms.get(name) or (room.group() if room else "")
 
 
 def open_pair(
@@ -97,13 +100,13 @@ def open_pair(
         reference: see `avseld.metrics.score`.
         prediction: see `avseld.metrics.score`.
         rule: the challenge year.
-        n_classes: number of classes; None = look beside the labels, else the challenge's.
+        n_classes: number of classes; None reads classes.txt beside the labels, else takes the challenge's.
         missing: error or empty.
-        distance_unit: cm, m, none or None for the challenge's.
+        distance_unit: cm, m, none, or None for the challenge's.
         fold: score only this fold, room or recording of the manifest beside the labels.
 
     Raises:
-        BadInput: recordings without counterpart, or none at all; lists them.
+        BadInput: recordings without reference or prediction, or none at all; lists them.
     """
     if missing not in ("error", "empty"):
         raise BadInput(f"no way '{missing}' to treat missing predictions; choose error or empty")
@@ -111,26 +114,27 @@ def open_pair(
         raise BadInput(f"no distance unit '{distance_unit}'; choose cm, m or none")
     home = _prepared(reference)
     recordings = read_manifest(home) if home else []
-    truth = _side(reference, "reference")
+    references = _sources(reference, "reference")
     if fold is not None:
         if not home:
             raise BadInput(
                 f"{reference}: no manifest.csv beside the labels knows folds; score without --fold"
             )
         chosen = {recording.name for recording in pick(recordings, [fold])}
-        truth = {name: value for name, value in truth.items() if name in chosen}
-    guess = _side(prediction, "prediction")
+        references = {name: value for name, value in references.items() if name in chosen}
+    predictions = _sources(prediction, "prediction")
     if _is_file(reference) and _is_file(prediction):
-        guess = dict(zip(truth, guess.values(), strict=True))  # two files given by name belong together
-    names = _matched(truth, guess, prediction, missing, "--fold or " if home else "")
+        # Two files given by name belong together.
+        predictions = dict(zip(references, predictions.values(), strict=True))
+    names = _matched_names(references, predictions, prediction, missing, "--fold or " if home else "")
     classes = _classes(reference)
     unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)
     n_classes = n_classes or len(classes) or rule.n_classes
-    coordinates, distance = _peek(truth, guess, rule, n_classes, unit, distance_unit)
+    coordinates, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit)
     return Pairing(
         names,
-        truth,
-        guess,
+        references,
+        predictions,
         rule,
         n_classes,
         distance,
@@ -154,7 +158,7 @@ def _is_file(side: Reference) -> bool:
 
 
 def _prepared(reference: Reference) -> Path | None:
-    """The prepared folder that labels belong to, if any."""
+    """Return the prepared folder of the labels, if any."""
     if isinstance(reference, Mapping):
         return None
     folder = Path(reference)
@@ -163,7 +167,7 @@ def _prepared(reference: Reference) -> Path | None:
 
 
 def _classes(reference: Reference) -> tuple[str, ...]:
-    """Class names of the file beside the labels, if any."""
+    """Read class names from the file beside the labels, if any."""
     if isinstance(reference, Mapping):
         return ()
     folder = Path(reference)
@@ -173,7 +177,7 @@ def _classes(reference: Reference) -> tuple[str, ...]:
     )
 
 
-def _side(side: Reference, what: str) -> dict[str, Events | Path]:
+def _sources(side: Reference, what: str) -> dict[str, Events | Path]:
     if isinstance(side, Mapping):
         return dict(side)
     folder = Path(side)
@@ -193,49 +197,49 @@ def _side(side: Reference, what: str) -> dict[str, Events | Path]:
     return files
 
 
-def _matched(
-    truth: Mapping[str, object],
-    guess: Mapping[str, object],
+def _matched_names(
+    references: Mapping[str, object],
+    predictions: Mapping[str, object],
     prediction: Prediction,
     missing: str,
     other_ways: str,
 ) -> tuple[str, ...]:
     where = "" if isinstance(prediction, Mapping) else f"{prediction}: "
-    if extra := [name for name in guess if name not in truth]:
+    if extra := [name for name in predictions if name not in references]:
         raise BadInput(f"{where}no reference for {_listed(extra)}; remove them or complete the references")
-    if (absent := [name for name in truth if name not in guess]) and missing == "error":
+    if (absent := [name for name in references if name not in predictions]) and missing == "error":
         raise BadInput(
             f"{where}no prediction for {_listed(absent)}; predict them, leave them out or count them as "
             f"silence ({other_ways}--missing empty)"
         )
-    if not truth:
+    if not references:
         raise BadInput("no recordings to score; check the reference")
-    return tuple(truth)
+    return tuple(references)
 
 
 def _listed(names: Sequence[str]) -> str:
     return f"{len(names)} recordings ({', '.join(names)})" if len(names) > 1 else names[0]
 
 
-def _peek(
-    truth: Mapping[str, Events | Path],
-    guess: Mapping[str, Events | Path],
+def _inspect(
+    references: Mapping[str, Events | Path],
+    predictions: Mapping[str, Events | Path],
     rule: Rule,
     n_classes: int,
     unit: float,
-    asked: str | None,
+    distance_unit: str | None,
 ) -> tuple[Coordinates, bool]:
-    """Look at the largest file of each side: how its columns are read, and whether distances are scored."""
-    scored = rule.counting == "frames" and asked != "none"
+    """Decide from the largest file of each side on the coordinates of predictions and on scoring distances."""
+    scored = rule.counting == "frames" and distance_unit != "none"
     coordinates: Coordinates = "auto"
-    largest = _largest(guess)
+    largest = _largest(predictions)
     if isinstance(largest, Path):
         coordinates, events = coordinates_of(largest, unit, rule.hop)
         if scored:
             warn_about_unit(largest, events, unit)
     if not scored:
         return coordinates, False
-    example = _largest(truth)
+    example = _largest(references)
     if isinstance(example, Path):
         path, example = example, _read_reference(example, rule, n_classes)
         if not is_prepared_csv(path):

@@ -1,4 +1,4 @@
-"""Scores: formulas on counts, for one sum or for many at once."""
+"""Formulas that turn counts into scores, for one sum of counts or for many at once."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,7 +77,11 @@ def _plain(value: object) -> object:
 
 
 def average_of(rule: Rule, average: str) -> str:
-    """The average that a year knows: 2019, 2020 and 2021 have but one.
+    """Return the average to use for a year: 2019, 2020 and 2021 define micro only.
+
+    Args:
+        rule: the challenge year.
+        average: macro or micro.
 
     Raises:
         BadInput: neither macro nor micro.
@@ -87,14 +91,14 @@ def average_of(rule: Rule, average: str) -> str:
     return average if average in rule.averages else rule.averages[0]
 
 
-def evaluate(
+def compute_scores(
     counts: Counts, rule: Rule, average: str = "macro", corrected: bool = False
 ) -> tuple[Table, Table]:
-    """Scores and class-wise scores of sums of counts.
+    """Compute scores and class-wise scores from sums of counts.
 
     Args:
-        counts: arrays (..., class); any leading axes, for example that of the recording left out.
-        rule: the year.
+        counts: arrays (..., class) with any leading axes, for example one per left-out recording.
+        rule: the challenge year.
         average: macro or micro.
         corrected: leave classes without reference out of the macro average; 2020: recall instead of the
             F-score that this year reported.
@@ -106,7 +110,7 @@ def evaluate(
     with np.errstate(divide="ignore", invalid="ignore"):
         classwise = formula(counts, rule, corrected)
         if average_of(rule, average) == "micro":
-            together = merge(counts)
+            together = merge_classes(counts)
             return {
                 name: value[..., 0] for name, value in formula(together, rule, corrected).items()
             }, classwise
@@ -114,21 +118,23 @@ def evaluate(
 
 
 def _macro(classwise: Table, counts: Counts, corrected: bool) -> Table:
-    """Plain mean over classes where every class has a value; over the matched classes for DOAE, RDE, DE."""
+    """Average over classes; DOAE, RDE and DE, which are NaN without a match, over the matched classes only."""
     absent = (counts.reference == 0) & corrected
     return {
-        name: _nanmean(np.where(absent, np.nan, value), axis=-1) if name != "ER" else value[..., 0]
+        name: nanmean(np.where(absent, np.nan, value), axis=-1) if name != "ER" else value[..., 0]
         for name, value in classwise.items()
     }
 
 
-def _nanmean(values: np.ndarray, axis: int) -> np.ndarray:
+def nanmean(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Average along one axis without NaN; NaN where nothing else is there, without numpy's warning."""
     known = ~np.isnan(values)
-    return np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(known, values, 0).sum(axis=axis) / known.sum(axis=axis))
 
 
-def merge(counts: Counts) -> Counts:
-    """All classes as one, (..., 1)."""
+def merge_classes(counts: Counts) -> Counts:
+    """Add up the classes, (..., 1)."""
     merged = {
         name: value if name in CLASSLESS else value.sum(axis=-1, keepdims=True)
         for name, value in counts.as_dict().items()
@@ -137,7 +143,7 @@ def merge(counts: Counts) -> Counts:
 
 
 def _error_rate(counts: Counts) -> np.ndarray:
-    """One rate over all classes, repeated for each, (..., class)."""
+    """Compute one error rate over all classes, repeated for each, (..., class)."""
     errors = counts.substitutions + counts.deletions + counts.insertions
     reference = counts.reference.sum(axis=-1)
     rate = np.where((reference == 0) & (errors > 0), np.nan, errors / (reference + EPS))
@@ -145,7 +151,7 @@ def _error_rate(counts: Counts) -> np.ndarray:
 
 
 def _joint(counts: Counts, rule: Rule, corrected: bool) -> Table:
-    """2021 to 2023 (`Sony audio-visual SELD` spec 11)."""
+    """2021 to 2023: `metrics/SELD_evaluation_metrics.py` of sharathadavanne/seld-dcase2022."""
     table = {"ER": _error_rate(counts)}
     table["F"] = _f_score(counts, rule)
     table["LE"] = np.where(counts.matched > 0, counts.angle / (counts.matched + EPS), 180.0)
@@ -167,7 +173,10 @@ def _f_score(counts: Counts, rule: Rule) -> np.ndarray:
 
 
 def _blocks(counts: Counts, rule: Rule, corrected: bool) -> Table:
-    """2020 (`SELDnet` spec 8): the fourth number is the F-score of localizations, reported as recall."""
+    """2020: `metrics/SELD_evaluation_metrics.py` of sharathadavanne/seld-dcase2020.
+
+    Its fourth number is the F-score of localizations, reported as recall.
+    """
     table = {"ER": _error_rate(counts), "F": _harmonic(counts.tp, counts)}
     table["LE"] = np.where(counts.matched > 0, counts.angle / (counts.matched + EPS), 180.0)
     recall = counts.matched / (counts.reference + EPS)
@@ -181,7 +190,11 @@ def _harmonic(hits: np.ndarray, counts: Counts) -> np.ndarray:
 
 
 def _frames(counts: Counts, rule: Rule, corrected: bool) -> Table:
-    """2024 and 2025 (`DCASE baselines` spec 2.6 and 3.8)."""
+    """2024 and 2025.
+
+    `SELD_evaluation_metrics.py` of partha2409/DCASE2024_seld_baseline, `metrics.py` of
+    partha2409/DCASE2025_seld_baseline.
+    """
     table = {"F": _f_score(counts, rule)}
     for name, total in (
         ("DOAE", counts.angle),
@@ -189,7 +202,7 @@ def _frames(counts: Counts, rule: Rule, corrected: bool) -> Table:
         ("DE", counts.distance),
         ("onscreen_accuracy", counts.onscreen),
     ):
-        table[name] = total / counts.matched  # 0 / 0 = NaN: nothing of this class was found
+        table[name] = total / counts.matched  # 0 / 0 = NaN: no match in this class
     table["ER"] = _error_rate(counts)
     table["LR"] = counts.matched / (EPS + counts.matched + counts.fn)
     without_distance = ("ER", "F", "DOAE", "LR")
@@ -199,7 +212,10 @@ def _frames(counts: Counts, rule: Rule, corrected: bool) -> Table:
 
 
 def _doa2019(counts: Counts, rule: Rule, corrected: bool) -> Table:
-    """2019 (`SELDnet` spec 8): all classes together, only F is meaningful for one."""
+    """2019: `metrics/evaluation_metrics.py` of sharathadavanne/seld-dcase2019.
+
+    Only F is defined for one class; the others are computed over all classes and repeated.
+    """
     hits = counts.tp
     precision, recall = hits / (counts.prediction + EPS), hits / (counts.reference + EPS)
     table = {
@@ -221,13 +237,16 @@ FORMULAS: dict[str, Callable[[Counts, Rule, bool], Table]] = {
 
 
 def seld_score(table: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Mean of errors between 0 and 1, of those that are known.
+    """Average the normalized errors: 1 - score where higher is better, else score / full scale.
 
     Args:
-        table: scores by name, all of one shape; angles in degrees.
+        table: scores by name, all of one shape; angles in degrees. NaN is left out of the mean.
+
+    Returns:
+        0 for a perfect prediction, in the shape of the scores.
     """
     errors = [
         1 - value if SCORES[name].higher_is_better else value / SCORES[name].full_scale
         for name, value in table.items()
     ]
-    return _nanmean(np.stack(errors), axis=0)
+    return nanmean(np.stack(errors), axis=0)

@@ -1,4 +1,4 @@
-"""What each challenge year prescribes: the table that all scoring reads."""
+"""Scoring rules of the challenge years, in one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from avseld.metrics.definitions import extra_scores
 
 @dataclass(frozen=True)
 class Rule:
-    """How one year of DCASE Task 3 counts and what it prints."""
+    """Scoring rule of one year of DCASE Task 3."""
 
     year: int
     n_classes: int
     counting: str
     """doa2019, blocks (2020), segments (2021 to 2023) or frames (2024 and 2025)"""
     angle: str
-    """arithmetic of the angle: polar, cartesian or folded (see `matching`)"""
+    """arithmetic of the angle: polar, cartesian or folded (see `avseld.metrics.assignment`)"""
     scores: tuple[str, ...]
-    """names of the scores, in the order in which the year prints them"""
+    """names of the scores, in the order of the official output"""
     averages: tuple[str, ...] = ("macro", "micro")
     hop: float = 0.1
     """seconds between frames"""
     frames_per_block: int = 1
     threshold_deg: float = 20.0
     relative_threshold: float = float("inf")
-    """largest distance error of a true positive, as a share of the true distance"""
+    """largest distance error of a true positive, relative to the reference distance"""
     far_weight: float = 1.0
-    """how much a localization beyond the threshold weighs as a false positive in F"""
+    """weight in F of matches beyond the threshold"""
     prediction_unit: float = 0.01
-    """metres in one unit of the distance column of predictions; labels have centimetres in every year"""
+    """metres per unit of the distance column of predictions; labels are in centimetres in every year"""
     units_per_metre: float = 1.0
-    """unit in which the year prints the distance error"""
+    """unit of the distance error in the official output"""
     late_frames: bool = False
-    """whether predictions long after the last annotated frame are expected"""
+    """whether predictions after the end of the reference are accepted"""
 
     @property
     def all_scores(self) -> tuple[str, ...]:
@@ -84,15 +84,14 @@ RULES: Mapping[int, Rule] = MappingProxyType(
         )
     }
 )
-"""Challenge year -> rule.
+"""Challenge year -> rule. Sources: the official scorers listed in `avseld.metrics.seld` and `avseld.metrics.doa2019`.
 
-`DCASE baselines` spec 1.9, 2.6, 3.8; `SELDnet` spec 8; `Sony audio-visual SELD` spec 11. 2021 counts as 2022,
-but for a distant match, which weighs half in F (MIT-licensed `metrics` of that year's baseline).
+2021 counts like 2022, except that a match beyond the threshold weighs half in F.
 """
 
 
 def rule_of(challenge: int | str) -> Rule:
-    """Rule of a challenge year.
+    """Return the rule of a challenge year.
 
     Raises:
         BadInput: no such year; lists the years.

@@ -1,8 +1,8 @@
-"""Sound event detection: segment-based and event-based scores, and clip-level average precision.
+"""Scores of sound event detection (SED): segment-based, event-based, and clip-level average precision.
 
 The definitions of A. Mesaros, T. Heittola and T. Virtanen, Metrics for polyphonic sound event detection
-(2016), as the package sed_eval 0.2.1 computes them (`DCASE2019 Task 4` spec, section 8): times are compared
-as raw doubles, so an event from 0.6 s reaches into the segment before it at a resolution of 0.2 s.
+(2016), as the package sed_eval 0.2.1 computes them (`sed_eval/sound_event.py` of TUT-ARG/sed_eval): times are
+compared as raw doubles, so at a resolution of 0.2 s an event with onset 0.6 s also covers the segment before it.
 `corrected=True` rounds times to a nanosecond first, and gives NaN where sed_eval divides by zero.
 """
 
@@ -16,15 +16,15 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.metrics.bipartite import maximum_matching
 from avseld.metrics.confidence import jackknife as intervals_of
-from avseld.metrics.counts import Counts, join
-from avseld.metrics.formulas import EPS, Table, merge
+from avseld.metrics.counts import Counts, concatenate_counts
+from avseld.metrics.formulas import EPS, Table, merge_classes, nanmean
 
 NAMES = ("F", "precision", "recall", "ER", "substitution_rate", "deletion_rate", "insertion_rate")
 
 
 @dataclass(frozen=True)
 class SedScores:
-    """Scores of a set of recordings."""
+    """SED scores of a set of recordings."""
 
     average: str
     n_recordings: int
@@ -52,11 +52,11 @@ def segment_based(
     average: Literal["macro", "micro"] = "macro",
     **options: bool,
 ) -> SedScores:
-    """Score activity in segments.
+    """Score activity in segments of fixed length.
 
     Args:
-        reference: events with times by recording; directions are not looked at.
-        prediction: the same; a recording that is absent has no prediction.
+        reference: events with times by recording; directions are ignored.
+        prediction: the same; a missing recording counts as one without events.
         n_classes: number of classes.
         resolution: length of a segment in seconds: 1 in DCASE, 0.2 in the Task 4 system of Q. Kong et al.
         average: macro or micro.
@@ -64,8 +64,8 @@ def segment_based(
     """
     corrected = options.get("corrected", False)
     pairs = _pairs(reference, prediction)
-    counts = [segment_counts(truth, guess, n_classes, resolution, corrected) for truth, guess in pairs]
-    return score_counts(stack(counts), average, **options)
+    counts = [segment_counts(*pair, n_classes, resolution, corrected) for pair in pairs]
+    return score_counts(stack_counts(counts), average, **options)
 
 
 def event_based(
@@ -78,25 +78,22 @@ def event_based(
     offset: bool = True,
     **options: bool,
 ) -> SedScores:
-    """Score events that begin and end where they should.
+    """Score events by their onsets and offsets, within tolerances.
 
     Args:
         reference: events with times by recording.
-        prediction: the same; a recording that is absent has no prediction.
+        prediction: the same; a missing recording counts as one without events.
         n_classes: number of classes.
-        collar: tolerance of the onset, and least tolerance of the offset, seconds.
+        collar: tolerance of the onset, and smallest tolerance of the offset, seconds.
         offset_share: tolerance of the offset as a share of the length of the reference event.
         average: macro or micro.
-        offset: whether the offset is looked at.
+        offset: whether the offset is compared.
         options: see `score_counts`, and `corrected`.
     """
     corrected = options.get("corrected", False)
     pairs = _pairs(reference, prediction)
-    counts = [
-        event_counts(truth, guess, n_classes, collar, offset_share, offset, corrected)
-        for truth, guess in pairs
-    ]
-    return score_counts(stack(counts), average, **options)
+    counts = [event_counts(*pair, n_classes, collar, offset_share, offset, corrected) for pair in pairs]
+    return score_counts(stack_counts(counts), average, **options)
 
 
 def segment_counts(
@@ -104,25 +101,32 @@ def segment_counts(
 ) -> Counts:
     """Count the segments of one recording.
 
+    Args:
+        reference: events with times.
+        prediction: events with times.
+        n_classes: number of classes.
+        resolution: length of a segment, seconds.
+        corrected: round times to a nanosecond first.
+
     Returns:
         Counts (class,): reference, prediction, tp, fp, fn, and substitutions, deletions, insertions.
     """
-    rolls = [_roll(events, n_classes, resolution, corrected) for events in (reference, prediction)]
+    rolls = [_event_roll(events, n_classes, resolution, corrected) for events in (reference, prediction)]
     length = max(len(roll) for roll in rolls)
-    truth, guess = (np.pad(roll, ((0, length - len(roll)), (0, 0))) for roll in rolls)
-    tp = truth & guess
-    n_truth, n_guess = truth.sum(axis=1), guess.sum(axis=1)
+    in_reference, in_prediction = (np.pad(roll, ((0, length - len(roll)), (0, 0))) for roll in rolls)
+    tp = in_reference & in_prediction
+    n_reference, n_prediction = in_reference.sum(axis=1), in_prediction.sum(axis=1)
     return Counts.zeros(
         (),
         n_classes,
-        reference=truth.sum(axis=0),
-        prediction=guess.sum(axis=0),
+        reference=in_reference.sum(axis=0),
+        prediction=in_prediction.sum(axis=0),
         tp=tp.sum(axis=0),
-        fp=(guess & ~truth).sum(axis=0),
-        fn=(truth & ~guess).sum(axis=0),
-        substitutions=(np.minimum(n_truth, n_guess) - tp.sum(axis=1)).sum(),
-        deletions=np.maximum(0, n_truth - n_guess).sum(),
-        insertions=np.maximum(0, n_guess - n_truth).sum(),
+        fp=(in_prediction & ~in_reference).sum(axis=0),
+        fn=(in_reference & ~in_prediction).sum(axis=0),
+        substitutions=(np.minimum(n_reference, n_prediction) - tp.sum(axis=1)).sum(),
+        deletions=np.maximum(0, n_reference - n_prediction).sum(),
+        insertions=np.maximum(0, n_prediction - n_reference).sum(),
     )
 
 
@@ -135,9 +139,18 @@ def event_counts(
     offset: bool = True,
     corrected: bool = False,
 ) -> Counts:
-    """Count the events of one recording: as many pairs as can be made of one class and near enough in time.
+    """Count the events of one recording by a maximum matching of events of one class within the tolerances.
 
-    What is left over is paired in the order of the files if only the class differs: substitutions.
+    Unmatched events that differ in class only are then paired in the order of the files: substitutions.
+
+    Args:
+        reference: events with times.
+        prediction: events with times.
+        n_classes: number of classes.
+        collar: see `event_based`.
+        offset_share: see `event_based`.
+        offset: see `event_based`.
+        corrected: allow a nanosecond beyond the tolerances.
 
     Returns:
         As `segment_counts`.
@@ -172,15 +185,15 @@ def score_counts(
     jackknife: bool = False,
     corrected: bool = False,
 ) -> SedScores:
-    """Turn counts (recording, class) into scores.
+    """Compute scores from counts (recording, class).
 
     Args:
-        counts: of many recordings.
+        counts: one row per recording.
         average: macro or micro.
-        zero_if_silent: a class that is never predicted has F 0 (what DCASE Task 4 reports), otherwise it is
-            left out of the macro average.
+        zero_if_silent: score a class that is never predicted as F 0, as DCASE Task 4 does; otherwise the
+            macro average leaves it out.
         jackknife: add 95 % intervals.
-        corrected: the error rate of a class without reference is NaN and not its insertions by 2e-16.
+        corrected: the error rate of a class without reference is NaN, not its insertions divided by 2e-16.
 
     Raises:
         BadInput: another average, or a jackknife of fewer than two recordings.
@@ -192,8 +205,8 @@ def score_counts(
         classwise = _formulas(sums, zero_if_silent, corrected)
         with np.errstate(invalid="ignore", divide="ignore"):
             if average == "macro":
-                return {name: _nanmean(value) for name, value in classwise.items()}, classwise
-            whole = _formulas(merge(sums), zero_if_silent, corrected)
+                return {name: nanmean(value) for name, value in classwise.items()}, classwise
+            whole = _formulas(merge_classes(sums), zero_if_silent, corrected)
             return _with_substitutions(whole, sums), classwise
 
     point, classwise = evaluate(counts.sum())
@@ -208,13 +221,13 @@ def score_counts(
 
 
 def average_precision(target: np.ndarray, score: np.ndarray, absent: float = 0.0) -> np.ndarray:
-    """Area below precision over recall, without interpolation, of every class.
+    """Compute the area under the precision-recall curve of every class, without interpolation.
 
-    AP = sum of (R_n - R_{n-1}) P_n over thresholds n, as scikit-learn has it; the mean over classes is mAP.
+    AP = sum over thresholds n of (R_n - R_{n-1}) P_n, as in scikit-learn; its mean over classes is mAP.
 
     Args:
         target: (clip, class) 0/1.
-        score: (clip, class), higher is surer.
+        score: (clip, class), higher is more confident.
         absent: value of a class without positive clip; scikit-learn gave NaN in 2019 and gives 0 now.
 
     Returns:
@@ -230,8 +243,8 @@ def average_precision(target: np.ndarray, score: np.ndarray, absent: float = 0.0
     out = np.full(score.shape[1], absent)
     for label in np.flatnonzero(target.any(axis=0)):
         ends = np.flatnonzero(last_of_tie[:, label])
-        found = hits[ends, label]
-        out[label] = np.sum(np.diff(found, prepend=0) * precision[ends, label]) / found[-1]
+        n_hits = hits[ends, label]
+        out[label] = np.sum(np.diff(n_hits, prepend=0) * precision[ends, label]) / n_hits[-1]
     return out
 
 
@@ -241,8 +254,8 @@ def _pairs(reference: Mapping[str, Events], prediction: Mapping[str, Events]) ->
     return [(reference[name], prediction.get(name, Events.empty())) for name in reference]
 
 
-def stack(counts: Iterable[Counts]) -> Counts:
-    """One table (recording, class) of the counts (class,) of single recordings.
+def stack_counts(counts: Iterable[Counts]) -> Counts:
+    """Stack the counts (class,) of single recordings to a table (recording, class).
 
     Raises:
         BadInput: there are none.
@@ -252,19 +265,19 @@ def stack(counts: Iterable[Counts]) -> Counts:
     ]
     if not parts:
         raise BadInput("no recordings to score; check the reference")
-    return join(parts)
+    return concatenate_counts(parts)
 
 
 def _timed(events: Events, n_classes: int) -> Events:
-    """Events with times; a recording without events may have one row without."""
+    """Drop rows without times: a recording without events may have one."""
     kept = events.select(~np.isnan(events.onset))
     if len(kept) and kept.label.max() >= n_classes:
         raise BadInput(f"class {kept.label.max()} is not an index below {n_classes}; check the class list")
     return kept
 
 
-def _roll(events: Events, n_classes: int, resolution: float, corrected: bool) -> np.ndarray:
-    """Activity (segment, class); an event covers every segment that it touches."""
+def _event_roll(events: Events, n_classes: int, resolution: float, corrected: bool) -> np.ndarray:
+    """Return activity (segment, class) as bool; an event covers every segment that it touches."""
     events = _timed(events, n_classes)
     onset, offset = events.onset * 1 / resolution, events.offset * 1 / resolution
     if corrected:
@@ -285,7 +298,7 @@ def _near(
     offset: bool,
     corrected: bool,
 ) -> np.ndarray:
-    """Whether onset and offset are within their tolerances, (reference, prediction)."""
+    """Return whether onset and offset are within their tolerances, (reference, prediction)."""
     slack = 1e-9 if corrected else 0.0
     near = np.abs(reference.onset[:, None] - prediction.onset[None, :]) <= collar + slack
     if not offset:
@@ -297,7 +310,7 @@ def _near(
 
 
 def _greedy(near: np.ndarray) -> int:
-    """Pairs that form when each row takes the first free column."""
+    """Count the pairs that form when each row takes the first free column."""
     free = np.ones(near.shape[1], bool)
     pairs = 0
     for row in near:
@@ -309,7 +322,7 @@ def _greedy(near: np.ndarray) -> int:
 
 
 def _formulas(counts: Counts, zero_if_silent: bool, corrected: bool) -> Table:
-    """Scores of every class, (..., class)."""
+    """Compute the scores of every class, (..., class)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         precision, recall = counts.tp / counts.prediction, counts.tp / counts.reference
         if zero_if_silent:
@@ -341,8 +354,3 @@ def _with_substitutions(whole: Table, counts: Counts) -> Table:
         "insertion_rate": counts.insertions / (reference + EPS),
     }
     return table | rates | {"ER": np.asarray(sum(rates.values()))}
-
-
-def _nanmean(values: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(values)
-    return np.asarray(np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1))

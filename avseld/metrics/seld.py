@@ -1,31 +1,33 @@
-"""Joint localization and detection, DCASE 2020 to 2025: counting.
+"""Counts of joint localization and detection, DCASE 2020 to 2025.
 
 Three ways of counting (A. Mesaros et al., WASPAA 2019; A. Politis et al., TASLP 2021; challenge pages):
 
-* `blocks` (2020): one-second blocks; a class counts once a block, however many sources it has.
+* `blocks` (2020): one-second blocks; a class counts once per block, regardless of its number of sources.
 * `segments` (2021 to 2023): one-second segments; each source of a segment counts.
 * `frames` (2024, 2025): every frame of 100 ms counts, with distance and, in 2025, visibility.
 
-By default everything is counted as the official scorer of the year does, quirk for quirk, because that is
-what published numbers are. `corrected=True` counts what the definition says (`Sony audio-visual SELD` spec
-11, `DCASE baselines` spec 2.6 and 3.8, `SELDnet` spec 8):
+By default everything is counted as the official scorer of the year does, including its defects, so that results
+compare with published ones. The scorers are `metrics/SELD_evaluation_metrics.py` of sharathadavanne/seld-dcase2020
+(384ad9b), -dcase2021 (f8e09db), -dcase2022 (c8adb1d) and -dcase2023 (24d14c9), the file of the same name of
+partha2409/DCASE2024_seld_baseline (0b07887), and `metrics.py` of partha2409/DCASE2025_seld_baseline (42a48b6).
+`corrected=True` counts by the definition instead:
 
 * 2020: the distance of a block is a sum over sources, and the fourth number is an F-score. Corrected: their
   mean, and the recall.
 * 2021 to 2023: where reference and prediction share a segment but no frame, the predictions are counted as
   misses and no false alarm is. Corrected: all references are missed, all predictions are false alarms.
-* 2021 to 2023: a source is its place in the list of its frame, so that it changes when another source ends;
-  one that meets no prediction while its neighbour does is neither hit nor missed. Corrected: a source is its
-  source number, and what meets no prediction is missed.
+* 2021 to 2023: a source is identified by its position in the list of its frame, which changes when another
+  source ends; an unmatched source beside a matched one of its class is neither hit nor missed. Corrected: a
+  source is identified by its source number, and an unmatched one is missed.
 * 2021 to 2023: the last annotated frame is dropped if its index is a multiple of 10; 2024 and 2025: always.
   Corrected: it is scored.
-* 2021 to 2025: predictions behind the last annotated segment (frame), and in recordings without any event,
-  are ignored. Corrected: false alarms.
-* 2024: equal directions are 0.0008 degrees apart. Corrected: the angle is exact.
-* 2022 to 2025: classes without reference enter the macro average with F 0, LE 180 and LR 0. Corrected: left
-  out.
+* 2021 to 2025: predictions after the last annotated segment (frame), and in recordings without any event,
+  are ignored. Corrected: they are false alarms.
+* 2024: the angle of equal directions is 0.0008 degrees. Corrected: it is 0.
+* 2022 to 2025: classes without reference enter the macro average with F 0, LE 180 and LR 0. Corrected: they
+  are left out.
 
-A real system (54 recordings of the STARSS23 test set, macro average, official -> corrected):
+Effect on a real system (54 recordings of the STARSS23 test set, macro average, official -> corrected):
 
 | | ER | F | LE, DOAE | LR | SELD score |
 |---|---|---|---|---|---|
@@ -40,14 +42,14 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
-from avseld.metrics.cells import Grid, Pairs, Rows, frame_rows, match, ordered
+from avseld.metrics.cells import CellGrid, FrameRows, Pairs, frame_rows, match_cells, sort_into_cells
 from avseld.metrics.counts import Counts
 from avseld.metrics.rules import Rule
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a caller may choose within a year."""
+class ScoringOptions:
+    """Choices within the rule of a year."""
 
     n_classes: int
     corrected: bool = False
@@ -61,47 +63,47 @@ def count(
     references: Sequence[Events],
     predictions: Sequence[Events],
     rule: Rule,
-    options: Options,
+    options: ScoringOptions,
     by_overlap: bool = False,
 ) -> Counts:
     """Count many recordings at once.
 
     Args:
-        references: one table a recording.
+        references: one table per recording.
         predictions: in the same order.
-        rule: the year.
+        rule: the challenge year.
         options: choices within the year.
-        by_overlap: sort the counts by the number of simultaneous reference events instead of by recording.
+        by_overlap: group the counts by the number of simultaneous reference events instead of by recording.
 
     Returns:
         Counts of shape (recording, class), or (overlap, class) from overlap 0 on.
 
     Raises:
-        BadInput: events without time or direction, classes out of range, or columns absent that the options
+        BadInput: events without time or direction, classes out of range, or columns missing that the options
             need.
     """
     tables = [frame_rows(recordings, rule.hop) for recordings in (references, predictions)]
     stop = _scored_frames(tables[0][1], tables[0][2], len(references), rule, options.corrected)
-    grid = Grid(
+    grid = CellGrid(
         1 + max((int(frame.max()) for *_, frame in tables if len(frame)), default=0), options.n_classes
     )
-    grid = Grid(-(-grid.n_frames // rule.frames_per_block) * rule.frames_per_block, options.n_classes)
+    grid = CellGrid(-(-grid.n_frames // rule.frames_per_block) * rule.frames_per_block, options.n_classes)
     reference, prediction = (
-        ordered(*_before(events, recording, frame, stop), grid) for events, recording, frame in tables
+        sort_into_cells(*_before(events, recording, frame, stop), grid) for events, recording, frame in tables
     )
-    pairs = match(reference, prediction, "exact" if _polar(rule) and options.corrected else rule.angle)
+    pairs = match_cells(reference, prediction, "exact" if _polar(rule) and options.corrected else rule.angle)
     groups = GROUPINGS[rule.counting](reference, prediction, pairs, grid, rule, options)
     moment, recording = groups.key // grid.n_classes, groups.key // (grid.n_frames * grid.n_classes)
     bucket, n_buckets = recording, len(references)
     if by_overlap:
         bucket = _overlap(reference, moment, grid, rule.frames_per_block)
         n_buckets = int(bucket.max(initial=0)) + 1
-    return _tally(groups, moment, groups.key % grid.n_classes, bucket, n_buckets, options.n_classes)
+    return _sum_groups(groups, moment, groups.key % grid.n_classes, bucket, n_buckets, options.n_classes)
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Cells (class and frame, or class and segment) that hold anything, ascending; all arrays (group,)."""
+class CellCounts:
+    """Counts of the occupied cells (class and frame, or class and segment), ascending; all arrays (cell,)."""
 
     key: np.ndarray
     reference: np.ndarray
@@ -116,7 +118,7 @@ class Groups:
     relative: np.ndarray | None = None
     onscreen: np.ndarray | None = None
     far_is_miss: bool = False
-    """whether a match beyond the threshold is a miss (2020) or a false alarm"""
+    """whether a match beyond the threshold counts as a miss (2020) or as a false alarm"""
 
 
 def _polar(rule: Rule) -> bool:
@@ -126,7 +128,7 @@ def _polar(rule: Rule) -> bool:
 def _scored_frames(
     recording: np.ndarray, frame: np.ndarray, n_recordings: int, rule: Rule, corrected: bool
 ) -> np.ndarray:
-    """First frame of each recording that is no longer scored."""
+    """Return, per recording, the first frame that is not scored."""
     if corrected or rule.counting == "blocks":
         return np.full(n_recordings, np.iinfo(np.int64).max)
     last = np.zeros(n_recordings, int)
@@ -142,11 +144,16 @@ def _before(
 
 
 def _frames(
-    reference: Rows, prediction: Rows, pairs: Pairs, grid: Grid, rule: Rule, options: Options
-) -> Groups:
-    """2024 and 2025: every cell of one frame and one class."""
+    reference: FrameRows,
+    prediction: FrameRows,
+    pairs: Pairs,
+    grid: CellGrid,
+    rule: Rule,
+    options: ScoringOptions,
+) -> CellCounts:
+    """Count cells of one frame and one class (2024 and 2025)."""
     key = np.union1d(reference.cell, prediction.cell)
-    n, m = _placed(key, reference.cell, reference.size), _placed(key, prediction.cell, prediction.size)
+    n, m = _sizes_at(key, reference.cell, reference.size), _sizes_at(key, prediction.cell, prediction.size)
     where, size = np.searchsorted(key, reference.key[pairs.reference]), len(key)
     distance, relative, onscreen = _differences(reference, prediction, pairs, rule, options)
     wrong = (pairs.angle > rule.threshold_deg) | (relative > rule.relative_threshold)
@@ -156,7 +163,7 @@ def _frames(
         wrong |= onscreen == 0
     matched = np.bincount(where, minlength=size)
     far = np.bincount(where, wrong, size).astype(int)
-    return Groups(
+    return CellCounts(
         key,
         n,
         m,
@@ -173,29 +180,37 @@ def _frames(
 
 
 def _differences(
-    reference: Rows, prediction: Rows, pairs: Pairs, rule: Rule, options: Options
+    reference: FrameRows, prediction: FrameRows, pairs: Pairs, rule: Rule, options: ScoringOptions
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance error, the same as a share, and whether visibility is right, by pair; NaN: not scored."""
-    truth, guess = reference.events.select(pairs.reference), prediction.events.select(pairs.prediction)
-    onscreen = np.where(np.isnan(truth.onscreen + guess.onscreen), np.nan, truth.onscreen == guess.onscreen)
+    """Return distance error, relative distance error and correct visibility per pair; NaN if not scored."""
+    first, second = reference.events.select(pairs.reference), prediction.events.select(pairs.prediction)
+    onscreen = np.where(np.isnan(first.onscreen + second.onscreen), np.nan, first.onscreen == second.onscreen)
     if not options.distance:
-        nothing = np.full(len(truth), np.nan)
+        nothing = np.full(len(first), np.nan)
         return nothing, nothing, onscreen
-    if np.isnan(truth.distance).any() or np.isnan(guess.distance).any():
+    if np.isnan(first.distance).any() or np.isnan(second.distance).any():
         raise BadInput("a distance is missing; score without distances (--distance-unit none)")
-    # rounded, so that 57 cm, in memory 0.57 m, are 57 cm again
-    near, far = (np.round(d * rule.units_per_metre, 9) for d in (truth.distance, guess.distance))
-    error = np.abs(near - far)
-    return error, error / (near + np.finfo(float).eps), onscreen
+    # Rounded, so that 57 cm, stored as 0.57 m, are 57 cm again.
+    true, predicted = (np.round(d * rule.units_per_metre, 9) for d in (first.distance, second.distance))
+    error = np.abs(true - predicted)
+    return error, error / (true + np.finfo(float).eps), onscreen
 
 
 def _segments(
-    reference: Rows, prediction: Rows, pairs: Pairs, grid: Grid, rule: Rule, options: Options
-) -> Groups:
-    """2021 to 2023: every cell of one second and one class, with its sources."""
+    reference: FrameRows,
+    prediction: FrameRows,
+    pairs: Pairs,
+    grid: CellGrid,
+    rule: Rule,
+    options: ScoringOptions,
+) -> CellCounts:
+    """Count cells of one second and one class, source by source (2021 to 2023)."""
     blocks = [grid.coarse(rows.cell, rule.frames_per_block) for rows in (reference, prediction)]
     key = np.unique(np.concatenate(blocks))
-    n, m = (_most(key, block, rows.size) for block, rows in zip(blocks, (reference, prediction), strict=True))
+    n, m = (
+        _maximum_at(key, block, rows.size)
+        for block, rows in zip(blocks, (reference, prediction), strict=True)
+    )
     rows_key = grid.coarse(reference.key, rule.frames_per_block)
     source = _sources(reference, rows_key, options.corrected)
     if options.corrected:
@@ -208,16 +223,16 @@ def _segments(
     where, size = np.searchsorted(key, rows_key[example]), len(key)
     matched = np.bincount(where, minlength=size)
     far = np.bincount(where, mean > rule.threshold_deg, size).astype(int)
-    strangers = (n > 0) & (m > 0) & (matched == 0)
+    disjoint = (n > 0) & (m > 0) & (matched == 0)
     if options.corrected:
         fn, fp = n - matched, np.maximum(0, m - matched)
     else:
-        fn, fp = np.where(strangers, m, np.maximum(0, n - m)), np.where(strangers, 0, np.maximum(0, m - n))
-    return Groups(key, n, m, matched - far, far, fp, fn, matched, angle=np.bincount(where, mean, size))
+        fn, fp = np.where(disjoint, m, np.maximum(0, n - m)), np.where(disjoint, 0, np.maximum(0, m - n))
+    return CellCounts(key, n, m, matched - far, far, fp, fn, matched, angle=np.bincount(where, mean, size))
 
 
-def _sources(reference: Rows, rows_key: np.ndarray, corrected: bool) -> np.ndarray:
-    """Number of the source of each row: its place in the list of its frame; corrected, its source number."""
+def _sources(reference: FrameRows, rows_key: np.ndarray, corrected: bool) -> np.ndarray:
+    """Number the source of each row: by its position in its frame, or, corrected, by its source number."""
     identity = reference.position
     if corrected:
         identity = np.unique(reference.events.source, return_inverse=True)[1]
@@ -225,9 +240,14 @@ def _sources(reference: Rows, rows_key: np.ndarray, corrected: bool) -> np.ndarr
 
 
 def _blocks(
-    reference: Rows, prediction: Rows, pairs: Pairs, grid: Grid, rule: Rule, options: Options
-) -> Groups:
-    """2020: every cell of one second and one class, once."""
+    reference: FrameRows,
+    prediction: FrameRows,
+    pairs: Pairs,
+    grid: CellGrid,
+    rule: Rule,
+    options: ScoringOptions,
+) -> CellCounts:
+    """Count cells of one second and one class, each once (2020)."""
     blocks = [grid.coarse(rows.cell, rule.frames_per_block) for rows in (reference, prediction)]
     key = np.unique(np.concatenate(blocks))
     n, m = (np.isin(key, block).astype(int) for block in blocks)
@@ -238,7 +258,7 @@ def _blocks(
     matched = shared > 0
     angle = np.bincount(where, pairs.angle, size) / np.maximum(shared, 1)
     close = matched & (angle <= rule.threshold_deg)
-    return Groups(
+    return CellCounts(
         key,
         n,
         m,
@@ -259,30 +279,35 @@ SUMMED = (
 GROUPINGS = {"frames": _frames, "segments": _segments, "blocks": _blocks}
 
 
-def _placed(key: np.ndarray, cell: np.ndarray, value: np.ndarray) -> np.ndarray:
+def _sizes_at(key: np.ndarray, cell: np.ndarray, value: np.ndarray) -> np.ndarray:
     out = np.zeros(len(key), int)
     out[np.searchsorted(key, cell)] = value
     return out
 
 
-def _most(key: np.ndarray, block: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _maximum_at(key: np.ndarray, block: np.ndarray, size: np.ndarray) -> np.ndarray:
     out = np.zeros(len(key), int)
     np.maximum.at(out, np.searchsorted(key, block), size)
     return out
 
 
-def _overlap(reference: Rows, moment: np.ndarray, grid: Grid, frames_per_block: int) -> np.ndarray:
-    """Largest number of simultaneous reference events in the frame or segment of each group."""
+def _overlap(reference: FrameRows, moment: np.ndarray, grid: CellGrid, frames_per_block: int) -> np.ndarray:
+    """Return the largest number of simultaneous reference events in the frame or segment of each cell."""
     instants, together = np.unique(reference.key // grid.n_classes, return_counts=True)
     instants = grid.coarse(instants * grid.n_classes, frames_per_block) // grid.n_classes
     moments = np.unique(np.concatenate([moment, instants]))
-    return _most(moments, instants, together)[np.searchsorted(moments, moment)]
+    return _maximum_at(moments, instants, together)[np.searchsorted(moments, moment)]
 
 
-def _tally(
-    groups: Groups, moment: np.ndarray, label: np.ndarray, bucket: np.ndarray, n_buckets: int, n_classes: int
+def _sum_groups(
+    groups: CellCounts,
+    moment: np.ndarray,
+    label: np.ndarray,
+    bucket: np.ndarray,
+    n_buckets: int,
+    n_classes: int,
 ) -> Counts:
-    """Add the groups up by bucket and class; substitutions, deletions and insertions by moment first."""
+    """Sum by bucket and class; substitutions, deletions and insertions are formed per frame or segment first."""
     slot = bucket * n_classes + label
     sums = {
         name: np.bincount(slot, getattr(groups, name), n_buckets * n_classes).reshape(n_buckets, n_classes)

@@ -1,4 +1,4 @@
-"""Whether a folder is a valid submission to a challenge year, with everything that speaks against it."""
+"""Validity of a folder as a submission to a challenge year."""
 
 from pathlib import Path
 
@@ -8,26 +8,29 @@ from avseld.io.labels import is_prepared_csv
 from avseld.metrics.folders import open_pair
 from avseld.metrics.rules import Rule, rule_of
 
-NEEDED: dict[int, tuple[str, ...]] = {2024: ("distance",), 2025: ("azimuth", "distance")}
-"""columns beside frame, class and a direction that a year asks for"""
-MOST = 20
+REQUIRED_COLUMNS: dict[int, tuple[str, ...]] = {2024: ("distance",), 2025: ("azimuth", "distance")}
+"""columns that a year requires beside frame, class and a direction"""
+MAX_PROBLEMS = 20
 """problems that are named; the rest is counted"""
 
 
 def problems(reference: Path, prediction: Path, challenge: int, n_classes: int | None = None) -> list[str]:
-    """What keeps a folder from being a valid submission; nothing if it is one.
+    """List the reasons why a folder is not a valid submission; empty if it is one.
 
-    Looked at: one file for every recording and no other, readable rows of the year's columns, known classes,
-    directions in range, no row twice, no frame behind the end.
+    Checked: exactly one file per recording, readable rows, the columns of the year, known classes, directions in
+    range, no repeated rows, no frames after the end.
 
     Args:
         reference: folder of labels, for the names, lengths and classes.
         prediction: folder of the submission.
         challenge: year.
         n_classes: number of classes; None as in `avseld.metrics.score`.
+
+    Returns:
+        At most 20 problems, one line each, and the number of further ones.
     """
     rule = rule_of(challenge)
-    found = []
+    reasons = []
     try:
         pairing = open_pair(reference, prediction, rule, n_classes, distance_unit="none")
     except BadInput as error:
@@ -37,10 +40,12 @@ def problems(reference: Path, prediction: Path, challenge: int, n_classes: int |
             pairing.pair(name)
             path = pairing.prediction[name]
             if isinstance(path, Path) and (problem := _columns(path, rule)):
-                found.append(problem)
+                reasons.append(problem)
         except BadInput as error:
-            found.append(str(error))
-    return found if len(found) <= MOST else [*found[:MOST], f"... and {len(found) - MOST} files more"]
+            reasons.append(str(error))
+    if len(reasons) > MAX_PROBLEMS:
+        reasons = [*reasons[:MAX_PROBLEMS], f"... and {len(reasons) - MAX_PROBLEMS} files more"]
+    return reasons
 
 
 def _columns(path: Path, rule: Rule) -> str:
@@ -49,7 +54,7 @@ def _columns(path: Path, rule: Rule) -> str:
     events, dialect = read_dcase(path, metres_per_unit=rule.prediction_unit, hop=rule.hop)
     if not len(events):
         return ""
-    absent = [column for column in NEEDED.get(rule.year, ()) if column not in dialect.columns]
+    absent = [column for column in REQUIRED_COLUMNS.get(rule.year, ()) if column not in dialect.columns]
     if absent:
         return f"{path}: no column {' and '.join(absent)}; {rule.year} asks for it"
     if not ({"azimuth"} <= set(dialect.columns) or {"x", "y", "z"} <= set(dialect.columns)):

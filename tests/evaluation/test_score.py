@@ -1,4 +1,4 @@
-"""The command `score`: what it prints, and what it says about files that cannot be scored."""
+"""The command `score`: its output, and its messages about files that cannot be scored."""
 
 import json
 import logging
@@ -18,14 +18,14 @@ LABELS = (
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Two recordings in sub-folders, as DCASE ships labels, and predictions in one folder."""
+    """Two recordings in sub-folders, as in the DCASE labels, and predictions in one folder."""
     for name in ("dev-test-sony/fold4_room23_mix001", "dev-test-tau/fold4_room8_mix002"):
         path = tmp_path / "labels" / f"{name}.csv"
         path.parent.mkdir(parents=True)
         path.write_text(LABELS)
-        guess = tmp_path / "predictions" / path.name
-        guess.parent.mkdir(exist_ok=True)
-        guess.write_text(LABELS.replace("34,10", "44,10").replace("150\n14", "150\n17,2,0,0,0,10\n14"))
+        prediction = tmp_path / "predictions" / path.name
+        prediction.parent.mkdir(exist_ok=True)
+        prediction.write_text(LABELS.replace("34,10", "44,10").replace("150\n14", "150\n17,2,0,0,0,10\n14"))
     return tmp_path / "labels", tmp_path / "predictions"
 
 
@@ -34,7 +34,7 @@ def run(*words: object) -> None:
 
 
 def failure(capsys: pytest.CaptureFixture, *words: object) -> str:
-    """The one line that a failing call leaves on standard error."""
+    """Return the last line that a failing call writes to standard error."""
     with pytest.raises(SystemExit) as stop:
         run(*words)
     assert stop.value.code == 2
@@ -74,7 +74,7 @@ def test_the_table_fits_a_hundred_columns(folders, capsys, year, more) -> None:
     assert ("corrected" in lines[0]) == ("--corrected" in more)
 
 
-def test_missing_predictions_are_named_or_count_as_silence(folders, capsys) -> None:
+def test_missing_predictions_are_named_or_scored_as_silence(folders, capsys) -> None:
     (folders[1] / "fold4_room8_mix002.csv").unlink()
     line = failure(capsys, *folders, "--challenge", 2022)
     assert "no prediction for fold4_room8_mix002" in line
@@ -166,7 +166,7 @@ def test_labels_of_a_prepared_folder_are_read_and_the_fold_can_be_chosen(folders
     assert "names no fold" in failure(capsys, prepared, folders[1], "--challenge", 2023, "--fold", "fold9")
 
 
-def test_distances_that_look_like_another_unit_are_warned_of(folders, caplog) -> None:
+def test_distances_in_an_unlikely_unit_cause_a_warning(folders, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         wrong = score(*folders, 2024)
         assert "read as m, but their median" in caplog.text
@@ -225,7 +225,7 @@ def test_the_number_of_classes_comes_from_the_list_beside_the_labels(folders, ca
     assert "is not an index below 1" in failure(capsys, *folders, "--challenge", 2023)
 
 
-def test_questions_left_open_are_asked(folders, tmp_path, capsys) -> None:
+def test_missing_arguments_are_named(folders, tmp_path, capsys) -> None:
     assert "add --challenge" in failure(capsys, *folders)
     assert "choose one of 2019" in failure(capsys, *folders, "--challenge", 2030)
     assert "not found" in failure(capsys, tmp_path / "nowhere", folders[1], "--challenge", 2022)

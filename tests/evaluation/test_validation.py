@@ -9,7 +9,7 @@ import torch
 
 from avseld.config import Part
 from avseld.data.windows import reference
-from avseld.evaluation.validation import RecordingResult, Validator, count_recording
+from avseld.evaluation.validation import RecordingResult, Validator, count_for_task
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_manifest
@@ -35,7 +35,7 @@ def test_a_perfect_prediction_scores_1_and_an_empty_one_scores_0(target, options
     reference = Events.from_rows([(0.5, 2.0, 0, 0, nan, nan, nan), (1.0, 1.5, 1, 0, nan, nan, nan)])
     one = validator(target, **options)
     for prediction, right in ((reference, 1.0), (Events.empty(), 0.0)):
-        counts = count_recording(one.task, reference, prediction, one.n_classes, one.challenge)
+        counts = count_for_task(one.task, reference, prediction, one.n_classes, one.challenge)
         values = one.summarize([RecordingResult(prediction, 0.0, counts)])
         for prefix in prefixes:
             assert values[f"{prefix}F"] == pytest.approx(right, abs=1e-9)
@@ -54,8 +54,8 @@ def test_outputs_of_a_batch_of_recordings_give_the_results_of_the_recordings_one
         list(iterate_heads(system, partial(read_audio, r.audio), round(r.duration * system.sample_rate)))
         for r in recordings
     ]
-    for recording, wanted, stretches in zip(recordings, references, outputs, strict=True):
-        expected, result = one.evaluate_recording(recording, wanted), one.result(wanted, stretches)
+    for recording, annotated, stretches in zip(recordings, references, outputs, strict=True):
+        expected, result = one.evaluate_recording(recording, annotated), one.result(annotated, stretches)
         assert len(result.prediction) and result.loss == expected.loss
         assert one.summarize([result]) == one.summarize([expected])
         assert np.array_equal(result.prediction.azimuth, expected.prediction.azimuth)

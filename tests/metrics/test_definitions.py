@@ -7,7 +7,7 @@ import pytest
 
 from avseld.evaluation import validation
 from avseld.io.events import Events
-from avseld.metrics import RULES, SCORES, counts, scores
+from avseld.metrics import RULES, SCORES, count_recording, scores_from_counts
 from avseld.metrics.definitions import higher_is_better
 
 
@@ -28,7 +28,7 @@ def test_a_perfect_prediction_is_at_least_as_good_as_an_empty_one_in_every_score
     reference = Events.from_rows([(f * 0.1, (f + 1) * 0.1, f % 3, 0, 40.0, 10.0, 2.0) for f in range(60)])
     n_classes = 3
     perfect, empty = (
-        scores(counts(reference, prediction, year, n_classes), challenge=year)
+        scores_from_counts(count_recording(reference, prediction, year, n_classes), challenge=year)
         for prediction in (reference, Events.empty())
     )
     for name in perfect.printed:
@@ -38,7 +38,7 @@ def test_a_perfect_prediction_is_at_least_as_good_as_an_empty_one_in_every_score
 
 
 def test_scores_are_attributes_and_items_and_an_unknown_name_is_neither():
-    result = scores(counts(Events.empty(), Events.empty(), 2023), challenge=2023)
+    result = scores_from_counts(count_recording(Events.empty(), Events.empty(), 2023), challenge=2023)
     assert result["LR"] == result.LR and np.isnan(result.DOAE)
     assert pickle.loads(pickle.dumps(result)).values.keys() == result.values.keys()
     with pytest.raises(AttributeError):

@@ -11,7 +11,7 @@ from avseld.io.events import Events
 from avseld.metrics import RULES, doa2019
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
-from avseld.metrics.seld import Options
+from avseld.metrics.seld import ScoringOptions
 
 N_SCENES = 10_000
 N_CLASSES = 3
@@ -22,15 +22,17 @@ def random_scenes(seed: int, hop: float, n_scenes: int) -> list[tuple[list, list
     generator = np.random.default_rng(seed)
     scenes = []
     for index in range(n_scenes):
-        truth = random_rows(generator, coarse=index % 2 == 0)
-        guess = random_rows(generator, coarse=index % 2 == 0)
-        near = generator.random(len(truth)) < 0.7  # part of the prediction follows the reference
-        follow = truth[near].copy()
+        reference = random_rows(generator, coarse=index % 2 == 0)
+        prediction = random_rows(generator, coarse=index % 2 == 0)
+        near = generator.random(len(reference)) < 0.7  # part of the prediction follows the reference
+        follow = reference[near].copy()
         follow[:, 2] = generator.integers(0, 3, len(follow))
         step = 10.0 if index % 2 == 0 else 0.01
         follow[:, 3] = wrapped(follow[:, 3] + step * np.round(generator.uniform(-30, 30, len(follow)) / step))
-        guess = np.concatenate([guess[: len(guess) // 2], follow])
-        scenes.append((rows_of(truth), rows_of(guess), events_of(truth, hop), events_of(guess, hop)))
+        prediction = np.concatenate([prediction[: len(prediction) // 2], follow])
+        scenes.append(
+            (rows_of(reference), rows_of(prediction), events_of(reference, hop), events_of(prediction, hop))
+        )
     return scenes
 
 
@@ -92,9 +94,11 @@ def test_counts_of_random_scenes_are_those_of_the_definition(
 ) -> None:
     rule = RULES[year]
     scenes = random_scenes(year + corrected, rule.hop, N_SCENES)
-    options = Options(N_CLASSES, corrected, distance=rule.counting == "frames")
+    options = ScoringOptions(N_CLASSES, corrected, distance=rule.counting == "frames")
     fast = count_pairs([(scene[2], scene[3]) for scene in scenes], rule, options)
-    wrong = disagreeing(fast, [slow(truth, guess, N_CLASSES) for truth, guess, *_ in scenes])
+    wrong = disagreeing(
+        fast, [slow(reference, prediction, N_CLASSES) for reference, prediction, *_ in scenes]
+    )
     if not corrected:
         assert not len(wrong), f"scene {wrong[0]}: {scenes[wrong[0]][:2]}"
     # corrected angles are computed along two roads: exact 20 degrees and ties fall either way on the grid
@@ -107,7 +111,9 @@ def test_counts_of_2019_are_those_of_the_definition() -> None:
     references, predictions = [scene[2] for scene in scenes], [scene[3] for scene in scenes]
     rule = replace(RULES[2019], frames_per_block=5)
     fast = doa2019.count(references, predictions, rule, N_CLASSES, n_frames=25)
-    slow = [slow_seld.year_2019(truth, guess, N_CLASSES, 25, 5) for truth, guess, *_ in scenes]
+    slow = [
+        slow_seld.year_2019(reference, prediction, N_CLASSES, 25, 5) for reference, prediction, *_ in scenes
+    ]
     wrong = disagreeing(fast, slow)
     assert not len(wrong), f"scene {wrong[0]}: {scenes[wrong[0]][:2]}"
 

@@ -70,11 +70,11 @@ def test_rooms_and_overlaps_add_up_to_the_whole(folders: tuple) -> None:
     from avseld.metrics.api import count_pairs
     from avseld.metrics.folders import open_pair
     from avseld.metrics.rules import rule_of
-    from avseld.metrics.seld import Options
+    from avseld.metrics.seld import ScoringOptions
 
     rule = rule_of(2023)
     pairing = open_pair(*folders, rule)
-    options = Options(pairing.n_classes, distance=False)
+    options = ScoringOptions(pairing.n_classes, distance=False)
     whole = count_pairs(pairing, rule, options).sum().as_dict()
     parts = count_pairs(pairing, rule, options, by_overlap=True)
     assert len(parts.frames) > 3

@@ -57,34 +57,37 @@ def test_dog_cat_and_speech_have_the_published_scores(scorer, options, micro, ma
 
 
 def test_a_class_never_predicted_counts_zero_only_where_task_4_says_so() -> None:
-    truth = {"a": said((0, 0, 1), (1, 0, 1)), "b": said(), "c": said()}
-    guess = {"a": said((0, 0, 1)), "c": said((0, 0.5, 1))}
-    plain, strict = event_based(truth, guess, 2), event_based(truth, guess, 2, zero_if_silent=True)
+    reference = {"a": said((0, 0, 1), (1, 0, 1)), "b": said(), "c": said()}
+    prediction = {"a": said((0, 0, 1)), "c": said((0, 0.5, 1))}
+    plain, strict = (
+        event_based(reference, prediction, 2),
+        event_based(reference, prediction, 2, zero_if_silent=True),
+    )
     assert [plain[n] for n in ("F", "precision", "recall")] == pytest.approx([2 / 3, 0.5, 0.5])
     assert [strict[n] for n in ("F", "precision", "recall")] == pytest.approx([1 / 3, 0.25, 0.5])
-    micro = event_based(truth, guess, 2, average="micro")
+    micro = event_based(reference, prediction, 2, average="micro")
     rates = [micro[n] for n in ("F", "ER", "deletion_rate", "insertion_rate")]
     assert rates == pytest.approx([0.5, 1, 0.5, 0.5])
 
 
 def test_times_are_compared_as_doubles_unless_corrected() -> None:
-    truth, guess = {"a": said((0, 3.0, 4.0))}, {"a": said((0, 3.2, 4.0))}
-    assert event_based(truth, guess, 1)["recall"] == 0  # 3.2 - 3.0 is a little more than 0.2
-    assert event_based(truth, guess, 1, corrected=True)["recall"] == 1
+    reference, prediction = {"a": said((0, 3.0, 4.0))}, {"a": said((0, 3.2, 4.0))}
+    assert event_based(reference, prediction, 1)["recall"] == 0  # 3.2 - 3.0 is a little more than 0.2
+    assert event_based(reference, prediction, 1, corrected=True)["recall"] == 1
     assert segment_counts(said((0, 0.6, 0.8)), said(), 1, 0.2).reference[0] == 2
     assert segment_counts(said((0, 0.6, 0.8)), said(), 1, 0.2, corrected=True).reference[0] == 1
 
 
 def test_the_offset_may_be_late_by_a_fifth_of_a_long_event() -> None:
-    truth, guess = {"a": said((0, 0, 5))}, {"a": said((0, 0, 5.9))}
-    assert event_based(truth, guess, 1)["recall"] == 1
-    assert event_based(truth, guess, 1, offset_share=0.1)["recall"] == 0
-    assert event_based(truth, {"a": said((0, 0, 9))}, 1, offset=False)["recall"] == 1
+    reference, prediction = {"a": said((0, 0, 5))}, {"a": said((0, 0, 5.9))}
+    assert event_based(reference, prediction, 1)["recall"] == 1
+    assert event_based(reference, prediction, 1, offset_share=0.1)["recall"] == 0
+    assert event_based(reference, {"a": said((0, 0, 9))}, 1, offset=False)["recall"] == 1
 
 
 def test_pairs_are_as_many_as_possible_and_not_first_come() -> None:
-    truth, guess = said((0, 1.0, 2.0), (0, 1.3, 2.3)), said((0, 1.15, 2.15), (0, 0.9, 1.9))
-    assert event_counts(truth, guess, 1).tp[0] == 2
+    reference, prediction = said((0, 1.0, 2.0), (0, 1.3, 2.3)), said((0, 1.15, 2.15), (0, 0.9, 1.9))
+    assert event_counts(reference, prediction, 1).tp[0] == 2
 
 
 def test_the_largest_matching_is_found_on_random_graphs() -> None:
@@ -114,14 +117,17 @@ def random_events(generator: np.random.Generator) -> Events:
 def test_ten_thousand_random_lists_count_as_the_definition_says() -> None:
     generator = np.random.default_rng(4)
     for _ in range(10_000):
-        truth, guess = random_events(generator), random_events(generator)
+        reference, prediction = random_events(generator), random_events(generator)
         resolution = float(generator.choice([0.2, 0.5, 1.0]))
         for fast, slow in (
-            (segment_counts(truth, guess, 3, resolution), slow_sed.segments(truth, guess, 3, resolution)),
-            (event_counts(truth, guess, 3), slow_sed.events(truth, guess, 3)),
+            (
+                segment_counts(reference, prediction, 3, resolution),
+                slow_sed.segments(reference, prediction, 3, resolution),
+            ),
+            (event_counts(reference, prediction, 3), slow_sed.events(reference, prediction, 3)),
         ):
             for name, value in slow.items():
-                assert np.array_equal(getattr(fast, name), value), (name, truth, guess)
+                assert np.array_equal(getattr(fast, name), value), (name, reference, prediction)
 
 
 def test_random_lists_score_as_sed_eval_has_it() -> None:
@@ -140,22 +146,22 @@ def test_random_lists_score_as_sed_eval_has_it() -> None:
 
     generator = np.random.default_rng(5)
     for _ in range(60):
-        truth = {str(i): random_events(generator) for i in range(3)}
-        guess = {str(i): random_events(generator) for i in range(3)}
+        reference = {str(i): random_events(generator) for i in range(3)}
+        prediction = {str(i): random_events(generator) for i in range(3)}
         for scorer, options, theirs in (
             (event_based, {}, sed_eval.sound_event.EventBasedMetrics(names, t_collar=0.2)),
             (segment_based, {"resolution": 0.2}, sed_eval.sound_event.SegmentBasedMetrics(names, 0.2)),
         ):
             if scorer is event_based:
                 theirs.percentage_of_length = 0.2
-            for name in truth:
-                theirs.evaluate(listed(truth[name], name), listed(guess[name], name))
+            for name in reference:
+                theirs.evaluate(listed(reference[name], name), listed(prediction[name], name))
             for average in ("macro", "micro"):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     overall = theirs.results_overall_metrics
                     result = overall() if average == "micro" else theirs.results_class_wise_average_metrics()
-                ours = scorer(truth, guess, 3, average=average, **options)
+                ours = scorer(reference, prediction, 3, average=average, **options)
                 expected = [*result["f_measure"].values(), *result["error_rate"].values()]
                 values = [ours["F"], ours["precision"], ours["recall"], ours["ER"]]
                 rates = ["deletion_rate", "insertion_rate"]

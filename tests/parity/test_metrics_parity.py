@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avseld.metrics import Scores, score, scores
+from avseld.metrics import Scores, score, scores_from_counts
 from avseld.metrics.doa2019 import count_frames
 
 Golden = Callable[[str], Path]
@@ -113,6 +113,6 @@ def test_2019_scores_of_network_output_are_the_official_ones(golden: Golden) -> 
         arrays["pred_doa_rad"],
         theirs["frames_per_second"],
     )
-    ours = scores(counts, challenge=2019)
+    ours = scores_from_counts(counts, challenge=2019)
     for name in ("ER", "F", "doa_error", "frame_recall", "seld_score"):
         close(name, ours[name], theirs[name])
