@@ -2,8 +2,8 @@
 # Runs every command of README.md and docs/getting_started.md, in the order of the page, so that a wrong option or path in
 # them fails. Commands are the lines of fenced bash blocks, fenced python blocks, and in tables the code that begins with
 # avseld; each page runs in a folder of its own, with made-up recordings and network weights of the names that it uses.
-#   scripts/check_readme.sh [FOLDER]
-# FOLDER defaults to a temporary one, removed afterwards. A few minutes on two cores. A comment before a block or in a
+#   scripts/check_readme.sh [FOLDER] [PAGE ...]
+# FOLDER defaults to a temporary one, removed afterwards. Some five minutes on two cores. A comment before a block or in a
 # table's row shortens its commands, one set of options for each, separated by |, or says why a block is not run:
 #   <!-- check: --steps 2 | --quick -->      <!-- check: not run, REASON -->
 set -euo pipefail
@@ -13,10 +13,12 @@ began=$SECONDS
 if [ $# -gt 0 ]; then
     mkdir -p "$1"
     folder="$(cd "$1" && pwd)"
+    shift
 else
     folder="$(mktemp -d)"
     trap 'rm -rf "$folder"' EXIT
 fi
+if [ $# -eq 0 ]; then set -- README.md docs/getting_started.md; fi
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" CUDA_VISIBLE_DEVICES=""
 
 commands_of() { # page: prints a shell script that runs its commands
@@ -76,7 +78,7 @@ begin() { # command: says what runs, and remembers it for an error message
 echo "recordings and network weights"
 mkdir -p "$folder/stand_ins"
 python "$root/tests/docs/stand_ins.py" "$folder/stand_ins" >"$folder/stand_ins.log" 2>&1 || { tail "$folder/stand_ins.log" >&2; exit 1; }
-for page in README.md docs/getting_started.md; do
+for page; do
     echo "$page"
     place="$folder/$(basename "$page" .md)"
     mkdir "$place"

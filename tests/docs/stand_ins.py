@@ -23,7 +23,7 @@ SIZE = 64
 def write_recordings(folder: Path) -> None:
     """Generate recordings and lay them out as a user's own: `recordings/` with audio, video, labels, and `DIR/`."""
     raw = folder / "raw"
-    synth(raw, recordings=6, seconds=4.0, width=360, fps=10, train_rooms=2, test_rooms=1, preset="simple")
+    synth(raw, recordings=10, seconds=4.0, width=360, fps=10, train_rooms=2, test_rooms=1, preset="simple")
     for kind, suffix, target in (
         ("foa_dev", "wav", "audio"),
         ("video_dev", "mp4", "video"),
