@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+import yaml
+
+import avseld
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = [
@@ -83,3 +86,11 @@ def test_the_map_shows_the_layers_that_the_import_contract_enforces():
 def layers(text):
     """List the layers of a contract from top to bottom, each a set of modules."""
     return [frozenset(re.split(r"[\s|:]+", line.strip())) for line in text.strip().splitlines()]
+
+
+def test_package_setup_and_citation_state_the_same_version():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg")
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == settings["metadata"]["version"] == avseld.__version__
+    assert citation["license"] == settings["metadata"]["license"]
