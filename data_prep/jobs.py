@@ -1,4 +1,4 @@
-"""Many files, one step each: in parallel, with a progress bar, resumable, every failure told at the end."""
+"""Make many files, one from another: in parallel, with a progress bar, resumable; failures are listed at the end."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -11,17 +11,17 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, visible_files
 
 log = logging.getLogger(__name__)
 
 Work = Callable[..., str]
-"""Reads the first path, writes the second (a temporary name) and returns a remark, empty if all is well; then the
-job's own arguments, where it has some."""
+"""reads the first path, writes the second (a temporary name) and returns a remark, empty if there is none; further
+arguments are those of the job"""
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """One file to make from another."""
 
     source: Path
@@ -31,25 +31,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: a remark where it went well, a reason where it did not."""
+    """Result of a job: a remark if it succeeded, a reason if it failed."""
 
     remark: str = ""
     failure: str = ""
 
 
-def visible(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files below a folder with one of the suffixes in any case, sorted; dot files are left out."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
-    return sorted(path for path in files if path.is_file() and not path.name.startswith("."))
-
-
-def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[Job]:
-    """List what is to be made: every fitting file below `source` at the same place below `target`.
+def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[FileJob]:
+    """List the files to make: one below `target` for every source below `source`, at the same relative path.
 
     Args:
         source: a folder, or one file of any suffix.
         target: a folder; for one source file also a file with the first of the suffixes.
-        suffixes: what counts as a source, in lower case; targets get the first.
+        suffixes: suffixes of sources, in lower case; targets get the first.
 
     Raises:
         BadInput: no source, the target lies inside the source or the other way round, or two sources share a
@@ -63,41 +57,41 @@ def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[Job]:
             goal, target = goal / f"{source.stem}{suffixes[0]}", target / f"{source.stem}{suffixes[0]}"
         if goal == whole:
             raise BadInput(f"{target}: is the source itself; give another target")
-        return [Job(source, target)]
+        return [FileJob(source, target)]
     if target.is_file():
         raise BadInput(f"{target}: is a file while {source} is a folder; give a folder")
     if goal == whole or goal in whole.parents or whole in goal.parents:
         raise BadInput(
             f"{target}: source and target lie inside each other ({source}); give a folder beside it"
         )
-    jobs: dict[Path, Job] = {}
-    for path in visible(source, suffixes):
+    jobs: dict[Path, FileJob] = {}
+    for path in visible_files(source, suffixes):
         made = (target / path.relative_to(source)).with_suffix(suffixes[0])
         if made in jobs:
             raise BadInput(f"{path}: would become {made} like {jobs[made].source}; rename one of the two")
-        jobs[made] = Job(path, made)
+        jobs[made] = FileJob(path, made)
     if not jobs:
         raise BadInput(f"{source}: no {', '.join(suffixes)} file below it; check the path")
     return list(jobs.values())
 
 
 def work_through(
-    jobs: list[Job], work: Work, up_to_date: Callable[[Job], bool], n_workers: int, title: str
+    jobs: list[FileJob], work: Work, up_to_date: Callable[[FileJob], bool], n_workers: int, title: str
 ) -> int:
-    """Do what is not done yet and say at the end what failed.
+    """Run the jobs that are not done yet; log the failures at the end.
 
-    A target is written under a temporary name and renamed, so one that exists is complete; it is left alone
-    if it is no older than its source and `up_to_date` agrees. Source files are only read.
+    A target is written under a temporary name and renamed, so that an existing one is complete; it is kept if it is no
+    older than its source and `up_to_date` agrees. Source files are only read.
 
     Args:
-        jobs: what to make.
-        work: makes one file; runs in a thread (or wherever a joblib `parallel_config` around the call says).
+        jobs: files to make.
+        work: makes one file; runs in a thread (or as a joblib `parallel_config` around the call says).
         up_to_date: whether an existing target is what would be made now.
-        n_workers: how many at once; 0 for one a core.
-        title: stands beside the progress bar and in the log.
+        n_workers: number of parallel jobs; 0 for one per core.
+        title: shown beside the progress bar and in the log.
 
     Returns:
-        How many failed.
+        The number of failures.
     """
     due = [job for job in jobs if not (_newer(job) and up_to_date(job))]
     if len(due) < len(jobs):
@@ -120,17 +114,17 @@ def work_through(
 
 
 def workers(n_workers: int) -> int:
-    """How many run at once; 0 asks for one a core."""
+    """Return the number of parallel jobs; 0 asks for one per core."""
     return n_workers if n_workers > 0 else cpu_count()
 
 
-def _outcomes(jobs: list[Job], work: Work, n_workers: int) -> Iterator[Outcome]:
-    # Threads, because ffmpeg is a process of its own and soxr works outside Python's lock.
+def _outcomes(jobs: list[FileJob], work: Work, n_workers: int) -> Iterator[Outcome]:
+    # Threads suffice: ffmpeg is a process of its own, and soxr releases Python's lock.
     parallel = Parallel(workers(n_workers), prefer="threads", return_as="generator_unordered")
     return parallel(delayed(_attempt)(job, work) for job in jobs)
 
 
-def _attempt(job: Job, work: Work) -> Outcome:
+def _attempt(job: FileJob, work: Work) -> Outcome:
     try:
         with replacing(job.target) as temporary:
             remark = work(job.source, temporary, *job.arguments)
@@ -140,5 +134,5 @@ def _attempt(job: Job, work: Work) -> Outcome:
     return Outcome(remark=remark)
 
 
-def _newer(job: Job) -> bool:
+def _newer(job: FileJob) -> bool:
     return job.target.is_file() and job.target.stat().st_mtime >= job.source.stat().st_mtime

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.geometry import direction, wrap
-from data_prep.jobs import visible
 
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 WAYS = {
@@ -52,7 +52,9 @@ def positions(
     if label < 0:
         raise BadInput(f"label {label}: give a class index from 0 on")
     matrix, middle = read_axes(axes), _triple(array)
-    paths = [source] if source.is_file() else visible(source, (".npy", ".csv")) if source.is_dir() else []
+    paths = (
+        [source] if source.is_file() else visible_files(source, (".npy", ".csv")) if source.is_dir() else []
+    )
     if not paths:
         raise BadInput(f"{source}: no .npy or .csv there; check the path")
     if source.is_dir() and target.resolve() == source.resolve():

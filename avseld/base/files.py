@@ -36,6 +36,27 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def visible_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """List the files below a folder that have one of some suffixes, in any case.
+
+    Files and folders whose name begins with a dot are left out: half-written files of `replacing`, resource forks
+    (._NAME) of macOS, checkpoints of notebooks.
+
+    Args:
+        folder: searched with its subfolders.
+        suffixes: in lower case, with their dots.
+
+    Returns:
+        Sorted paths.
+    """
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    return sorted(
+        path
+        for path in files
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def fingerprint(path: Path | str) -> str:
     """Hash the size, the first and the last MiB of a file: enough to notice another video without reading all of it.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.io.events import Events
 from avseld.io.labels import (
     METRES_PER_UNIT,
@@ -188,7 +189,7 @@ def _sources(side: Reference, what: str) -> dict[str, Events | Path]:
     if (folder / "manifest.csv").is_file():
         return {recording.name: recording.labels for recording in read_manifest(folder) if recording.labels}
     files: dict[str, Events | Path] = {}
-    for path in sorted(folder.rglob("*.csv")):
+    for path in visible_files(folder, (".csv",)):
         if path.stem in files:
             raise BadInput(f"{path}: {files[path.stem]} has the same name; keep one of them")
         files[path.stem] = path

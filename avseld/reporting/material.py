@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
 from avseld.io.labels import read_labels
@@ -109,7 +110,7 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
 def _csv_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise BadInput(f"{folder}: not found; give the folder of the predicted csv files")
-    return {path.stem: path for path in sorted(folder.rglob("*.csv"))}
+    return {path.stem: path for path in visible_files(folder, (".csv",))}
 
 
 def _material(recording: Recording, classes: list[str], prediction: Path | None) -> Material:

@@ -1,4 +1,4 @@
-"""What is wrong with a raw corpus or a prepared folder: every finding on one line, nothing is changed."""
+"""Check a raw corpus or a prepared folder: every finding on one line, nothing is changed."""
 
 import logging
 import math
@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
@@ -17,8 +16,8 @@ from avseld.base.files import fingerprint
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
-from data_prep.check.orientation import ENOUGH, fit, measure
-from data_prep.corpora.dcase import DATASETS, Dataset, find
+from data_prep.check.orientation import MIN_FRAMES, fit, measure
+from data_prep.corpora.dcase import DATASETS, Dataset, DatasetName, find
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
@@ -31,21 +30,23 @@ from data_prep.corpora.recordings import (
 log = logging.getLogger(__name__)
 
 
+UNRELATED_DEG = 75.0
+"""mean angle from which labels and audio seem unrelated; independent directions have 90"""
+
+
 @dataclass
 class Report(Findings):
-    """Findings, and what is neither wrong nor doubtful."""
+    """Findings, and notes that are neither errors nor warnings."""
 
     notes: list[str] = field(default_factory=list)
 
 
 def check(
     folder: Path,
-    dataset: Literal[
-        "starss23", "starss23_eval", "starss22", "tau_nigens2021", "tau_nigens2020", "tau_nigens2020_eval"
-    ] = "starss23",
+    dataset: DatasetName = "starss23",
     sample_rate: int = 24000,
 ) -> int:
-    """Say what is wrong with a raw or a prepared folder, one finding a line on standard output.
+    """Check a raw or a prepared folder and print one finding a line to standard output.
 
     Args:
         folder: a prepared folder (it holds manifest.csv), or a raw corpus.
@@ -84,10 +85,12 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
     rules = LabelRules(len(classes)) if classes else LabelRules(sys.maxsize)
     _check_all(recordings, rules, sample_rate, report, prepared=True)
     _check_leaks(recordings, report)
-    unmade = {recording.name for recording in recordings if recording.boxes and not recording.boxes.is_file()}
-    if unmade:
+    missing = {
+        recording.name for recording in recordings if recording.boxes and not recording.boxes.is_file()
+    }
+    if missing:
         report.warning(
-            f"{folder}: {len(unmade)} boxes files not made yet ({example(unmade)}); run avseld-detect boxes"
+            f"{folder}: {len(missing)} boxes files not made yet ({example(missing)}); run avseld-detect boxes"
         )
 
 
@@ -106,12 +109,12 @@ def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, report: Report) 
 def _check_all(
     recordings: Sequence[Recording], rules: LabelRules, sample_rate: int, report: Report, prepared: bool
 ) -> None:
-    # In a raw corpus boxes speak of the original video; the preparation compares them with it.
+    # In a raw corpus the boxes are of the original video; the preparation compares them with it.
     measured, labelled = [], []
     for listed in tqdm(recordings, "check", unit="recording"):
-        recording, audible = listed, False
+        recording, readable = listed, False
         with report.noting():
-            recording, audible = with_duration(listed, sample_rate), True
+            recording, readable = with_duration(listed, sample_rate), True
             if listed.duration and abs(listed.duration - recording.duration) > 1e-3:
                 report.error(
                     f"{recording.audio}: lasts {recording.duration:.3f} s, the manifest says "
@@ -123,15 +126,15 @@ def _check_all(
             if recording.boxes and recording.boxes.is_file():
                 read_boxes(recording.boxes, recording.video if prepared else None)
         with report.noting():
-            known = recording if audible else replace(recording, duration=math.inf)
+            known = recording if readable else replace(recording, duration=math.inf)
             events = labels_of(known, rules)
             _check_labels(recording, events, report)
-            if audible and recording.format == "foa" and len(events):
+            if readable and recording.format == "foa" and len(events):
                 pair = measure(recording, events)
                 measured.append(pair[0])
                 labelled.append(pair[1])
-    _tell_orientation(measured, labelled, report)
-    _tell_contents(recordings, report)
+    _report_orientation(measured, labelled, report)
+    _report_contents(recordings, report)
 
 
 def _check_labels(recording: Recording, events: Events, report: Report) -> None:
@@ -145,7 +148,7 @@ def _check_labels(recording: Recording, events: Events, report: Report) -> None:
         )
 
 
-def _tell_orientation(measured: list[np.ndarray], labelled: list[np.ndarray], report: Report) -> None:
+def _report_orientation(measured: list[np.ndarray], labelled: list[np.ndarray], report: Report) -> None:
     found = fit(measured, labelled)
     if not found.n_frames:
         return
@@ -155,13 +158,13 @@ def _tell_orientation(measured: list[np.ndarray], labelled: list[np.ndarray], re
     )
     if found.suspicious:
         report.warning(f"{line}, but {found.best:.1f} with {found.words}")
-    elif found.n_frames >= ENOUGH and found.declared > 75:
+    elif found.n_frames >= MIN_FRAMES and found.declared > UNRELATED_DEG:
         report.warning(f"{line}, near the 90 of chance; do labels and audio belong together?")
     else:
         report.notes.append(line)
 
 
-def _tell_contents(recordings: Sequence[Recording], report: Report) -> None:
+def _report_contents(recordings: Sequence[Recording], report: Report) -> None:
     with_video = sum(recording.video is not None for recording in recordings)
     with_labels = sum(recording.labels is not None for recording in recordings)
     formats = ", ".join(sorted({recording.format for recording in recordings}))
@@ -190,21 +193,21 @@ def _check_leaks(recordings: Sequence[Recording], report: Report) -> None:
             path = path_of(recording)
             if path and path.is_file():
                 same[fingerprint(path)].append(recording)
-        for twins in same.values():
-            _tell_twins(what, twins, report)
+        for copies in same.values():
+            _report_copies(what, copies, report)
 
 
-def _tell_twins(what: str, twins: list[Recording], report: Report) -> None:
-    if len(twins) < 2:
+def _report_copies(what: str, copies: list[Recording], report: Report) -> None:
+    if len(copies) < 2:
         return
-    names = ", ".join(sorted(recording.name for recording in twins))
-    if len({recording.fold for recording in twins}) > 1:
+    names = ", ".join(sorted(recording.name for recording in copies))
+    if len({recording.fold for recording in copies}) > 1:
         report.error(f"{names}: the same {what} in different folds; remove all but one, else scores are void")
     else:
         report.warning(f"{names}: the same {what}; remove all but one")
 
 
 def _unique(report: Report) -> None:
-    # Both formats of a corpus share labels and videos, whose findings would come twice.
+    # Both formats of a corpus share labels and videos, whose findings would be listed twice.
     report.errors[:] = list(dict.fromkeys(report.errors))
     report.warnings[:] = list(dict.fromkeys(report.warnings))

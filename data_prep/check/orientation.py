@@ -1,4 +1,4 @@
-"""Do the channels of ambisonic recordings point where the labels say? The intensity vector tells."""
+"""Check the channel order and axes of ambisonic recordings: compare the intensity vector with the labels."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.manifest import Recording
 
-FRAMES = 300
-"""frames looked at in each recording"""
-ENOUGH = 20
-"""frames below which no verdict is given"""
-BAND = (200.0, 5000.0)
-"""Hz; below lies the rumble of rooms, above the aliasing of small arrays"""
+MAX_FRAMES = 300
+"""label frames evaluated per recording"""
+MIN_FRAMES = 20
+"""label frames needed for a verdict"""
+BAND_HZ = (200.0, 5000.0)
+"""below is the rumble of rooms, above the spatial aliasing of small arrays"""
 
 Axes = tuple[tuple[int, int], ...]
 """for x, y, z: channel (1 to 3) and sign"""
@@ -40,24 +40,24 @@ KNOWN: dict[Axes, str] = {
 
 @dataclass(frozen=True)
 class Fit:
-    """How well measured and labelled directions agree."""
+    """Agreement of measured and labelled directions."""
 
     n_frames: int
     declared: float
     """mean angle in degrees with the channels W Y Z X"""
     best: float
-    """the same with the best of all orders and signs of the three directional channels"""
+    """mean angle in degrees with the best order and signs of the three directional channels"""
     axes: Axes
-    """that best one"""
+    """order and signs of `best`"""
 
     @property
     def suspicious(self) -> bool:
-        """Whether another orientation fits clearly better than the declared one."""
-        return self.n_frames >= ENOUGH and self.best < min(0.7 * self.declared, self.declared - 10)
+        """Whether another orientation is clearly better than the declared one."""
+        return self.n_frames >= MIN_FRAMES and self.best < min(0.7 * self.declared, self.declared - 10)
 
     @property
     def words(self) -> str:
-        """The best orientation in words."""
+        """Description of the best orientation."""
         spelled = (
             f"{axis} = {'+' if sign > 0 else '-'}channel {channel + 1}"
             for axis, (channel, sign) in zip("xyz", self.axes, strict=True)
@@ -69,7 +69,7 @@ def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarra
     """Measure the intensity vector in frames in which exactly one source is labelled.
 
     The active intensity is Re(conj(W) [Y Z X]) summed over a band (Pulkki, "Spatial sound reproduction with
-    directional audio coding", JAES 55(6), 2007); the louder half of the frames counts.
+    directional audio coding", JAES 55(6), 2007); the louder half of the frames is used.
 
     Args:
         recording: first-order ambisonics, W first.
@@ -82,9 +82,9 @@ def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarra
     info = audio_info(recording.audio)
     n_samples = round(LABEL_HOP * info.sample_rate)
     frames, rows = _single_source(events, info.n_samples // n_samples)
-    picked = np.unique(np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).round().astype(int))
+    picked = np.unique(np.linspace(0, len(frames) - 1, min(MAX_FRAMES, len(frames))).round().astype(int))
     frequency = np.fft.rfftfreq(n_samples, 1 / info.sample_rate)
-    band = (frequency >= BAND[0]) & (frequency <= BAND[1])
+    band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
     window = np.hanning(n_samples)
     intensity, power = np.zeros((len(picked), 3)), np.zeros(len(picked))
     for index, pick in enumerate(picked):
@@ -105,23 +105,23 @@ def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
         measured: per recording (frame, 3), from `measure`.
         labelled: the same.
     """
-    found = np.concatenate([np.zeros((0, 3)), *measured])
-    wanted = np.concatenate([np.zeros((0, 3)), *labelled])
-    if not len(found):
+    vectors = np.concatenate([np.zeros((0, 3)), *measured])
+    references = np.concatenate([np.zeros((0, 3)), *labelled])
+    if not len(vectors):
         return Fit(0, np.nan, np.nan, DECLARED)
     errors = {
         tuple(zip(order, signs, strict=True)): float(
-            angle_between(found[:, np.array(order) - 1] * signs, wanted).mean()
+            angle_between(vectors[:, np.array(order) - 1] * signs, references).mean()
         )
         for order in permutations((1, 2, 3))
         for signs in product((1, -1), repeat=3)
     }
     best = min(errors, key=errors.__getitem__)
-    return Fit(len(found), errors[DECLARED], errors[best], best)
+    return Fit(len(vectors), errors[DECLARED], errors[best], best)
 
 
 def _single_source(events: Events, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Label frames with one source, and the row of events that holds there."""
+    """Find label frames with exactly one source, and its row of events."""
     placed = np.flatnonzero(~np.isnan(events.azimuth) & ~np.isnan(events.onset))
     rows, frame = frames_of(events.onset[placed], events.offset[placed])
     unique, index, times = np.unique(frame, return_index=True, return_counts=True)

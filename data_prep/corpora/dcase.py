@@ -1,7 +1,7 @@
-"""STARSS23 and the corpora of its layout (one csv row per source and 100 ms frame) to a prepared folder.
+"""Prepare STARSS23 and the corpora of its layout: one csv row per source and frame of 100 ms.
 
-Sources: STARSS23 (arXiv 2306.09126), TAU-NIGENS 2020 and 2021 (arXiv 2006.01919, 2106.06999); folders,
-columns and folds in `Sony audio-visual SELD` spec, A.2, and `DCASE baselines` spec, 1.2.
+Sources: STARSS23 (arXiv 2306.09126), STARSS22 (arXiv 2206.01948), TAU-NIGENS 2020 and 2021 (arXiv 2006.01919,
+2106.06999) and the descriptions that come with them.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint
+from avseld.base.files import fingerprint, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from data_prep.corpora.recordings import (
@@ -22,13 +22,13 @@ from data_prep.corpora.recordings import (
     LabelRules,
     boxes_path,
     by_name,
+    check_place,
     check_video,
     example,
     labels_of,
     with_duration,
     write_prepared,
 )
-from data_prep.jobs import visible
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +66,31 @@ NIGENS_2020_CLASSES = (
 NIGENS_2021_CLASSES = tuple(
     name for name in NIGENS_2020_CLASSES if name not in ("running_engine", "burning_fire")
 )
+DatasetName = Literal[
+    "starss23",
+    "starss23_eval",
+    "starss22",
+    "stereo2025",
+    "tau_nigens2021",
+    "tau_nigens2020",
+    "tau_nigens2020_eval",
+]
+"""keys of `DATASETS`"""
 DEVELOPMENT = {"foa": "foa_dev", "mic": "mic_dev", "binaural": "binaural_dev", "stereo": "stereo_dev"}
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Where a corpus keeps what, and what its file names say."""
+    """Folders, classes and file names of a corpus."""
 
     classes: tuple[str, ...]
     audio: dict[str, str] = field(default_factory=lambda: dict(DEVELOPMENT))
-    """folder of each format"""
+    """format -> folder"""
     labels: str = "metadata_dev"
     videos: tuple[str, ...] = ("video_360x180_dev", "video_dev")
-    """folders in the order of preference; the last one holds the originals"""
+    """folders in order of preference; the last one holds the originals"""
     boxes: str = "boxes_dev"
-    """exact boxes that a scene generator puts beside its videos"""
+    """folder of the exact boxes that the scene generator writes"""
     name: str = r"(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+"
     metres_per_unit: float = 0.01
     sample_rate: int = 24000
@@ -119,15 +129,7 @@ DATASETS = {
 def dcase(
     raw: Path,
     prepared: Path,
-    dataset: Literal[
-        "starss23",
-        "starss23_eval",
-        "starss22",
-        "stereo2025",
-        "tau_nigens2021",
-        "tau_nigens2020",
-        "tau_nigens2020_eval",
-    ] = "starss23",
+    dataset: DatasetName = "starss23",
     format: Literal["foa", "mic", "binaural", "stereo"] = "foa",
     folds: str = "",
     no_labels: bool = False,
@@ -135,22 +137,22 @@ def dcase(
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
 
-    Everything is checked before anything is written; a second run writes the same again.
+    Everything is checked before anything is written; a second run writes the same files again.
 
     Args:
         raw: the folder that holds foa_dev, metadata_dev, video_dev.
         prepared: the folder to write.
-        dataset: which layout and classes.
-        format: which recordings to take.
+        dataset: layout and classes.
+        format: format of the recordings.
         folds: only these, separated by commas (fold3,fold4); all if empty.
-        no_labels: let recordings without csv pass, as in an evaluation set.
-        beyond: whether rows of a csv after the end of the audio stop everything or are left out.
+        no_labels: accept recordings without csv, as in an evaluation set.
+        beyond: refuse or drop rows of a csv that begin after the end of the audio.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
     corpus, findings = DATASETS[dataset], Findings(strict=True)
-    _check_places(raw, prepared, corpus)
+    check_place(prepared, raw, [*corpus.audio.values(), corpus.labels, *corpus.videos, corpus.boxes])
     recordings = find(raw, corpus, format, findings, no_labels)
     if folds:
         recordings = _of_folds(recordings, folds, raw)
@@ -162,10 +164,10 @@ def dcase(
         if recording.labels:
             labels[recording.name] = labels_of(recording, rules)
         checked.append(recording)
-    _tell_sizes(checked, raw, corpus)
+    _warn_about_sizes(checked, raw, corpus)
     boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in checked}
     for recording in checked:
-        _adopt_boxes(recording, prepared, boxes[recording.name])
+        _copy_boxes(recording, prepared, boxes[recording.name])
     write_prepared(prepared, checked, labels, corpus.classes)
     return 0
 
@@ -173,14 +175,14 @@ def dcase(
 def find(
     raw: Path, corpus: Dataset, format: str, findings: Findings, no_labels: bool = False
 ) -> list[Recording]:
-    """List the recordings of a corpus with everything that belongs to them, paths as found.
+    """List the recordings of a corpus with their video, boxes and labels, paths as found.
 
     Args:
         raw: the folder that holds the corpus.
         corpus: its layout.
-        format: which recordings to take.
-        findings: gets names that do not fit, names that come twice, missing csv files.
-        no_labels: let recordings without csv pass.
+        format: format of the recordings.
+        findings: receives names that do not fit, repeated names, missing csv files.
+        no_labels: accept recordings without csv.
 
     Raises:
         BadInput: no such folder, or no recording in it.
@@ -192,7 +194,7 @@ def find(
         raise BadInput(
             f"{folder}: not found; unpack the corpus there, or choose another --format or --dataset"
         )
-    sounds = by_name(visible(folder, (".wav",)), findings)
+    sounds = by_name(visible_files(folder, (".wav",)), findings)
     if not sounds:
         raise BadInput(f"{folder}: no wav file below it; unpack the corpus there")
     recordings = []
@@ -207,7 +209,7 @@ def find(
         labels = (raw / corpus.labels / below).with_suffix(".csv")
         if not labels.is_file() and not no_labels:
             findings.error(f"{labels}: not found; unpack the labels there, or give --no-labels")
-        said = matched.groupdict()
+        parts = matched.groupdict()
         recordings.append(
             Recording(
                 name,
@@ -216,8 +218,8 @@ def find(
                 video=_first(raw / videos / below.with_suffix(".mp4") for videos in corpus.videos),
                 boxes=_first([raw / corpus.boxes / below.with_suffix(".npz")]),
                 labels=labels if labels.is_file() else None,
-                fold=said.get("fold", ""),
-                room=said.get("room", ""),
+                fold=parts.get("fold", ""),
+                room=parts.get("room", ""),
             )
         )
     _note_leftovers(raw, corpus, set(sounds), findings)
@@ -230,33 +232,23 @@ def _first(paths: Iterable[Path]) -> Path | None:
 
 def _note_leftovers(raw: Path, corpus: Dataset, names: set[str], findings: Findings) -> None:
     for folder, suffix in ((corpus.labels, ".csv"), (corpus.videos[-1], ".mp4")):
-        lonely = {path.stem for path in visible(raw / folder, (suffix,))} - names
-        if lonely:
+        unpaired = {path.stem for path in visible_files(raw / folder, (suffix,))} - names
+        if unpaired:
             findings.warning(
-                f"{raw / folder}: {len(lonely)} files without audio ({example(lonely)}); left out"
+                f"{raw / folder}: {len(unpaired)} files without audio ({example(unpaired)}); left out"
             )
 
 
-def _check_places(raw: Path, prepared: Path, corpus: Dataset) -> None:
-    inside = [*corpus.audio.values(), corpus.labels, *corpus.videos, corpus.boxes]
-    taken = [raw.resolve()] + [(raw / folder).resolve() for folder in inside]
-    goal = prepared.resolve()
-    if goal in taken or any(folder in goal.parents for folder in taken[1:]):
-        raise BadInput(
-            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
-        )
-
-
 def _of_folds(recordings: list[Recording], folds: str, raw: Path) -> list[Recording]:
-    wanted = [word.strip() for word in folds.split(",") if word.strip()]
-    there = sorted({recording.fold for recording in recordings})
-    for fold in wanted:
-        if fold not in there:
-            raise BadInput(f"{raw}: no recording of {fold}; there are {', '.join(there)}")
-    return [recording for recording in recordings if recording.fold in wanted]
+    chosen = [word.strip() for word in folds.split(",") if word.strip()]
+    existing = sorted({recording.fold for recording in recordings})
+    for fold in chosen:
+        if fold not in existing:
+            raise BadInput(f"{raw}: no recording of {fold}; there are {', '.join(existing)}")
+    return [recording for recording in recordings if recording.fold in chosen]
 
 
-def _tell_sizes(recordings: list[Recording], raw: Path, corpus: Dataset) -> None:
+def _warn_about_sizes(recordings: list[Recording], raw: Path, corpus: Dataset) -> None:
     large = [r.name for r in recordings if r.video and (raw / corpus.videos[0]) not in r.video.parents]
     if large and len(large) < sum(recording.video is not None for recording in recordings):
         log.warning(
@@ -270,7 +262,7 @@ def _tell_sizes(recordings: list[Recording], raw: Path, corpus: Dataset) -> None
 
 
 def _boxes_of(recording: Recording, raw: Path, corpus: Dataset) -> Boxes | None:
-    """The generator's boxes, which speak of the original video, marked as those of the manifest's video."""
+    """Read the generator's boxes, made from the original video, and mark them as made from the manifest's video."""
     if recording.boxes is None or recording.video is None:
         return None
     boxes = read_boxes(recording.boxes)
@@ -284,14 +276,14 @@ def _boxes_of(recording: Recording, raw: Path, corpus: Dataset) -> Boxes | None:
     return replace(boxes, about=boxes.about | {"video": fingerprint(recording.video)})
 
 
-def _adopt_boxes(recording: Recording, prepared: Path, boxes: Boxes | None) -> None:
+def _copy_boxes(recording: Recording, prepared: Path, boxes: Boxes | None) -> None:
     target = boxes_path(prepared, recording)
     if boxes is None or target is None:
         return
-    # Boxes that a detector has made of this very video since then are worth more than a copy made again.
+    # Boxes that a detector has made from this video in the meantime are kept.
     try:
-        made = read_boxes(target, recording.video).about
+        existing = read_boxes(target, recording.video).about
     except BadInput:
-        made = boxes.about
-    if made.get("detector") == boxes.about.get("detector"):
+        existing = boxes.about
+    if existing.get("detector") == boxes.about.get("detector"):
         write_boxes(target, boxes)

@@ -1,4 +1,4 @@
-"""Your own recordings to a prepared folder: wav files, and mp4 and csv files of the same names."""
+"""Prepare your own recordings: wav files, and mp4 and csv files of the same names."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.io.audio import SOUNDS
+from avseld.io.labels import METRES_PER_UNIT
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
@@ -21,9 +23,7 @@ from data_prep.corpora.recordings import (
     with_duration,
     write_prepared,
 )
-from data_prep.jobs import visible
 
-METRES = {"cm": 0.01, "m": 1.0}
 NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
 
 
@@ -39,7 +39,7 @@ def own(
     sample_rate: int = 24000,
     beyond: Literal["refuse", "drop"] = "refuse",
 ) -> int:
-    """Make a prepared folder from your own recordings; files belong together by their name without suffix.
+    """Make a prepared folder from your own recordings; files of one recording share their name without suffix.
 
     Everything is checked before anything is written.
 
@@ -48,14 +48,14 @@ def own(
         prepared: the folder to write.
         format: foa (W Y Z X), mic, binaural, stereo or mono.
         video: folder of mp4 files; recordings without one are counted.
-        labels: folder of csv files in any dialect of DCASE, one for every recording (an empty file says that
-            nothing is heard).
+        labels: folder of csv files in any dialect of DCASE, one for every recording (an empty file has no
+            events).
         classes: text file with one class a line; the 13 classes of STARSS23 if left out.
         fold_from: nothing; the subfolders of `audio` (FOLD/ROOM/NAME.wav or FOLD/NAME.wav); or names such as
             fold3_room21_mix013.
         distance: unit of the csv files' distances.
         sample_rate: Hz that all files must have.
-        beyond: whether rows of a csv after the end of the audio stop everything or are left out.
+        beyond: refuse or drop rows of a csv that begin after the end of the audio.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
@@ -64,17 +64,17 @@ def own(
     for folder in (audio, video, labels):
         _check_folder(folder, prepared)
     names = _classes(classes)
-    sounds = by_name(visible(audio, SOUNDS), findings)
+    sounds = by_name(visible_files(audio, SOUNDS), findings)
     if not sounds:
         raise BadInput(f"{audio}: no {' or '.join(SOUNDS)} file below it; check --audio")
-    videos = by_name(visible(video, VIDEOS), findings) if video else {}
-    tables = by_name(visible(labels, (".csv",)), findings) if labels else {}
+    videos = by_name(visible_files(video, VIDEOS), findings) if video else {}
+    tables = by_name(visible_files(labels, (".csv",)), findings) if labels else {}
     _check_partners(sounds, videos, video, findings)
-    rules = LabelRules(len(names), METRES[distance], beyond=beyond)
+    rules = LabelRules(len(names), METRES_PER_UNIT[distance], beyond=beyond)
     recordings, events = [], {}
     for name, path in tqdm(sounds.items(), "check", unit="recording"):
         if labels and name not in tables:
-            raise BadInput(f"{labels / name}.csv: not found; an empty file says that nothing is heard")
+            raise BadInput(f"{labels / name}.csv: not found; give an empty file if there are no events")
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
         found = Recording(name, path, format, videos.get(name), labels=tables.get(name), fold=fold, room=room)
         recording = with_duration(found, sample_rate)
@@ -91,8 +91,8 @@ def _check_folder(folder: Path | None, prepared: Path) -> None:
         return
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; check the path")
-    goal = prepared.resolve()
-    if goal == folder.resolve() or folder.resolve() in goal.parents:
+    target = prepared.resolve()
+    if folder.resolve() in (target, *target.parents):
         raise BadInput(f"{prepared}: lies in {folder}; choose a folder beside your files")
 
 
@@ -117,8 +117,8 @@ def _check_partners(
             f"{folder}: no video has the name of a recording (audio: {example(sounds.keys())}; "
             f"video: {example(videos.keys()) or 'none'}); rename them"
         )
-    if lonely := videos.keys() - sounds.keys():
-        findings.warning(f"{folder}: {len(lonely)} videos without audio ({example(lonely)}); left out")
+    if unpaired := videos.keys() - sounds.keys():
+        findings.warning(f"{folder}: {len(unpaired)} videos without audio ({example(unpaired)}); left out")
 
 
 def _fold_and_room(path: Path, fold_from: str) -> tuple[str, str]:
@@ -129,7 +129,7 @@ def _fold_and_room(path: Path, fold_from: str) -> tuple[str, str]:
         if not folders:
             raise BadInput(f"{path}: lies in no subfolder that could name its fold; give --fold-from nothing")
         return folders[0], folders[1] if len(folders) > 1 else ""
-    said = NAME.fullmatch(path.stem)
-    if said is None:
+    match = NAME.fullmatch(path.stem)
+    if match is None:
         raise BadInput(f"{path}: the name does not say fold and room (fold3_room21_mix013); rename it")
-    return said["fold"], said["room"]
+    return match["fold"], match["room"]

@@ -1,4 +1,4 @@
-"""From recordings found somewhere to a prepared folder: check each one, write labels and the manifest."""
+"""Check recordings of any corpus and write them as a prepared folder: labels, class list and manifest."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,30 +10,38 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
+from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.labels import Coordinates, line_of_row, read_labels
 from avseld.io.manifest import Recording, write_manifest
 from avseld.io.video import video_info
-from data_prep.jobs import visible
 
 log = logging.getLogger(__name__)
 
-SHORTER = 0.1
-"""Seconds by which a video may end before the audio without a word: one label frame."""
-EXACT = 1e-6
+MISSING_END_S = LABEL_HOP
+"""how much earlier than the audio a video may end before a warning is logged"""
+ROUNDING_S = 1e-6
+"""error of times in floating point"""
+PANORAMA_TOLERANCE = 0.01
+"""relative difference from an aspect of 2:1 that is ignored"""
 
 
 @dataclass
 class Findings:
-    """What is wrong. Preparation is strict (the first error stops it), a check collects."""
+    """Errors and warnings about data.
+
+    Args:
+        strict: raise the first error (preparation) instead of collecting all (check).
+    """
 
     strict: bool
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def error(self, text: str) -> None:
-        """Note what makes the data unusable; the text names the file and the remedy.
+        """Add an error: the data cannot be used. The text names the file and the remedy.
 
         Raises:
             BadInput: the findings are strict.
@@ -43,14 +51,14 @@ class Findings:
         self.errors.append(text)
 
     def warning(self, text: str) -> None:
-        """Note what the user should know."""
+        """Add a warning."""
         if self.strict:
             log.warning("%s", text)
         self.warnings.append(text)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        """Take bad input that the block meets as an error; the rest of the block is left out."""
+        """Turn bad input in the block into an error; the rest of the block is skipped."""
         try:
             yield
         except BadInput as error:
@@ -59,17 +67,17 @@ class Findings:
 
 @dataclass(frozen=True)
 class LabelRules:
-    """How the labels of a corpus are read."""
+    """Conventions of the labels of a corpus."""
 
     n_classes: int
     metres_per_unit: float = 0.01
     coordinates: Coordinates = "auto"
     beyond: Literal["refuse", "drop"] = "refuse"
-    """what becomes of rows that begin after the end of the audio"""
+    """what is done with rows that begin after the end of the audio"""
 
 
 def with_duration(recording: Recording, sample_rate: int) -> Recording:
-    """The recording with the duration that its audio header says.
+    """Return a recording with the duration in the header of its audio.
 
     Raises:
         BadInput: missing, unreadable, empty, wrong rate or wrong channel count.
@@ -91,7 +99,7 @@ def labels_of(recording: Recording, rules: LabelRules) -> Events:
     if path is None:
         return Events.empty()
     events = read_labels(path, rules.n_classes, rules.coordinates, rules.metres_per_unit)
-    late = events.onset >= recording.duration - EXACT
+    late = events.onset >= recording.duration - ROUNDING_S
     if not late.any():
         return events
     if rules.beyond == "drop":
@@ -106,7 +114,7 @@ def labels_of(recording: Recording, rules: LabelRules) -> Events:
 
 
 def check_video(recording: Recording, findings: Findings) -> None:
-    """Note a video that is shorter than the audio or no 360-degree picture.
+    """Warn about a video that is shorter than the audio or not a 360-degree panorama.
 
     Raises:
         BadInput: missing or unreadable.
@@ -114,12 +122,12 @@ def check_video(recording: Recording, findings: Findings) -> None:
     if recording.video is None:
         return
     info = video_info(recording.video)
-    if 0 < info.end < recording.duration - SHORTER:
+    if 0 < info.end < recording.duration - MISSING_END_S:
         findings.warning(
             f"{recording.video}: {info.end:.2f} s of video for {recording.duration:.2f} s of audio; "
             "it is used as far as it goes"
         )
-    if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > 0.01:
+    if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > PANORAMA_TOLERANCE:
         findings.warning(
             f"{recording.video}: {info.width}x{info.height} is no equirectangular 2:1 picture; its boxes "
             "will not tell directions"
@@ -129,12 +137,12 @@ def check_video(recording: Recording, findings: Findings) -> None:
 def write_prepared(
     prepared: Path, recordings: Sequence[Recording], labels: dict[str, Events], classes: Sequence[str]
 ) -> None:
-    """Write the labels, then classes and manifest of a prepared folder: a manifest speaks of what is there.
+    """Write labels, class list and manifest of a prepared folder; the manifest last, so that it lists existing files.
 
     Args:
         prepared: the folder.
-        recordings: with paths as found; labels are replaced by the canonical ones, boxes by their place.
-        labels: events by the recording's name; recordings that are not in it have none.
+        recordings: with paths as found; labels and boxes are replaced by their paths in the prepared folder.
+        labels: events by name of the recording; recordings without an entry have no labels.
         classes: names by index.
     """
     entries = []
@@ -144,7 +152,7 @@ def write_prepared(
             write_events(path, labels[recording.name])
         entries.append(replace(recording, labels=path, boxes=boxes_path(prepared, recording)))
     write_manifest(prepared, entries, classes)
-    stray = {path.stem for path in visible(prepared / "labels", (".csv",))} - labels.keys()
+    stray = {path.stem for path in visible_files(prepared / "labels", (".csv",))} - labels.keys()
     if stray:
         log.warning(
             "%s: %d label files belong to no recording (first: %s.csv); remove them if they are of no use",
@@ -152,16 +160,35 @@ def write_prepared(
             len(stray),
             min(stray),
         )
-    _tell(prepared, entries)
+    _log_summary(prepared, entries)
 
 
 def boxes_path(prepared: Path, recording: Recording) -> Path | None:
-    """Where the boxes of a recording's video belong; None without video."""
+    """Return the path of the boxes of a recording; None without video."""
     return prepared / "boxes" / f"{recording.name}.npz" if recording.video else None
 
 
+def check_place(prepared: Path, raw: Path, folders: Iterable[str]) -> None:
+    """Refuse to write a prepared folder over or into a corpus; a folder of its own within `raw` is fine.
+
+    Args:
+        prepared: the folder to write.
+        raw: the corpus.
+        folders: relative to the corpus, in which it keeps its files.
+
+    Raises:
+        BadInput: the folder is the corpus itself, or one of its folders or inside one.
+    """
+    target = prepared.resolve()
+    taken = [(raw / folder).resolve() for folder in folders]
+    if target == raw.resolve() or any(folder in (target, *target.parents) for folder in taken):
+        raise BadInput(
+            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
+        )
+
+
 def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:
-    """Files by their stem; a stem that comes twice is an error that names both files."""
+    """Map files by their stem; a stem that occurs twice is an error that names both files."""
     found: dict[str, Path] = {}
     for path in paths:
         if path.stem in found:
@@ -174,24 +201,24 @@ def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:
 
 
 def example(names: Iterable[str]) -> str:
-    """The first few of many names, for a message."""
+    """Format the first few of many names for a message."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (", ..." if len(ordered) > 3 else "")
 
 
-def _tell(prepared: Path, recordings: Sequence[Recording]) -> None:
+def _log_summary(prepared: Path, recordings: Sequence[Recording]) -> None:
     hours = sum(recording.duration for recording in recordings) / 3600
     log.info("%s: %d recordings, %.2f hours", prepared, len(recordings), hours)
     for fold in sorted({recording.fold for recording in recordings}):
         members = [recording for recording in recordings if recording.fold == fold]
-        blind = {recording.name for recording in members if recording.video is None}
-        without = f"; {len(blind)} without video ({example(blind)})" if blind else ""
+        no_video = {recording.name for recording in members if recording.video is None}
+        without = f"; {len(no_video)} without video ({example(no_video)})" if no_video else ""
         log.info("  %s: %d recordings%s", fold or "no fold", len(members), without)
-        if 0 < len(blind) < len(members):
+        if 0 < len(no_video) < len(members):
             log.warning(
                 "%s: %d of %d recordings have no video; audio-visual training leaves them out",
                 fold or "no fold",
-                len(blind),
+                len(no_video),
                 len(members),
             )
     boxed = [recording for recording in recordings if recording.boxes]

@@ -1,7 +1,7 @@
-"""DCASE 2019 Task 4 (weak, synthetic, unlabelled and validation clips of domestic sounds) to a prepared folder.
+"""Prepare DCASE 2019 Task 4: weak, synthetic, unlabelled and validation clips of domestic sounds.
 
-Layout, classes and files: `DCASE2019 Task 4` spec, sections 1 and 2. The metadata is separated by tabs and called .csv
-in 2019, .tsv since 2020.
+Layout, classes and files are those of github.com/turpaultn/DCASE2019_task4 (N. Turpault et al., DCASE 2019 workshop).
+The metadata is separated by tabs and called .csv in 2019, .tsv since 2020.
 """
 
 import logging
@@ -17,11 +17,19 @@ import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.io.audio import SOUNDS, audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
-from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
-from data_prep.jobs import Job, visible, work_through
+from data_prep.corpora.recordings import (
+    Findings,
+    by_name,
+    check_place,
+    example,
+    with_duration,
+    write_prepared,
+)
+from data_prep.jobs import FileJob, work_through
 
 log = logging.getLogger(__name__)
 
@@ -37,24 +45,26 @@ CLASSES = (
     "Vacuum_cleaner",
     "Electric_shaver_toothbrush",
 )
-WEAK, STRONG = ("filename", "event_labels"), ("filename", "onset", "offset", "event_label")
+WEAK_COLUMNS, STRONG_COLUMNS = ("filename", "event_labels"), ("filename", "onset", "offset", "event_label")
 
 
 @dataclass(frozen=True)
-class Part:
+class Task4Part:
     """One part of the corpus: a fold of the prepared folder."""
 
     audio: str
     metadata: str
-    """without its ending"""
+    """without its suffix"""
     labelled: bool = True
 
 
 PARTS = {
-    "weak": Part("audio/train/weak", "metadata/train/weak"),
-    "synthetic": Part("audio/train/synthetic", "metadata/train/synthetic"),
-    "unlabelled": Part("audio/train/unlabel_in_domain", "metadata/train/unlabel_in_domain", labelled=False),
-    "validation": Part("audio/validation", "metadata/validation/validation"),
+    "weak": Task4Part("audio/train/weak", "metadata/train/weak"),
+    "synthetic": Task4Part("audio/train/synthetic", "metadata/train/synthetic"),
+    "unlabelled": Task4Part(
+        "audio/train/unlabel_in_domain", "metadata/train/unlabel_in_domain", labelled=False
+    ),
+    "validation": Task4Part("audio/validation", "metadata/validation/validation"),
 }
 
 
@@ -69,17 +79,18 @@ def task4(
 ) -> int:
     """Make a prepared folder from the corpus as it is unpacked; the corpus itself is only read.
 
-    Clips become one channel of the same rate and length, silent at the end where they are shorter. Metadata is checked
-    before anything is written. Clips that the metadata names and that could not be downloaded are counted aloud.
+    Clips are converted to one channel of the same rate and length, padded with zeros where they are shorter. Metadata
+    is checked before anything is written. A warning counts the clips of the metadata that are missing: many can no
+    longer be downloaded.
 
     Args:
         raw: the folder that holds audio and metadata.
         prepared: the folder to write.
-        parts: only these of weak, synthetic, unlabelled, validation, separated by commas; all that are there if empty.
-        validation: which metadata says what is in audio/validation.
+        parts: only these of weak, synthetic, unlabelled, validation, separated by commas; all existing ones if empty.
+        validation: metadata of the clips in audio/validation.
         sample_rate: Hz.
         seconds: of every clip.
-        jobs: how many clips at once; 0 for one a core.
+        jobs: number of clips converted in parallel; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a clip could not be converted.
@@ -87,10 +98,10 @@ def task4(
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
-    _check_places(raw, prepared)
+    check_place(prepared, raw, ("audio", "metadata"))
     recordings: list[Recording] = []
     labels: dict[str, Events] = {}
-    for name in _wanted(raw, parts):
+    for name in _chosen_parts(raw, parts):
         part = PARTS[name]
         if name == "validation":
             part = replace(part, metadata=f"metadata/validation/{validation}")
@@ -101,10 +112,10 @@ def task4(
     for recording in tqdm(recordings, "check", unit="clip"):
         if not audio_info(recording.audio).n_samples:
             raise BadInput(f"{recording.audio}: holds no samples; remove it or download it again")
-    due = [Job(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
+    due = [FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
     length = round(seconds * sample_rate)
     work = partial(convert, sample_rate=sample_rate, length=length)
-    if work_through(due, work, partial(_is_made, sample_rate, length), jobs, "convert"):
+    if work_through(due, work, partial(_is_converted, sample_rate, length), jobs, "convert"):
         return 1
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]
     made = [with_duration(recording, sample_rate) for recording in made]
@@ -112,23 +123,25 @@ def task4(
     return 0
 
 
-def read_part(raw: Path, name: str, part: Part, seconds: float) -> tuple[list[Recording], dict[str, Events]]:
-    """The clips of one part and what they are labelled with.
+def read_part(
+    raw: Path, name: str, part: Task4Part, seconds: float
+) -> tuple[list[Recording], dict[str, Events]]:
+    """Read the clips of one part and their labels.
 
     Args:
         raw: the corpus.
-        name: becomes the fold.
-        part: where it lies.
-        seconds: of a clip; labels are cut there.
+        name: of the part; the fold of its recordings.
+        part: its folders.
+        seconds: duration of a clip; labels are cut there.
 
     Returns:
-        Recordings without duration, and events by name; none for unlabelled clips.
+        Recordings without duration, and events by name; no entry for unlabelled clips.
 
     Raises:
         BadInput: no metadata, or a bad row; names file and line.
     """
     folder = raw / part.audio
-    sounds = by_name(visible(folder, SOUNDS), Findings(strict=True))
+    sounds = by_name(visible_files(folder, SOUNDS), Findings(strict=True))
     if not sounds:
         raise BadInput(
             f"{folder}: no wav file below it; download the clips there, or leave it out of --parts"
@@ -152,36 +165,38 @@ def read_part(raw: Path, name: str, part: Part, seconds: float) -> tuple[list[Re
 
 
 def metadata_path(path: Path) -> Path:
-    """The metadata file, .tsv or .csv.
+    """Find a metadata file, .tsv or .csv.
 
     Raises:
-        BadInput: neither is there.
+        BadInput: neither exists.
     """
-    for ending in (".tsv", ".csv"):
-        if (there := path.with_name(path.name + ending)).is_file():
-            return there
+    for suffix in (".tsv", ".csv"):
+        if (candidate := path.with_name(path.name + suffix)).is_file():
+            return candidate
     raise BadInput(f"{path}.tsv: not found, nor .csv; unpack the metadata there")
 
 
 def read_metadata(path: Path, seconds: float = 10.0) -> dict[str, Events]:
-    """Read weak labels (one row a clip) or strong ones (one row an event), separated by tabs.
+    """Read weak labels (one row per clip) or strong ones (one row per event), separated by tabs.
 
-    A clip whose row names no event has none. Events without times hold for the whole clip.
+    A row without event marks a clip without events. Weak labels have no times.
 
     Args:
         path: .tsv or .csv.
-        seconds: of a clip; events are cut there.
+        seconds: duration of a clip; events are cut there.
 
     Returns:
-        Events by the clip's name without ending, in the order of the file.
+        Events by the clip's name without suffix, in the order of the file.
 
     Raises:
         BadInput: no tabs, another header, a bad row or an unknown class; names file and line.
     """
     lines = read_lines(path)
     header = tuple(word.strip() for word in lines[0].split("\t")) if lines else ()
-    if header not in (WEAK, STRONG):
-        raise BadInput(f"{path}:1: expected {' or '.join(map(', '.join, (WEAK, STRONG)))} separated by tabs")
+    if header not in (WEAK_COLUMNS, STRONG_COLUMNS):
+        raise BadInput(
+            f"{path}:1: expected {' or '.join(map(', '.join, (WEAK_COLUMNS, STRONG_COLUMNS)))} separated by tabs"
+        )
     rows: dict[str, list[list[float]]] = {}
     for line, text in enumerate(lines[1:], start=2):
         if not text.strip():
@@ -191,7 +206,9 @@ def read_metadata(path: Path, seconds: float = 10.0) -> dict[str, Events]:
         if len(cells) != len(header) or not cells[0]:
             raise BadInput(f"{path}:{line}: {len(cells)} columns instead of {len(header)}; correct the row")
         own = rows.setdefault(Path(cells[0]).stem, [])
-        own += _weak(path, line, cells[1]) if header == WEAK else _strong(path, line, cells[1:], seconds)
+        own += (
+            _weak(path, line, cells[1]) if header == WEAK_COLUMNS else _strong(path, line, cells[1:], seconds)
+        )
     return {name: Events.from_rows(own).sorted() for name, own in rows.items()}
 
 
@@ -223,7 +240,7 @@ def _label(path: Path, line: int, name: str) -> int:
 
 
 def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
-    """Write a clip as one channel of a rate and a length: mean of the channels, silence at the end or cut.
+    """Convert a clip to one channel (the mean of all) at a sample rate, padded with zeros or cut to a length.
 
     Args:
         source: wav or flac.
@@ -232,7 +249,7 @@ def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
         length: samples.
 
     Returns:
-        An empty remark.
+        An empty remark, as `data_prep.jobs` expects it.
 
     Raises:
         BadInput: unreadable, or with samples that are not finite.
@@ -252,7 +269,7 @@ def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
     return ""
 
 
-def _is_made(sample_rate: int, length: int, job: Job) -> bool:
+def _is_converted(sample_rate: int, length: int, job: FileJob) -> bool:
     try:
         info = audio_info(job.target, "mono", sample_rate)
     except BadInput:
@@ -260,23 +277,14 @@ def _is_made(sample_rate: int, length: int, job: Job) -> bool:
     return info.n_samples == length
 
 
-def _wanted(raw: Path, parts: str) -> list[str]:
-    wanted = [word.strip() for word in parts.split(",") if word.strip()]
-    for word in wanted:
+def _chosen_parts(raw: Path, parts: str) -> list[str]:
+    chosen = [word.strip() for word in parts.split(",") if word.strip()]
+    for word in chosen:
         if word not in PARTS:
             raise BadInput(f"--parts {word}: choose of {', '.join(PARTS)}")
-    found = wanted or [name for name, part in PARTS.items() if (raw / part.audio).is_dir()]
+    found = chosen or [name for name, part in PARTS.items() if (raw / part.audio).is_dir()]
     if not found:
         raise BadInput(
             f"{raw}: none of {', '.join(part.audio for part in PARTS.values())}; unpack the corpus there"
         )
     return found
-
-
-def _check_places(raw: Path, prepared: Path) -> None:
-    goal = prepared.resolve()
-    taken = [(raw / folder).resolve() for folder in ("audio", "metadata")]
-    if goal == raw.resolve() or any(goal == folder or folder in goal.parents for folder in taken):
-        raise BadInput(
-            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
-        )

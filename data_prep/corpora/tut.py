@@ -1,6 +1,9 @@
-"""TUT Sound Events 2018 and TAU Spatial Sound Events 2019 (one csv row per event) to a prepared folder.
+"""Prepare TUT Sound Events 2018 and TAU Spatial Sound Events 2019: one csv row per event.
 
-Layouts, classes and folds: `SELDnet` spec, sections 1.1 and 1.2. S. Adavanne et al., IEEE JSTSP 2018 and DCASE 2019.
+Sources: S. Adavanne et al., Sound event localization and detection of overlapping sources using convolutional
+recurrent neural networks, IEEE JSTSP 13(1), 2019; S. Adavanne et al., A multi-room reverberant dataset for sound event
+localization and detection, DCASE 2019 workshop. Layouts and classes as github.com/sharathadavanne/seld-net (51efb7b)
+and github.com/sharathadavanne/seld-dcase2019 (e88c62b) read them.
 """
 
 import csv
@@ -16,11 +19,19 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
-from data_prep.corpora.recordings import Findings, by_name, example, with_duration, write_prepared
-from data_prep.jobs import Job, visible, work_through
+from data_prep.corpora.recordings import (
+    Findings,
+    by_name,
+    check_place,
+    example,
+    with_duration,
+    write_prepared,
+)
+from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import resample_audio
 
 log = logging.getLogger(__name__)
@@ -48,41 +59,41 @@ URBAN_CLASSES = {
     "8": "siren",
     "9": "street_music",
 }
-"""by the number that UrbanSound8K has for them"""
+"""class number of UrbanSound8K -> name"""
 
 
-def _as_written(cell: str) -> str:
+def _class_as_written(cell: str) -> str:
     return cell
 
 
-def _of_numbered_file(cell: str) -> str:
-    """cough012.wav -> cough."""
+def _class_of_numbered_file(cell: str) -> str:
+    """Return the class in the name of an isolated sound: cough012.wav -> cough."""
     return Path(cell).stem[:-3]
 
 
-def _of_urban_file(cell: str) -> str:
-    """100648-1-0-0.wav -> car_horn; the second number is the class."""
+def _class_of_urban_file(cell: str) -> str:
+    """Return the class in a name of UrbanSound8K, its second number: 100648-1-0-0.wav -> car_horn."""
     words = Path(cell).stem.split("-")
     return URBAN_CLASSES.get(words[1] if len(words) > 1 else "", cell)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where a corpus keeps what, and what its files say. {overlap} and {split} stand for numbers."""
+class TutLayout:
+    """Folders, classes and file names of a corpus. {overlap} and {split} are replaced by numbers."""
 
     classes: tuple[str, ...]
     audio: dict[str, str]
-    """folder of each format"""
+    """format -> folder"""
     labels: str
     name: str
-    """of a recording, with its fold and room"""
+    """pattern of the names of recordings, with fold and room"""
     class_of: Callable[[str], str]
-    """first cell of a row -> name of a class"""
+    """first cell of a row -> name of its class"""
     sample_rate: int
 
 
-def _tut2018(format: str, classes: tuple[str, ...], class_of: Callable[[str], str]) -> Layout:
-    return Layout(
+def _tut2018(format: str, classes: tuple[str, ...], class_of: Callable[[str], str]) -> TutLayout:
+    return TutLayout(
         classes,
         {format: "wav_ov{overlap}_split{split}_30db"},
         "desc_ov{overlap}_split{split}",
@@ -92,27 +103,27 @@ def _tut2018(format: str, classes: tuple[str, ...], class_of: Callable[[str], st
     )
 
 
-def _tau2019(part: str) -> Layout:
-    return Layout(
+def _tau2019(part: str) -> TutLayout:
+    return TutLayout(
         CLASSES,
         {"foa": f"foa_{part}", "mic": f"mic_{part}"},
         f"metadata_{part}",
         r"(?P<fold>split\d+)_(?P<room>ir\d+)_ov\d+_\d+" if part == "dev" else r"(?P<fold>split0)_.*",
-        _as_written,
+        _class_as_written,
         48000,
     )
 
 
 LAYOUTS = {
-    "ansim": _tut2018("foa", CLASSES, _of_numbered_file),
-    "resim": _tut2018("foa", CLASSES, _of_numbered_file),
-    "cansim": _tut2018("circular", CLASSES, _of_numbered_file),
-    "cresim": _tut2018("circular", CLASSES, _of_numbered_file),
-    "real": _tut2018("foa", tuple(URBAN_CLASSES.values()), _of_urban_file),
+    "ansim": _tut2018("foa", CLASSES, _class_of_numbered_file),
+    "resim": _tut2018("foa", CLASSES, _class_of_numbered_file),
+    "cansim": _tut2018("circular", CLASSES, _class_of_numbered_file),
+    "cresim": _tut2018("circular", CLASSES, _class_of_numbered_file),
+    "real": _tut2018("foa", tuple(URBAN_CLASSES.values()), _class_of_urban_file),
     "dcase2019": _tau2019("dev"),
     "dcase2019_eval": _tau2019("eval"),
 }
-"""The sets of 2018 are those of stationary sources; splits of `real` are called 1, 8 and 9."""
+"""the sets of 2018 with stationary sources, and the set of 2019; the splits of `real` are called 1, 8 and 9"""
 
 
 def tut(
@@ -136,14 +147,14 @@ def tut(
     Args:
         raw: the folder that holds wav_ov1_split1_30db and desc_ov1_split1, or foa_dev and metadata_dev.
         prepared: the folder to write.
-        dataset: which layout and classes.
-        format: which recordings to take; auto takes what the corpus has, foa first.
-        overlap: of 2018, how many sources sound at once, 1 to 3.
-        split: of 2018, which of its cross-validation splits.
-        sample_rate: Hz, to which the audio is resampled into the prepared folder; 0 leaves it where it is.
-        no_labels: let recordings without csv pass, as in an evaluation set.
-        beyond: whether events that begin after the end of the audio stop everything or are left out.
-        jobs: how many recordings are resampled at once; 0 for one a core.
+        dataset: layout and classes.
+        format: format of the recordings; auto takes what the corpus has, foa first.
+        overlap: of 2018, the largest number of simultaneous sources, 1 to 3.
+        split: of 2018, the number of the cross-validation split.
+        sample_rate: Hz, to which the audio is resampled into the prepared folder; 0 uses the files of the corpus.
+        no_labels: accept recordings without csv, as in an evaluation set.
+        beyond: refuse or drop events that begin after the end of the audio.
+        jobs: number of recordings resampled in parallel; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a recording could not be resampled.
@@ -158,7 +169,7 @@ def tut(
         labels=layout.labels.format(overlap=overlap, split=split),
     )
     chosen = next(iter(layout.audio)) if format == "auto" else format
-    _check_places(raw, prepared, layout)
+    check_place(prepared, raw, [*layout.audio.values(), layout.labels])
     checked, labels = [], {}
     for found in tqdm(find(raw, layout, chosen, no_labels), "check", unit="recording"):
         recording = with_duration(
@@ -168,24 +179,24 @@ def tut(
             labels[recording.name] = read_intervals(recording, layout, beyond)
         checked.append(recording)
     if sample_rate:
-        checked, failures = resampled(checked, prepared, sample_rate, jobs)
+        checked, failures = resample_recordings(checked, prepared, sample_rate, jobs)
         if failures:
             return 1
     write_prepared(prepared, checked, labels, layout.classes)
     return 0
 
 
-def find(raw: Path, layout: Layout, format: str, no_labels: bool = False) -> list[Recording]:
+def find(raw: Path, layout: TutLayout, format: str, no_labels: bool = False) -> list[Recording]:
     """List the recordings of a corpus with their labels, paths as found.
 
     Args:
         raw: the folder that holds the corpus.
         layout: of the corpus.
-        format: which recordings to take.
-        no_labels: let recordings without csv pass.
+        format: format of the recordings.
+        no_labels: accept recordings without csv.
 
     Raises:
-        BadInput: no such format or folder, no recording in it, a name that says no fold, or no csv.
+        BadInput: no such format or folder, no recording in it, a name without fold, or no csv.
     """
     if format not in layout.audio:
         raise BadInput(f"format {format}: this corpus has {', '.join(layout.audio)}; choose one of them")
@@ -194,36 +205,36 @@ def find(raw: Path, layout: Layout, format: str, no_labels: bool = False) -> lis
         raise BadInput(
             f"{folder}: not found; unpack the corpus there, or choose another --dataset, --overlap, --split or --format"
         )
-    sounds = by_name(visible(folder, (".wav",)), findings)
+    sounds = by_name(visible_files(folder, (".wav",)), findings)
     if not sounds:
         raise BadInput(f"{folder}: no wav file below it; unpack the corpus there")
     recordings = []
     for name, audio in sorted(sounds.items()):
-        said = re.fullmatch(layout.name, name)
-        if said is None:
+        match = re.fullmatch(layout.name, name)
+        if match is None:
             raise BadInput(f"{audio}: the name does not say its fold; rename it as in the corpus")
         labels = raw / layout.labels / f"{name}.csv"
         if not labels.is_file() and not no_labels:
             raise BadInput(f"{labels}: not found; unpack the labels there, or give --no-labels")
-        words = said.groupdict()
+        words = match.groupdict()
         recordings.append(
             Recording(
                 name, audio, format, labels=labels if labels.is_file() else None, fold=words["fold"],
                 room=words.get("room") or "",
             )
         )  # fmt: skip
-    lonely = {path.stem for path in visible(raw / layout.labels, (".csv",))} - set(sounds)
-    if lonely:
+    unpaired = {path.stem for path in visible_files(raw / layout.labels, (".csv",))} - set(sounds)
+    if unpaired:
         findings.warning(
-            f"{raw / layout.labels}: {len(lonely)} files without audio ({example(lonely)}); left out"
+            f"{raw / layout.labels}: {len(unpaired)} files without audio ({example(unpaired)}); left out"
         )
     return recordings
 
 
-def read_intervals(recording: Recording, layout: Layout, beyond: str = "refuse") -> Events:
-    """Read a csv of file or class, start, end, elevation, azimuth and distance, with a header.
+def read_intervals(recording: Recording, layout: TutLayout, beyond: str = "refuse") -> Events:
+    """Read a csv with the columns file or class, start, end, elevation, azimuth, distance and a header.
 
-    Events that go on after the end of the audio are cut there.
+    Events that end after the audio are cut at its end.
 
     Args:
         recording: with its duration.
@@ -248,11 +259,11 @@ def read_intervals(recording: Recording, layout: Layout, beyond: str = "refuse")
                 "correct the csv, or leave such events out with --beyond drop"
             )
         rows.append([row[0], min(row[1], recording.duration), *row[2:]])
-    return numbered(Events.from_rows(rows))
+    return number_sources(Events.from_rows(rows))
 
 
-def _row(path: Path, line: int, cells: list[str], layout: Layout) -> list[float]:
-    """One event: onset, offset, class, source, azimuth, elevation, distance."""
+def _row(path: Path, line: int, cells: list[str], layout: TutLayout) -> list[float]:
+    """Parse one event: onset, offset, class, source, azimuth, elevation, distance."""
     if len(cells) < 6:
         raise BadInput(f"{path}:{line}: {len(cells)} columns instead of 6; correct the row")
     name = layout.class_of(cells[0].strip())
@@ -269,35 +280,35 @@ def _row(path: Path, line: int, cells: list[str], layout: Layout) -> list[float]
     return [onset, offset, label, 0, azimuth, elevation, distance]
 
 
-def numbered(events: Events) -> Events:
-    """The same events with the lowest free source number among those of their class that sound at once."""
+def number_sources(events: Events) -> Events:
+    """Number the sources: each event gets the lowest number not taken by simultaneous events of its class."""
     events = events.select(np.argsort(events.onset, kind="stable"))
     source = np.zeros(len(events), int)
     for row in range(len(events)):
         before = np.arange(len(events)) < row
-        at_once = before & (events.label == events.label[row]) & (events.offset > events.onset[row])
-        taken = set(source[at_once].tolist())
+        overlapping = before & (events.label == events.label[row]) & (events.offset > events.onset[row])
+        taken = set(source[overlapping].tolist())
         source[row] = next(number for number in range(row + 1) if number not in taken)
     return replace(events, source=source)
 
 
-def resampled(
+def resample_recordings(
     recordings: list[Recording], prepared: Path, sample_rate: int, jobs: int = 0
 ) -> tuple[list[Recording], int]:
-    """Resample the audio into the prepared folder; what is there already stays.
+    """Resample the audio into the prepared folder; existing files of the right rate are kept.
 
     Args:
         recordings: with paths as found.
-        prepared: gets audio/NAME.wav.
+        prepared: folder for audio/NAME.wav.
         sample_rate: Hz.
-        jobs: how many at once; 0 for one a core.
+        jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
-        The recordings with their new audio, and how many failed.
+        The recordings with their new audio, and the number of failures.
     """
-    due = [Job(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
+    due = [FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
 
-    def fits(job: Job) -> bool:
+    def fits(job: FileJob) -> bool:
         try:
             return audio_info(job.target).sample_rate == sample_rate
         except BadInput:
@@ -308,12 +319,3 @@ def resampled(
         return [], failures
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]
     return [with_duration(recording, sample_rate) for recording in made], 0
-
-
-def _check_places(raw: Path, prepared: Path, layout: Layout) -> None:
-    goal, inside = prepared.resolve(), [*layout.audio.values(), layout.labels]
-    taken = [(raw / folder).resolve() for folder in inside]
-    if goal == raw.resolve() or any(goal == folder or folder in goal.parents for folder in taken):
-        raise BadInput(
-            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
-        )

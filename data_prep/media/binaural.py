@@ -10,7 +10,7 @@ from scipy.signal import oaconvolve
 from avseld.base.errors import BadInput
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.formats import FORMATS
-from data_prep.jobs import Job, pair, work_through
+from data_prep.jobs import FileJob, pair, work_through
 from data_prep.media.head_responses import Head, read_sofa, spherical_head
 from data_prep.sphere import fibonacci_sphere
 
@@ -90,7 +90,7 @@ def ear_filters(sample_rate: int, sofa: Path | None = None) -> np.ndarray:
     return filters / np.sqrt(np.square(front).sum(axis=-1).mean())
 
 
-def _has_two_channels(job: Job) -> bool:
+def _has_two_channels(job: FileJob) -> bool:
     try:
         made, whole = audio_info(job.target), audio_info(job.source)
     except BadInput:

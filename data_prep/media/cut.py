@@ -10,12 +10,13 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import parse
 from avseld.io.video import VIDEOS, video_info
-from data_prep.jobs import Job, visible, work_through
+from data_prep.jobs import FileJob, work_through
 from data_prep.media.ffmpeg import run_ffmpeg
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def cut(
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise BadInput(f"{target}: lies in {source}; give a folder beside it")
     files: dict[str, list[Path]] = {}
-    for path in visible(source, (*SOUNDS, *VIDEOS, ".csv")):
+    for path in visible_files(source, (*SOUNDS, *VIDEOS, ".csv")):
         files.setdefault(path.stem, []).append(path)
     lengths = {name: _duration(paths) for name, paths in files.items()}
     durations = {name: length for name, length in lengths.items() if length is not None}
@@ -168,12 +169,12 @@ def _on_label_frame(clip: Clip, name: str) -> None:
         )
 
 
-def _job(path: Path, source: Path, target: Path, clip: Clip) -> Job:
+def _job(path: Path, source: Path, target: Path, clip: Clip) -> FileJob:
     suffix = path.suffix.lower()
     made = (target / path.relative_to(source)).with_name(
         f"{clip.name}{'.mp4' if suffix in VIDEOS else suffix}"
     )
-    return Job(path, made, (clip.start, clip.stop))
+    return FileJob(path, made, (clip.start, clip.stop))
 
 
 def _cut(source: Path, target: Path, start: float, stop: float) -> str:
@@ -251,7 +252,7 @@ def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
     return f"{source}: ends at {end:.2f} s, within the clip from {start:.2f} s" if stop > end + 0.1 else ""
 
 
-def _is_cut(job: Job) -> bool:
+def _is_cut(job: FileJob) -> bool:
     """Whether a clip that is there is the one that would be made: its length tells."""
     start, stop = job.arguments
     if job.target.suffix.lower() not in SOUNDS:

@@ -10,7 +10,7 @@ import soxr
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import SOUNDS, audio_info, to_integers
-from data_prep.jobs import Job, pair, work_through
+from data_prep.jobs import FileJob, pair, work_through
 
 SOURCES = (*SOUNDS, ".ogg")
 BLOCK_SAMPLES = 1 << 16
@@ -110,7 +110,7 @@ def _check_block(source: Path, block: np.ndarray, read: int, n_samples: int) -> 
         raise BadInput(f"{source}: holds samples that are not finite; export it again")
 
 
-def _has_rate(sample_rate: int, job: Job) -> bool:
+def _has_rate(sample_rate: int, job: FileJob) -> bool:
     try:
         return audio_info(job.target).sample_rate == sample_rate
     except BadInput:

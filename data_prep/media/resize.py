@@ -7,7 +7,7 @@ from typing import Literal
 
 from avseld.base.errors import BadInput
 from avseld.io.video import VIDEOS, video_info
-from data_prep.jobs import Job, pair, work_through, workers
+from data_prep.jobs import FileJob, pair, work_through, workers
 from data_prep.media.ffmpeg import run_ffmpeg
 
 MISSING_END_S = 0.1
@@ -123,7 +123,7 @@ def _inside(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
     return max(2, 2 * round(height * aspect / 2)), height
 
 
-def _has_size(width: int, height: int, job: Job) -> bool:
+def _has_size(width: int, height: int, job: FileJob) -> bool:
     try:
         there = video_info(job.target)
     except BadInput:

@@ -1,7 +1,7 @@
 import pytest
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, replacing
+from avseld.base.files import fingerprint, replacing, visible_files
 from avseld.base.rates import exact_div, samples
 
 
@@ -46,3 +46,10 @@ def test_rates_that_do_not_divide_are_named():
     assert samples(1.27, 24000) == 30480
     with pytest.raises(BadInput, match=r"1\.27001"):
         samples(1.27001, 24000)
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    for name in ("b.csv", "sub/a.CSV", ".x.partial.csv", "._b.csv", ".ipynb_checkpoints/c.csv", "a.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert visible_files(tmp_path, (".csv",)) == [tmp_path / "b.csv", tmp_path / "sub" / "a.CSV"]

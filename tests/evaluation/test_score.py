@@ -83,6 +83,14 @@ def test_missing_predictions_are_named_or_scored_as_silence(folders, capsys) -> 
     assert json.loads(capsys.readouterr().out)["LR"] < 0.9
 
 
+def test_half_written_and_hidden_files_are_not_scored(folders) -> None:
+    expected = score(*folders, 2023)
+    for folder in folders:
+        (folder / ".fold4_room8_mix002.0f0f0f0f.partial.csv").write_text("0,1,")
+        (folder / "._fold4_room8_mix002.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert score(*folders, 2023)["F"] == expected["F"]
+
+
 def test_extra_files_and_files_of_one_name_are_refused(folders, capsys) -> None:
     (folders[1] / "other.csv").write_text(LABELS)
     assert "no reference for other" in failure(capsys, *folders, "--challenge", 2022)

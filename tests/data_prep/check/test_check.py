@@ -12,9 +12,10 @@ from avseld.io.boxes import Boxes, write_boxes
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
+from data_prep.__main__ import main
 from data_prep.check.check import check
 from data_prep.check.orientation import DECLARED, fit, measure
-from data_prep.corpora.dcase import dcase
+from data_prep.corpora.dcase import DATASETS, dcase
 from data_prep.corpora.own import own
 
 NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
@@ -239,3 +240,15 @@ def test_a_real_recording_points_where_it_is_labelled(shared, tmp_path, capsys):
 def test_an_empty_manifest_is_no_failure(tmp_path, capsys):
     write_manifest(tmp_path, [], ["a"])
     assert check(tmp_path) == 0
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_corpus_that_can_be_prepared_can_be_checked(tmp_path, dataset, capsys):
+    layout = DATASETS[dataset]
+    folder, channels = {"stereo": ("stereo", 2)}.get(next(iter(layout.audio)), ("foa", 4))
+    name = "fold3_room21_mix013" if "fold" in layout.name else "mix013"
+    write_sound(tmp_path / layout.audio[folder] / f"{name}.wav", 0.5, channels)
+    (tmp_path / layout.labels).mkdir()
+    (tmp_path / layout.labels / f"{name}.csv").write_text("0,1,0,-30,10,250\n")
+    main(["check", str(tmp_path), "--dataset", dataset])
+    assert "0 errors" in capsys.readouterr().out

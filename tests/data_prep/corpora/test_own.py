@@ -85,7 +85,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     video.mkdir()
     prepared = tmp_path / "prepared"
     faults = {
-        "empty file says": {"labels": labels},
+        "give an empty file": {"labels": labels},
         "no video has the name": {"video": video},
         "no such folder": {"video": tmp_path / "nowhere"},
         "4 channels instead of 2": {"format": "binaural"},

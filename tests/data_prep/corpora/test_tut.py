@@ -10,7 +10,7 @@ from raw_tree import state, write_sound
 from avseld.base.errors import BadInput
 from avseld.io.events import Events, read_events
 from avseld.io.manifest import read_classes, read_manifest
-from data_prep.corpora.tut import CLASSES, numbered, tut
+from data_prep.corpora.tut import CLASSES, number_sources, tut
 
 HEADER = "sound_event_recording,start_time,end_time,ele,azi,dist\n"
 
@@ -189,8 +189,8 @@ def test_what_is_no_corpus_is_refused(tmp_path):
 def test_sources_of_one_class_that_sound_at_once_have_numbers_of_their_own():
     rows = [(2, 3, 0, 0, 0, 0, 1), (0, 1.5, 0, 0, 10, 0, 1), (1, 2.5, 0, 0, 20, 0, 1), (1.2, 4, 0, 0, 30, 0, 1),
             (1, 2, 1, 0, 40, 0, 1)]  # fmt: skip
-    events = numbered(Events.from_rows(rows))
+    events = number_sources(Events.from_rows(rows))
     assert dict(zip(events.azimuth.tolist(), events.source.tolist(), strict=True)) == {
         10: 0, 20: 1, 30: 2, 0: 0, 40: 0
     }  # fmt: skip
-    assert len(numbered(Events.empty())) == 0
+    assert len(number_sources(Events.empty())) == 0
