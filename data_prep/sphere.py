@@ -53,8 +53,9 @@ def on_sphere(
     """
     wavenumber = np.maximum(2 * np.pi * np.asarray(frequency, float) * radius / speed, 1e-6)
     n = np.arange(order + 1)[:, None]
-    slope = spherical_jn(n, wavenumber, True) - 1j * spherical_yn(n, wavenumber, True)
+    # High orders overflow at low frequencies, where they contribute nothing.
     with np.errstate(over="ignore", invalid="ignore"):
+        slope = spherical_jn(n, wavenumber, True) - 1j * spherical_yn(n, wavenumber, True)
         term = 1j ** (n - 1) / slope * (2 * n + 1) / wavenumber**2
     term = np.where(np.isfinite(term), term, 0)
     legendre = eval_legendre(n, np.asarray(cosine, float))

@@ -1,4 +1,4 @@
-"""Small trees of sounds, pictures and labels, as corpora are unpacked."""
+"""Small corpora of audio, video and labels, with the folders of unpacked ones."""
 
 import hashlib
 from fractions import Fraction
@@ -14,7 +14,7 @@ NTSC = Fraction(30000, 1001)
 
 
 def write_sound(path: Path, seconds: float = 1.0, channels: int = 4, rate: int = RATE, seed: int = 0) -> Path:
-    """Faint noise, int16; another seed, another sound."""
+    """Write faint int16 noise that depends on the seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = (
         np.random.default_rng(seed).integers(-500, 500, (round(seconds * rate), channels)).astype(np.int16)
@@ -33,7 +33,7 @@ def write_video(
     skip: tuple[int, ...] = (),
     grey: int = 90,
 ) -> Path:
-    """A grey H.264 video with a red block around (u, v), a twentieth wide; frames of `skip` are absent."""
+    """Write a grey H.264 video with a red block of 1/20 of the width at (u, v), without the frames in `skip`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = np.full((height, width, 3), grey, np.uint8)
     if block:
@@ -55,7 +55,7 @@ def write_video(
 
 
 def read_video(path: Path, stop: int | None = None) -> tuple[list[float], list[np.ndarray]]:
-    """Times in seconds and RGB pictures of the first `stop` frames, of all if None."""
+    """Read times in seconds and RGB frames of the first `stop` frames; of all if None."""
     with av.open(str(path)) as container:
         frames = [
             (float(frame.time), frame.to_ndarray(format="rgb24"))
@@ -71,7 +71,7 @@ def write_starss(
     seconds: float = 1.0,
     sub: str = "dev-train-sony",
 ) -> Path:
-    """A tree of the layout of STARSS23 with one csv row a recording; `blind` names have no video."""
+    """Write a corpus in the STARSS23 layout with one csv row per recording; names in `blind` have no video."""
     for seed, name in enumerate(names):
         write_sound(raw / "foa_dev" / sub / f"{name}.wav", seconds, seed=seed)
         if name not in blind:
@@ -84,7 +84,7 @@ def write_starss(
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
-    """Content and time of every file below a folder: equal before and after if nobody touched it."""
+    """Read content and modification time of every file below a folder, to compare before and after."""
     return {
         str(path.relative_to(folder)): (
             hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -53,7 +53,7 @@ def test_a_recording_in_two_parts_is_refused(four):
         ("x,a.wav,foa,,,,,,1\nx,b.wav,foa,,,,,,1", r"manifest\.csv:3: x is listed twice"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path, row, says):
+def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, says):
     header = "name,audio,format,video,boxes,labels,fold,room,duration"
     (tmp_path / "manifest.csv").write_text(f"{header}\n{row}\n")
     with pytest.raises(BadInput, match=says):

@@ -1,4 +1,4 @@
-"""The check finds what would spoil a training: missing files, leaks, channels that point elsewhere."""
+"""The check finds missing files, leaks between folds, wrong channel orders and azimuth conventions."""
 
 import shutil
 
@@ -29,7 +29,7 @@ def prepared(tmp_path):
 
 
 def scene(path, channels=(0, 1, 2, 3), signs=(1, 1, 1, 1), n_frames=60):
-    """A sound that jumps to another direction every 100 ms, with faint noise around it, and its labels."""
+    """Create a source that changes its direction every 100 ms in faint diffuse noise, and its labels."""
     random = np.random.default_rng(3)
     azimuth, elevation = random.uniform(-180, 180, n_frames), random.uniform(-60, 60, n_frames)
     direction = unit_vector(azimuth, elevation).repeat(RATE // 10, axis=0)
@@ -44,7 +44,7 @@ def scene(path, channels=(0, 1, 2, 3), signs=(1, 1, 1, 1), n_frames=60):
     return Recording("scene", path, "foa"), events
 
 
-def test_a_sound_folder_passes_without_a_change(prepared, capsys):
+def test_a_valid_folder_passes_and_is_unchanged(prepared, capsys):
     before = state(prepared.parent)
     assert check(prepared) == 0
     told = capsys.readouterr().out
@@ -113,7 +113,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("spoil", SPOILED, ids=lambda spoil: spoil.__name__)
-def test_what_is_wrong_is_an_error(prepared, capsys, spoil):
+def test_faults_are_errors(prepared, capsys, spoil):
     spoil(prepared, read_manifest(prepared))
     assert check(prepared) == 1
     errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error:")]
@@ -129,7 +129,7 @@ def test_all_errors_are_found_in_one_run(prepared, capsys):
     assert "3 errors" in capsys.readouterr().out
 
 
-def test_doubtful_things_are_warnings(prepared, capsys):
+def test_doubtful_values_are_warnings(prepared, capsys):
     recordings = read_manifest(prepared)
     write_video(recordings[0].video, 6)
     shutil.copy(recordings[0].audio, recordings[1].audio)
@@ -141,7 +141,7 @@ def test_doubtful_things_are_warnings(prepared, capsys):
         assert sum(words in line for line in warnings) == 1, words
 
 
-def test_a_raw_corpus_is_checked_as_a_whole(tmp_path, capsys):
+def test_a_raw_corpus_is_checked(tmp_path, capsys):
     raw = write_starss(tmp_path / "raw", NAMES, seconds=0.5)
     assert check(raw) == 0
     shutil.copytree(raw / "foa_dev", raw / "mic_dev")
@@ -164,12 +164,12 @@ def test_a_raw_corpus_is_checked_as_a_whole(tmp_path, capsys):
     assert "1 files without audio (fold3_room1_mix001)" in told and "4 errors" in told, told
 
 
-def test_a_folder_that_is_neither_is_refused(tmp_path):
+def test_a_folder_neither_raw_nor_prepared_is_refused(tmp_path):
     with pytest.raises(BadInput, match="neither manifest"):
         check(tmp_path)
 
 
-def test_the_intensity_vector_points_where_the_labels_say(tmp_path):
+def test_intensity_vectors_agree_with_correct_labels(tmp_path):
     found = fit(*zip(measure(*scene(tmp_path / "a.wav")), strict=True))
     assert found.axes == DECLARED and found.declared < 2 and not found.suspicious
     assert found.n_frames >= 30
@@ -186,7 +186,7 @@ def test_the_intensity_vector_points_where_the_labels_say(tmp_path):
         ((0, 2, 3, 1), (1, 1, 1, -1), "x = +channel 3, y = -channel 4, z = +channel 2"),
     ],
 )
-def test_another_order_or_sign_of_channels_is_named(tmp_path, channels, signs, words):
+def test_wrong_channel_orders_and_signs_are_identified(tmp_path, channels, signs, words):
     found = fit(*zip(measure(*scene(tmp_path / "a.wav", channels, signs)), strict=True))
     assert found.suspicious and found.best < 2
     assert words in found.words
@@ -199,7 +199,7 @@ def test_another_order_or_sign_of_channels_is_named(tmp_path, channels, signs, w
         (lambda az: 90 - az, "azimuth 0 at the left, 90 in front"),
     ],
 )
-def test_azimuths_of_another_convention_are_named(tmp_path, turn, words):
+def test_other_azimuth_conventions_are_identified(tmp_path, turn, words):
     recording, events = scene(tmp_path / "a.wav")
     turned = Events(
         events.onset,
@@ -213,14 +213,14 @@ def test_azimuths_of_another_convention_are_named(tmp_path, turn, words):
     assert words in fit(*zip(measure(recording, turned), strict=True)).words
 
 
-def test_frames_with_two_sources_are_left_out(tmp_path):
+def test_frames_with_two_sources_are_ignored(tmp_path):
     recording, events = scene(tmp_path / "a.wav")
     doubled = Events(*(np.concatenate([column, column[:40]]) for column in list(vars(events).values())[:7]))
     measured, labelled = measure(recording, doubled)
     assert len(measured) == len(labelled) == 10  # the louder half of 20
 
 
-def test_a_real_recording_points_where_it_is_labelled(shared, tmp_path, capsys):
+def test_intensity_vectors_of_a_real_recording_agree_with_its_labels(shared, tmp_path, capsys):
     excerpt = shared("data/starss22_foa_excerpt")
     name = "fold3_room4_mix007_10.0-15.0s"
     for suffix, folder in ((".wav", "audio"), (".csv", "labels")):
@@ -237,7 +237,7 @@ def test_a_real_recording_points_where_it_is_labelled(shared, tmp_path, capsys):
     assert "warning: intensity vector" in capsys.readouterr().out
 
 
-def test_an_empty_manifest_is_no_failure(tmp_path, capsys):
+def test_an_empty_manifest_is_valid(tmp_path, capsys):
     write_manifest(tmp_path, [], ["a"])
     assert check(tmp_path) == 0
 

@@ -1,4 +1,4 @@
-"""A corpus as it is unpacked becomes a prepared folder that says the same, or nothing is written at all."""
+"""An unpacked DCASE corpus becomes a prepared folder with the same content; after an error nothing is written."""
 
 import csv
 import shutil
@@ -30,7 +30,7 @@ def boxes_of(video, detector="generator"):
     )
 
 
-def test_the_manifest_says_what_the_corpus_holds(tmp_path):
+def test_the_manifest_lists_the_recordings_of_the_corpus(tmp_path):
     raw = write_starss(tmp_path / "raw", NAMES, blind=(NAMES[0],), seconds=0.8)
     before = state(raw)
     prepared = tmp_path / "prepared"
@@ -59,7 +59,7 @@ def test_a_second_run_writes_the_same_bytes(tmp_path):
     assert {name: content for name, (content, _) in state(raw / "prepared").items()} == first
 
 
-def test_recordings_without_video_are_counted_aloud(tmp_path, capsys):
+def test_the_number_of_recordings_without_video_is_logged(tmp_path, capsys):
     names = [f"fold3_room21_mix{number:03}" for number in range(1, 15)]
     raw = write_starss(tmp_path / "raw", names, blind=tuple(names[:12]), seconds=0.4)
     main(["dcase", "--raw", str(raw), "--prepared", str(tmp_path / "prepared")])
@@ -69,7 +69,7 @@ def test_recordings_without_video_are_counted_aloud(tmp_path, capsys):
     assert len(recordings) == 14 and sum(recording.video is None for recording in recordings) == 12
 
 
-def test_labels_of_all_starss22_recordings_come_back_byte_by_byte(shared, tmp_path):
+def test_labels_of_all_starss22_recordings_survive_preparation_byte_by_byte(shared, tmp_path):
     metadata = shared("data/starss22_metadata/metadata_dev")
     paths = sorted(metadata.rglob("*.csv"))
     silent = write_sound(tmp_path / "silent.wav", 1, 1, 24000)
@@ -79,7 +79,7 @@ def test_labels_of_all_starss22_recordings_come_back_byte_by_byte(shared, tmp_pa
         audio.symlink_to(silent)
     (tmp_path / "raw" / "metadata_dev").symlink_to(metadata)
     with pytest.MonkeyPatch.context() as patched:
-        # Only labels are looked at here: the true recordings last minutes.
+        # Only labels are compared: the published recordings last minutes.
         patched.setattr(
             "data_prep.corpora.dcase.with_duration",
             lambda found, rate: type(found)(**{**vars(found), "duration": 1e6}),
@@ -93,7 +93,7 @@ def test_labels_of_all_starss22_recordings_come_back_byte_by_byte(shared, tmp_pa
         assert (tmp_path / "again.csv").read_bytes() == path.read_bytes(), path.name
 
 
-def test_distances_come_back_in_centimetres(tmp_path):
+def test_distances_are_written_back_in_centimetres(tmp_path):
     raw = write_starss(tmp_path / "raw", NAMES[:1])
     labels = raw / "metadata_dev" / "dev-train-sony" / f"{NAMES[0]}.csv"
     labels.write_bytes(b"".join(b"%d,1,0,-180,-90,%d\n" % (frame, 50 + 57 * frame) for frame in range(10)))
@@ -103,7 +103,7 @@ def test_distances_come_back_in_centimetres(tmp_path):
     assert (tmp_path / "again.csv").read_bytes() == labels.read_bytes()
 
 
-def test_small_videos_are_preferred_and_their_boxes_are_theirs(tmp_path):
+def test_resized_videos_are_preferred_with_their_own_boxes(tmp_path):
     raw = write_starss(tmp_path / "raw", NAMES[:1])
     video = raw / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4"
     exact = raw / "boxes_dev" / "dev-train-sony" / f"{NAMES[0]}.npz"
@@ -117,7 +117,7 @@ def test_small_videos_are_preferred_and_their_boxes_are_theirs(tmp_path):
     assert np.array_equal(boxes.box, boxes_of(video).box)
 
 
-def test_boxes_that_a_detector_made_since_then_stay(tmp_path):
+def test_boxes_of_a_detector_survive_a_second_preparation(tmp_path):
     raw = write_starss(tmp_path / "raw", NAMES[:1])
     video = raw / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4"
     write_boxes(raw / "boxes_dev" / "dev-train-sony" / f"{NAMES[0]}.npz", boxes_of(video))
@@ -193,7 +193,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_bad_input_is_one_line_status_2_and_nothing_written(tmp_path, capsys, fault):
+def test_bad_input_gives_one_line_and_status_2_and_writes_nothing(tmp_path, capsys, fault):
     change, words = BROKEN[fault]
     raw = broken(change)(tmp_path)
     with pytest.raises(SystemExit) as stopped:
@@ -205,7 +205,7 @@ def test_bad_input_is_one_line_status_2_and_nothing_written(tmp_path, capsys, fa
     assert not (tmp_path / "prepared").exists()
 
 
-def test_rows_beyond_the_end_can_be_left_out(tmp_path, caplog):
+def test_labels_beyond_the_end_of_the_audio_are_dropped_on_request(tmp_path, caplog):
     raw = write_starss(tmp_path / "raw", NAMES[:1])
     (raw / "metadata_dev/dev-train-sony" / f"{NAMES[0]}.csv").write_text("9,1,0,0,0,100\n10,1,0,0,0,100\n")
     dcase(raw, tmp_path / "prepared", beyond="drop")
@@ -213,7 +213,7 @@ def test_rows_beyond_the_end_can_be_left_out(tmp_path, caplog):
     assert "1 rows after the end" in caplog.text
 
 
-def test_a_video_shorter_than_the_audio_is_told_with_both_durations(tmp_path, caplog):
+def test_a_video_shorter_than_the_audio_is_reported_with_both_durations(tmp_path, caplog):
     raw = write_starss(tmp_path / "raw", NAMES[:2], seconds=2)
     write_video(raw / "video_dev" / "dev-train-sony" / f"{NAMES[1]}.mp4", 30)
     dcase(raw, tmp_path / "prepared")
@@ -221,7 +221,7 @@ def test_a_video_shorter_than_the_audio_is_told_with_both_durations(tmp_path, ca
     assert len(short) == 1 and NAMES[1] in short[0] and "1.00 s" in short[0] and "2.00 s" in short[0]
 
 
-def test_folds_and_formats_are_picked(tmp_path):
+def test_folds_and_formats_can_be_selected(tmp_path):
     raw = write_starss(tmp_path / "raw", NAMES, seconds=0.4)
     shutil.copytree(raw / "foa_dev", raw / "mic_dev")
     dcase(raw, tmp_path / "prepared", format="mic", folds="fold4")
@@ -241,13 +241,13 @@ def test_an_evaluation_set_needs_no_labels(tmp_path, dataset):
 
 
 @pytest.mark.parametrize("place", [".", "foa_dev", "metadata_dev/dev-train-sony"])
-def test_the_corpus_itself_is_never_written_to(tmp_path, place):
+def test_the_raw_corpus_is_never_written_to(tmp_path, place):
     raw = write_starss(tmp_path / "raw", NAMES[:1])
     with pytest.raises(BadInput, match="lies in the corpus"):
         dcase(raw, raw / place)
 
 
-def test_every_dataset_can_be_named_on_the_command_line():
+def test_every_dataset_is_accepted_on_the_command_line():
     choices = dcase.__annotations__["dataset"].__args__
     assert set(choices) == set(DATASETS)
     assert [len(DATASETS[name].classes) for name in choices] == [13, 13, 13, 13, 12, 14, 14]

@@ -1,4 +1,4 @@
-"""Your own recordings: files belong together by their names."""
+"""Recordings of users: files are matched by name."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from data_prep.__main__ import main
 from data_prep.corpora.own import own
 
 
-def test_sound_picture_and_labels_of_one_name_come_together(tmp_path):
+def test_audio_video_and_labels_are_matched_by_name(tmp_path):
     write_sound(tmp_path / "in" / "audio" / "kitchen" / "one.wav", 1, 2)
     write_sound(tmp_path / "in" / "audio" / "two.wav", 2, 2, seed=1)
     write_video(tmp_path / "in" / "video" / "one.mp4", 30)
@@ -44,7 +44,7 @@ def test_sound_picture_and_labels_of_one_name_come_together(tmp_path):
         ("onset,offset,class,source,azimuth,elevation,distance\n0.25,0.4,1,0,90,10,1.5\n", 90, 1.5),
     ],
 )
-def test_every_dialect_of_labels_is_read(tmp_path, text, azimuth, distance):
+def test_every_label_format_is_read(tmp_path, text, azimuth, distance):
     write_sound(tmp_path / "audio" / "a.wav")
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.csv").write_bytes(text.encode())

@@ -16,7 +16,7 @@ STRONG = "filename\tonset\toffset\tevent_label\n"
 
 
 def corpus(raw, ending=".csv", rate=44100):
-    """The corpus' exact tree, with clips of 1 to 2 s; one clip of the weak part could not be downloaded."""
+    """Create the folders of the corpus with clips of 1 to 2 s; one weakly labelled clip is missing."""
     train, validation = raw / "audio" / "train", raw / "audio" / "validation"
     write_sound(train / "weak" / "Yaa_10.000_20.000.wav", 2, 2, rate, 1)
     write_sound(train / "weak" / "Ybb_0.000_9.000.wav", 1, 1, rate, 2)
@@ -40,7 +40,7 @@ def corpus(raw, ending=".csv", rate=44100):
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv"])
-def test_every_part_becomes_a_fold_with_its_kind_of_labels(tmp_path, ending, caplog):
+def test_every_part_becomes_a_fold_with_its_type_of_labels(tmp_path, ending, caplog):
     raw = corpus(tmp_path / "raw", ending)
     before = state(raw)
     with caplog.at_level(logging.WARNING):
@@ -70,7 +70,7 @@ def test_the_other_validation_metadata_can_be_chosen(tmp_path):
     assert read_events(recording.labels).label.tolist() == [1]
 
 
-def test_clips_become_one_channel_of_ten_seconds(tmp_path):
+def test_clips_become_single_channel_and_ten_seconds_long(tmp_path):
     raw = corpus(tmp_path / "raw")
     task4(raw, tmp_path / "prepared", "weak,synthetic", jobs=1)
     for recording in read_manifest(tmp_path / "prepared"):
@@ -95,7 +95,7 @@ def test_a_clip_is_the_mean_of_its_channels_and_keeps_its_pitch(tmp_path):
     assert soundfile.info(str(tmp_path / "cut.wav")).frames == 32000
 
 
-def test_a_second_run_makes_nothing_anew(tmp_path):
+def test_a_second_run_skips_existing_clips(tmp_path):
     raw = corpus(tmp_path / "raw")
     task4(raw, tmp_path / "prepared", "weak", jobs=1)
     before = {name: time for name, (_, time) in state(tmp_path / "prepared" / "audio").items()}
@@ -118,14 +118,14 @@ def test_a_second_run_makes_nothing_anew(tmp_path):
         ("", "csv:1: expected"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path, text, message):
+def test_a_bad_row_is_refused_with_its_line_number(tmp_path, text, message):
     (tmp_path / "weak.csv").write_text(text)
     with pytest.raises(BadInput, match=message) as refusal:
         read_metadata(tmp_path / "weak.csv")
     assert "\n" not in str(refusal.value)
 
 
-def test_rows_without_events_and_classes_named_twice_are_fine(tmp_path):
+def test_rows_without_events_and_repeated_classes_are_accepted(tmp_path):
     (tmp_path / "weak.tsv").write_text("filename\tevent_labels\na.wav\tDog,Dog, Cat\nb.wav\t\nc.wav\n\n")
     events = read_metadata(tmp_path / "weak.tsv")
     assert {name: e.label.tolist() for name, e in events.items()} == {"a": [1, 2], "b": [], "c": []}
@@ -133,7 +133,7 @@ def test_rows_without_events_and_classes_named_twice_are_fine(tmp_path):
     assert [len(e) for e in read_metadata(tmp_path / "strong.tsv").values()] == [0, 0]
 
 
-def test_what_is_no_corpus_is_refused_and_nothing_is_written(tmp_path):
+def test_another_folder_is_refused_and_nothing_is_written(tmp_path):
     raw = corpus(tmp_path / "raw")
     goal = tmp_path / "prepared"
     with pytest.raises(BadInput, match="--parts strong: choose of weak, synthetic, unlabelled, validation"):
@@ -152,7 +152,7 @@ def test_what_is_no_corpus_is_refused_and_nothing_is_written(tmp_path):
     assert not goal.exists()
 
 
-def test_a_damaged_clip_fails_and_no_manifest_is_written(tmp_path, caplog):
+def test_a_damaged_clip_is_a_failure_and_no_manifest_is_written(tmp_path, caplog):
     raw = corpus(tmp_path / "raw")
     path = raw / "audio" / "train" / "synthetic" / "1000.wav"
     soundfile.write(path, np.array([np.nan] * 100), 44100, subtype="FLOAT")

@@ -1,4 +1,4 @@
-"""The corpora with one csv row per event become prepared folders that say the same."""
+"""Corpora with one csv row per event become prepared folders with the same events."""
 
 import shutil
 
@@ -19,7 +19,7 @@ TRAIN_AND_TEST = ("train_0_desc_30_100", "test_7_desc_30_100")
 
 
 def tut2018(raw, overlap=1, split=1, channels=4, sound="cough012.wav", names=TRAIN_AND_TEST):
-    """One (overlap, split) of TUT Sound Events 2018, with 3 s in place of 30."""
+    """Create one (overlap, split) of TUT Sound Events 2018, with recordings of 3 s instead of 30 s."""
     for seed, name in enumerate(names):
         write_sound(raw / f"wav_ov{overlap}_split{split}_30db" / f"{name}.wav", 3, channels, 44100, seed)
         labels = raw / f"desc_ov{overlap}_split{split}" / f"{name}.csv"
@@ -49,7 +49,9 @@ def dcase2019(raw, names=("split1_ir0_ov1_1", "split2_ir3_ov2_17"), part="dev", 
         ("real", 4, "foa", "7383-9-10-2.wav", 7, 8),
     ],
 )
-def test_the_sets_of_2018_become_what_they_hold(tmp_path, dataset, channels, format, sound, label, n_classes):
+def test_datasets_of_2018_are_prepared_with_their_events(
+    tmp_path, dataset, channels, format, sound, label, n_classes
+):
     raw = tut2018(tmp_path / "raw", 2, 3, channels, sound)
     before = state(raw)
     assert tut(raw, tmp_path / "prepared", dataset, overlap=2, split=3) == 0
@@ -67,7 +69,7 @@ def test_the_sets_of_2018_become_what_they_hold(tmp_path, dataset, channels, for
     assert events.distance.tolist() == [1, 2] and len(read_classes(tmp_path / "prepared")) == n_classes
 
 
-def test_only_the_asked_overlap_and_split_are_taken(tmp_path):
+def test_only_the_requested_overlap_and_split_are_prepared(tmp_path):
     raw = tut2018(tut2018(tmp_path / "raw"), 3, 2, names=("train_5_desc_30_100",))
     tut(raw, tmp_path / "one", "ansim")
     tut(raw, tmp_path / "other", "ansim", overlap=3, split=2)
@@ -78,7 +80,7 @@ def test_only_the_asked_overlap_and_split_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize("format", ["auto", "foa", "mic"])
-def test_the_corpus_of_2019_becomes_what_it_holds(tmp_path, format):
+def test_the_corpus_of_2019_is_prepared_with_its_events(tmp_path, format):
     raw = dcase2019(tmp_path / "raw")
     assert tut(raw, tmp_path / "prepared", format=format) == 0
     recordings = read_manifest(tmp_path / "prepared")
@@ -93,7 +95,7 @@ def test_the_corpus_of_2019_becomes_what_it_holds(tmp_path, format):
     assert events.offset.tolist() == [1.5, 3.0], "an event is cut at the end of the audio"
 
 
-def test_published_label_files_are_read_to_the_digit(shared, tmp_path):
+def test_published_label_files_are_read_exactly(shared, tmp_path):
     raw = tmp_path / "raw"
     source = shared("data/dcase2019_csv/test_files")
     (raw / "metadata_dev").mkdir(parents=True)
@@ -111,7 +113,7 @@ def test_published_label_files_are_read_to_the_digit(shared, tmp_path):
     assert np.allclose(np.stack(columns, 1), table, atol=1e-6)
 
 
-def test_audio_is_resampled_into_the_prepared_folder_if_asked(tmp_path):
+def test_audio_is_resampled_into_the_prepared_folder_on_request(tmp_path):
     raw = dcase2019(tmp_path / "raw", formats=("foa",))
     before = state(raw)
     assert tut(raw, tmp_path / "prepared", sample_rate=32000, jobs=1) == 0
@@ -148,7 +150,7 @@ def test_an_evaluation_set_needs_no_labels(tmp_path):
         ("knock,3.5,4,0,0,1", r"csv:3: begins at 3.50 s, .* --beyond drop"),
     ],
 )
-def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, row, text):
+def test_a_bad_row_is_refused_with_its_line_number_and_nothing_is_written(tmp_path, row, text):
     raw = dcase2019(tmp_path / "raw", names=("split1_ir0_ov1_1",), formats=("foa",))
     path = raw / "metadata_dev" / "split1_ir0_ov1_1.csv"
     path.write_text(f"{HEADER}knock,0,1,0,0,1\n{row}\n")
@@ -157,7 +159,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, row, text):
     assert "\n" not in str(refusal.value) and not (tmp_path / "prepared").exists()
 
 
-def test_events_after_the_end_are_left_out_if_asked(tmp_path):
+def test_events_after_the_end_of_the_audio_are_dropped_on_request(tmp_path):
     raw = dcase2019(tmp_path / "raw", names=("split1_ir0_ov1_1",), formats=("foa",))
     path = raw / "metadata_dev" / "split1_ir0_ov1_1.csv"
     path.write_text(f"{HEADER}knock,0,1,0,0,1\nknock,3.5,4,0,0,1\n\n")
@@ -165,7 +167,7 @@ def test_events_after_the_end_are_left_out_if_asked(tmp_path):
     assert len(read_events(tmp_path / "prepared" / "labels" / path.name)) == 1
 
 
-def test_what_is_no_corpus_is_refused(tmp_path):
+def test_a_folder_of_another_layout_is_refused(tmp_path):
     raw = dcase2019(tmp_path / "raw", formats=("foa",))
     for options, text in (
         ({"format": "mic"}, "mic_dev: not found"),
@@ -186,7 +188,7 @@ def test_what_is_no_corpus_is_refused(tmp_path):
         tut(raw, tmp_path / "prepared")
 
 
-def test_sources_of_one_class_that_sound_at_once_have_numbers_of_their_own():
+def test_simultaneous_sources_of_one_class_get_different_source_numbers():
     rows = [(2, 3, 0, 0, 0, 0, 1), (0, 1.5, 0, 0, 10, 0, 1), (1, 2.5, 0, 0, 20, 0, 1), (1.2, 4, 0, 0, 30, 0, 1),
             (1, 2, 1, 0, 40, 0, 1)]  # fmt: skip
     events = number_sources(Events.from_rows(rows))

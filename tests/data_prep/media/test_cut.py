@@ -1,4 +1,4 @@
-"""Cutting a corpus: clips exact to the sample, positions, splits that never part a recording, lists, two ears."""
+"""Cutting into clips, positions to labels, splits by recording, binaural rendering."""
 
 import shutil
 from itertools import pairwise
@@ -29,7 +29,7 @@ STEM = "fold3_room4_mix007_10.0-15.0s"
 
 @pytest.fixture
 def real(tmp_path, shared):
-    """A real recording with its labels, in two formats."""
+    """Create a folder with a real recording and its labels, in two formats."""
     for folder in ("foa_dev", "mic_dev"):
         (tmp_path / "raw" / folder).mkdir(parents=True)
         shutil.copy(shared(f"data/starss22_foa_excerpt/{STEM}.wav"), tmp_path / "raw" / folder / "a.wav")
@@ -38,7 +38,7 @@ def real(tmp_path, shared):
     return tmp_path
 
 
-def test_clips_put_together_are_the_recording_bit_for_bit(real):
+def test_concatenated_clips_equal_the_recording_bit_for_bit(real):
     assert cut(real / "raw", real / "clips", seconds=1.3, rest=True, jobs=1) == 0
     whole, _ = soundfile.read(real / "raw" / "foa_dev" / "a.wav", dtype="int32")
     for folder in ("foa_dev", "mic_dev"):
@@ -49,7 +49,7 @@ def test_clips_put_together_are_the_recording_bit_for_bit(real):
         assert audio_info(clips[0]).sample_rate == 24000 and soundfile.info(clips[0]).subtype == "PCM_16"
 
 
-def test_labels_of_clips_put_together_are_those_of_the_recording(real):
+def test_concatenated_labels_of_clips_equal_those_of_the_recording(real):
     cut(real / "raw", real / "clips", seconds=1.3, rest=True, jobs=1)
     whole, _ = read_dcase(real / "raw" / "metadata_dev" / "a.csv")
     onsets, azimuths = [], []
@@ -63,7 +63,7 @@ def test_labels_of_clips_put_together_are_those_of_the_recording(real):
     )
 
 
-def test_a_second_run_makes_nothing_and_a_damaged_clip_is_made_again(real):
+def test_a_second_run_skips_existing_clips_and_replaces_damaged_ones(real):
     cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
     clip = real / "clips" / "foa_dev" / "a_002.wav"
     before = {path: path.stat().st_mtime_ns for path in (real / "clips").rglob("*") if path.is_file()}
@@ -75,7 +75,7 @@ def test_a_second_run_makes_nothing_and_a_damaged_clip_is_made_again(real):
     assert clip.read_bytes() == bits
 
 
-def test_the_video_of_a_clip_shows_the_same_moment(tmp_path):
+def test_clips_of_audio_and_video_are_synchronous(tmp_path):
     synth(tmp_path / "raw", recordings=1, seconds=6.0, preset="simple", width=64, fps=10, seed=1, jobs=1)
     cut(tmp_path / "raw", tmp_path / "clips", seconds=2.0, jobs=1)
     videos = sorted((tmp_path / "clips").rglob("*.mp4"))
@@ -95,7 +95,7 @@ def test_the_video_of_a_clip_shows_the_same_moment(tmp_path):
         assert len(part) == 20 and abs(errors[20 * number + 5] - min(errors)) < 0.5
 
 
-def test_times_from_a_list_and_what_is_wrong_with_them(real):
+def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
     times = real / "times.csv"
     times.write_text("name,start,stop,clip\na,0.5,1.5,cough\na,2.0,2.25,\n")
     cut(real / "raw", real / "clips", times=times, jobs=1)
@@ -116,7 +116,7 @@ def test_times_from_a_list_and_what_is_wrong_with_them(real):
 
 
 @given(st.floats(0.5, 30), st.floats(0.1, 5), st.floats(0.1, 5), st.booleans())
-def test_clips_lie_inside_the_recording_one_hop_apart(duration, seconds, hop, rest):
+def test_clips_lie_within_the_recording_one_hop_apart(duration, seconds, hop, rest):
     clips = equal("x", duration, seconds, hop, rest)
     assert all(0 <= clip.start < clip.stop <= duration + 1e-6 for clip in clips)
     assert all(after.start - before.start == pytest.approx(hop) for before, after in pairwise(clips))
@@ -128,16 +128,16 @@ def test_clips_lie_inside_the_recording_one_hop_apart(duration, seconds, hop, re
         )
 
 
-def test_formats_of_different_length_are_not_one_recording(real):
+def test_formats_of_different_length_are_refused(real):
     sound, rate = soundfile.read(real / "raw" / "mic_dev" / "a.wav")
     soundfile.write(real / "raw" / "mic_dev" / "a.wav", sound[:-5000], rate, subtype="PCM_16")
     with pytest.raises(BadInput, match="they are not one recording"):
         cut(real / "raw", real / "clips", jobs=1)
 
 
-def test_a_track_with_declared_axes_becomes_directions_of_dcase(tmp_path):
+def test_positions_in_declared_axes_become_dcase_directions(tmp_path):
     time = np.arange(40) / 20  # 20 Hz, two seconds
-    angle = np.radians(30 * time)  # to the left, from the front
+    angle = np.radians(30 * time)  # from the front to the left
     track = (
         np.stack([-np.sin(angle), np.cos(angle), 0 * angle + 0.5], axis=1) * 1000
     )  # x right, y front, z up, mm
@@ -155,7 +155,7 @@ def test_a_track_with_declared_axes_becomes_directions_of_dcase(tmp_path):
     )
 
 
-def test_frames_begin_at_zero_and_the_front_is_where_it_is_said_to_be():
+def test_frames_start_at_zero_and_the_front_can_be_turned():
     track = np.tile(unit_vector(90.0, 0.0), (10, 1))[:, None]
     events = events_of(track, rate=10)
     assert events.onset[0] == 0 and len(events) == 10 and (events.azimuth == 90).all()
@@ -170,12 +170,12 @@ def test_frames_begin_at_zero_and_the_front_is_where_it_is_said_to_be():
         ("x=north,y=left,z=up", "say where each points"),
     ],
 )
-def test_axes_that_are_none_are_refused(axes, says):
+def test_invalid_axes_are_refused(axes, says):
     with pytest.raises(BadInput, match=says):
         read_axes(axes)
 
 
-def test_a_track_that_is_none_is_refused(tmp_path):
+def test_invalid_position_files_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((5, 2)))
     with pytest.raises(BadInput, match="is no track"):
         positions(tmp_path / "a.npy", tmp_path / "csv", rate=10)
@@ -196,7 +196,7 @@ def clips(n: int = 12, rooms: int = 4) -> list[Recording]:
 
 
 @given(st.integers(0, 1000), st.sampled_from(["recording", "room"]))
-def test_clips_of_one_recording_never_part(seed, by):
+def test_clips_of_one_recording_stay_in_one_fold(seed, by):
     recordings = clips(30, rooms=5)
     part_of = draw(recordings, {"train": 0.7, "validate": 0.1, "test": 0.2}, by, seed=seed)
     group = (lambda one: one.room) if by == "room" else (lambda one: one.name[:-4])
@@ -206,7 +206,7 @@ def test_clips_of_one_recording_never_part(seed, by):
     assert part_of == draw(recordings[::-1], {"train": 0.7, "validate": 0.1, "test": 0.2}, by, seed=seed)
 
 
-def test_parts_are_written_into_the_manifest_and_listed(tmp_path):
+def test_folds_are_written_to_the_manifest_and_listed(tmp_path):
     recordings = clips()
     for one in recordings:
         path = tmp_path / "audio" / f"{one.name}.wav"
@@ -233,7 +233,7 @@ def test_parts_are_written_into_the_manifest_and_listed(tmp_path):
 
 
 @pytest.mark.parametrize("measured", [False, True])
-def test_the_left_ear_hears_the_left_louder_and_earlier(tmp_path, shared, measured):
+def test_sound_from_the_left_is_louder_and_earlier_in_the_left_channel(tmp_path, shared, measured):
     sofa = shared("data/hrtf/UniS_Anechoic_BRIR_48k.sofa") if measured else None
     click = np.zeros(4800)
     click[1000] = 0.5
@@ -249,7 +249,7 @@ def test_the_left_ear_hears_the_left_louder_and_earlier(tmp_path, shared, measur
         assert middle[0] < middle[1]
 
 
-def test_a_long_recording_for_two_ears_has_no_seams(tmp_path, monkeypatch):
+def test_a_long_binaural_recording_has_no_discontinuities_between_blocks(tmp_path, monkeypatch):
     sound = np.random.default_rng(0).normal(size=(24000 * 2, 4)) * 0.05
     soundfile.write(tmp_path / "a.wav", sound, 24000, subtype="PCM_16")
     binaural(tmp_path / "a.wav", tmp_path / "whole", jobs=1)
@@ -259,7 +259,7 @@ def test_a_long_recording_for_two_ears_has_no_seams(tmp_path, monkeypatch):
     assert np.abs(whole - pieces).max() <= 2**-15
 
 
-def test_clips_of_a_video_that_starts_late_follow_its_clock(tmp_path):
+def test_clips_of_a_video_that_starts_late_keep_its_delay(tmp_path):
     source = late_video(tmp_path / "late.mp4", n=20, first=5)  # frame 0 is shown from 0.5 s on
     for start, stop, shown, delay in ((1.0, 1.3, [5, 6, 7], 0.0), (0.2, 0.8, [0, 1, 2], 0.3)):
         target = tmp_path / f"{start}.mp4"

@@ -1,4 +1,4 @@
-"""Resampled sound keeps its pitch, its level, its channels and its exact length."""
+"""Resampling keeps pitch, level, channels and exact length."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_a_sine_keeps_frequency_level_and_length(tmp_path, rate, channels):
         assert np.abs(sound[inner, channel] - wanted[inner]).max() < 3e-4
 
 
-def test_a_tone_above_the_new_band_does_not_fold_back(tmp_path):
+def test_a_tone_above_the_new_nyquist_frequency_is_not_aliased(tmp_path):
     sine(tmp_path / "in.wav", 48000, 0.5, (14000.0,))
     resample(tmp_path / "in.wav", tmp_path / "out.wav")
     sound, _ = soundfile.read(tmp_path / "out.wav")
@@ -50,7 +50,7 @@ def test_a_tone_above_the_new_band_does_not_fold_back(tmp_path):
     rate=st.sampled_from([8000, 16000, 22050, 24000, 24001, 44100, 48000, 192000]),
     block=st.integers(1, 3000),
 )
-def test_blocks_of_any_size_give_the_same_samples(tmp_path, monkeypatch, n, rate, block):
+def test_block_size_does_not_change_the_samples(tmp_path, monkeypatch, n, rate, block):
     source = write_sound(tmp_path / "in.wav", n / rate, 2, rate)
     resample_audio(source, tmp_path / "whole.wav")
     with monkeypatch.context() as patched:
@@ -62,7 +62,7 @@ def test_blocks_of_any_size_give_the_same_samples(tmp_path, monkeypatch, n, rate
     assert np.array_equal(whole, blocks)
 
 
-def test_a_file_of_the_wanted_rate_keeps_its_samples(shared, tmp_path):
+def test_a_file_of_the_target_rate_keeps_its_samples(shared, tmp_path):
     source = shared("data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s.wav")
     assert resample(source, tmp_path / "same.wav") == 0
     before, _ = soundfile.read(source, dtype="int16")
@@ -71,7 +71,7 @@ def test_a_file_of_the_wanted_rate_keeps_its_samples(shared, tmp_path):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_the_sample_format_is_kept_where_asked(tmp_path, subtype):
+def test_the_sample_format_is_kept_on_request(tmp_path, subtype):
     source = sine(tmp_path / "in.wav", 48000, subtype=subtype)
     resample(source, tmp_path / "kept.wav", subtype="keep")
     resample(source, tmp_path / "short.wav")
@@ -83,7 +83,7 @@ def test_the_sample_format_is_kept_where_asked(tmp_path, subtype):
     assert np.abs(kept - wanted)[500:-500].max() < tolerance
 
 
-def test_overshoot_is_clipped_and_told_never_wrapped(tmp_path, caplog):
+def test_overshoot_is_clipped_and_reported(tmp_path, caplog):
     square = np.sign(np.sin(2 * np.pi * 500 * np.arange(24000) / 48000))[:, None]
     soundfile.write(tmp_path / "in.wav", square, 48000, subtype="FLOAT")
     assert resample(tmp_path / "in.wav", tmp_path / "out.wav") == 0
@@ -95,7 +95,7 @@ def test_overshoot_is_clipped_and_told_never_wrapped(tmp_path, caplog):
     assert "samples clipped" in caplog.text and "in.wav" in caplog.text
 
 
-def test_a_tree_keeps_its_folders_and_its_sources(tmp_path, caplog):
+def test_a_folder_tree_is_mirrored_and_its_sources_are_unchanged(tmp_path, caplog):
     for index, name in enumerate(("dev-train-sony/a.wav", "dev-test-tau/b.WAV", "c.wav")):
         write_sound(tmp_path / "in" / name, 0.2, 4, 48000, seed=index)
     (tmp_path / "in" / "broken.wav").write_bytes(b"RIFF....")
@@ -115,7 +115,7 @@ def test_a_tree_keeps_its_folders_and_its_sources(tmp_path, caplog):
     assert state(tmp_path / "out") == first
 
 
-def test_memory_does_not_grow_with_the_recording(tmp_path):
+def test_memory_does_not_grow_with_the_duration(tmp_path):
     psutil = pytest.importorskip("psutil")
     path = tmp_path / "long.wav"
     with soundfile.SoundFile(path, "w", 48000, 4, "PCM_16") as file:

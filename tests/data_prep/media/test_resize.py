@@ -1,4 +1,4 @@
-"""Videos become small without losing a frame, a time stamp or their shape."""
+"""Resizing keeps frames, timestamps and the aspect ratio of videos."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from data_prep.__main__ import main
 from data_prep.media.resize import resize
 
 
-def test_a_coloured_block_stays_at_its_direction(tmp_path):
+def test_a_coloured_block_keeps_its_direction(tmp_path):
     for index, (u, v) in enumerate([(0.25, 0.25), (0.8, 0.6), (0.5, 0.9)]):
         source = write_video(tmp_path / f"{index}.mp4", 2, 1920, 960, block=(u, v))
         small = tmp_path / f"{index}_small.mp4"
@@ -32,7 +32,7 @@ def test_a_coloured_block_stays_at_its_direction(tmp_path):
         assert abs((rows.mean() + 0.5) / 180 - v) < 0.5 / 180
 
 
-def test_frame_rate_and_time_stamps_stay(tmp_path):
+def test_frame_rate_and_timestamps_are_kept(tmp_path):
     source = write_video(tmp_path / "in" / "even.mp4", 20)
     uneven = write_video(tmp_path / "in" / "uneven.mp4", 20, skip=(0, 3, 4, 11))
     phone = write_video(tmp_path / "in" / "phone.mp4", 400, rate=Fraction(400), skip=tuple(range(1, 390, 3)))
@@ -55,7 +55,7 @@ def test_a_real_360_degree_room_is_resized(shared, tmp_path):
     assert np.abs(np.roll(pictures[20], 2, axis=1) - wanted).mean() > 6
 
 
-def test_another_shape_is_refused_with_the_reason(tmp_path, caplog):
+def test_another_aspect_ratio_is_refused_with_the_reason(tmp_path, caplog):
     write_video(tmp_path / "in" / "wide.mp4", 2, 128, 72)
     assert resize(tmp_path / "in", tmp_path / "out") == 1
     text = " ".join(record.getMessage() for record in caplog.records)
@@ -63,7 +63,7 @@ def test_another_shape_is_refused_with_the_reason(tmp_path, caplog):
     assert not list((tmp_path / "out").rglob("*.mp4"))
 
 
-def test_letterbox_keeps_the_whole_picture_between_black_bars(tmp_path):
+def test_letterbox_keeps_the_whole_frame_between_black_bars(tmp_path):
     source = write_video(tmp_path / "wide.mp4", 2, 1280, 720, block=(0.5, 0.5), grey=200)
     assert resize(source, tmp_path / "small.mp4", letterbox=True) == 0
     picture = read_video(tmp_path / "small.mp4")[1][0].astype(float)
@@ -76,7 +76,7 @@ def test_letterbox_keeps_the_whole_picture_between_black_bars(tmp_path):
 
 
 @pytest.mark.parametrize(("width", "height", "pixel"), [(96, 96, 2), (962, 480, 1)])
-def test_pixels_that_are_not_square_count_as_they_are_shown(tmp_path, width, height, pixel):
+def test_non_square_pixels_count_at_their_display_size(tmp_path, width, height, pixel):
     source = tmp_path / "squeezed.mp4"
     with av.open(str(source), "w") as container:
         stream = container.add_stream("libx264", rate=10)
@@ -90,7 +90,7 @@ def test_pixels_that_are_not_square_count_as_they_are_shown(tmp_path, width, hei
         assert container.streams.video[0].sample_aspect_ratio in (None, 1)
 
 
-def test_the_sound_track_is_dropped_or_copied_unchanged(tmp_path):
+def test_the_audio_track_is_dropped_or_copied_unchanged(tmp_path):
     source = tmp_path / "with_sound.mp4"
     with av.open(str(source), "w") as container:
         picture = container.add_stream("libx264", rate=10)
@@ -115,7 +115,7 @@ def test_the_sound_track_is_dropped_or_copied_unchanged(tmp_path):
     assert packets["copied"] == packets["with_sound"] and len(packets["copied"]) > 5
 
 
-def test_every_failure_is_listed_and_the_rest_is_made(tmp_path, capsys):
+def test_every_failure_is_listed_and_the_other_videos_are_resized(tmp_path, capsys):
     for name in ("dev-train-sony/a", "dev-test-tau/b"):
         write_video(tmp_path / "in" / f"{name}.mp4", 2)
     (tmp_path / "in" / "broken.mp4").write_bytes(b"no video at all")
@@ -131,9 +131,9 @@ def test_every_failure_is_listed_and_the_rest_is_made(tmp_path, capsys):
     assert state(tmp_path / "in") == before
 
 
-def test_a_video_cut_off_half_way_is_a_failure(tmp_path, caplog):
+def test_a_truncated_video_is_a_failure(tmp_path, caplog):
     whole = write_video(tmp_path / "whole.mp4", 60, 96, 48, block=(0.5, 0.5))
-    assert resize(whole, tmp_path / "fast.mp4", 96, 48) == 0  # its index stands at the start
+    assert resize(whole, tmp_path / "fast.mp4", 96, 48) == 0  # the index is at the start of the file
     data = (tmp_path / "fast.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) - 400])
     assert resize(tmp_path / "cut.mp4", tmp_path / "out" / "small.mp4") == 1
@@ -141,7 +141,7 @@ def test_a_video_cut_off_half_way_is_a_failure(tmp_path, caplog):
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_what_is_done_is_skipped_and_what_is_stale_made_again(tmp_path):
+def test_finished_targets_are_skipped_and_stale_ones_are_replaced(tmp_path):
     source = write_video(tmp_path / "in" / "a.mp4", 2)
     (tmp_path / "in" / ".a.0.partial.mp4").write_bytes(b"left by a run that was killed")
     assert resize(tmp_path / "in", tmp_path / "out", 48, 24) == 0
@@ -158,7 +158,7 @@ def test_what_is_done_is_skipped_and_what_is_stale_made_again(tmp_path):
     assert read_video(tmp_path / "out" / "a.mp4")[1][0].shape == (48, 96, 3)
 
 
-def test_a_run_killed_half_way_leaves_no_target(tmp_path):
+def test_a_killed_run_leaves_no_incomplete_target(tmp_path):
     write_video(tmp_path / "in" / "long.mp4", 150, 1920, 960, block=(0.3, 0.3))
     command = [sys.executable, "-m", "data_prep", "resize", "--source", str(tmp_path / "in")]
     process = subprocess.Popen(
@@ -187,7 +187,7 @@ def test_a_target_inside_the_source_is_refused(tmp_path, target):
         resize(tmp_path / "in" / "a.mp4", tmp_path / "in")
 
 
-def test_two_sources_of_one_target_and_empty_folders_are_refused(tmp_path):
+def test_two_sources_with_one_target_and_empty_folders_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match=r"no \.mp4"):
         resize(tmp_path / "empty", tmp_path / "out")
