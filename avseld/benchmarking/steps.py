@@ -108,7 +108,7 @@ def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, T
     def step(batch: dict[str, Tensor]) -> Tensor:
         half = torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else nullcontext()
         with half:
-            output = system(batch["waveform"], batch["boxes"])
+            output = system(batch["waveform"], batch["visual"])
         loss = system.training_loss({name: head.float() for name, head in output.items()}, batch)["loss"]
         optimizer.zero_grad()
         loss.backward()

@@ -132,7 +132,7 @@ class DeviceCache:
         for name, table in self.tables.items():
             item[name] = table[places.label_row]
         if self.visual is not None:
-            item["boxes"] = self.visual[places.visual_row]
+            item["visual"] = self.visual[places.visual_row]
         return item
 
     def _audio(self, kept: np.ndarray) -> Tensor:
@@ -170,30 +170,30 @@ class DeviceCache:
         self.times: list[np.ndarray | None] = []
         values, count = [], 0
         first = []
-        for sight in self.windows.sights:
-            known = None if sight is None else sight.rows()
+        for visual in self.windows.visual_inputs:
+            known = None if visual is None else visual.rows()
             self.times.append(None if known is None else known[0])
             first.append(count)
             if known is not None:
                 values.append(torch.from_numpy(np.ascontiguousarray(known[1], np.float32)))
                 count += len(known[0])
         self.first_visual, self.zero_visual = np.array(first), count
-        shape = self.windows.view.shape
-        return self._with_zero_row(values, shape[1:] if self.windows.view.n_times else shape)
+        shape = self.windows.visual_spec.shape
+        return self._with_zero_row(values, shape[1:] if self.windows.visual_spec.n_label_frames else shape)
 
     def _visual_rows(self, which: np.ndarray, start: np.ndarray) -> np.ndarray:
-        view = self.windows.view
+        spec = self.windows.visual_spec
         time = start
-        if view.n_times:
-            time = start[:, None] + (np.arange(view.n_times) + 0.5) * view.hop
+        if spec.n_label_frames:
+            time = start[:, None] + (np.arange(spec.n_label_frames) + 0.5) * spec.hop
         row = np.full(time.shape, self.zero_visual)
         for recording in np.unique(which):
-            known, sight = self.times[recording], self.windows.sights[recording]
-            if known is None or sight is None:
+            known, visual = self.times[recording], self.windows.visual_inputs[recording]
+            if known is None or visual is None:
                 continue
             chosen = which == recording
-            inside = time[chosen] < sight.duration
-            if view.n_times:
+            inside = time[chosen] < visual.duration
+            if spec.n_label_frames:
                 inside &= time[chosen] >= 0
             found = self.first_visual[recording] + latest(known, time[chosen])
             row[chosen] = np.where(inside, found, self.zero_visual)

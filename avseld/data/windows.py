@@ -24,7 +24,7 @@ from avseld.io.events import Events, read_events
 from avseld.io.formats import format_named
 from avseld.io.manifest import Recording, disjoint, pick, read_manifest
 from avseld.system.build import System
-from avseld.vision.visual_input import Seen, View
+from avseld.vision.visual_input import VisualInput, VisualSpec
 
 log = logging.getLogger(__name__)
 
@@ -33,40 +33,42 @@ SceneChange = Callable[[Window, np.random.Generator, Callable[[], Window]], Wind
 """(window, chance, draws another window) -> window, see `avseld.augment.scenes`"""
 
 
-class Sight(Seen):
-    """What is seen in the video of one recording, for any windows.
+def load_visual_input(recording: Recording, spec: VisualSpec | None = None) -> VisualInput:
+    """Read the visual input of one recording.
 
-    Args of the constructor:
-        recording: names the boxes file, the frames file and the video of both.
-        view: what the network is shown.
+    Args:
+        recording: names the files of boxes and of embeddings, and the video of both.
+        spec: what the network takes from a video.
+
+    Raises:
+        BadInput: a file is missing, damaged or of another video.
     """
+    spec = spec or VisualSpec()
+    video = recording.video if recording.video and recording.video.exists() else None
+    boxes = embeddings = None
+    if spec.n_boxes:
+        assert recording.boxes is not None
+        boxes = read_boxes(recording.boxes, video)
+    if spec.n_values:
+        assert recording.embeddings is not None
+        embeddings = read_embeddings(recording.embeddings, video)
+    visual = VisualInput(boxes, spec, embeddings)
+    if visual.duration < recording.duration - LABEL_HOP:
+        log.warning(
+            "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
+            recording.name,
+            visual.duration,
+            recording.duration,
+        )
+    return visual
 
-    def __init__(self, recording: Recording, view: View | None = None) -> None:
-        view = view or View()
-        video = recording.video if recording.video and recording.video.exists() else None
-        boxes = frames = None
-        if view.n_boxes:
-            assert recording.boxes is not None
-            boxes = read_boxes(recording.boxes, video)
-        if view.n_values:
-            assert recording.embeddings is not None
-            frames = read_embeddings(recording.embeddings, video)
-        super().__init__(boxes, view, frames)
-        if self.duration < recording.duration - LABEL_HOP:
-            log.warning(
-                "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
-                recording.name,
-                self.duration,
-                recording.duration,
-            )
 
-
-def choose(data: Data, view: View | None = None) -> dict[str, list[Recording]]:
+def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recording]]:
     """Recordings to train on, to validate on and to test on.
 
     Where `validate` or `test` names rooms or recordings of a training fold, training goes without these. With
-    `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as the network's view
-    wants them, and says how many.
+    `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as the network
+    takes them, and says how many.
 
     Raises:
         BadInput: a name that matches nothing, parts that overlap, or nothing left to train on.
@@ -85,7 +87,7 @@ def choose(data: Data, view: View | None = None) -> dict[str, list[Recording]]:
     disjoint({"train": parts["train"], "validate": parts["validate"]}, data.allow_overlap)
     disjoint({"validate": parts["validate"], "test": parts["test"]}, data.allow_overlap)
     if data.video != "blank":
-        parts["train"] = with_video(parts["train"], view)
+        parts["train"] = with_video(parts["train"], spec)
     if not parts["train"]:
         raise BadInput(
             f"{data.prepared}: nothing left to train on; check data.train, the boxes and the frames"
@@ -93,16 +95,16 @@ def choose(data: Data, view: View | None = None) -> dict[str, list[Recording]]:
     return parts
 
 
-def visible(recording: Recording, view: View | None = None) -> bool:
-    """Whether there is what a view shows of a recording: boxes, frames or both."""
-    view = view or View()
-    wanted = [recording.boxes] * (view.n_boxes > 0) + [recording.embeddings] * (view.n_values > 0)
+def visible(recording: Recording, spec: VisualSpec | None = None) -> bool:
+    """Tell whether a recording has the files of its visual input: boxes, embeddings or both."""
+    spec = spec or VisualSpec()
+    wanted = [recording.boxes] * (spec.n_boxes > 0) + [recording.embeddings] * (spec.n_values > 0)
     return all(path is not None and path.is_file() for path in wanted)
 
 
-def with_video(recordings: Sequence[Recording], view: View | None = None) -> list[Recording]:
-    """Recordings that have a video and what a view shows of it; says how many have not."""
-    kept = [r for r in recordings if r.video is not None and visible(r, view)]
+def with_video(recordings: Sequence[Recording], spec: VisualSpec | None = None) -> list[Recording]:
+    """Choose the recordings that have a video and the files of its visual input; logs how many have not."""
+    kept = [r for r in recordings if r.video is not None and visible(r, spec)]
     if missing := len(recordings) - len(kept):
         silent = sum(recording.video is None for recording in recordings)
         log.info(
@@ -115,24 +117,24 @@ def with_video(recordings: Sequence[Recording], view: View | None = None) -> lis
     return kept
 
 
-def sights(
-    recordings: Sequence[Recording], control: VideoControl, view: View | None = None, seed: int = 0
-) -> dict[str, Sight | None]:
-    """What each recording is shown: its own video, that of another recording, or nothing.
+def visual_inputs(
+    recordings: Sequence[Recording], control: VideoControl, spec: VisualSpec | None = None, seed: int = 0
+) -> dict[str, VisualInput | None]:
+    """Load the visual input of each recording: of its own video, of that of another recording, or None.
 
     Args:
-        recordings: those to be shown something.
+        recordings: all of them.
         control: aligned, shuffled or blank.
-        view: what the network is shown of a video.
+        spec: what the network takes from a video.
         seed: decides which other recording.
 
     Raises:
         BadInput: fewer than two videos to shuffle.
     """
-    shown: dict[str, Sight | None] = {recording.name: None for recording in recordings}
+    shown: dict[str, VisualInput | None] = {recording.name: None for recording in recordings}
     if control == "blank":
         return shown
-    seen = [r for r in recordings if visible(r, view)]
+    seen = [r for r in recordings if visible(r, spec)]
     source = list(seen)
     if control == "shuffled":
         if len(seen) < 2:
@@ -142,8 +144,8 @@ def sights(
         order = np.random.default_rng([seed, 0x5EED]).permutation(len(seen))
         source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]
     for recording, other in zip(seen, source, strict=True):
-        shown[recording.name] = Sight(
-            replace(other, duration=0.0) if other is not recording else recording, view
+        shown[recording.name] = load_visual_input(
+            replace(other, duration=0.0) if other is not recording else recording, spec
         )
     return shown
 
@@ -189,12 +191,12 @@ class Windows(Dataset[Batch]):
         self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
         self.n_channels = format_named(data.format).channels
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
-        self.view = system.view
+        self.visual_spec = system.visual_spec
         self.pads = system.target.pads
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
-        shown = sights(recordings, data.video, self.view, seed)
-        self.sights = [shown[recording.name] for recording in recordings]
+        shown = visual_inputs(recordings, data.video, self.visual_spec, seed)
+        self.visual_inputs = [shown[recording.name] for recording in recordings]
         self.blank = data.video == "blank"
         starts = np.maximum(self.length - self.n_samples, 1)
         weight = starts if data.sampling == "duration" else np.ones(len(self.length))
@@ -210,14 +212,14 @@ class Windows(Dataset[Batch]):
         return info.n_samples
 
     def __getitem__(self, index: int) -> Batch:
-        """Waveform (channel, sample), boxes as the system's view has them unless blank, and the target's arrays."""
+        """Waveform (channel, sample), visual input unless blank, and the target's arrays."""
         random = np.random.default_rng([self.seed, index])
         window = self._draw(random)
         for change in self.augment:
             window = change(window, random, lambda: self._draw(random))
         item = {"waveform": window.waveform}
         if window.boxes is not None:
-            item["boxes"] = window.boxes
+            item["visual"] = window.boxes
         item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
         return {name: torch.from_numpy(value) for name, value in item.items()}
 
@@ -238,9 +240,13 @@ class Windows(Dataset[Batch]):
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
         boxes = None
         if not self.blank:
-            sight = self.sights[which]
-            boxes = np.zeros(self.view.shape, np.float32) if sight is None else sight.at(np.array([start]))[0]
-        return Window(waveform, self.events[which], start, boxes, self.view.tracks)
+            visual = self.visual_inputs[which]
+            boxes = (
+                np.zeros(self.visual_spec.shape, np.float32)
+                if visual is None
+                else visual.at(np.array([start]))[0]
+            )
+        return Window(waveform, self.events[which], start, boxes, self.visual_spec.tracks)
 
 
 class Numbers(Sampler[int]):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.config import VideoControl
-from avseld.data.windows import Sight, sights
+from avseld.data.windows import visual_inputs
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO, Dialect, write_dcase
@@ -25,7 +25,7 @@ from avseld.io.manifest import Recording, pick, read_manifest
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, predict_events
-from avseld.vision.visual_input import Seen
+from avseld.vision.visual_input import VisualInput
 
 log = logging.getLogger(__name__)
 
@@ -75,16 +75,18 @@ class Predictor:
             BadInput: wrong rate, channel count or length, or an unreadable file.
         """
         read, n_samples = self._reader(audio)
-        seen = None if video is None or not self.system.model.vision else self._sight(video)
+        seen = None if video is None or not self.system.model.vision else self._visual_at(video)
         return predict_events(self.system, read, n_samples, seen, self.batch_size)
 
-    def predict_recording(self, recording: Recording, sight: Sight | None, silent: bool = False) -> Events:
-        """The same for a recording of a prepared folder, shown what `sight` saw, with or without its sound."""
+    def predict_recording(
+        self, recording: Recording, visual: VisualInput | None, silent: bool = False
+    ) -> Events:
+        """The same for a recording of a prepared folder, shown what `visual` saw, with or without its sound."""
         read, n_samples = self._reader(recording.audio)
         if silent:
             n_channels = read(0, 1).shape[0]
             read = partial(_silence, n_channels)
-        return predict_events(self.system, read, n_samples, sight.at if sight else None, self.batch_size)
+        return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
     def _reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
         least = self.system.features.stft.n_fft
@@ -101,15 +103,15 @@ class Predictor:
             )
         return read, n_samples
 
-    def _sight(self, video: Path | str | Boxes) -> VisualAt:
+    def _visual_at(self, video: Path | str | Boxes) -> VisualAt:
         if not isinstance(video, Boxes):
             path = Path(video)
-            view = self.system.view
-            if view.n_values:
-                frames = encode(path, view.n_values)
-                return Seen(detect(path) if view.n_boxes else None, view, frames).at
+            spec = self.system.visual_spec
+            if spec.n_values:
+                frames = encode(path, spec.n_values)
+                return VisualInput(detect(path) if spec.n_boxes else None, spec, frames).at
             video = read_boxes(path) if path.suffix == ".npz" else detect(path)
-        return Seen(video, self.system.view).at
+        return VisualInput(video, self.system.visual_spec).at
 
 
 def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
@@ -230,8 +232,10 @@ def predict_all(
 ) -> dict[str, Events]:
     """Events of every recording by name, shown its own video, another one's, none, or its own in silence."""
     silent = video == "silent"
-    shown = sights(recordings, "aligned" if video == "silent" else video, predictor.system.view, seed)
-    unseen = sum(sight is None for sight in shown.values())
+    shown = visual_inputs(
+        recordings, "aligned" if video == "silent" else video, predictor.system.visual_spec, seed
+    )
+    unseen = sum(visual is None for visual in shown.values())
     if video != "blank" and unseen:
         log.warning(
             "%d of %d recordings have no boxes or frames; they are heard only", unseen, len(recordings)

@@ -80,12 +80,12 @@ class AudioVisualCRNN(nn.Module):
         self.gru = nn.GRU(2 * width, hidden, batch_first=True, bidirectional=True)
         self.fc_xyz = nn.Linear(2 * hidden, math.prod(self.shape))
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length from 16 frames on.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: (batch, n_boxes, 4) at the window's start, or None for a visual embedding of zeros.
+            visual: boxes (batch, n_boxes, 4) at the window's start, or None for a visual embedding of zeros.
 
         Returns:
             The head: (batch, frame, *shape), constant over 16 frames.
@@ -93,7 +93,7 @@ class AudioVisualCRNN(nn.Module):
         Raises:
             BadInput: the window is too short.
         """
-        vectors = None if boxes is None else gaussian_vectors(boxes, self.n_points, self.wrap)
+        vectors = None if visual is None else gaussian_vectors(visual, self.n_points, self.wrap)
         return self.from_vectors(x, vectors)
 
     def from_vectors(self, x: Tensor, vectors: Tensor | None) -> dict[str, Tensor]:

@@ -85,12 +85,12 @@ class CNN(nn.Module):
         self.fc = nn.Linear(widths[-1], shapes["frame"][0])
         initialize(self)
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of clips.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             frame: (batch, frame, class), constant over a step, and clip: the same shape, constant over the clip;

@@ -34,7 +34,7 @@ class FusedCRNN(nn.Module):
         hidden: units of the GRU in each direction.
         n_boxes: people that are seen at a time.
         vision: False never looks, whatever is shown: the audio-only twin, without the parts that look.
-        blind: share of the training windows that are shown nothing, so that a missing video is nothing new.
+        video_dropout: share of the training windows that are shown nothing, so that a missing video is nothing new.
         frames_per_step: feature frames of a label frame, a multiple of 5: 5 with a hop of 20 ms, 10 with 10 ms.
 
     Raises:
@@ -54,7 +54,7 @@ class FusedCRNN(nn.Module):
         hidden: int = 208,
         n_boxes: int = 8,
         vision: bool = True,
-        blind: float = 0.1,
+        video_dropout: float = 0.1,
         frames_per_step: int = 10,
     ) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class FusedCRNN(nn.Module):
             raise BadInput(f"model.options.frames_per_step: {frames_per_step} is no multiple of 5")
         self.frames_per_step = frames_per_step
         n_answers = math.prod(self.shape) // 3
-        self.n_boxes, self.vision, self.blind = n_boxes, vision, blind
+        self.n_boxes, self.vision, self.video_dropout = n_boxes, vision, video_dropout
         self.encoder = FieldEncoder(n_bins, 128, self.frames_per_step)
         n_vectors = self.encoder.n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
@@ -76,19 +76,19 @@ class FusedCRNN(nn.Module):
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
-        self.ask = nn.Sequential(nn.Linear(2 * hidden, 128), nn.ReLU())
-        self.weigh = nn.Linear(128, n_answers * N_POINTERS)
+        self.query = nn.Sequential(nn.Linear(2 * hidden, 128), nn.ReLU())
+        self.mixture = nn.Linear(128, n_answers * N_POINTERS)
         if not vision:
             return
         n_tracks = math.prod(self.shape[: self.axis])
-        self.eyes = PersonAttention(n_bins, N_MIXED, N_POINTERS, 128, n_answers, n_tracks)
+        self.visual_branch = PersonAttention(n_bins, N_MIXED, N_POINTERS, 128, n_answers, n_tracks)
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length from a label frame on.
 
         Args:
             x: (batch, feature, frame, band).
-            boxes: (batch, label frame, n_boxes, 5), x0 y0 x1 y1 and the score, 0 where there is no box; or None.
+            visual: (batch, label frame, n_boxes, 5), x0 y0 x1 y1 and the score, 0 where there is no box; or None.
 
         Returns:
             The head: (batch, frame, *shape), constant over a label frame.
@@ -110,9 +110,9 @@ class FusedCRNN(nn.Module):
         answer, asked, pointers = self._listen(state, vectors)
         if not self.vision:
             return {self.head: self._as_head(answer, n_frames)}
-        boxes = self._seen(boxes, n_steps, heard)
+        boxes = self._boxes(visual, n_steps, heard)
         known = (part.detach() for part in (answer, asked, mixed, pointers))
-        turned, share, aim = self.eyes(x[:, :, : n_steps * self.frames_per_step], boxes, *known)
+        turned, share, aim = self.visual_branch(x[:, :, : n_steps * self.frames_per_step], boxes, *known)
         output = {self.head: self._as_head(turned, n_frames)}
         if self.training:
             output |= {"heard": self._as_head(answer, n_frames), "share": share, "aim": aim}
@@ -154,11 +154,11 @@ class FusedCRNN(nn.Module):
     def _listen(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the sound says by itself: answers (batch, step, answer, 3), what they ask, and the pointers."""
         pointers = self._point(state, vectors)
-        asked = self.ask(state)
-        flat = self.weigh(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
+        asked = self.query(state)
+        flat = self.mixture(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
         return torch.cat([flat, self.upward(state)[..., None]], dim=-1), asked, pointers
 
-    def _seen(self, boxes: Tensor | None, n_steps: int, like: Tensor) -> Tensor:
+    def _boxes(self, boxes: Tensor | None, n_steps: int, like: Tensor) -> Tensor:
         """Boxes (batch, step, n_boxes, 5), zeros for those that are not looked at."""
         batch = like.shape[0]
         if boxes is None:
@@ -169,8 +169,8 @@ class FusedCRNN(nn.Module):
                 f"{self.frames_per_step} frames; set model.options.frames_per_step to 0.1 s over features.options.hop"
             )
         boxes = boxes[:, :n_steps]
-        if self.training and self.blind:
-            boxes = boxes * (torch.rand(batch, device=like.device) >= self.blind)[:, None, None, None]
+        if self.training and self.video_dropout:
+            boxes = boxes * (torch.rand(batch, device=like.device) >= self.video_dropout)[:, None, None, None]
         return boxes
 
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:

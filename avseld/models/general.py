@@ -114,12 +114,12 @@ class GeneralNetwork(nn.Module):
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             Each head (batch, frame, class) before the sigmoid; constant over 16 frames.
@@ -246,12 +246,12 @@ class GeneralSystem(nn.Module):
                 getattr(self, name).eval()
         return self
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin), the modules' features side by side along the bins.
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             Each head (batch, frame, *shape) before its activation; constant over a label frame of 8 frames.

@@ -85,12 +85,12 @@ class SELDnet(nn.Module):
         moving = sum(2 * layer.num_features for layer in self.modules() if isinstance(layer, BatchNorm))
         return sum(weight.numel() for weight in self.parameters()) + moving
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             Each head (batch, frame, *shape) before its activation, which is the target's; constant over a step.
@@ -160,12 +160,12 @@ class SeldNet(nn.Module):
         self.layer_norm_list = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(n_attention))
         self.fnn_list = nn.ModuleList([nn.Linear(hidden, hidden), nn.Linear(hidden, math.prod(self.shape))])
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             The head: (batch, frame, *shape) before its activation, which is the target's; constant over a step.

@@ -1,7 +1,8 @@
 """Copying weights from one network into modules of another: read without executing anything, matched by name."""
 
+import logging
 import pickle
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import torch
@@ -11,11 +12,38 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 
+log = logging.getLogger(__name__)
+
 BEST = "model.safetensors"
 """the best weights of a run folder"""
 
+OLD_PREFIXES = {"eyes.": "visual_branch.", "ask.": "query.", "weigh.": "mixture."}
+"""beginning of parameter names in older checkpoints of the fused network -> beginning today"""
+
 ENTRIES = ("model", "model_state_dict", "state_dict")
 """keys under which a checkpoint may hold its weights, if not at the top"""
+
+
+def current_names(weights: Mapping[str, Tensor], own: Container[str]) -> dict[str, Tensor]:
+    """Translate parameter names of older checkpoints.
+
+    Args:
+        weights: by name, of any checkpoint.
+        own: names of the network's parameters; a name that it has is not translated.
+
+    Returns:
+        The weights by the names of today.
+    """
+    names = {}
+    for name in weights:
+        old = next((prefix for prefix in OLD_PREFIXES if name.startswith(prefix)), "")
+        current = OLD_PREFIXES.get(old, "") + name.removeprefix(old)
+        names[name] = current if name not in own and current in own else name
+    if old_names := [name for name, current in names.items() if name != current]:
+        log.info(
+            "%d parameters have names of an older version, '%s' for example", len(old_names), old_names[0]
+        )
+    return {names[name]: value for name, value in weights.items()}
 
 
 def read_weights(path: Path | str) -> dict[str, Tensor]:
@@ -100,6 +128,8 @@ def transfer(
         BadInput: a module that the model lacks, or a weight that is missing in the source or has another shape.
     """
     known, own = dict(model.named_modules()), model.state_dict()
+    if set(modules.values()) <= set(known):  # weights of the same network
+        weights = current_names(weights, own)
     chosen: dict[str, Tensor] = {}
     for here, there in modules.items():
         if here not in known:

@@ -56,12 +56,12 @@ class CRNN10(nn.Module):
         if self.gru is not None:
             initialize_gru(self.gru)
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             Each head (batch, frame, *shape) before its activation; constant over 16 frames.
@@ -127,12 +127,12 @@ class TwoStage(nn.Module):
         self.sed.eval()
         return self
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: not looked at.
+            visual: ignored.
 
         Returns:
             doa (batch, frame, axis, class) of the second stage, and except in training sed (batch, frame, class)

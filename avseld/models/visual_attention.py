@@ -28,9 +28,9 @@ class SeldNetVisual(SeldNet):
     Args of the constructor:
         n_features, n_bins: shape of the features.
         shapes: heads of the target; one head, per frame.
-        visual: none, boxes (Gaussian vectors), frames (what an image network says) or both.
-        n_values: values of a picture: 72 for the map of the whole panorama, 49 for the published crop, 768 for ViT.
-        n_boxes: boxes of a picture.
+        visual: none, boxes (as Gaussian vectors), embeddings (of an image network; formerly called frames) or both.
+        n_values: values of an embedding: 72 for the map of the whole panorama, 49 for the published crop, 768 for ViT.
+        n_boxes: boxes of a video frame.
         n_layers: of the decoder.
         feedforward: width within them.
         width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention, n_heads, dropout: as in `SeldNet`.
@@ -47,7 +47,7 @@ class SeldNetVisual(SeldNet):
         n_features: int,
         n_bins: int,
         shapes: dict[str, tuple[int, ...]],
-        visual: Literal["none", "boxes", "frames", "both"] = "frames",
+        visual: Literal["none", "boxes", "embeddings", "both", "frames"] = "embeddings",
         n_values: int = 72,
         n_boxes: int = 6,
         n_layers: int = 2,
@@ -65,12 +65,13 @@ class SeldNetVisual(SeldNet):
             n_features, n_bins, shapes, width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention,
             n_heads, dropout,
         )  # fmt: skip
-        if visual not in ("none", "boxes", "frames", "both"):
-            raise BadInput(f"visual: '{visual}' is none of none, boxes, frames, both")
+        visual = "embeddings" if visual == "frames" else visual
+        if visual not in ("none", "boxes", "embeddings", "both"):
+            raise BadInput(f"visual: '{visual}' is none of none, boxes, embeddings, both")
         self.visual, self.vision = visual, visual != "none"
         self.visual_input = "boxes" if visual == "none" else visual
         self.n_boxes = n_boxes if visual in ("none", "boxes", "both") else 0
-        self.n_values = n_values if visual in ("frames", "both") else 0
+        self.n_values = n_values if visual in ("embeddings", "both") else 0
         if not self.vision:
             return
         if self.n_values:
@@ -80,13 +81,13 @@ class SeldNetVisual(SeldNet):
         layer = nn.TransformerDecoderLayer(hidden, n_heads, feedforward, batch_first=True)
         self.transformer_decoder = nn.TransformerDecoder(layer, n_layers)
 
-    def forward(self, x: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
 
         Args:
             x: (batch, feature, frame, bin).
-            boxes: what is seen at every label frame: (batch, label frame, n_boxes, 5) for boxes, (batch, label frame,
-                n_values) for frames, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video.
+            visual: for every label frame: (batch, label frame, n_boxes, 5) for boxes, (batch, label frame, n_values)
+                for embeddings, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video.
 
         Returns:
             The head: (batch, frame, *shape) before its activation, which is the target's; constant over a step.
@@ -94,23 +95,24 @@ class SeldNetVisual(SeldNet):
         Raises:
             BadInput: the window is shorter than a step.
         """
-        return {self.head: hold(self.seen_steps(x, boxes)[self.head], self.frames_per_step, x.shape[2])}
+        return {self.head: hold(self.steps_with(x, visual)[self.head], self.frames_per_step, x.shape[2])}
 
-    def seen_steps(self, x: Tensor, seen: Tensor | None) -> dict[str, Tensor]:
+    def steps_with(self, x: Tensor, visual: Tensor | None) -> dict[str, Tensor]:
         """The head (batch, step, *shape); arguments as for `forward`."""
         x = self.encode(x)
         if self.vision:
             n_steps = x.shape[1]
             values = 5 * self.n_boxes + self.n_values
-            seen = x.new_zeros(x.shape[0], n_steps, values) if seen is None else seen.flatten(2)[:, :n_steps]
-            x = self.transformer_decoder(x, self._embedded(seen))
+            blank = x.new_zeros(x.shape[0], n_steps, values)
+            visual = blank if visual is None else visual.flatten(2)[:, :n_steps]
+            x = self.transformer_decoder(x, self._embedded(visual))
         for layer in self.fnn_list:
             x = layer(x)
         return {self.head: x.unflatten(2, self.shape)}
 
-    def _embedded(self, seen: Tensor) -> Tensor:
-        """Boxes and pictures of every moment (batch, label frame, 5 n_boxes + n_values) -> (batch, n, hidden)."""
-        boxes, values = seen.split([5 * self.n_boxes, self.n_values], dim=2)
+    def _embedded(self, visual: Tensor) -> Tensor:
+        """Embed the visual input (batch, label frame, 5 n_boxes + n_values): (batch, label frame, hidden)."""
+        boxes, values = visual.split([5 * self.n_boxes, self.n_values], dim=2)
         parts = []
         if self.n_boxes:
             vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, wrap=True)

@@ -23,7 +23,7 @@ from avseld.models.blocks import at_least_float32
 from avseld.system.blueprint import Blueprint
 from avseld.system.protocols import Feature, Model, Target, complete
 from avseld.targets import TARGETS
-from avseld.vision.visual_input import View, view_of
+from avseld.vision.visual_input import VisualSpec, visual_spec
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class System(nn.Module):
         run_frames: feature frames of a window when a whole recording is run.
         kept_frames: feature frames kept from its centre, a multiple of `label_frames`.
         margin: feature frames before the kept ones.
-        view: shape of the network's visual input.
+        visual_spec: what the network takes from a video.
 
     Raises:
         BadInput: an unknown part or option, or rates that do not divide.
@@ -86,7 +86,7 @@ class System(nn.Module):
         if self.model.training_loss is not None:  # the network adds losses of its own
             self._training_loss = partial(self.model.training_loss, target=self.target)
         self._set_windows()
-        self.view: View = self._view()
+        self.visual_spec: VisualSpec = self._visual_spec()
 
     def _set_windows(self) -> None:
         """Compute the lengths of windows and of what is kept from them."""
@@ -112,15 +112,15 @@ class System(nn.Module):
             )
         self.margin = (self.run_frames - self.kept_frames) // 2
 
-    def _view(self) -> View:
-        """Shape of the network's visual input."""
+    def _visual_spec(self) -> VisualSpec:
+        """Describe what the network takes from a video."""
         kind = self.model.visual_input
         if kind != "first_boxes" and self.run_frames != self.window_frames:
             raise BadInput(
                 "data.listen: a network with visual input for every label frame runs windows of one length"
             )
-        n_times = -(-self.window_frames // self.label_frames)
-        return view_of(kind, self.model.n_boxes, self.model.n_values, n_times, self.label_hop)
+        n_label_frames = -(-self.window_frames // self.label_frames)
+        return visual_spec(kind, self.model.n_boxes, self.model.n_values, n_label_frames, self.label_hop)
 
     def freeze(self, modules: Sequence[str]) -> None:
         """Exclude modules of the network from training; their normalization statistics stay fixed, too.
@@ -192,12 +192,12 @@ class System(nn.Module):
         """Device of the weights."""
         return next(self.model.parameters()).device
 
-    def forward(self, waveform: Tensor, boxes: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self, waveform: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of training windows.
 
         Args:
             waveform: (batch, channel, sample).
-            boxes: (batch, *view.shape) or None.
+            visual: (batch, *visual_spec.shape) or None.
 
         Returns:
             The target's heads, (batch, frame, ...).
@@ -208,7 +208,7 @@ class System(nn.Module):
                 for mask in self.masks:
                     features = mask(features)
             features = features.contiguous(memory_format=torch.channels_last)
-        return self.model(features, boxes)
+        return self.model(features, visual)
 
 
 def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **options: Any) -> Any:
@@ -229,7 +229,7 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
     )
 
 
-OLD_OPTIONS = {("target", "held"): "frames_per_output"}
+OLD_OPTIONS = {("target", "held"): "frames_per_output", ("model", "blind"): "video_dropout"}
 """(kind of part, name of an option in older recipes and runs) -> name today"""
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.models.transfer import current_names
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -66,6 +67,7 @@ def load_weights(system: System, state: dict[str, Tensor], origin: Path | str) -
         BadInput: names or shapes of another architecture; names the first that differs.
     """
     own = system.model.state_dict() | system.features.state_dict(prefix=STATISTICS)
+    state = current_names(state, own)
     wrong = sorted(set(own) ^ set(state)) or [name for name in own if own[name].shape != state[name].shape]
     if wrong:
         model = system.blueprint.model

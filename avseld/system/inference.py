@@ -22,7 +22,7 @@ Reader = Callable[[int, int], np.ndarray]
 """(first sample, number of samples) -> (channel, sample) float32, zeros beyond the recording."""
 
 VisualAt = Callable[[np.ndarray], np.ndarray]
-"""(window,) seconds at which windows start -> (window, *view.shape)."""
+"""(window,) seconds at which windows start -> (window, *visual_spec.shape)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def window_grid(system: System, n_samples: int) -> WindowGrid:
     starts = np.arange(count) * (system.kept_frames * system.hop)
     if system.blueprint.legacy:
         first = np.trunc(starts / system.hop if system.hop != 0.01 else starts * 100).astype(int)
-    if system.view.n_times:
+    if system.visual_spec.n_label_frames:
         # Visual input of every label frame begins where the window does, a margin before its kept part.
         starts = (first - system.margin) * system.hop
     return WindowGrid(first, starts, np.full(count, n_frames))
@@ -98,7 +98,7 @@ def run_windows(
     Args:
         system: in evaluation.
         waveform: (window, channel, sample) as from `read_windows`.
-        visual: (window, *view.shape) or None.
+        visual: (window, *visual_spec.shape) or None.
         grid: the same windows.
 
     Returns:
@@ -135,7 +135,7 @@ def iterate_heads(
         system: in evaluation.
         read: reads the recording.
         n_samples: its length.
-        visual_at: gives the visual input of windows by their start (`avseld.vision.visual_input.Seen.at`), or None.
+        visual_at: gives the visual input of windows by their start (`VisualInput.at`), or None.
         batch_size: training windows at once; fewer where the windows of inference are longer.
 
     Yields:

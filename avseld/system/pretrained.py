@@ -9,7 +9,7 @@ from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.config import InitFrom
-from avseld.models.transfer import load_role, read_weights, transfer, weights_file
+from avseld.models.transfer import current_names, load_role, read_weights, transfer, weights_file
 from avseld.system.build import System
 from avseld.system.checkpoint import STATISTICS
 
@@ -51,6 +51,7 @@ def _copy_by_name(system: System, path: Path, modules: list[str]) -> list[str]:
     if modules:
         return transfer(system.model, given, {name: name for name in modules}, path)
     own = system.model.state_dict()
+    given = current_names(given, own)
     common = [name for name in own if name in given]
     if not common:
         raise BadInput(

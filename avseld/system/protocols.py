@@ -14,8 +14,8 @@ from torch import Tensor
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
+from avseld.vision.visual_input import VisualInputKind
 
-VisualInputKind = Literal["first_boxes", "boxes", "tracks", "frames", "both"]
 Task = Literal["seld", "sed", "tagging", "directions"]
 
 Losses = dict[str, Tensor]
@@ -74,7 +74,7 @@ class Model(Protocol):
 
     Attributes:
         visual_input: first_boxes (at the start of a window), or for every label frame: boxes, tracks (boxes followed
-            through the video), frames (embeddings of an image network) or both (boxes and embeddings).
+            through the video), embeddings (of an image network) or both (boxes and embeddings).
         n_boxes: boxes of a label frame.
         n_values: values of an embedding; 0 for none.
         vision: whether the visual input changes the result.

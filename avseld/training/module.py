@@ -19,7 +19,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.config import Data, Part
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
-from avseld.data.windows import Ahead, Batch, Numbers, Sight, Windows, loader, reference, sights
+from avseld.data.windows import Ahead, Batch, Numbers, Windows, loader, reference, visual_inputs
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
@@ -29,6 +29,7 @@ from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
 from avseld.training.schedules import line, stairs
+from avseld.vision.visual_input import VisualInput
 
 NOBODYS = -1
 """stands for a recording, because Lightning takes no empty share"""
@@ -66,8 +67,8 @@ class Learner(lightning.LightningModule):
         self.optimizer, self.schedule = optimizer, schedule or Part("constant")
         self.steps, self.validate_every, self.challenge = steps, validate_every, challenge
         self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
-        shown = sights(validation, data.video, windows.view, windows.seed)
-        self.shown: list[Sight | None] = [shown[recording.name] for recording in validation]
+        shown = visual_inputs(validation, data.video, windows.visual_spec, windows.seed)
+        self.shown: list[VisualInput | None] = [shown[recording.name] for recording in validation]
         self.validator = Validator(system, challenge)
         self.automatic_optimization = False
         self.cache: DeviceCache | None = None
@@ -179,7 +180,7 @@ class Learner(lightning.LightningModule):
     def _learn(self, batch: Batch) -> torch.Tensor:
         """Compute losses and gradients; returns the losses (loss,) in the order of `loss_names`."""
         self.zero_grad(set_to_none=True)
-        output = self.system(batch["waveform"], batch.get("boxes"))
+        output = self.system(batch["waveform"], batch.get("visual"))
         losses = self.system.training_loss(output, batch)
         self.loss_names = list(losses)
         self.manual_backward(losses["loss"])
@@ -233,8 +234,8 @@ class Learner(lightning.LightningModule):
         place = int(place)
         if place == NOBODYS:
             return
-        sight = self.shown[place]
-        boxes = sight.at if sight else None
+        visual = self.shown[place]
+        boxes = visual.at if visual else None
         result = self.validator.evaluate_recording(self.validation[place], self.references[place], boxes)
         if place == 0:
             self.example = result.prediction

@@ -119,7 +119,7 @@ def train(
     )
     system = System(blueprint)
     best_by = _criterion(best_by, Validator(system, challenge))
-    parts = choose(data, system.view)
+    parts = choose(data, system.visual_spec)
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
     learner = Learner(
@@ -182,7 +182,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
             "--model.options.wrap true"
         )
-    if "rotate" in [part.name for part in parts] and system.view.n_values:
+    if "rotate" in [part.name for part in parts] and system.visual_spec.n_values:
         raise BadInput("augment: rotate cannot turn what an image network said of the pictures; leave it out")
     scenes: list[SceneChange] = []
     for part in parts:

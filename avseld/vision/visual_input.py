@@ -1,152 +1,176 @@
-"""What a network is shown of a video: boxes, what an image network says of the pictures, or both."""
+"""Visual input of a network: boxes, embeddings of video frames, or both, on the grid of label frames."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, people
 from avseld.io.embeddings import VisualEmbeddings
-from avseld.io.npz import latest
 from avseld.vision.tracking import tracked
 
-SEES = ("first_boxes", "boxes", "tracks", "frames", "both")
+VisualInputKind = Literal["first_boxes", "boxes", "tracks", "embeddings", "both"]
+"""What a network takes from a video: the boxes at the start of a window; or for every label frame boxes, boxes followed
+through the video, embeddings of the video frame, or both boxes and embeddings."""
 
 
 @dataclass(frozen=True)
-class View:
-    """What a network is shown of a video for one window of sound."""
+class VisualSpec:
+    """Visual input of a network for one window of sound.
+
+    Args:
+        n_boxes: number of highest-scoring boxes per frame; 0 disables boxes.
+        n_label_frames: label frames of a window; 0 takes the boxes at the window's start alone, without their scores.
+        hop: seconds between label frames.
+        n_values: values of an embedding; 0 disables embeddings.
+        tracks: whether boxes are followed through the video, so that each place of the box axis is one person.
+    """
 
     n_boxes: int = 6
-    """the best so many; 0 for none"""
-    n_times: int = 0
-    """label frames of a window; 0 shows the boxes at the window's start alone, without their scores"""
+    n_label_frames: int = 0
     hop: float = 0.1
-    """seconds between label frames"""
     n_values: int = 0
-    """values of an image network for each picture; 0 for none"""
     tracks: bool = False
-    """whether boxes are followed through the video, so that each place of the box axis is one person"""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of a window: (n_boxes, 4), (label frame, n_boxes, 5) with scores, or (label frame, 5 n_boxes + n_values)."""
         if self.n_values:
-            return (self.n_times, 5 * self.n_boxes + self.n_values)
-        return (self.n_times, self.n_boxes, 5) if self.n_times else (self.n_boxes, 4)
+            return (self.n_label_frames, 5 * self.n_boxes + self.n_values)
+        return (self.n_label_frames, self.n_boxes, 5) if self.n_label_frames else (self.n_boxes, 4)
 
 
-def view_of(sees: str, n_boxes: int, n_values: int, n_times: int, hop: float) -> View:
-    """The view of a network that says by `sees` what it is shown.
+def visual_spec(
+    kind: VisualInputKind, n_boxes: int, n_values: int, n_label_frames: int, hop: float
+) -> VisualSpec:
+    """Describe the visual input of a network.
 
     Args:
-        sees: first_boxes, boxes, tracks, frames or both.
-        n_boxes: boxes of a picture.
-        n_values: values of a picture.
-        n_times: label frames of a window.
+        kind: what it takes from a video.
+        n_boxes: boxes of a video frame.
+        n_values: values of an embedding.
+        n_label_frames: label frames of a window.
         hop: seconds between them.
+
+    Raises:
+        ValueError: another kind.
     """
-    if sees not in SEES:
-        raise ValueError(f"a network sees {', '.join(SEES)}, not '{sees}'")
-    if sees == "first_boxes":
-        return View(n_boxes, 0, hop)
-    return View(
-        n_boxes if sees in ("boxes", "tracks", "both") else 0,
-        n_times,
+    if kind not in get_args(VisualInputKind):
+        raise ValueError(f"visual input is one of {', '.join(get_args(VisualInputKind))}, not '{kind}'")
+    if kind == "first_boxes":
+        return VisualSpec(n_boxes, 0, hop)
+    return VisualSpec(
+        n_boxes if kind in ("boxes", "tracks", "both") else 0,
+        n_label_frames,
         hop,
-        n_values if sees in ("frames", "both") else 0,
-        tracks=sees == "tracks",
+        n_values if kind in ("embeddings", "both") else 0,
+        tracks=kind == "tracks",
     )
 
 
-class Seen:
-    """One video as a view shows it, for any windows.
+class VisualInput:
+    """Visual input of any windows of one recording.
 
-    A box or a picture holds from the time at which it was looked at until the next one, whatever the rate.
+    A box or an embedding is valid from the time of its video frame until that of the next, whatever the frame rate.
 
-    Args of the constructor:
-        boxes: of the video; None where the view has none.
-        view: what is shown.
-        frames: what an image network says of the video, where the view has that.
+    Args:
+        boxes: of the video; None if the network takes none.
+        spec: what the network takes.
+        embeddings: of the video, if the network takes them.
 
     Raises:
-        BadInput: frames of another image network than the view's.
+        BadInput: embeddings of another image network than the one `spec` expects.
     """
 
-    def __init__(self, boxes: Boxes | None, view: View, frames: VisualEmbeddings | None = None) -> None:
-        self.view, self.boxes, self.frames = view, boxes, frames
+    def __init__(
+        self, boxes: Boxes | None, spec: VisualSpec, embeddings: VisualEmbeddings | None = None
+    ) -> None:
+        self.spec, self.boxes, self.embeddings = spec, boxes, embeddings
         self.duration = min(
-            float(each.about.get("duration", np.inf)) for each in (boxes, frames) if each is not None
+            float(each.about.get("duration", np.inf)) for each in (boxes, embeddings) if each is not None
         )
-        if boxes is not None:
-            self.people = (
-                tracked(boxes, view.n_boxes)
-                if view.tracks
-                else people(boxes, view.n_boxes, scored=view.n_times > 0)
-            )
-        if frames is not None and frames.value.shape[1] != view.n_values:
+        self.people: np.ndarray | None = None
+        """(video frame, n_boxes, 5 or 4)"""
+        if boxes is not None and spec.tracks:
+            self.people = tracked(boxes, spec.n_boxes)
+        elif boxes is not None:
+            self.people = people(boxes, spec.n_boxes, scored=spec.n_label_frames > 0)
+        if embeddings is not None and embeddings.value.shape[1] != spec.n_values:
             raise BadInput(
-                f"frames of {frames.value.shape[1]} values, the network takes {view.n_values}; make them anew with "
-                "avseld-detect embed, or train with --model.options.n_values"
+                f"embeddings of {embeddings.value.shape[1]} values, the network takes {spec.n_values}; make them anew "
+                "with avseld-detect embed, or train with --model.options.n_values"
             )
 
     def at(self, start: np.ndarray) -> np.ndarray:
-        """What is seen in windows that start at (window,) seconds.
+        """Look up the visual input of windows.
 
-        A label frame is shown what holds at its middle; nothing is seen before the start and after the end of the
-        video, but the published view, which shows the first boxes before the start.
+        Each label frame uses the detection valid at its centre. Outside the video the input is zero; the boxes at the
+        start of a window, as published, are instead the first detection where a window starts before the video.
+
+        Args:
+            start: (window,) seconds at which windows start.
 
         Returns:
-            (window, *view.shape) float32, zeros where there is nothing.
+            (window, *spec.shape) float32, zeros where there is nothing.
         """
         start = np.asarray(start, float)
         time, inside = start, start < self.duration
-        if self.view.n_times:
-            time = start[:, None] + (np.arange(self.view.n_times) + 0.5) * self.view.hop
+        if self.spec.n_label_frames:
+            time = start[:, None] + (np.arange(self.spec.n_label_frames) + 0.5) * self.spec.hop
             inside = (time >= 0) & (time < self.duration)
-        parts = []
-        if self.view.n_boxes:
-            parts.append(self._at(time, inside, self.boxes, getattr(self, "people", None), self._box_shape()))
-        if self.view.n_values:
-            value = None if self.frames is None else self.frames.value
-            parts.append(self._at(time, inside, self.frames, value, (self.view.n_values,)))
-        if len(parts) == 1 and not self.view.n_values:
-            return parts[0]
-        return np.concatenate([part.reshape(*time.shape, -1) for part in parts], axis=-1)
+        return self._at(time, inside)
 
     def rows(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Everything that is ever shown: (row,) seconds and (row, *shape of a moment); None if there is nothing.
+        """List all values that `at` can return.
 
-        Boxes and frames are put on the clock of whichever looks more often.
+        Boxes and embeddings are put on the clock of whichever has more video frames.
+
+        Returns:
+            (row,) seconds and (row, *shape of a label frame), or None if there is nothing.
         """
-        sources = [each for each in (self.boxes, self.frames) if each is not None and len(each.time)]
+        sources = [each for each in (self.boxes, self.embeddings) if each is not None and len(each.time)]
         if not sources:
             return None
         time = max((np.asarray(each.time, float) for each in sources), key=len)
-        everywhere = np.ones(time.shape, bool)
+        return time, self._at(time, np.ones(time.shape, bool))
+
+    def _at(self, time: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Values (*time.shape, *shape of a label frame) at these times, zeros where not inside the video."""
         parts = []
-        if self.view.n_boxes:
-            found = getattr(self, "people", None)
-            parts.append(self._at(time, everywhere, self.boxes, found, self._box_shape()))
-        if self.view.n_values:
-            value = None if self.frames is None else self.frames.value
-            parts.append(self._at(time, everywhere, self.frames, value, (self.view.n_values,)))
-        if len(parts) == 1 and not self.view.n_values:
-            return time, parts[0]
-        return time, np.concatenate([part.reshape(len(time), -1) for part in parts], axis=-1)
+        if self.spec.n_boxes:
+            shape = (self.spec.n_boxes, 5 if self.spec.n_label_frames else 4)
+            parts.append(_latest_value(time, inside, self.boxes, self.people, shape))
+        if self.spec.n_values:
+            value = None if self.embeddings is None else self.embeddings.value
+            parts.append(_latest_value(time, inside, self.embeddings, value, (self.spec.n_values,)))
+        if len(parts) == 1 and not self.spec.n_values:
+            return parts[0]
+        return np.concatenate([part.reshape(*time.shape, -1) for part in parts], axis=-1)
 
-    def _box_shape(self) -> tuple[int, int]:
-        return (self.view.n_boxes, 5 if self.view.n_times else 4)
 
-    @staticmethod
-    def _at(
-        time: np.ndarray,
-        inside: np.ndarray,
-        source: Boxes | VisualEmbeddings | None,
-        value: np.ndarray | None,
-        shape: tuple[int, ...],
-    ) -> np.ndarray:
-        if source is None or value is None or len(value) == 0:
-            return np.zeros((*time.shape, *shape), np.float32)
-        there = inside.reshape(*inside.shape, *(1 for _ in shape))
-        return np.where(there, value[latest(source.time, time)], np.float32(0))
+def _latest_value(
+    time: np.ndarray,
+    inside: np.ndarray,
+    source: Boxes | VisualEmbeddings | None,
+    value: np.ndarray | None,
+    shape: tuple[int, ...],
+) -> np.ndarray:
+    if source is None or value is None or len(value) == 0:
+        return np.zeros((*time.shape, *shape), np.float32)
+    valid = inside.reshape(*inside.shape, *(1 for _ in shape))
+    return np.where(valid, value[latest(source.time, time)], np.float32(0))
+
+
+def latest(known: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Find the latest known time that is not after each time (the first one before the start).
+
+    Args:
+        known: (row,) seconds, rising.
+        time: (...,) seconds.
+
+    Returns:
+        (...,) rows.
+    """
+    rows = np.searchsorted(known, time + 1e-6, side="right") - 1
+    return np.clip(rows, 0, max(len(known) - 1, 0))

@@ -8,7 +8,17 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.config import Data, Part
-from avseld.data.windows import Ahead, Numbers, Sight, Windows, choose, loader, reference, sights, with_video
+from avseld.data.windows import (
+    Ahead,
+    Numbers,
+    Windows,
+    choose,
+    load_visual_input,
+    loader,
+    reference,
+    visual_inputs,
+    with_video,
+)
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
@@ -67,7 +77,7 @@ def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
         # The ramp tells the start within some 50 samples, which matters only at the border of a label frame.
         labelled = np.degrees(np.arctan2(first[1], first[0])) * 2400
         assert labelled - 60 <= start <= labelled + 2460
-        seen = (float(item["boxes"][0, 0]) - 0.01 * (number + 1)) * 100 * 2400
+        seen = (float(item["visual"][0, 0]) - 0.01 * (number + 1)) * 100 * 2400
         assert seen - 60 <= start <= seen + 2460
     assert drawn == {0, 1, 2, 3}
 
@@ -135,17 +145,17 @@ def test_recordings_without_video_are_left_out_and_counted(prepared, caplog):
 
 def test_shuffling_shows_every_recording_another_ones_video(prepared):
     recordings = read_manifest(prepared)
-    own = {r.name: Sight(r).at(np.array([0.0])).tobytes() for r in recordings}
+    own = {r.name: load_visual_input(r).at(np.array([0.0])).tobytes() for r in recordings}
     for seed in range(5):
         shown = {
-            name: sight.at(np.array([0.0])).tobytes()
-            for name, sight in sights(recordings, "shuffled", seed=seed).items()
+            name: visual.at(np.array([0.0])).tobytes()
+            for name, visual in visual_inputs(recordings, "shuffled", seed=seed).items()
         }
         assert sorted(shown.values()) == sorted(own.values())
         assert all(shown[name] != own[name] for name in own)
-    assert all(sight is None for sight in sights(recordings, "blank").values())
+    assert all(visual is None for visual in visual_inputs(recordings, "blank").values())
     with pytest.raises(BadInput, match="at least two"):
-        sights(recordings[:1], "shuffled")
+        visual_inputs(recordings[:1], "shuffled")
 
 
 def test_after_the_end_of_the_video_nobody_is_seen(prepared, tmp_path, caplog):
@@ -154,14 +164,14 @@ def test_after_the_end_of_the_video_nobody_is_seen(prepared, tmp_path, caplog):
     recording = read_manifest(prepared)[0]
     boxes = read_boxes(recording.boxes)
     write_boxes(tmp_path / "x.npz", replace(boxes, about={"duration": 2.0}))
-    sight = Sight(replace(recording, boxes=tmp_path / "x.npz"))
-    seen = sight.at(np.array([0.0, 1.95, 2.0, 3.0]))
+    visual = load_visual_input(replace(recording, boxes=tmp_path / "x.npz"))
+    seen = visual.at(np.array([0.0, 1.95, 2.0, 3.0]))
     assert seen.any(axis=(1, 2)).tolist() == [True, True, False, False]
     assert "the video ends at 2.0 s, the audio at 4.0 s" in caplog.text
 
 
 def test_blank_windows_hold_no_boxes(prepared, system):
-    assert "boxes" not in Windows(read_manifest(prepared), system, settings(prepared, video="blank"), 0)[0]
+    assert "visual" not in Windows(read_manifest(prepared), system, settings(prepared, video="blank"), 0)[0]
 
 
 def test_a_recording_shorter_than_a_window_is_named(prepared, tmp_path, system):

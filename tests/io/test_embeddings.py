@@ -16,7 +16,7 @@ from avseld.io.video import sample_frames
 from avseld.models.visual_attention import SeldNetVisual
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.vision.visual_input import Seen, View, view_of
+from avseld.vision.visual_input import VisualInput, VisualSpec, visual_spec
 from data_prep.corpora.dcase import dcase
 from data_prep.synth.corpus import synth
 from detection import embed as embedding
@@ -126,18 +126,18 @@ def test_a_label_frame_gets_the_embedding_and_the_boxes_of_its_middle():
     )
     box = np.tile([0.1, 0.2, 0.3, 0.4], (20, 1, 1))
     boxes = Boxes(np.arange(20) / 10, box, np.full((20, 1), 0.5), np.zeros((20, 1)), {"duration": 2.0})
-    both = Seen(boxes, View(1, 5, 0.1, 2), embeddings).at(np.array([0.0, 1.7]))
+    both = VisualInput(boxes, VisualSpec(1, 5, 0.1, 2), embeddings).at(np.array([0.0, 1.7]))
     assert both.shape == (2, 5, 7)
     np.testing.assert_allclose(both[0, :, 5], [0, 1, 2, 3, 4])
     np.testing.assert_allclose(both[1, :, 6], [117, 118, 119, 0, 0])
     np.testing.assert_allclose(both[1, :, 4], [0.5, 0.5, 0.5, 0, 0])
-    alone = Seen(None, View(0, 5, 0.1, 2), embeddings).at(np.array([0.0]))
+    alone = VisualInput(None, VisualSpec(0, 5, 0.1, 2), embeddings).at(np.array([0.0]))
     np.testing.assert_allclose(alone[0], both[0, :, 5:])
     with pytest.raises(BadInput, match="2 values, the network takes 72"):
-        Seen(None, View(0, 5, 0.1, 72), embeddings)
+        VisualInput(None, VisualSpec(0, 5, 0.1, 72), embeddings)
 
 
-@pytest.mark.parametrize("visual", ["none", "boxes", "frames", "both"])
+@pytest.mark.parametrize("visual", ["none", "boxes", "embeddings", "both"])
 def test_what_is_seen_is_a_choice(visual):
     options = {"visual": visual, "n_values": 49, "width": 8}
     system = System(
@@ -145,10 +145,10 @@ def test_what_is_seen_is_a_choice(visual):
             Part("logmel_iv"), Part("seldnet_visual", options), Part("multi_accddoa"), CLASSES, chunk=2.0
         )
     )
-    assert system.view == view_of("boxes" if visual == "none" else visual, 6, 49, 21, 0.1)
+    assert system.visual_spec == visual_spec("boxes" if visual == "none" else visual, 6, 49, 21, 0.1)
     model = system.model.eval()
     torch.manual_seed(0)
-    x, seen = torch.randn(2, 7, 101, 64), torch.rand(2, *system.view.shape)
+    x, seen = torch.randn(2, 7, 101, 64), torch.rand(2, *system.visual_spec.shape)
     with torch.no_grad():
         before, after = (model(x, one)["accddoa"] for one in (seen, seen.flip(-1)))
         blank = model(x, None)["accddoa"]
@@ -178,7 +178,7 @@ def test_the_published_audio_visual_network_gives_the_published_output():
         seen = (0.5 + 0.5 * torch.cos(0.7 * torch.arange(2 * 50 * 49, dtype=torch.float64))).reshape(
             2, 50, 49
         )
-        out = model.seen_steps(x.float(), seen.float())["accddoa"].flatten(2)
+        out = model.steps_with(x.float(), seen.float())["accddoa"].flatten(2)
     values = [out[0, 0, 0], out[0, 10, 5], out[1, 49, -1], out.mean(), out.std()]
     wanted = [0.1047011, -0.0325429, -0.1250873, -0.00074636, 0.1147968]
     assert [float(value) for value in values] == pytest.approx(wanted, abs=2e-5)

@@ -29,8 +29,8 @@ def network(**options):
     if not model.vision:
         return model
     with torch.no_grad():
-        model.eyes.trust.bias.fill_(1.0)  # people are believed, so that what they do shows
-        model.eyes.upright.fill_(0.5)
+        model.visual_branch.trust.bias.fill_(1.0)  # people are believed, so that what they do shows
+        model.visual_branch.upright.fill_(0.5)
     return model
 
 
@@ -128,7 +128,7 @@ def test_a_person_is_followed_through_the_window():
     """Where somebody was a second ago, and that it is the same person, changes what is made of them now."""
     model, (waveform, boxes) = network(), scene()
     with torch.no_grad():
-        for weight in [*model.eyes.follow.parameters(), *model.eyes.key.parameters()]:
+        for weight in [*model.visual_branch.follow.parameters(), *model.visual_branch.key.parameters()]:
             weight.mul_(4)  # before training what was a second ago hardly shows
     boxes[:] = 0
     boxes[:, :, 0] = torch.tensor([0.30, 0.40, 0.36, 0.80, 0.9])
@@ -142,16 +142,16 @@ def test_a_person_is_followed_through_the_window():
 
 def test_a_later_answer_repeats_the_first_or_goes_to_somebody_else():
     """Two people who sound alike are two answers, although nothing but the choice itself tells these apart."""
-    eyes = network().eyes
+    branch = network().visual_branch
     n_answers = 3 * 13
     wanted = torch.full((1, 1, n_answers, 8), 4.0)
     there = torch.zeros(1, 1, 8, dtype=torch.bool)
     there[..., :2] = True
     wanted[..., 0] += 3.0
     again = torch.full((1, 1, n_answers), 8.0)
-    alike = eyes._shares(wanted, again, there).unflatten(2, (3, 13))
+    alike = branch._shares(wanted, again, there).unflatten(2, (3, 13))
     torch.testing.assert_close(alike[:, :, 1], alike[:, :, 0], rtol=0, atol=0.05)
-    apart = eyes._shares(wanted, -again, there).unflatten(2, (3, 13))
+    apart = branch._shares(wanted, -again, there).unflatten(2, (3, 13))
     assert (apart[:, :, 0, :, 0] > 0.9).all() and (apart[:, :, 1, :, 1] > 0.4).all()
     assert (apart[:, :, 0, :, 1] < 0.1).all()
     assert (apart[..., 2:] == 0).all() and (apart.sum(-1) < 1).all()
@@ -180,17 +180,19 @@ def lesson(model, target="multi_accdoa"):
 
 def test_eyes_teach_the_ears_nothing():
     """Else a network that sees would hear worse than its twin whenever it is shown nothing."""
-    model = network(blind=0.0)
+    model = network(video_dropout=0.0)
     losses = lesson(model)
     (losses["answer"] + losses["pointing"]).backward()
-    assert all(weight.grad is None for name, weight in model.named_parameters() if "eyes" not in name)
+    assert all(
+        weight.grad is None for name, weight in model.named_parameters() if "visual_branch" not in name
+    )
     model.zero_grad()
     lesson(model)["loss"].backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
 def test_without_boxes_the_answer_is_that_of_the_ears():
-    model = network(blind=1.0)
+    model = network(video_dropout=1.0)
     losses = lesson(model)
     torch.testing.assert_close(losses["answer"], losses["heard"])
 
@@ -206,7 +208,7 @@ def test_pointing_is_right_at_the_maker_and_at_nobody_when_no_maker_is_seen():
 
 
 def test_some_training_windows_are_shown_nothing():
-    model, (waveform, boxes) = network(blind=0.5), scene()
+    model, (waveform, boxes) = network(video_dropout=0.5), scene()
     x = FEATURES["sound_field"]()(waveform).expand(64, -1, -1, -1)
     model.train()
     for part in model.modules():
@@ -219,13 +221,13 @@ def test_some_training_windows_are_shown_nothing():
 
 
 def test_accdoa_is_answered_too():
-    model = MODELS["fused"](6, 64, {"accdoa": (3, 13)}, blind=0.0)
+    model = MODELS["fused"](6, 64, {"accdoa": (3, 13)}, video_dropout=0.0)
     assert model(torch.randn(2, 6, 25, 64))["accdoa"].shape == (2, 25, 3, 13)
     losses = lesson(model, "accdoa")
     assert float(losses["pointing"]) > 0.1
     losses["loss"].backward()
     assert {name for name, weight in model.named_parameters() if weight.grad is None} == {
-        "eyes.again.weight", "eyes.again.bias",
+        "visual_branch.again.weight", "visual_branch.again.bias",
     }  # one answer a class has none before it to repeat  # fmt: skip
 
 

@@ -7,9 +7,11 @@ from safetensors.torch import load_file, save_file
 from system_material import blueprint, noise, stretch
 
 from avseld.base.errors import BadInput
+from avseld.config import InitFrom, Part
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system, save_system
 from avseld.system.inference import iterate_heads
+from avseld.system.pretrained import initialize_from
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,39 @@ def test_weights_of_another_architecture_are_refused(system, tmp_path):
     path.write_bytes(b"cut off")
     with pytest.raises(BadInput, match="no readable weights"):
         load_system(path)
+
+
+def fused() -> System:
+    torch.manual_seed(0)
+    options = {"hidden": 8}
+    return System(
+        blueprint(features=Part("sound_field", {"hop": 240}), model=Part("fused", options), chunk=1.2)
+    ).eval()
+
+
+OLD = {"visual_branch.": "eyes.", "query.": "ask.", "mixture.": "weigh."}
+
+
+def test_a_checkpoint_with_the_parameter_names_of_before_loads(tmp_path):
+    one, path = fused(), tmp_path / "model.safetensors"
+    save_system(one, path)
+    state = load_file(path)
+    older = {}
+    for name, value in state.items():
+        new = next((prefix for prefix in OLD if name.startswith(prefix)), "")
+        older[OLD.get(new, "") + name.removeprefix(new)] = value
+    assert sum(name.startswith(("eyes.", "ask.", "weigh.")) for name in older) > 20
+    text = one.blueprint.to_json().replace('"hidden": 8', '"hidden": 8, "blind": 0.2')
+    save_file(older, path, metadata={"avseld": text})
+    back = load_system(path)
+    assert back.model.video_dropout == 0.2
+    assert all(
+        torch.equal(value, one.model.state_dict()[name]) for name, value in back.model.state_dict().items()
+    )
+    fresh = fused()
+    for weight in fresh.model.parameters():
+        torch.nn.init.constant_(weight, 9.0)
+    initialize_from(fresh, InitFrom(path))
+    assert all(
+        torch.equal(value, one.model.state_dict()[name]) for name, value in fresh.model.state_dict().items()
+    )

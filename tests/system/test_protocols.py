@@ -55,7 +55,7 @@ def test_a_target_and_features_without_optional_members_get_their_defaults():
 
 def test_members_that_a_model_has_are_kept(monkeypatch):
     system = build(monkeypatch, visual_input="tracks", n_boxes=3, parameter_count=99)
-    assert system.view.tracks and system.view.n_boxes == 3 and system.parameter_count == 99
+    assert system.visual_spec.tracks and system.visual_spec.n_boxes == 3 and system.parameter_count == 99
 
 
 @pytest.mark.parametrize(

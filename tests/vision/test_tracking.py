@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from avseld.io.boxes import Boxes, centre_direction
 from avseld.io.geometry import wrap
 from avseld.vision.tracking import tracked
-from avseld.vision.visual_input import Seen, View
+from avseld.vision.visual_input import VisualInput, VisualSpec
 from data_prep.synth.video.detector_noise import yolox_nano_noise
 
 N, STEP = 300, 0.1
@@ -154,7 +154,7 @@ def test_tracks_know_more_than_the_boxes_of_a_picture():
         return 1 - known.mean(), float(np.sqrt(np.square(nearest[known]).mean())), float(nobody)
 
     told = [yolox_nano_noise().apply(exact, np.random.default_rng(seed)) for seed in range(8)]
-    alone = np.mean([faults(Seen(boxes, View(8, N)).people) for boxes in told], axis=0)
+    alone = np.mean([faults(VisualInput(boxes, VisualSpec(8, N)).people) for boxes in told], axis=0)
     followed = np.mean([faults(tracked(boxes)) for boxes in told], axis=0)
     assert followed[0] < 0.4 * alone[0], (alone, followed)  # missed
     assert followed[1] < 0.7 * alone[1], (alone, followed)  # beside

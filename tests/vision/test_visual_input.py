@@ -12,7 +12,7 @@ from avseld.models import MODELS
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.inference import window_grid
-from avseld.vision.visual_input import Seen, View
+from avseld.vision.visual_input import VisualInput, VisualSpec
 
 CLASSES = [f"class {number}" for number in range(13)]
 
@@ -50,7 +50,7 @@ def walk(fps: float, duration: float = 6.0) -> Boxes:
 
 @pytest.mark.parametrize("fps", [5.0, 10.0, 29.97, 50.0])
 def test_every_label_frame_is_shown_the_latest_boxes_at_any_rate(fps):
-    shown = Seen(walk(fps), View(3, 12)).at(np.array([0.0, 1.23]))
+    shown = VisualInput(walk(fps), VisualSpec(3, 12)).at(np.array([0.0, 1.23]))
     assert shown.shape == (2, 12, 3, 5) and shown.dtype == np.float32
     middle = np.array([0.0, 1.23])[:, None] + 0.1 * np.arange(12) + 0.05
     late = middle - shown[:, :, 0, 0] * 10
@@ -68,15 +68,15 @@ def test_the_score_stands_behind_the_box_that_it_belongs_to():
 
 
 def test_nobody_is_seen_before_the_video_starts_or_after_it_ends():
-    shown = Seen(walk(10.0, 2.0), View(3, 12)).at(np.array([-0.5, 1.5]))[:, :, 0, 4] > 0
+    shown = VisualInput(walk(10.0, 2.0), VisualSpec(3, 12)).at(np.array([-0.5, 1.5]))[:, :, 0, 4] > 0
     assert np.flatnonzero(shown[0]).tolist() == list(range(5, 12))
     assert np.flatnonzero(shown[1]).tolist() == list(range(5))
 
 
 def test_a_video_without_rows_is_like_none():
     nothing = Boxes(np.zeros(0), np.zeros((0, 1, 4)), np.zeros((0, 1)), np.zeros((0, 1)))
-    for view in (View(3, 12), View(3)):
-        assert not Seen(nothing, view).at(np.zeros(2)).any()
+    for view in (VisualSpec(3, 12), VisualSpec(3)):
+        assert not VisualInput(nothing, view).at(np.zeros(2)).any()
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -98,9 +98,9 @@ def test_a_whole_recording_shows_each_window_the_boxes_of_its_own_time(monkeypat
 
 def test_a_network_that_says_nothing_is_shown_the_published_boxes():
     system = System(Blueprint(Part("amplitude_ipd"), Part("avcrnn"), Part("multi_accdoa"), CLASSES))
-    assert system.view == View(6) and system.view.shape == (6, 4)
+    assert system.visual_spec == VisualSpec(6) and system.visual_spec.shape == (6, 4)
 
 
 def test_a_window_has_room_for_every_label_frame_that_it_touches(system):
-    assert system.view.shape == (13, 3, 5)
-    assert system.view.n_times * system.view.hop >= system.blueprint.chunk
+    assert system.visual_spec.shape == (13, 3, 5)
+    assert system.visual_spec.n_label_frames * system.visual_spec.hop >= system.blueprint.chunk
