@@ -1,4 +1,4 @@
-"""Material for the detection tests: small videos, pictures, and a YOLOX network in mmdet's form."""
+"""Material of the detection tests: small videos, images, and YOLOX weights in the format of mmdet."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,12 +11,12 @@ from PIL import Image
 
 
 def picture(path: Path) -> np.ndarray:
-    """(height, width, 3) RGB, uint8."""
+    """Read an image as (height, width, 3) RGB, uint8."""
     return np.asarray(Image.open(path).convert("RGB"))
 
 
 def write_video(path: Path, pictures: Sequence[np.ndarray], fps: Fraction | int) -> Path:
-    """Encode (height, width, 3) pictures nearly without loss."""
+    """Encode (height, width, 3) frames nearly without loss."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"crf": "10", "preset": "ultrafast"})
         stream.height, stream.width = pictures[0].shape[:2]
@@ -30,10 +30,10 @@ def write_video(path: Path, pictures: Sequence[np.ndarray], fps: Fraction | int)
 def panorama(
     crops: dict[tuple[float, float], Path], height: int, shape: tuple[int, int] = (960, 1920)
 ) -> np.ndarray:
-    """Equirectangular picture of a grey room with crops centred at places in 0..1 of width and height.
+    """Create an equirectangular image of a grey room with crops centred at positions in 0..1 of width and height.
 
     Args:
-        crops: (x, y) -> picture file.
+        crops: (x, y) -> image file.
         height: of every crop, pixels.
         shape: height and width of the panorama.
     """
@@ -47,7 +47,7 @@ def panorama(
 
 
 def adopt(model: Any, onnx_file: Path) -> None:
-    """Give an mmdet YOLOX the weights of a YOLOX release in ONNX.
+    """Copy the weights of a YOLOX release in ONNX to a YOLOX of mmdet.
 
     The release has its normalisations folded into the convolutions, in the order in which YOLOX runs them;
     mmdet has the same layers under other names, and in a cross-stage block it runs the short branch first.
@@ -74,7 +74,7 @@ def adopt(model: Any, onnx_file: Path) -> None:
 
 
 def _in_order(module: Any) -> list[Any]:
-    """Convolutions (with their normalisation) of an mmdet YOLOX in the order of YOLOX's own code."""
+    """List the convolutions with their normalization of a YOLOX of mmdet, in the order of the original code."""
     kind = type(module).__name__
     if kind in ("ConvModule", "Conv2d"):
         return [module]

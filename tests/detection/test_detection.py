@@ -41,25 +41,25 @@ def nano(weights) -> Detector:
 
 @pytest.fixture(scope="session")
 def street(shared, tmp_path_factory) -> Path:
-    """One second of a person standing to the right in a grey room, 640 x 320, 10 pictures a second."""
+    """Write one second of video of a person to the right in a grey room, 640 x 320, 10 frames per second."""
     scene = panorama({(0.75, 0.55): shared("data/images/objects/maleSpeech/20_0.jpg")}, 100, (320, 640))
     return write_video(tmp_path_factory.mktemp("video") / "street.mp4", [scene] * 10, 10)
 
 
-# ---- one picture ----
+# ---- single frames ----
 
 
-def test_the_dog_the_bicycle_and_the_car_are_found(nano, shared):
+def test_yolox_detects_dog_bicycle_and_car(nano, shared):
     found = nano(picture(shared("data/images/dog.jpg"))[None])[0]
     assert found.label[:3].tolist() == [DOG, BICYCLE, CAR]
     np.testing.assert_allclose(found.score[:3], [0.86, 0.80, 0.80], atol=0.03)
-    # the dog sits at the lower left, the car stands at the upper right
+    # the dog is at the lower left, the car at the upper right
     np.testing.assert_allclose(found.box[0], [0.17, 0.36, 0.42, 0.94], atol=0.02)
     np.testing.assert_allclose(found.box[2], [0.61, 0.14, 0.90, 0.30], atol=0.02)
     assert (np.diff(found.score) <= 0).all()
 
 
-def test_every_speaker_is_found(nano, shared):
+def test_yolox_detects_every_speaker(nano, shared):
     crops = [
         path
         for kind in ("femaleSpeech", "maleSpeech")
@@ -71,14 +71,14 @@ def test_every_speaker_is_found(nano, shared):
         assert found.score[found.label == 0].max(initial=0) > 0.10, crop.name
 
 
-def test_red_and_blue_are_not_exchanged(nano, shared):
-    """YOLOX was trained on BGR; given the other order it still sees the dog, but less surely."""
+def test_frames_are_passed_to_yolox_as_bgr(nano, shared):
+    """YOLOX was trained on BGR; in the other order it still detects the dog, with a lower score."""
     dog = picture(shared("data/images/dog.jpg"))
     right, wrong = nano(dog[None])[0], nano(np.ascontiguousarray(dog[None, ..., ::-1]))[0]
     assert right.score[1] > wrong.score[wrong.label == BICYCLE].max(initial=0) + 0.005
 
 
-def test_a_batch_finds_what_single_pictures_find(nano, shared):
+def test_a_batch_gives_the_detections_of_single_frames(nano, shared):
     dog = picture(shared("data/images/dog.jpg"))
     pictures = np.stack([dog, dog[:, ::-1], dog // 2])
     for together, alone in zip(nano(pictures), [nano(each[None])[0] for each in pictures], strict=True):
@@ -104,15 +104,15 @@ def test_letterbox_keeps_proportions_and_pads_right_and_below(shape, inner):
     assert scale == (inner[1] / shape[1], inner[0] / shape[0])
 
 
-def test_letterbox_samples_between_pixels_as_the_network_was_trained():
-    """Twice as large: 1/4 and 3/4 between neighbours, the edge repeated (cv2.INTER_LINEAR)."""
+def test_letterbox_interpolates_as_in_training():
+    """At twice the size, pixels are at 1/4 and 3/4 between neighbours, edges repeated (cv2.INTER_LINEAR)."""
     frame = np.repeat(np.array([[[0], [80]], [[160], [240]]], np.uint8)[None], 3, axis=3)
     boxed, _ = letterbox(frame, 4, 4)
     np.testing.assert_array_equal(boxed[0, 0, 0], [0, 20, 60, 80])
     np.testing.assert_array_equal(boxed[0, 0, :, 0], [0, 40, 120, 160])
 
 
-def test_grid_decoding_of_cells_worked_by_hand():
+def test_grid_decoding_equals_cells_computed_by_hand():
     grid = cells(416, 416)
     assert len(grid) == 52 * 52 + 26 * 26 + 13 * 13
     # column 3 of row 2 in the grid of 8 pixels, the first cell of 16, the last of 32
@@ -126,7 +126,7 @@ def test_grid_decoding_of_cells_worked_by_hand():
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.sampled_from([0.3, 0.5, 0.65]))
 @settings(max_examples=60, deadline=None)
-def test_suppression_keeps_what_torchvision_keeps(seed, n, overlap):
+def test_non_maximum_suppression_equals_torchvision(seed, n, overlap):
     random = np.random.default_rng(seed)
     corner = random.uniform(0, 60, (n, 2))
     box = np.concatenate([corner, corner + random.uniform(1, 40, (n, 2))], axis=1).astype(np.float32)
@@ -144,7 +144,7 @@ def test_a_wide_video_is_scaled_down_and_a_narrow_one_is_not_scaled_up(street):
     assert next(sample_frames(street, 10, 1920))[1].shape == (10, 320, 640, 3)
 
 
-def test_a_person_in_a_panorama_is_found_in_the_right_direction(street, weights):
+def test_a_person_in_a_panorama_is_detected_in_the_right_direction(street, weights):
     found = boxes_of_video(street, weights=weights, threads=1)
     assert found.time.tolist() == pytest.approx([k / 10 for k in range(10)])
     azimuth, elevation = centre_direction(people(found)[:, 0])
@@ -156,8 +156,8 @@ def test_a_person_in_a_panorama_is_found_in_the_right_direction(street, weights)
     assert found.about["video"] == fingerprint(street) and found.about["width"] == 640
 
 
-def test_boxes_take_a_few_tens_of_kilobytes_a_minute(nano, shared, tmp_path):
-    """Ten seconds with six moving people, counted up to a minute."""
+def test_boxes_files_take_a_few_tens_of_kilobytes_per_minute(nano, shared, tmp_path):
+    """Ten seconds with six moving people, extrapolated to a minute."""
     crops = sorted(shared("data/images/objects/maleSpeech").glob("*.jpg"))[:6]
     scenes = [
         panorama(
@@ -177,8 +177,8 @@ def test_boxes_take_a_few_tens_of_kilobytes_a_minute(nano, shared, tmp_path):
     assert path.stat().st_size * 600 / len(scenes) < 30_000
 
 
-def test_people_are_kept_before_surer_things():
-    """A dozen chairs must not crowd out the person whose score is lower."""
+def test_people_are_kept_before_objects_of_higher_score():
+    """A dozen chairs do not displace a person with a lower score."""
     score = np.linspace(0.9, 0.5, 30)
     label = np.full(30, 56)
     label[[28, 29]] = 0
@@ -194,7 +194,7 @@ def test_people_are_kept_before_surer_things():
 
 @pytest.fixture
 def prepared(tmp_path, street) -> Path:
-    """Two recordings with video, one without."""
+    """Create a prepared folder of two recordings with video and one without."""
     folder = tmp_path / "prepared"
     (folder / "video").mkdir(parents=True)
     for name in ("a", "b"):
@@ -219,7 +219,7 @@ def stamps(prepared: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in (prepared / "boxes").glob("*.npz")}
 
 
-def test_a_prepared_folder_gets_its_boxes_once(prepared, weights, capsys):
+def test_boxes_are_written_and_a_second_run_keeps_them(prepared, weights, capsys):
     assert run(prepared, weights) == 0
     assert "2 recordings by YOLOX now" in (said := capsys.readouterr().err) and "1 without video" in said
     listed = {each.name: each.boxes for each in read_manifest(prepared)}
@@ -232,7 +232,7 @@ def test_a_prepared_folder_gets_its_boxes_once(prepared, weights, capsys):
 
 
 @pytest.mark.parametrize("change", ["rate", "width", "video", "damage", "force"])
-def test_boxes_are_made_anew_when_video_rate_or_width_changed(prepared, weights, street, change, capsys):
+def test_boxes_are_replaced_when_video_rate_or_width_changed(prepared, weights, street, change, capsys):
     run(prepared, weights)
     before = stamps(prepared)
     words = {"rate": ["--fps", "5"], "width": ["--width", "360"], "force": ["--force"]}.get(change, [])
@@ -247,14 +247,14 @@ def test_boxes_are_made_anew_when_video_rate_or_width_changed(prepared, weights,
     assert len(read_boxes(prepared / "boxes/a.npz").time) == {"rate": 5, "video": 5}.get(change, 10)
 
 
-def test_boxes_of_the_generator_are_kept_and_need_no_detector(prepared, weights, capsys):
+def test_exact_boxes_of_the_generator_are_kept_without_loading_a_detector(prepared, weights, capsys):
     known = Boxes(
         np.zeros(1), np.zeros((1, 1, 4)), np.zeros((1, 1)), np.full((1, 1), -1), {"detector": GENERATOR}
     )
     for name in "ab":
         write_boxes(prepared / f"boxes/{name}.npz", known)
     before = stamps(prepared)
-    assert run(prepared, "absent.onnx") == 0  # weights are not looked for
+    assert run(prepared, "absent.onnx") == 0  # missing weights are not an error
     assert "2 by the scene generator (kept; --force" in capsys.readouterr().err and stamps(prepared) == before
     assert run(prepared, weights, "--force") == 0
     assert "2 recordings by YOLOX now" in capsys.readouterr().err
@@ -290,7 +290,7 @@ def test_a_split_made_during_detection_is_kept(prepared, weights, monkeypatch):
     assert [each.boxes is not None for each in listed] == [True, True, False]
 
 
-def test_one_bad_video_is_listed_and_the_others_are_done(prepared, weights, capsys):
+def test_an_unreadable_video_is_listed_and_the_others_are_processed(prepared, weights, capsys):
     (prepared / "video/a.mp4").write_bytes(b"no video")
     assert run(prepared, weights) == 1
     said = capsys.readouterr().err.splitlines()
@@ -301,7 +301,7 @@ def test_one_bad_video_is_listed_and_the_others_are_done(prepared, weights, caps
     assert "a failed" in capsys.readouterr().err
 
 
-def test_a_video_shorter_than_its_audio_is_used_as_far_as_it_goes(prepared, weights, capsys):
+def test_a_video_shorter_than_its_audio_is_used_up_to_its_end(prepared, weights, capsys):
     rows = [Recording(r.name, r.audio, "foa", r.video, duration=3.0) for r in read_manifest(prepared)]
     write_manifest(prepared, rows, ["speech"])
     assert run(prepared, weights) == 0
@@ -311,7 +311,7 @@ def test_a_video_shorter_than_its_audio_is_used_as_far_as_it_goes(prepared, weig
 # ---- bad input ----
 
 
-def test_bad_videos_are_refused_in_one_line(tmp_path, street, shared):
+def test_unreadable_videos_are_refused_in_one_line(tmp_path, street, shared):
     broken, cut = tmp_path / "broken.mp4", tmp_path / "cut.mp4"
     broken.write_bytes(b"no video at all")
     cut.write_bytes(street.read_bytes()[: street.stat().st_size // 2])
@@ -329,7 +329,7 @@ def test_bad_videos_are_refused_in_one_line(tmp_path, street, shared):
         next(sample_frames(street, 0))
 
 
-def test_bad_weights_are_refused_in_one_line(tmp_path, prepared, capsys):
+def test_unreadable_weights_are_refused_in_one_line(tmp_path, prepared, capsys):
     wrong = tmp_path / "wrong.onnx"
     wrong.write_bytes(b"no network")
     for path, words in ((wrong, "no ONNX model"), (tmp_path / "none.onnx", "not found")):
@@ -343,8 +343,8 @@ def test_bad_weights_are_refused_in_one_line(tmp_path, prepared, capsys):
         load("onnx", wrong, mmdet_config=tmp_path / "config.py")
 
 
-def test_detection_leaves_nothing_in_the_cache_and_reports_to_nobody(tmp_path, weights):
-    """ONNX Runtime would keep a store of its telemetry there."""
+def test_detection_writes_no_cache_and_sends_no_telemetry(tmp_path, weights):
+    """ONNX Runtime would otherwise store telemetry in the cache folder."""
     words = (
         f"from pathlib import Path; from detection.detector import load; load('onnx', Path({str(weights)!r}))"
     )
@@ -354,7 +354,7 @@ def test_detection_leaves_nothing_in_the_cache_and_reports_to_nobody(tmp_path, w
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_network_is_refused(tmp_path):
+def test_an_onnx_model_other_than_yolox_is_refused(tmp_path):
     import onnx
     from onnx import TensorProto, helper
 

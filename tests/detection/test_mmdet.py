@@ -1,4 +1,4 @@
-"""The mmdet backend: real YOLOX weights in mmdet's form find what the ONNX backend finds."""
+"""mmdet backend: YOLOX weights in the format of mmdet give the detections of the ONNX backend."""
 
 import subprocess
 from collections import OrderedDict
@@ -40,7 +40,7 @@ def with_mmdet(test):
 
 @pytest.fixture(scope="session")
 def nano(shared, tmp_path_factory) -> tuple[Path, Path]:
-    """The weights of YOLOX-Nano as a checkpoint of mmdet, and mmdet's configuration of it."""
+    """Create a checkpoint and a configuration of mmdet with the weights of YOLOX-Nano."""
     config = packaged(NANO_CONFIG)
     model = build(config)
     adopt(model, shared("data/yolox/yolox_nano.onnx"))
@@ -61,13 +61,13 @@ def theirs(nano) -> Detector:
 
 @pytest.fixture(scope="session")
 def scene(shared) -> np.ndarray:
-    """Three people in a room, 416 x 208: both backends get the same pixels, nothing is scaled."""
+    """Create a frame of three people in a room, 416 x 208, which neither backend scales."""
     crops = sorted(shared("data/images/objects/femaleSpeech").glob("*.jpg"))[:3]
     return panorama({((k + 0.5) / 3, 0.5): crop for k, crop in enumerate(crops)}, 120, (208, 416))
 
 
 def same(first: Detections, second: Detections, tolerance: float) -> None:
-    """Equal classes, and boxes and scores within a tolerance."""
+    """Compare detections: equal classes, boxes and scores within a tolerance."""
     assert len(first.score) > 3
     np.testing.assert_array_equal(first.label, second.label)
     np.testing.assert_allclose(first.score, second.score, atol=tolerance)
@@ -75,7 +75,7 @@ def same(first: Detections, second: Detections, tolerance: float) -> None:
 
 
 @with_mmdet
-def test_both_backends_find_the_same_with_the_same_weights(ours, theirs, scene):
+def test_both_backends_give_the_same_boxes_with_the_same_weights(ours, theirs, scene):
     pictures = np.stack([scene, scene[:, ::-1], scene // 2])
     for first, second in zip(ours(pictures), theirs(pictures), strict=True):
         same(first, second, 1e-4)
@@ -83,8 +83,8 @@ def test_both_backends_find_the_same_with_the_same_weights(ours, theirs, scene):
 
 
 @with_mmdet
-def test_both_backends_see_the_dog_through_their_own_scaling(ours, theirs, shared):
-    """Pillow and OpenCV round pixels differently by one level, no more."""
+def test_both_backends_agree_after_their_own_scaling(ours, theirs, shared):
+    """Pillow and OpenCV round pixels differently, by at most one level."""
     dog = picture(shared("data/images/dog.jpg"))[None]
     first, second = ours(dog)[0], theirs(dog)[0]
     sure = first.score > 0.5
@@ -94,12 +94,12 @@ def test_both_backends_see_the_dog_through_their_own_scaling(ours, theirs, share
 
 
 @with_mmdet
-def test_an_exported_checkpoint_is_a_network_for_the_onnx_backend(nano, theirs, scene, tmp_path, capsys):
+def test_an_exported_checkpoint_runs_in_the_onnx_backend(nano, theirs, scene, tmp_path, capsys):
     out = tmp_path / "exported.onnx"
     main(["export", "--checkpoint", str(nano[0]), "--out", str(out), "--mmdet-config", str(nano[1])])
     assert "differs from the checkpoint by at most" in capsys.readouterr().err
     exported = load("onnx", out, threads=1)
-    assert exported.batch == 0  # any number of pictures at once
+    assert exported.batch == 0  # any batch size
     pictures = np.stack([scene, scene[::-1], scene[:, ::-1]])
     for first, second in zip(exported(pictures), theirs(pictures), strict=True):
         same(first, second, 1e-4)
@@ -107,8 +107,8 @@ def test_an_exported_checkpoint_is_a_network_for_the_onnx_backend(nano, theirs, 
 
 @with_mmdet
 def test_yolox_tiny_is_the_default_network(tmp_path, shared):
-    """Random weights, normalised by a picture so that boxes stay finite, give both backends the same."""
-    # shrunk beforehand, so that neither backend scales it
+    """Both backends agree on random weights, with batch statistics of an image to keep boxes finite."""
+    # scaled down beforehand, so that neither backend scales it
     dog = np.asarray(Image.open(shared("data/images/dog.jpg")).resize((416, 312)))[None]
     torch.manual_seed(0)
     model = build()
@@ -127,12 +127,12 @@ def test_yolox_tiny_is_the_default_network(tmp_path, shared):
     main(["export", "--checkpoint", str(checkpoint), "--out", str(out)])
     first = load("onnx", out, threads=1)(dog)[0]
     second = load("mmdet", checkpoint, threads=1)(dog)[0]
-    # random scores lie so close that rounding exchanges some of the thousands further down
+    # random scores are so close that rounding changes the order of lower ones
     same(*(Detections(*(each[:100] for each in found)) for found in (first, second)), 1e-4)
 
 
 @with_mmdet
-def test_a_video_has_the_same_people_for_both_backends(nano, ours, theirs, scene, tmp_path):
+def test_both_backends_give_the_same_boxes_for_a_video(nano, ours, theirs, scene, tmp_path):
     video = write_video(tmp_path / "v.mp4", [scene, scene[:, ::-1]], 10)
     first, second = detect(video, ours), detect(video, theirs)
     np.testing.assert_allclose(people(first), people(second), atol=2e-3)
@@ -142,7 +142,7 @@ def test_a_video_has_the_same_people_for_both_backends(nano, ours, theirs, scene
 @with_mmdet
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_checkpoint_with_logs_and_numpy_numbers_loads(nano, theirs, scene, tmp_path, zipped):
-    """As mmengine's runner writes them, and in the older form that mmdet publishes."""
+    """Both the format of the mmengine runner and the older one of published checkpoints load."""
     from mmengine.logging import HistoryBuffer
 
     content = torch.load(nano[0], weights_only=True)
@@ -159,11 +159,11 @@ def test_a_checkpoint_with_logs_and_numpy_numbers_loads(nano, theirs, scene, tmp
         torch.load(path)
     same(load("mmdet", path, 1, nano[1])(scene[None])[0], theirs(scene[None])[0], 1e-6)
     with pytest.raises(Exception, match="weights_only"):
-        torch.load(path)  # what was allowed for the reading is forbidden again
+        torch.load(path)  # classes allowed while loading are forbidden again
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_code_in_a_checkpoint_is_never_run(tmp_path, zipped):
+def test_code_in_a_checkpoint_is_never_executed(tmp_path, zipped):
     witness = tmp_path / "witness"
 
     class Hostile:
@@ -184,7 +184,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path, zipped):
     assert not witness.exists()
 
 
-def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path):
+def test_a_file_that_is_not_a_checkpoint_is_refused_in_one_line(tmp_path):
     text, number, empty = tmp_path / "text.pth", tmp_path / "number.pth", tmp_path / "empty.pth"
     text.write_bytes(b"no checkpoint")
     empty.touch()
@@ -205,18 +205,18 @@ def test_a_checkpoint_of_another_architecture_is_refused(nano, tmp_path, capsys)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_mmdet_the_line_says_how_to_get_it(tmp_path, monkeypatch, shared):
+def test_without_mmdet_the_message_says_how_to_install_it(tmp_path, monkeypatch, shared):
     checkpoint = tmp_path / "tiny.pth"
     torch.save({"state_dict": {}}, checkpoint)
     video = write_video(tmp_path / "v.mp4", [np.zeros((64, 64, 3), np.uint8)], 10)
     monkeypatch.setattr("detection.backends.mmdet.find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"mmdet: not installed; run scripts/install_mmdet\.sh"):
         boxes_of_video(video, "mmdet", checkpoint)
-    with pytest.raises(BadInput, match="mmdet: not installed"):  # and no weights are fetched for nothing
+    with pytest.raises(BadInput, match="mmdet: not installed"):  # before any weights are downloaded
         boxes_of_video(video, "mmdet")
 
 
-def test_the_installer_is_sound_shell():
+def test_the_installer_is_valid_shell():
     script = ROOT / "scripts/install_mmdet.sh"
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
     text = script.read_text()
@@ -226,7 +226,7 @@ def test_the_installer_is_sound_shell():
 
 @with_mmdet
 @pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="the project runs outside .venv")
-def test_the_installer_has_nothing_to_do_when_all_is_in_place():
+def test_the_installer_skips_what_is_installed():
     done = subprocess.run(
         [ROOT / "scripts/install_mmdet.sh"], capture_output=True, text=True, timeout=60, check=True
     )

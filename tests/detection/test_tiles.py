@@ -1,4 +1,4 @@
-"""A panorama looked at in tiles: the same people in the same places, once each, and small ones that the whole hides."""
+"""Detection in tiles of a panorama: every person once, in place, and small people that the whole frame misses."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ WIDE, HIGH = 720, 360
 
 
 class Bright:
-    """Finds whatever is brighter than its surroundings, one colour channel a person; exact to the pixel."""
+    """Detector of bright areas, one colour channel per person, exact to the pixel."""
 
     name, weights, size = "bright", "none", 416
 
@@ -40,7 +40,7 @@ class Bright:
     half=st.integers(2, 18),
     n_tiles=st.integers(2, 6),
 )
-def test_everybody_is_found_once_and_in_place_wherever_they_stand(middles, half, n_tiles):
+def test_every_person_is_detected_once_at_every_azimuth(middles, half, n_tiles):
     apart = (np.array(middles)[:, None] - middles + WIDE / 2) % WIDE - WIDE / 2
     assume(np.abs(apart[np.triu_indices(3, 1)]).min() >= 2 * half)
     picture = np.zeros((1, HIGH, WIDE, 3), np.uint8)
@@ -57,9 +57,9 @@ def test_everybody_is_found_once_and_in_place_wherever_they_stand(middles, half,
     np.testing.assert_allclose(found.box[:, [1, 3]] * HIGH, [[150, 200]] * len(found.box), atol=1e-6)
 
 
-def test_doubles_across_the_pictures_edge_become_one():
+def test_duplicates_across_the_seam_are_merged():
     class Twice(Bright):
-        """Every tile that shows a person finds them, at scores that differ."""
+        """Detector that finds a person in every tile that contains one, with different scores."""
 
         def one(self, frame):
             found = super().one(frame)
@@ -82,7 +82,7 @@ def test_tiles_out_of_range_are_refused(tiles):
         in_tiles(Bright(), tiles)
 
 
-def test_small_people_are_found_in_tiles_that_the_whole_hides(shared):
+def test_tiles_detect_small_people_that_the_whole_frame_misses(shared):
     crops = sorted(shared("data/images/objects/femaleSpeech").iterdir())[:6]
     places = np.linspace(0.1, 0.9, 6)
     picture = panorama({(float(x), 0.55): crop for x, crop in zip(places, crops, strict=True)}, 150)
@@ -98,14 +98,14 @@ def test_small_people_are_found_in_tiles_that_the_whole_hides(shared):
     assert people(in_tiles(detector, 4)) >= people(detector) + 2
 
 
-def test_boxes_say_how_many_tiles_they_were_made_with(shared, tmp_path):
+def test_boxes_files_store_the_number_of_tiles(shared, tmp_path):
     weights = shared("data/yolox/yolox_nano.onnx")
     film = write_video(tmp_path / "film.mp4", [np.full((180, 360, 3), 90, np.uint8)] * 5, 10)
     assert boxes_of_video(film, weights=weights, tiles=3).about["tiles"] == 3
     assert "tiles" not in boxes_of_video(film, weights=weights).about
 
 
-def test_boxes_of_tiles_do_not_count_as_those_of_the_whole():
+def test_boxes_with_another_number_of_tiles_are_detected_again():
     whole = {"detector": "onnx", "looked_at": 360}
     assert _is_done(whole, whole) and _is_done({"tiles": 4, **whole}, {"tiles": 4, **whole})
     assert not _is_done({"tiles": 4, **whole}, whole) and not _is_done(whole, {"tiles": 4, **whole})

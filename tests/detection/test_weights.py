@@ -1,4 +1,4 @@
-"""Weights are a given file, or a release that is fetched once and checked."""
+"""Weights are an existing file, or a release that is downloaded once and verified."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ def cache(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[tuple[str, list[str]]]:
-    """Address of a server that gives CONTENT, under /half only half of it, and what it was asked."""
+    """Start a server of CONTENT, truncated under /half; give its address and the list of requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def left(cache: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("known", [HASH, HASH[:8]])
-def test_a_release_is_fetched_once_and_kept_if_its_hash_is_right(server, cache, known):
+def test_a_release_is_downloaded_once_and_kept_if_its_hash_matches(server, cache, known):
     address, asked = server
     release = Release(f"{address}/net.onnx", known)
     assert fetch(release) == cache / "net.onnx"
@@ -67,14 +67,14 @@ def test_a_release_is_fetched_once_and_kept_if_its_hash_is_right(server, cache, 
         ("absent/net.onnx", HASH, "cannot be fetched"),
     ],
 )
-def test_what_is_not_the_release_is_refused_and_not_kept(server, cache, path, known, words):
+def test_a_download_with_another_hash_is_refused_and_deleted(server, cache, path, known, words):
     with pytest.raises(BadInput, match=words) as caught:
         fetch(Release(f"{server[0]}/{path}", known))
     assert f"at {cache / 'net.onnx'}, or give --weights FILE" in str(caught.value)
     assert "\n" not in str(caught.value) and left(cache) == []
 
 
-def test_without_network_the_line_says_what_to_put_where(cache):
+def test_without_network_the_message_names_the_file_and_its_place(cache):
     with pytest.raises(BadInput) as caught:
         fetch(Release("http://127.0.0.1:9/yolox_tiny.onnx", HASH))
     line = str(caught.value)
@@ -84,7 +84,7 @@ def test_without_network_the_line_says_what_to_put_where(cache):
     assert str(cache / "yolox_tiny.onnx") in line and "\n" not in line and left(cache) == []
 
 
-def test_a_file_put_into_the_cache_by_hand_is_checked_too(cache):
+def test_a_file_copied_into_the_cache_is_checked(cache):
     release = Release("http://127.0.0.1:9/net.onnx", HASH)
     cache.mkdir(parents=True)
     (cache / "net.onnx").write_bytes(CONTENT)
@@ -92,10 +92,10 @@ def test_a_file_put_into_the_cache_by_hand_is_checked_too(cache):
     (cache / "net.onnx").write_bytes(CONTENT + b"!")
     with pytest.raises(BadInput, match="remove it"):
         fetch(release)
-    assert left(cache) == ["net.onnx"]  # not ours to delete
+    assert left(cache) == ["net.onnx"]  # a file of the user is not deleted
 
 
-def test_a_given_file_is_taken_and_a_bare_release_name_is_fetched(tmp_path, server, monkeypatch):
+def test_an_existing_file_is_used_and_a_release_name_is_downloaded(tmp_path, server, monkeypatch):
     mine = tmp_path / "mine.onnx"
     mine.write_bytes(CONTENT)
     assert find_weights("onnx", mine) == mine
@@ -107,7 +107,7 @@ def test_a_given_file_is_taken_and_a_bare_release_name_is_fetched(tmp_path, serv
 
 
 def test_every_backend_has_an_official_release_with_a_hash():
-    """YOLOX-tiny for both, as in the published system; mmdet's file name carries the start of its hash."""
+    """YOLOX-tiny for both, as in the published system; file names of mmdet hold the start of the hash."""
     assert DEFAULT.keys() == {"onnx", "mmdet"}
     assert DEFAULT["mmdet"].name.endswith(f"-{DEFAULT['mmdet'].sha256}.pth")
     for release in RELEASES.values():
@@ -122,7 +122,7 @@ def test_the_cache_is_in_the_home_folder_unless_the_user_says_otherwise(tmp_path
         assert cache_folder() == tmp_path / ".cache" / "avseld"
 
 
-def test_a_missing_video_is_said_before_weights_are_fetched(tmp_path, server, monkeypatch):
+def test_a_missing_video_is_reported_before_weights_are_downloaded(tmp_path, server, monkeypatch):
     monkeypatch.setitem(module.DEFAULT, "onnx", Release(f"{server[0]}/net.onnx", HASH))
     with pytest.raises(BadInput, match=r"none\.mp4: not found"):
         boxes_of_video(tmp_path / "none.mp4")
