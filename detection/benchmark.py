@@ -12,7 +12,7 @@ from avseld.base.errors import BadInput
 from avseld.base.memory import keep_freed_memory
 from avseld.benchmarking.corpus import write_corpus
 from avseld.benchmarking.machine import alone, best
-from avseld.benchmarking.published import picture_at
+from avseld.benchmarking.published import video_frame_at
 from avseld.io.boxes import PERSON
 from detection.backends.onnx import OnnxDetector
 from detection.detect import detect
@@ -112,5 +112,5 @@ def published_a_second(video: Path, weights: Path | None, n_frames: int = 60) ->
     assert people is not None
     begin = time.perf_counter()
     for number in range(n_frames):
-        people(picture_at(video, number * SECONDS / n_frames))
+        people(video_frame_at(video, number * SECONDS / n_frames))
     return {"rate": n_frames / (time.perf_counter() - begin)}

@@ -1,4 +1,4 @@
-"""What this machine can do at most, and how much memory a piece of work takes."""
+"""Limits of this machine, and the memory and time of a function."""
 
 import resource
 import time
@@ -11,17 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-SIDE = 2048
-"""rows of the product whose rate counts as what the processor can do"""
-COPIED = 1 << 26
-"""numbers of the copy whose rate counts as what the memory can do: 256 MB, more than any cache"""
-PASSES = 5
-"""times that a training step cannot but move a convolution's output: written; read to be normalized and pooled; in the
-gradient read once more, its own gradient written and read"""
+PRODUCT_ROWS = 2048
+"""rows and columns of the matrix product that measures the arithmetic rate"""
+COPIED_VALUES = 1 << 26
+"""values of the copy that measures the memory rate: 256 MB in single precision, more than any cache"""
+STEP_PASSES = 5
+"""times that a training step moves a convolution's output through memory at least: it is written; read for
+normalization and pooling; in the backward pass read again, and its gradient written and read"""
+PREDICTION_PASSES = 2
+"""the same without gradient: written and read"""
 
 
 def best(work: Callable[[], Any], repeats: int = 20) -> float:
-    """Seconds of the fastest of some repetitions."""
+    """Measure the seconds of the fastest of some repetitions.
+
+    Args:
+        work: function to time.
+        repeats: repetitions.
+    """
     seconds = []
     for _ in range(repeats):
         begin = time.perf_counter()
@@ -31,43 +38,45 @@ def best(work: Callable[[], Any], repeats: int = 20) -> float:
 
 
 def arithmetic_rate() -> float:
-    """Operations a second, of a large product in single precision."""
-    a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
+    """Measure operations per second in a large matrix product in single precision."""
+    a, b = torch.randn(PRODUCT_ROWS, PRODUCT_ROWS), torch.randn(PRODUCT_ROWS, PRODUCT_ROWS)
     a @ b
-    return 2 * SIDE**3 / best(lambda: a @ b)
+    return 2 * PRODUCT_ROWS**3 / best(lambda: a @ b)
 
 
 def copy_rate() -> float:
-    """Bytes a second, read and written, of a large copy."""
-    a, b = torch.zeros(COPIED), torch.ones(COPIED)
+    """Measure bytes per second, read and written, in a large copy."""
+    a, b = torch.zeros(COPIED_VALUES), torch.ones(COPIED_VALUES)
     b.copy_(a)
-    return 8 * COPIED / best(lambda: b.copy_(a))
+    return 8 * COPIED_VALUES / best(lambda: b.copy_(a))
 
 
 def floor_of_step(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
-    """Seconds below which a training step in single precision cannot come on this machine.
+    """Compute a lower bound of the time of a training step in single precision on this machine.
 
     Args:
-        model: the network; its gradient takes twice the operations of its answer.
+        model: the network; its backward pass takes twice the operations of its forward pass.
         inputs: a batch.
 
     Returns:
-        floor, the larger of arithmetic and traffic; gflop, gbyte, and the machine's rates of both.
+        floor: seconds, the larger of arithmetic and memory traffic; gflop and gbyte of a step; gflop_s and gbyte_s, the
+        machine's rates.
     """
-    return _floor(model, inputs, 3, PASSES)
+    return _floor(model, inputs, 3, STEP_PASSES)
 
 
 def floor_of_answer(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
-    """The same of an answer without a gradient: what a convolution makes is written and read."""
-    return _floor(model, inputs, 1, 2)
+    """Compute a lower bound of the time of a forward pass without gradient; as `floor_of_step`."""
+    return _floor(model, inputs, 1, PREDICTION_PASSES)
 
 
 def _floor(model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int) -> dict[str, float]:
+    """Bound the time of `times` forward passes in operations and `passes` over the outputs of convolutions."""
     moved = 0
 
-    def count(layer: nn.Module, given: Any, made: Tensor) -> None:
+    def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal moved
-        moved += made.numel() * 4
+        moved += output.numel() * 4
 
     hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     was_training = model.training
@@ -88,24 +97,25 @@ def _floor(model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int
 
 
 def made_of(floor: dict[str, float]) -> dict[str, float]:
-    """What a floor is made of, to print."""
+    """Round the parts of a floor, to print."""
     return {name: round(floor[name], 2) for name in ("gflop", "gbyte", "gflop_s", "gbyte_s")}
 
 
-def alone(work: Callable[..., dict[str, Any]], *words: Any) -> dict[str, Any]:
-    """Run a piece of work in a process of its own, and add its peak memory.
+def alone(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Run a function in a process of its own and measure its peak memory.
 
     Args:
-        work: a function of a module, which gives a dictionary.
-        words: its arguments.
+        work: a function of a module that returns a dictionary.
+        arguments: its arguments.
 
     Returns:
-        What it gave, and `peak_mb`: the most resident memory of the process.
+        Its result and `peak_mb`, the peak resident memory of the process.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_measured, work, *words).result()
+        return pool.submit(_measured, work, *arguments).result()
 
 
-def _measured(work: Callable[..., dict[str, Any]], *words: Any) -> dict[str, Any]:
-    result = work(*words)
+def _measured(work: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Add the peak memory of this process to the result of a function."""
+    result = work(*arguments)
     return result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

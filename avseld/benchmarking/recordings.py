@@ -1,4 +1,4 @@
-"""Prediction: seconds for a minute of FOA with a video, ours with cached boxes, and the published way."""
+"""Time to predict a minute of FOA with a video: ours with boxes from a file, and the published way."""
 
 import math
 import tempfile
@@ -18,21 +18,23 @@ from avseld.inference.predict import Predictor
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import plain
 
-SECONDS = 60
+DURATION_S = 60
+"""length of the recording"""
 
 
 def bench_prediction(weights: Path | None = None) -> dict[str, Any]:
     """Time the prediction of a minute of FOA.
 
     Args:
-        weights: of the detector that the published way runs on one picture a window.
+        weights: of the detector that the published way runs on one video frame per window.
 
     Returns:
-        Seconds: `ours`, `published`, `ratio`; `floor` of the network alone and what it is made of; peak memory of each.
+        Seconds: `ours`, `published`, `ratio`; `floor`, the lower bound of the network's time, and its parts; `peak_mb`,
+        peak memory of both.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_corpus(folder, 1, SECONDS)
+        write_corpus(folder, 1, DURATION_S)
         ours = alone(ours_seconds, folder)
         theirs = alone(published_seconds, folder, weights)
         floor = alone(floor_seconds)
@@ -50,7 +52,11 @@ def bench_prediction(weights: Path | None = None) -> dict[str, Any]:
 
 
 def ours_seconds(folder: Path) -> dict[str, Any]:
-    """From the files to events."""
+    """Time our prediction from files to events.
+
+    Args:
+        folder: a prepared folder of one recording.
+    """
     keep_freed_memory()
     (recording,) = read_manifest(folder)
     predictor = Predictor(fresh_system())
@@ -59,15 +65,20 @@ def ours_seconds(folder: Path) -> dict[str, Any]:
 
 
 def floor_seconds() -> dict[str, Any]:
-    """Of all windows of a minute."""
+    """Compute the lower bound of the network's time for all windows of the recording."""
     system = fresh_system()
-    n = math.ceil(SECONDS / (system.kept_frames * system.hop))
+    n = math.ceil(DURATION_S / (system.kept_frames * system.hop))
     x = torch.randn(n, system.features.n_features, system.run_frames, system.features.n_bins)
     return floor_of_answer(system.model, x, torch.zeros(n, 6, 4))
 
 
 def published_seconds(folder: Path, weights: Path | None) -> dict[str, Any]:
-    """Features of the whole file, then window by window: a picture, the detector, the network, loops over frames."""
+    """Time the published prediction: features of the whole file; per window a video frame, detector, network and loops.
+
+    Args:
+        folder: a prepared folder of one recording.
+        weights: of the detector; without any, no detector runs.
+    """
     (recording,) = read_manifest(folder)
     look = published.detector(weights)
     system = fresh_system().eval()
@@ -78,14 +89,14 @@ def published_seconds(folder: Path, weights: Path | None) -> dict[str, Any]:
         x = np.pad(x, [(0, 0), (4, 128), (0, 0)])
         rows: list[tuple[int, int, float, float]] = []
         assert recording.video is not None
-        for window in range(round(SECONDS / 1.2)):
-            picture = published.picture_at(recording.video, window * 1.2)
+        for window in range(round(DURATION_S / 1.2)):
+            frame = published.video_frame_at(recording.video, window * 1.2)
             if look is not None:
-                look(picture)
+                look(frame)
             part = torch.from_numpy(np.ascontiguousarray(x[None, :, window * 120 : window * 120 + 128]))
             with torch.no_grad(), plain():
                 out = model.from_vectors(part, torch.zeros(1, 2, 6, 37))["accdoa"]  # type: ignore[operator]
-            rows += _loops(out[0, 4:124].numpy(), window * 12)
+            rows += _decode_by_loops(out[0, 4:124].numpy(), window * 12)
         return rows
 
     return {
@@ -94,8 +105,16 @@ def published_seconds(folder: Path, weights: Path | None) -> dict[str, Any]:
     }
 
 
-def _loops(out: np.ndarray, first: int) -> list[tuple[int, int, float, float]]:
-    """Rows of 12 label frames of (frame, track, axis, class), value by value."""
+def _decode_by_loops(out: np.ndarray, first: int) -> list[tuple[int, int, float, float]]:
+    """Decode 12 label frames of (frame, track, axis, class) value by value.
+
+    Args:
+        out: output of the network, 10 frames per label frame.
+        first: index of the first label frame.
+
+    Returns:
+        Rows of label frame, class, azimuth, elevation; degrees.
+    """
     rows = []
     for frame in range(12):
         for label in range(out.shape[3]):

@@ -1,4 +1,4 @@
-"""Benchmarks do the same work both ways, on a corpus that reads like a real one."""
+"""Benchmarks do the same work both ways, on a corpus laid out like a real one."""
 
 import numpy as np
 import pytest
@@ -23,19 +23,19 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def test_ours_and_the_plain_path_have_the_same_loss_after_some_steps(corpus):
-    told = steps.loss_difference(corpus, 4)
-    assert told["difference"] < 1e-4 and told["losses"][0] > 0
+def test_the_fast_and_the_plain_path_have_the_same_loss_after_some_steps(corpus):
+    result = steps.loss_difference(corpus, 4)
+    assert result["difference"] < 1e-4 and result["losses"][0] > 0
 
 
 def test_the_published_window_has_our_features(corpus):
     """Channel by channel with librosa, or all at once."""
     recording = read_manifest(corpus)[0]
     waveform = read_audio(recording.audio, 0, 30480)
-    theirs = published.features(waveform)
+    reference = published.features(waveform)
     ours = FEATURES["amplitude_ipd"]()(torch.from_numpy(waveform)[None])[0].numpy()
-    np.testing.assert_allclose(ours[:4], theirs[:4], atol=1e-4)
-    turn = np.abs(ours[4:] - theirs[4:])
+    np.testing.assert_allclose(ours[:4], reference[:4], atol=1e-4)
+    turn = np.abs(ours[4:] - reference[4:])
     assert np.quantile(np.minimum(turn, 2 * np.pi - turn), 0.99) < 1e-2
 
 
@@ -53,14 +53,14 @@ def test_a_published_step_opens_a_video_for_every_window(corpus):
     assert batch["vectors"][:, :, 0].max() > 0.9 and batch["vectors"][:, :, 1:].abs().max() == 0
 
 
-def test_a_picture_is_that_of_its_time(corpus):
+def test_a_video_frame_is_that_of_its_time(corpus):
     video = read_manifest(corpus)[0].video
-    early, late = (published.picture_at(video, time).astype(int) for time in (0.5, 3.5))
-    again = published.picture_at(video, 3.5).astype(int)
+    early, late = (published.video_frame_at(video, time).astype(int) for time in (0.5, 3.5))
+    again = published.video_frame_at(video, 3.5).astype(int)
     assert np.abs(late - again).max() == 0 and np.abs(late - early).mean() > 5
 
 
-def test_sparse_files_are_as_long_as_they_say_and_take_no_room(tmp_path):
+def test_sparse_files_have_their_length_and_take_no_disk_space(tmp_path):
     (one, _) = write_corpus(tmp_path, 2, 600, video=False, sparse=True)
     assert audio_info(one.audio, "foa").duration == 600
     assert one.audio.stat().st_size > 100e6 and one.audio.stat().st_blocks * 512 < 1e6
@@ -68,7 +68,7 @@ def test_sparse_files_are_as_long_as_they_say_and_take_no_room(tmp_path):
     assert len(read_boxes(one.boxes).time) == 6000
 
 
-def test_the_floor_grows_with_the_batch_and_is_what_takes_longer(monkeypatch):
+def test_the_floor_grows_with_the_batch_and_is_the_slower_of_arithmetic_and_memory(monkeypatch):
     monkeypatch.setattr(machine, "arithmetic_rate", lambda: 100e9)
     monkeypatch.setattr(machine, "copy_rate", lambda: 1e15)
     system = steps.fresh_system()
@@ -79,28 +79,28 @@ def test_the_floor_grows_with_the_batch_and_is_what_takes_longer(monkeypatch):
     assert 0.5 < floors[0]["gflop"] < 5 and floors[0]["floor"] == pytest.approx(floors[0]["gflop"] / 100)
     answer = machine.floor_of_answer(system.model, *inputs[0])
     assert answer["gflop"] == pytest.approx(floors[0]["gflop"] / 3)
-    assert answer["gbyte"] == pytest.approx(floors[0]["gbyte"] * 2 / machine.PASSES)
+    assert answer["gbyte"] == pytest.approx(floors[0]["gbyte"] * 2 / machine.STEP_PASSES)
     monkeypatch.setattr(machine, "copy_rate", lambda: 1e9)
     assert machine.floor_of_answer(system.model, *inputs[0])["floor"] == pytest.approx(answer["gbyte"])
 
 
-def test_the_machine_s_rates_are_those_of_a_product_and_a_copy(monkeypatch):
-    monkeypatch.setattr(machine, "SIDE", 256)
-    monkeypatch.setattr(machine, "COPIED", 1 << 20)
+def test_the_rates_of_the_machine_are_plausible(monkeypatch):
+    monkeypatch.setattr(machine, "PRODUCT_ROWS", 256)
+    monkeypatch.setattr(machine, "COPIED_VALUES", 1 << 20)
     assert 1e9 < machine.arithmetic_rate() < 1e13 and 1e8 < machine.copy_rate() < 1e12
 
 
 def test_both_ways_of_predicting_read_the_whole_recording(corpus, monkeypatch):
-    monkeypatch.setattr(recordings, "SECONDS", 5)
+    monkeypatch.setattr(recordings, "DURATION_S", 5)
     single = corpus / "single"
     write_corpus(single, 1, 5)
     assert recordings.ours_seconds(single)["seconds"] > 0
     monkeypatch.setattr(published, "detector", lambda weights: None)
-    told = recordings.published_seconds(single, None)
-    assert told["seconds"] > 0 and "no weights" in told["detector"]
+    result = recordings.published_seconds(single, None)
+    assert result["seconds"] > 0 and "no weights" in result["detector"]
 
 
-def test_what_is_not_there_is_said(monkeypatch, tmp_path):
+def test_missing_weights_of_the_detector_are_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(BadInput, match=r"yolox_nano\.onnx"):
         bench("detect")
@@ -110,8 +110,8 @@ def test_published_features_have_the_shapes_of_ours():
     waveform = np.random.default_rng(0).standard_normal((4, 24000)).astype(np.float32)
     for name, work in spectra.PUBLISHED.items():
         ours = FEATURES[name]()(torch.from_numpy(waveform)[None])
-        theirs = np.asarray(work(waveform))
-        assert theirs.shape[0] == ours.shape[1], name
+        reference = np.asarray(work(waveform))
+        assert reference.shape[0] == ours.shape[1], name
 
 
 def test_keeping_freed_memory_says_whether_it_could():

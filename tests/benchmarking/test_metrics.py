@@ -18,4 +18,4 @@ def test_generated_scenes_repeat_with_their_seed() -> None:
     assert all(
         a == b for pair, other in zip(first, second, strict=True) for a, b in zip(pair, other, strict=True)
     )
-    assert all(len(truth) > len(guess) > 0 for truth, guess in first)
+    assert all(len(reference) > len(prediction) > 0 for reference, prediction in first)
