@@ -14,7 +14,7 @@ from avseld.benchmarking import published
 from avseld.benchmarking.corpus import write_corpus
 from avseld.benchmarking.machine import alone, best, floor_of_answer, made_of
 from avseld.benchmarking.steps import fresh_system
-from avseld.inference.predict import Predictor
+from avseld.inference.predictor import Predictor
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import plain
 

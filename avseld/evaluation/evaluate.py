@@ -17,15 +17,9 @@ from avseld.base.files import replacing
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.validation import Validator
-from avseld.inference.predict import (
-    Control,
-    Predictor,
-    load,
-    predict_all,
-    read_config,
-    recordings_of,
-    write_prediction,
-)
+from avseld.inference.output import write_prediction
+from avseld.inference.predictor import Control, Predictor, load, predict_all
+from avseld.inference.run_folder import read_config, recordings_of
 from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events

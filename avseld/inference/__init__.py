@@ -1,1 +1,1 @@
-"""Prediction on recordings with a trained system."""
+"""Prediction with trained systems: the predictor, run folders, prediction files and the command `predict`."""

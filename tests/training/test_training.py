@@ -17,7 +17,7 @@ from avseld.__main__ import main
 from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, Part
 from avseld.data.windows import reference
-from avseld.inference.predict import load, predict_all
+from avseld.inference.predictor import load, predict_all
 from avseld.io.manifest import pick, read_manifest
 from avseld.metrics import score
 from avseld.recipes import recipe_path

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from avseld.config import Part
-from avseld.inference.predict import Predictor
+from avseld.inference.predictor import Predictor
 from avseld.io.boxes import Boxes, people
 from avseld.models import MODELS
 from avseld.system.blueprint import Blueprint

@@ -12,7 +12,10 @@ import yaml
 
 from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.inference.predict import load, predict, predict_all, recordings_of
+from avseld.inference import predictor
+from avseld.inference.predict import predict
+from avseld.inference.predictor import load, predict_all
+from avseld.inference.run_folder import recordings_of
 from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes
 from avseld.io.dcase_csv import read_dcase
@@ -30,12 +33,20 @@ def prepared(tmp_path_factory):
     return plane_waves.make(tmp_path_factory.mktemp("plane_waves"))
 
 
-def make_run(folder, prepared, n_classes=3, format="foa", feature="logamplitude_iv", **model):
-    """A run folder of a network with drawn weights and a low threshold, so that it says something everywhere."""
+TINY = {"width": 8, "hidden": 16, "n_heads": 2}
+
+
+def make_run(
+    folder, prepared, n_classes=3, format="foa", feature="logamplitude_iv", model_name="avcrnn", **model
+):
+    """Make the run folder of a network with random weights and a threshold so low that it predicts everywhere."""
     torch.manual_seed(0)
-    features, target = Part(feature), Part("multi_accdoa", {"threshold": 0.02})
+    features, target = (
+        Part(feature, {"hop": 240} if feature == "logmel_iv" else {}),
+        Part("multi_accdoa", {"threshold": 0.02}),
+    )
     names = [f"tone {k}" for k in range(n_classes)]
-    system = System(Blueprint(features, Part("avcrnn", model), target, names, format))
+    system = System(Blueprint(features, Part(model_name, model), target, names, format))
     save_system(system, folder / "model.safetensors")
     config = {
         "data": {"prepared": str(prepared), "train": ["fold3_room1"], "validate": ["fold3_room5"], "test": ["fold4"],
@@ -57,16 +68,16 @@ def recording(prepared):
 
 
 def test_a_file_an_array_and_a_recording_of_a_folder_give_the_same_events(run, recording):
-    predictor = load(run)
-    of_file = predictor.predict(recording.audio, recording.boxes)
-    of_array = predictor.predict(read_audio(recording.audio), read_boxes(recording.boxes))
-    of_folder = predict_all(predictor, [recording])[recording.name]
+    trained = load(run)
+    of_file = trained.predict(recording.audio, recording.boxes)
+    of_array = trained.predict(read_audio(recording.audio), read_boxes(recording.boxes))
+    of_folder = predict_all(trained, [recording])[recording.name]
     assert len(of_file) and of_file == of_array == of_folder
 
 
-def test_the_video_is_looked_at(run, recording):
-    predictor = load(run)
-    seen, unseen = predictor.predict(recording.audio, recording.boxes), predictor.predict(recording.audio)
+def test_the_video_changes_the_prediction(run, recording):
+    trained = load(run)
+    seen, unseen = trained.predict(recording.audio, recording.boxes), trained.predict(recording.audio)
     assert seen != unseen
 
 
@@ -114,7 +125,7 @@ def test_a_real_recording_goes_through_prediction_and_scoring(shared, tmp_path, 
 
 
 def test_bad_recordings_are_named(run, recording, tmp_path):
-    predictor = load(run)
+    trained = load(run)
     for rate, channels, says in (
         (48000, 4, "48000 Hz instead of 24000"),
         (24000, 2, "2 channels instead of 4"),
@@ -122,15 +133,57 @@ def test_bad_recordings_are_named(run, recording, tmp_path):
         path = tmp_path / "x.wav"
         soundfile.write(path, np.zeros((rate, channels)), rate)
         with pytest.raises(BadInput, match=f"x\\.wav: {says}"):
-            predictor.predict(path)
+            trained.predict(path)
     soundfile.write(tmp_path / "x.wav", np.zeros((100, 4)), 24000)
     with pytest.raises(BadInput, match=r"x\.wav: 100 samples are shorter than one frame"):
-        predictor.predict(tmp_path / "x.wav")
-    with pytest.raises(BadInput, match="goes with --audio"):
+        trained.predict(tmp_path / "x.wav")
+    with pytest.raises(BadInput, match="needs --audio"):
         predict(run, video=recording.boxes)
     (tmp_path / "x.mp4").write_text("no video")
     with pytest.raises(BadInput, match=r"x\.mp4"):
-        predictor.predict(recording.audio, tmp_path / "x.mp4")
+        trained.predict(recording.audio, tmp_path / "x.mp4")
+
+
+@pytest.mark.parametrize("shape", [(2, 48000), (48000,), (48000, 4)])
+def test_an_array_of_another_shape_is_refused_in_one_line(run, shape):
+    with pytest.raises(BadInput, match=r"foa needs \(4, samples\)"):
+        load(run).predict(np.zeros(shape, np.float32))
+
+
+def test_a_video_for_a_network_without_visual_input_is_ignored_with_a_warning(
+    prepared, recording, tmp_path, caplog
+):
+    trained = load(make_run(tmp_path, prepared, model_name="seldnet_attention", feature="logmel_iv", **TINY))
+    assert trained.predict(recording.audio, recording.boxes) == trained.predict(recording.audio)
+    assert caplog.text.count("the video is ignored") == 1
+
+
+class Installed:
+    """An entry point of a package."""
+
+    def __init__(self, value: str) -> None:
+        self.value, self.module = value, value.split(":")[0]
+
+    def load(self):
+        return lambda video: self.value
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"),
+    [
+        (["detection.detect:boxes_of_video"], "detection.detect:boxes_of_video"),
+        (["detection.detect:boxes_of_video", "other.people:detect"], "other.people:detect"),
+        ([], "no package offers"),
+        (["other.people:detect", "third.people:detect"], "remove one"),
+    ],
+)
+def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, chosen):
+    monkeypatch.setattr(predictor, "entry_points", lambda **_: [Installed(value) for value in values])
+    if values and len(values) - values.count("detection.detect:boxes_of_video") < 2:
+        assert predictor.detect("video.mp4") == chosen
+    else:
+        with pytest.raises(BadInput, match=chosen):
+            predictor.detect("video.mp4")
 
 
 def test_a_missing_run_is_named(tmp_path, run):
