@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
+from avseld.base.errors import BadInput
 from avseld.models.fast_cpu import is_fast, normalize
 
 
@@ -99,6 +100,23 @@ class ConvBlock(nn.Module):
         """(batch, channel, frame, bin) -> (batch, output channel, frame // pooling, bin // pooling)."""
         x = functional.relu(self.bn(self.conv(x)))
         return x if self.pooling is None else functional.max_pool2d(x, self.pooling)
+
+
+def check_shape(x: Tensor, frames_per_step: int, bins_per_step: int = 1) -> None:
+    """Refuse an input that is shorter than one step, or has fewer bins than one.
+
+    Args:
+        x: (batch, feature, frame, bin).
+        frames_per_step: feature frames that become one step.
+        bins_per_step: bins that become one.
+
+    Raises:
+        BadInput: too few frames or bins.
+    """
+    if x.shape[2] < frames_per_step:
+        raise BadInput(f"a window of {x.shape[2]} frames is too short; give at least {frames_per_step}")
+    if x.shape[3] < bins_per_step:
+        raise BadInput(f"{x.shape[3]} bins are too few; give at least {bins_per_step}")
 
 
 def hold(x: Tensor, times: int, n_frames: int) -> Tensor:

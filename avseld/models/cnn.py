@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import BatchNorm, hold
-from avseld.models.convolution import add_blocks, check_shape, initialize, narrowed, pooling_of
+from avseld.models.blocks import BatchNorm, check_shape, hold
+from avseld.models.convolution import add_blocks, initialize, narrowed, pooling_of
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 

@@ -96,23 +96,6 @@ def narrowed(widths: Sequence[int], narrow: int) -> tuple[int, ...]:
     return tuple(width // narrow for width in widths)
 
 
-def check_shape(x: Tensor, frames_per_step: int, bins_per_step: int = 1) -> None:
-    """Refuse an input that pooling would leave nothing of.
-
-    Args:
-        x: (batch, feature, frame, bin).
-        frames_per_step: frames that become one.
-        bins_per_step: bins that become one.
-
-    Raises:
-        BadInput: too few frames or bins.
-    """
-    if x.shape[2] < frames_per_step:
-        raise BadInput(f"a window of {x.shape[2]} frames is too short; give at least {frames_per_step}")
-    if x.shape[3] < bins_per_step:
-        raise BadInput(f"{x.shape[3]} bins are too few; give at least {bins_per_step}")
-
-
 def initialize(model: nn.Module, norm_deviation: float = 0.0) -> None:
     """Draw convolutions and linear layers uniformly by their inputs (K. He et al., 2015, gain sqrt 2), biases zero.
 

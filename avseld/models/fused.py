@@ -13,10 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import hold
-from avseld.models.encoders.sound_field import FieldEncoder, length
+from avseld.models.blocks import check_shape, hold
+from avseld.models.choice import Choice
+from avseld.models.encoders import EquivariantEncoder, build_encoder
+from avseld.models.encoders.sound_field import length
 from avseld.models.person_attention import PersonAttention, pointing
 
+N_SCALARS = 128
+"""scalars of a step"""
 N_MIXED = 24
 """vectors of a step that people are compared with before the recurrence"""
 N_POINTERS = 12
@@ -36,6 +40,7 @@ class FusedCRNN(nn.Module):
         vision: False never looks, whatever is shown: the audio-only twin, without the parts that look.
         video_dropout: share of the training windows that are shown nothing, so that a missing video is nothing new.
         frames_per_step: feature frames of a label frame, a multiple of 5: 5 with a hop of 20 ms, 10 with 10 ms.
+        encoder: one with vectors, by its name or as {name: ..., options: {...}}.
 
     Raises:
         BadInput: other features, or a target without x y z.
@@ -56,23 +61,27 @@ class FusedCRNN(nn.Module):
         vision: bool = True,
         video_dropout: float = 0.1,
         frames_per_step: int = 10,
+        encoder: Choice = "sound_field",
     ) -> None:
         super().__init__()
-        if n_features != 6 or n_bins < FieldEncoder.pooled_bands:
-            raise BadInput("features: fused hears the sound field; choose --features.name sound_field")
-        ((self.head, self.shape),) = shapes.items()
+        self.head, self.shape = next(iter(shapes.items()))
         self.axis = len(self.shape) - 2
-        if self.head != "accdoa" or self.shape[self.axis] != 3:
+        if len(shapes) > 1 or self.axis < 0 or self.shape[self.axis] != 3:
             raise BadInput("target: fused answers with directions x y z; choose multi_accdoa or accdoa")
-        if frames_per_step < 5 or frames_per_step % 5:
-            raise BadInput(f"model.options.frames_per_step: {frames_per_step} is no multiple of 5")
-        self.frames_per_step = frames_per_step
         n_answers = math.prod(self.shape) // 3
         self.n_boxes, self.vision, self.video_dropout = n_boxes, vision, video_dropout
-        self.encoder = FieldEncoder(n_bins, 128, self.frames_per_step)
+        self.encoder = build_encoder(
+            encoder, n_features, n_bins, width=N_SCALARS, frames_per_step=frames_per_step
+        )
+        if not isinstance(self.encoder, EquivariantEncoder):
+            raise BadInput(
+                "encoder: fused needs one with vectors that rotate with the scene; choose sound_field"
+            )
+        self.frames_per_step: int = self.encoder.frames_per_step
         n_vectors = self.encoder.n_vectors
+        n_scalars = self.encoder.n_outputs - 2 * n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
-        self.gru = nn.GRU(128 + N_MIXED, hidden, batch_first=True, bidirectional=True)
+        self.gru = nn.GRU(n_scalars + N_MIXED, hidden, batch_first=True, bidirectional=True)
         self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
@@ -96,13 +105,10 @@ class FusedCRNN(nn.Module):
         Raises:
             BadInput: the window is too short, or the boxes are those of another rate.
         """
+        check_shape(x, self.frames_per_step)
         n_frames = x.shape[2]
         n_steps = n_frames // self.frames_per_step
-        if n_steps == 0:
-            raise BadInput(
-                f"a window of {n_frames} frames is too short; give at least {self.frames_per_step}"
-            )
-        heard, vectors = self.encoder(x)
+        heard, vectors = self.encoder.scalars_and_vectors(x)
         mixed = self._turned(self.mix, vectors)
         loud = length(mixed, -1)
         # What sounds, and when, is for the ears: shown to this recurrence, people cost more in F than they gave.

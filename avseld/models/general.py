@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import hold
-from avseld.models.convolution import add_blocks, check_shape, narrowed
+from avseld.models.blocks import check_shape, hold
+from avseld.models.convolution import add_blocks, narrowed
 from avseld.models.transfer import freeze
 
 LABEL_STEPS = 2

@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, hold
+from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, check_shape, hold
 from avseld.models.temporal import ResetFirstGRU, attend, pooled, product
 
 # Of the library in which SELDnet was published, as batch normalization goes.
@@ -102,7 +102,7 @@ class SELDnet(nn.Module):
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
-        _long_enough(x, self.frames_per_step)
+        check_shape(x, self.frames_per_step)
         encoded = self.convolutions(x).transpose(1, 2).flatten(2)  # (batch, step, channel and bin)
         encoded = self.recurrent(encoded)
         return {name: head(encoded).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
@@ -184,7 +184,7 @@ class SeldNet(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Embedding (batch, step, hidden) of the sound."""
-        _long_enough(x, self.frames_per_step)
+        check_shape(x, self.frames_per_step)
         for layer in self.conv_block_list:
             x = layer(x)
         x = self.gru(x.transpose(1, 2).flatten(2))[0].tanh()
@@ -196,11 +196,6 @@ def _same_number(bin_pooling: Sequence[int], frame_pooling: Sequence[int]) -> No
         raise BadInput(
             f"bin_pooling: {len(bin_pooling)} numbers, frame_pooling: {len(frame_pooling)}; give one each a block"
         )
-
-
-def _long_enough(x: Tensor, frames_per_step: int) -> None:
-    if x.shape[2] < frames_per_step:
-        raise BadInput(f"a window of {x.shape[2]} frames is too short; give at least {frames_per_step}")
 
 
 def _initialize(layer: nn.Module) -> None:

@@ -64,6 +64,68 @@ class ResetFirstGRU(nn.Module):
         return forward * backward if self.merge == "product" else torch.cat([forward, backward], dim=2)
 
 
+class BidirectionalGRU(nn.GRU):
+    """Bidirectional GRU layers, both directions side by side.
+
+    Args:
+        n_inputs: size of the input.
+        hidden: units in each direction.
+        n_layers: layers.
+        dropout: between layers.
+    """
+
+    def __init__(self, n_inputs: int, hidden: int = 256, n_layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__(n_inputs, hidden, n_layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.n_outputs = 2 * hidden
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """(batch, step, n_inputs) -> (batch, step, n_outputs)."""
+        return nn.GRU.forward(self, x)[0]  # type: ignore[has-type]
+
+
+class AttentiveGRU(nn.Module):
+    """Bidirectional GRU whose directions are multiplied, then self-attention, as in the DCASE baselines since 2022.
+
+    Args:
+        n_inputs: size of the input.
+        hidden: units in each direction, and width of the attention.
+        n_layers: GRU layers.
+        n_attention: self-attention layers.
+        n_heads: heads of each.
+        dropout: of both.
+
+    Raises:
+        BadInput: heads that do not divide the units.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        hidden: int = 128,
+        n_layers: int = 2,
+        n_attention: int = 2,
+        n_heads: int = 8,
+        dropout: float = 0.05,
+    ) -> None:
+        super().__init__()
+        if hidden % n_heads:
+            raise BadInput(f"temporal: {hidden} units are no multiple of {n_heads} heads")
+        self.n_outputs = hidden
+        self.gru = BidirectionalGRU(n_inputs, hidden, n_layers, dropout if n_layers > 1 else 0.0)
+        self.attention = nn.ModuleList(
+            nn.MultiheadAttention(hidden, n_heads, dropout, batch_first=True) for _ in range(n_attention)
+        )
+        self.norm = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(n_attention))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, step, n_inputs) -> (batch, step, n_outputs)."""
+        return attend(product(self.gru(x).tanh()), self.attention, self.norm)
+
+
+TEMPORAL_MODELS = {"gru": BidirectionalGRU, "gru_attention": AttentiveGRU}
+"""temporal models by name: each takes the size of its input and options, and has `n_outputs`"""
+
+
 def attend(x: Tensor, attention: nn.ModuleList, norm: nn.ModuleList) -> Tensor:
     """Self-attention over all frames, layer by layer, each added to its input and normalized; no positions.
 

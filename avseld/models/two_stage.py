@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from avseld.models.blocks import hold
-from avseld.models.convolution import add_blocks, check_shape, initialize, initialize_gru
+from avseld.models.blocks import check_shape, hold
+from avseld.models.convolution import add_blocks, initialize, initialize_gru
 from avseld.models.transfer import freeze
 
 

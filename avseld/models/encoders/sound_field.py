@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm
 
 TINY = 1e-6
@@ -57,31 +58,48 @@ class FieldBlock(nn.Module):
 
 
 class FieldEncoder(nn.Module):
-    """Sound field in bands -> what is heard in each tenth of a second, and vectors that may point at it.
+    """Scalars and horizontal vectors of every step of a sound field; vectors rotate with it, scalars do not.
 
-    Args of the constructor:
+    Args:
+        n_features: 6, those of `avseld.features.sound_field.SoundField`.
         n_bins: bands.
-        width: scalars that describe a step.
-        frames_per_step: a multiple of 5.
+        width: scalars of a step.
+        frames_per_step: feature frames of a step, a multiple of 5.
+
+    Raises:
+        BadInput: other features, or another multiple.
     """
 
-    pooled_bands = 16
+    bands_per_output = 16
 
-    def __init__(self, n_bins: int, width: int = 128, frames_per_step: int = 10) -> None:
+    def __init__(self, n_features: int, n_bins: int, width: int = 128, frames_per_step: int = 10) -> None:
         super().__init__()
+        if n_features != 6 or n_bins < self.bands_per_output:
+            raise BadInput(
+                "features: this encoder takes the sound field, at least 16 bands; choose --features.name sound_field"
+            )
+        if frames_per_step < 5 or frames_per_step % 5:
+            raise BadInput(f"model.options.frames_per_step: {frames_per_step} is no multiple of 5")
+        self.frames_per_step = frames_per_step
         self.bn = BatchNorm(4)
         self.block1 = FieldBlock(4, 1, 32, 16, (5, 4))
         self.block2 = FieldBlock(32, 16, 64, 24, (frames_per_step // 5, 4))
         self.block3 = FieldBlock(64, 24, 96, 32, (1, 1))
-        bands = n_bins // self.pooled_bands
+        bands = n_bins // self.bands_per_output
         self.n_vectors = 32 * bands
+        self.n_outputs = width + 2 * self.n_vectors
         self.embed = nn.Linear(96 * bands, width)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode.
+    def forward(self, x: Tensor) -> Tensor:
+        """Encode (batch, 6, frame, band) as scalars and x, y of all vectors: (batch, step, n_outputs)."""
+        scalars, vectors = self.scalars_and_vectors(x)
+        return torch.cat([scalars, vectors.flatten(2)], dim=2)
+
+    def scalars_and_vectors(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode with vectors apart, for networks whose answer rotates with the scene.
 
         Args:
-            x: (batch, 6, frame, band) of `avseld.features.sound_field.SoundField`.
+            x: (batch, 6, frame, band).
 
         Returns:
             scalars (batch, step, width) and vectors (batch, step, n_vectors, 2).
@@ -89,5 +107,5 @@ class FieldEncoder(nn.Module):
         scalar, vector = self.bn(x[:, :4]), torch.cat([x[:, 4:5], x[:, 5:6]])
         for block in (self.block1, self.block2, self.block3):
             scalar, vector = block(scalar, vector)
-        known = functional.relu(self.embed(scalar.transpose(1, 2).flatten(2)))
-        return known, torch.stack(vector.transpose(1, 2).flatten(2).chunk(2), dim=-1)
+        scalars = functional.relu(self.embed(scalar.transpose(1, 2).flatten(2)))
+        return scalars, torch.stack(vector.transpose(1, 2).flatten(2).chunk(2), dim=-1)

@@ -50,11 +50,13 @@ class PublishedTransformer(nn.Module):
 
     Args of the constructor:
         n_features: channels of the features.
+        n_bins: bins of the features, 257; checked when it runs.
     """
 
-    n_frames, n_bins, width = 128, 257, 64
+    n_frames, n_bins, n_outputs = 128, 257, 64
+    frames_per_step = 16
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, n_features: int, n_bins: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(n_features, 1, 3, padding=1, bias=False)
         self.blocks = nn.ModuleList([Block(self.n_frames), Block(self.n_frames)])
@@ -94,10 +96,13 @@ class TimeTransformer(nn.Module):
         n_blocks: transformer blocks.
     """
 
+    frames_per_step = 16
+
     def __init__(
         self, n_features: int, n_bins: int, width: int = 64, token: int = 128, n_blocks: int = 2
     ) -> None:
         super().__init__()
+        self.n_outputs = width
         self.stem = nn.Sequential(
             nn.Conv2d(n_features, 16, 3, padding=1, bias=False),
             BatchNorm(16),

@@ -1,0 +1,42 @@
+"""Parts of a network that are chosen by name, with options of their own."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from avseld.base.errors import BadInput
+
+Choice = str | Mapping[str, Any]
+"""A name, or {name: ..., options: {...}}."""
+
+
+def build_choice(
+    what: str, table: Mapping[str, Callable[..., Any]], choice: Choice, *arguments: Any, **defaults: Any
+) -> Any:
+    """Construct a part of a network.
+
+    Args:
+        what: what is chosen, for messages: encoder, temporal.
+        table: constructors by name.
+        choice: a name, or a name with options.
+        arguments: first arguments of the constructor.
+        defaults: options that the constructor gets unless `choice` sets them; left out if it has no such option.
+
+    Returns:
+        The part.
+
+    Raises:
+        BadInput: an unknown name or option, or another form than a name with options.
+    """
+    part = {"name": choice} if isinstance(choice, str) else dict(choice)
+    name, options = part.pop("name", None), part.pop("options", None) or {}
+    if part or not isinstance(name, str) or not isinstance(options, Mapping):
+        raise BadInput(f"{what}: give a name or {{name: ..., options: {{...}}}}, not {choice!r}")
+    if name not in table:
+        raise BadInput(f"{what}: '{name}' is none of {', '.join(table)}")
+    known = list(inspect.signature(table[name]).parameters)[len(arguments) :]
+    for option in options:
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise BadInput(f"{what}.options.{option}: {name} has no such option; {has}")
+    return table[name](*arguments, **{k: v for k, v in defaults.items() if k in known} | dict(options))
