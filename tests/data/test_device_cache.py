@@ -1,4 +1,4 @@
-"""A corpus on the device gives the windows that the files give, bit for bit, and the same training."""
+"""The device cache gives the windows read from files, bit for bit, and the same training."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def windows_of(prepared, name: str, video: str = "aligned") -> Windows:
 
 @pytest.mark.parametrize("video", ["aligned", "shuffled", "blank"])
 @pytest.mark.parametrize("name", MODELS)
-def test_every_batch_is_that_of_the_files(prepared, name, video):
+def test_cached_batches_equal_those_read_from_files(prepared, name, video):
     windows, numbers = windows_of(prepared, name, video), Numbers(3, 8, 4)
     ordinary = list(loader(windows, numbers, workers=0))
     cache = DeviceCache(windows, CPU)
@@ -54,7 +54,7 @@ def test_every_batch_is_that_of_the_files(prepared, name, video):
             assert torch.equal(value, other[key]) and value.dtype == other[key].dtype, key
 
 
-def test_a_training_is_the_same_to_the_last_bit(prepared, tmp_path):
+def test_training_from_the_cache_is_bit_identical(prepared, tmp_path):
     def weights(cached: str) -> dict[str, torch.Tensor]:
         data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, device_cache=cached)
         train(
@@ -67,7 +67,7 @@ def test_a_training_is_the_same_to_the_last_bit(prepared, tmp_path):
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
-def test_what_cannot_be_kept_is_said(prepared, tmp_path):
+def test_a_corpus_that_cannot_be_cached_is_reported(prepared, tmp_path):
     windows = windows_of(prepared, "first boxes")
     windows.augment = (lambda window, random, another: window,)
     with pytest.raises(BadInput, match="augment"):

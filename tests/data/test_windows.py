@@ -31,7 +31,7 @@ NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """Four recordings of 4 s; each hears and sees its own number, so that mixed-up companions would show."""
+    """Create four recordings of 4 s whose audio, boxes and labels encode their number, so that mix-ups are found."""
     folder = tmp_path_factory.mktemp("prepared")
     recordings = []
     for number, name in enumerate(NAMES):
@@ -63,7 +63,7 @@ def settings(prepared, **changes) -> Data:
     return replace(Data(prepared, validate=["fold3_room5"], batch_size=8), **changes)
 
 
-def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
+def test_audio_boxes_and_labels_of_a_window_are_synchronous(prepared, system):
     windows = Windows(read_manifest(prepared), system, settings(prepared), seed=3)
     drawn = set()
     for index in range(60):
@@ -74,7 +74,7 @@ def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
         slope = (number + 1) / 16 / 96_000
         start = item["waveform"][0].numpy()[2000] / slope - 2000  # samples
         first = item["accdoa"][0, 0, :, number].numpy()
-        # The ramp tells the start within some 50 samples, which matters only at the border of a label frame.
+        # The ramp gives the start to within some 50 samples, which matters only at the edge of a label frame.
         labelled = np.degrees(np.arctan2(first[1], first[0])) * 2400
         assert labelled - 60 <= start <= labelled + 2460
         seen = (float(item["visual"][0, 0]) - 0.01 * (number + 1)) * 100 * 2400
@@ -82,11 +82,11 @@ def test_a_window_hears_sees_and_is_labelled_at_one_time(prepared, system):
     assert drawn == {0, 1, 2, 3}
 
 
-def test_the_same_seed_gives_the_same_windows_with_any_number_of_workers(prepared, system):
+def test_the_number_of_workers_does_not_change_the_windows(prepared, system):
     windows = Windows(read_manifest(prepared), system, settings(prepared), seed=1)
     alone = list(loader(windows, Numbers(5, 3, 8), workers=0))
     ahead = loader(windows, Numbers(5, 3, 8), workers=0, device=torch.device("mps"))
-    assert isinstance(ahead, Ahead) and len(ahead) == 3  # a thread reads while a GPU computes
+    assert isinstance(ahead, Ahead) and len(ahead) == 3  # a background thread reads for a GPU
     for others in (list(loader(windows, Numbers(5, 3, 8), workers=2)), list(ahead)):
         for one, other in zip(alone, others, strict=True):
             assert all(torch.equal(one[name], other[name]) for name in one)
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_windows_with_any_number_of_workers(prepare
     assert not torch.equal(different["waveform"], alone[0]["waveform"][0])
 
 
-def test_processes_share_each_batch_and_a_later_start_continues():
+def test_processes_share_batches_and_a_resumed_run_continues_the_sequence():
     whole = list(Numbers(0, 4, 6))
     shares = [list(Numbers(0, 4, 6, rank, 3)) for rank in range(3)]
     for step in range(4):
@@ -105,7 +105,7 @@ def test_processes_share_each_batch_and_a_later_start_continues():
         Numbers(0, 1, 16, 0, 3)
 
 
-def test_files_are_drawn_equally_often_or_by_their_length(prepared, system, tmp_path):
+def test_recordings_are_drawn_equally_often_or_by_duration(prepared, system, tmp_path):
     recordings = read_manifest(prepared)[:2]
     long = tmp_path / "long.wav"
     soundfile.write(long, np.zeros((24000 * 30, 4)), 24000, subtype="PCM_16")
@@ -118,7 +118,7 @@ def test_files_are_drawn_equally_often_or_by_their_length(prepared, system, tmp_
     assert shares["duration"] == pytest.approx(28.73 / (28.73 + 2.73), abs=0.06)
 
 
-def test_a_room_to_validate_on_is_withheld_from_training(prepared, caplog):
+def test_validation_rooms_are_withheld_from_training(prepared, caplog):
     caplog.set_level(logging.INFO, logger="avseld")
     logging.getLogger("avseld").propagate = True
     parts = choose(settings(prepared))
@@ -132,7 +132,7 @@ def test_a_room_to_validate_on_is_withheld_from_training(prepared, caplog):
         choose(settings(prepared, format="mic"))
 
 
-def test_recordings_without_video_are_left_out_and_counted(prepared, caplog):
+def test_recordings_without_video_are_dropped_and_counted(prepared, caplog):
     caplog.set_level(logging.INFO, logger="avseld")
     logging.getLogger("avseld").propagate = True
     recordings = read_manifest(prepared)
@@ -143,7 +143,7 @@ def test_recordings_without_video_are_left_out_and_counted(prepared, caplog):
     assert "1 without video, 1 without boxes" in caplog.text
 
 
-def test_shuffling_shows_every_recording_another_ones_video(prepared):
+def test_shuffling_gives_every_recording_the_boxes_of_another(prepared):
     recordings = read_manifest(prepared)
     own = {r.name: load_visual_input(r).at(np.array([0.0])).tobytes() for r in recordings}
     for seed in range(5):
@@ -158,7 +158,7 @@ def test_shuffling_shows_every_recording_another_ones_video(prepared):
         visual_inputs(recordings[:1], "shuffled")
 
 
-def test_after_the_end_of_the_video_nobody_is_seen(prepared, tmp_path, caplog):
+def test_windows_after_the_end_of_the_video_hold_no_boxes(prepared, tmp_path, caplog):
     caplog.set_level(logging.WARNING, logger="avseld")
     logging.getLogger("avseld").propagate = True
     recording = read_manifest(prepared)[0]
@@ -174,7 +174,7 @@ def test_blank_windows_hold_no_boxes(prepared, system):
     assert "visual" not in Windows(read_manifest(prepared), system, settings(prepared, video="blank"), 0)[0]
 
 
-def test_a_recording_shorter_than_a_window_is_named(prepared, tmp_path, system):
+def test_a_recording_shorter_than_a_window_is_refused_by_name(prepared, tmp_path, system):
     short = tmp_path / "short.wav"
     soundfile.write(short, np.zeros((30_479, 4)), 24000, subtype="PCM_16")
     recordings = [replace(read_manifest(prepared)[0], audio=short)]
@@ -182,7 +182,7 @@ def test_a_recording_shorter_than_a_window_is_named(prepared, tmp_path, system):
         Windows(recordings, system, settings(prepared), 0)
 
 
-def test_labels_beyond_the_audio_are_named(prepared, tmp_path):
+def test_labels_beyond_the_audio_are_refused_by_name(prepared, tmp_path):
     recording = replace(read_manifest(prepared)[0], duration=3.0)
     with pytest.raises(
         BadInput, match=r"fold3_room1_mix001\.csv: labels until 4\.0 s, but .* ends at 3\.0 s"
@@ -193,7 +193,7 @@ def test_labels_beyond_the_audio_are_named(prepared, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["avcrnn", "fused"])
-def test_augmentation_knows_whether_boxes_are_tracks(prepared, model):
+def test_augmented_windows_state_whether_boxes_are_tracks(prepared, model):
     received = []
 
     def keep(window, random, another):

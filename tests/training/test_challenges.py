@@ -1,4 +1,4 @@
-"""The baselines of 2024 (distance) and 2025 (stereo) from generated recordings to that year's scores."""
+"""The baselines of 2024 (distance) and 2025 (stereo), from generated recordings to the scores of their challenge."""
 
 import json
 
@@ -46,7 +46,7 @@ def test_distances_are_learned_predicted_and_scored(capsys, raw, tmp_path, year,
         tmp_path / "prepared", ["fold3"], ["fold4"], ["fold4"], True, format, 5.0, batch_size=2, video="blank"
     )
     small = {"width": 8, "hidden": 16, "n_heads": 2}
-    # A threshold of 0 has even a network that learned nothing say something.
+    # With a threshold of 0 even an untrained network predicts events.
     train(
         data, features, Part("seldnet_attention", small), Part("multi_accddoa", target | {"threshold": 0.0}),
         Part("adam"),
@@ -67,8 +67,8 @@ def test_distances_are_learned_predicted_and_scored(capsys, raw, tmp_path, year,
     assert told["RDE"] == pytest.approx(scores["RDE"], abs=2e-2)
 
 
-def test_two_channels_cannot_tell_behind_from_before():
-    """A voice at 150 degrees is learned as one at 30."""
+def test_planar_targets_fold_directions_behind_to_the_front():
+    """Stereo cannot distinguish azimuths of 150 and 30 degrees; both have the target of 30."""
     target = MultiACCDDOA(1, planar=True)
     behind, before = (
         target.encode(Events.from_rows([(0.0, 0.1, 0, 0, azimuth, 10.0, 2.0)]), 0.0, 5, 0.02)["accddoa"]

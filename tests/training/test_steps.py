@@ -1,4 +1,4 @@
-"""Systems that are trained in several steps, and systems that hear no directions, from recipe to scores."""
+"""Systems trained in several steps and systems without directions, from recipe to scores."""
 
 import json
 from pathlib import Path
@@ -52,13 +52,13 @@ def scores_of(out: Path) -> list[dict[str, float]]:
     return [dict(zip(names, map(float, line.split(",")), strict=True)) for line in lines[1:]]
 
 
-def test_the_first_stage_is_validated_by_what_it_hears_when(first_stage):
+def test_the_first_stage_is_validated_by_sound_event_detection_scores(first_stage):
     rows = scores_of(first_stage)
     assert {"scores/ER", "scores/F", "loss/validate"} <= set(rows[0]) and "scores/LE" not in rows[0]
     assert rows[-1]["scores/F"] > 0.3 and rows[-1]["scores/ER"] < 1
 
 
-def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_stage, tmp_path):
+def test_the_second_stage_starts_from_the_first_and_learns_directions(prepared, first_stage, tmp_path):
     out = run(
         prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL), Part("two_stage", NARROW),
         Part("two_stage", {"stage": "doa"}), init_from=InitFrom(roles={"sed": first_stage}),
@@ -69,7 +69,9 @@ def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_st
         assert torch.equal(after[own], value), name
     convolutions = [name for name in after if name.startswith("doa.") and name.endswith("conv1.weight")]
     moved = [(after[name] - before[name.removeprefix("doa.")]).abs().max() for name in convolutions]
-    assert len(moved) == 4 and all(0 < step < 0.05 for step in moved)  # four steps of at most 0.01 each
+    assert len(moved) == 4 and all(
+        0 < step < 0.05 for step in moved
+    )  # four steps with a learning rate of 0.01
     evaluate(out, figures=0)
     result = json.loads((out / "evaluation" / "scores.json").read_text())["scores"]["blank"]
     assert result["challenge"] == 2023 and result["LR"] > 0
@@ -77,7 +79,7 @@ def test_the_second_stage_hears_as_the_first_and_learns_where(prepared, first_st
     assert np.allclose(rows.offset - rows.onset, 0.02) and not np.isnan(rows.azimuth).any()
 
 
-def test_a_stage_that_heard_other_features_is_refused(prepared, first_stage, tmp_path):
+def test_a_first_stage_with_other_features_or_an_unknown_role_is_refused(prepared, first_stage, tmp_path):
     with pytest.raises(BadInput, match=r"trained with other features|same architecture"):
         run(prepared, tmp_path / "doa", Part("logmel_iv", LOGMEL | {"n_mels": 48}), Part("two_stage", NARROW),
             Part("two_stage", {"stage": "doa"}), init_from=InitFrom(roles={"sed": first_stage}))  # fmt: skip
@@ -87,7 +89,7 @@ def test_a_stage_that_heard_other_features_is_refused(prepared, first_stage, tmp
     assert not (tmp_path / "doa").exists()
 
 
-def test_a_recording_is_run_in_windows_of_its_own_length(prepared, first_stage):
+def test_inference_windows_can_be_longer_than_training_windows(prepared, first_stage):
     system = load_system(first_stage / "model.safetensors")
     assert system.window_frames == 129 and system.run_frames == 401
     recording = read_manifest(prepared)[0]
@@ -96,7 +98,7 @@ def test_a_recording_is_run_in_windows_of_its_own_length(prepared, first_stage):
     assert recording.duration == 4
 
 
-def test_direction_classes_are_ranked(prepared, tmp_path):
+def test_direction_classes_are_scored_by_average_precision(prepared, tmp_path):
     part = {"parts": ["ele_hist"], "sample_rate": 24000, "n_fft": 512, "hop": 300}
     out = run(prepared, tmp_path / "ele", Part("general", part), Part("general", {"module": "ele_hist"}),
               Part("bins", {"angles": ["elevation"]}), steps=2,
@@ -109,7 +111,7 @@ def test_direction_classes_are_ranked(prepared, tmp_path):
     }
 
 
-def test_clips_are_tagged_and_their_events_scored(prepared, tmp_path):
+def test_clip_tags_and_events_are_scored(prepared, tmp_path):
     data = Data(prepared, validate=["fold3_room5"], batch_size=4, chunk=5.0, video="blank")
     features = Part("logmel", LOGMEL | {"sample_rate": 24000})
     out = run(prepared, tmp_path / "tags", features, Part("cnn", {"layers": 5}), Part("tagging"), data=data)
@@ -122,7 +124,7 @@ def test_clips_are_tagged_and_their_events_scored(prepared, tmp_path):
     assert (out / "model.safetensors").read_bytes() == (out / "last.safetensors").read_bytes()
 
 
-def test_processes_do_not_wait_for_the_gradient_of_an_idle_head():
+def test_several_processes_find_unused_parameters():
     assert _finding_unused_parameters(Hardware("cpu", 2)).strategy == "ddp_find_unused_parameters_true"
     assert _finding_unused_parameters(Hardware("cpu", 1)).strategy == "auto"
     assert _finding_unused_parameters(Hardware("cpu", 2, strategy="fsdp")).strategy == "fsdp"

@@ -1,4 +1,4 @@
-"""Each older system learns generated scenes of its own corpus: held out, it beats itself untrained by far (2019)."""
+"""Systems of 2019 learn generated scenes of their corpus: on held-out scenes they score far better than untrained."""
 
 import pytest
 from learning import learn, scores
@@ -19,7 +19,7 @@ def tau2019(tmp_path_factory):
     return folder / "prepared"
 
 
-def test_two_stage_hears_what_and_then_where(tau2019, tmp_path):
+def test_two_stage_learns_events_and_then_directions(tau2019, tmp_path):
     small = {"widths": [16, 32, 64, 128]}
     heard = {
         "data": {"format": "foa", "listen": 12.0},
@@ -39,7 +39,7 @@ def test_two_stage_hears_what_and_then_where(tau2019, tmp_path):
     assert trained["doa_error"] < 60
 
 
-def test_the_cnn_finds_events_in_clips(tmp_path):
+def test_the_task4_cnn_learns_events_of_clips(tmp_path):
     synth(tmp_path / "raw", "task4", 100, 10.0, preset="simple", seed=5)
     task4(tmp_path / "raw", tmp_path / "prepared", sample_rate=16000)
     options = {

@@ -1,4 +1,4 @@
-"""Each older system learns generated scenes of its own corpus: held out, it beats itself untrained by far (2020)."""
+"""Systems of 2020 learn generated scenes of their corpus: on held-out scenes they score far better than untrained."""
 
 import pytest
 from learning import learn, scores
@@ -18,7 +18,7 @@ def nigens(tmp_path_factory):
     return folder / "prepared"
 
 
-def test_seldnet_learns_what_and_where(nigens, tmp_path):
+def test_seldnet_2020_learns_events_and_directions(nigens, tmp_path):
     options = {
         "model": {"width": 32, "momentum": 0.1},
         "optimizer": {"lr": 3e-3},
@@ -32,7 +32,7 @@ def test_seldnet_learns_what_and_where(nigens, tmp_path):
     )
 
 
-def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path):
+def test_the_general_architecture_learns_in_three_steps(nigens, tmp_path):
     data = {"chunk": 2.0, "batch_size": 5}
     fast = {"model": {"narrow": 2}, "optimizer": {"lr": 2e-3}}
     sed = learn("general_sed_m", nigens, tmp_path / "sed", 60, data, fast)
@@ -40,11 +40,11 @@ def test_the_general_architecture_aligns_what_its_modules_hear(nigens, tmp_path)
     assert trained["F"] > before["F"] + 0.25
     doa = learn("general_doa_iv", nigens, tmp_path / "doa", 200, data, fast)
     trained, before = scores(doa)
-    # Classes of 5 degrees from 5 minutes of static sources: most directions of the test were never heard.
+    # Classes of 5 degrees from 5 minutes of audio: most directions of the test scenes are not in training.
     assert trained["mAP"] > before["mAP"] + 0.08
     roles = InitFrom(roles={"sed": sed, "doa": doa})
     slow = fast | {"optimizer": {"lr": 5e-3}}
     both = learn("general_alignment", nigens, tmp_path / "both", 60, data, slow, init_from=roles)
     trained, before = scores(both)
-    # Where a class is takes more steps than a test has; tests/test_general.py shows it on modules that are right.
+    # Aligning directions takes more steps than a test has; tests/models/test_general.py does it with exact modules.
     assert trained["seld_score"] < before["seld_score"] - 1 and trained["ER"] < before["ER"] / 3

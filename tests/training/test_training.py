@@ -1,3 +1,5 @@
+"""Training: resuming, several processes, logs, configuration, and what it learns."""
+
 import csv
 import os
 import shutil
@@ -55,7 +57,7 @@ def uninterrupted(prepared, tmp_path_factory):
     return out
 
 
-def test_a_killed_run_resumes_to_the_very_weights_of_an_uninterrupted_one(prepared, uninterrupted, tmp_path):
+def test_a_killed_run_resumes_to_the_exact_weights_of_an_uninterrupted_one(prepared, uninterrupted, tmp_path):
     out = tmp_path / "killed"
     process = subprocess.Popen(
         words(prepared, out), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -77,8 +79,8 @@ def test_a_killed_run_resumes_to_the_very_weights_of_an_uninterrupted_one(prepar
     assert all(torch.equal(moments[0][k]["exp_avg_sq"], moments[1][k]["exp_avg_sq"]) for k in moments[1])
 
 
-def test_two_processes_learn_what_one_learns(prepared, tmp_path):
-    # In double precision, where rounding cannot tip a rectifier over, nothing else may differ.
+def test_two_processes_train_to_the_weights_of_one(prepared, tmp_path):
+    # In double precision, where rounding does not switch rectifiers; everything else must agree.
     runs = []
     for devices in ("1", "2"):
         runs.append(tmp_path / devices)
@@ -91,8 +93,8 @@ def test_two_processes_learn_what_one_learns(prepared, tmp_path):
     assert max(float((alone[key] - shared[key]).abs().max()) for key in alone) < 1e-7
 
 
-def test_a_process_without_a_recording_to_validate_waits_for_the_others(prepared, tmp_path):
-    # Nothing is shown, either: weights of vision, which then have no gradient, keep no process waiting.
+def test_validation_works_with_more_processes_than_recordings(prepared, tmp_path):
+    # Without video too: visual weights then have no gradient, and no process may wait for it.
     alone = ["--data.validate", "[fold3_room5]", "--data.video", "blank"]
     few = prepared.parent / "few"
     shutil.copytree(prepared, few)
@@ -118,7 +120,7 @@ def test_tensorboard_holds_losses_scores_rate_figure_recipe_and_versions(uninter
     assert len(board.Scalars("scores/F")) == 3
 
 
-def test_the_configuration_is_complete_and_starts_the_same_run_again(prepared, uninterrupted, tmp_path):
+def test_the_written_configuration_is_complete_and_reproduces_the_run(prepared, uninterrupted, tmp_path):
     config = yaml.safe_load((uninterrupted / "config.yaml").read_text())
     assert config["steps"] == 12 and config["model"]["options"] == {"width": 64, "hidden": 32}
     again = tmp_path / "again"
@@ -142,7 +144,7 @@ def direct(prepared: Path, out: Path, **changes) -> None:
     train(**words)
 
 
-def test_tones_and_their_directions_are_learned(prepared, tmp_path):
+def test_classes_and_directions_of_tones_are_learned(prepared, tmp_path):
     data = Data(prepared, validate=["fold3_room5"], batch_size=4)
     direct(prepared, tmp_path / "run", data=data, steps=100, validate_every=100,
            optimizer=Part("adam", {"lr": 4e-3}), schedule=Part("one_cycle"),
@@ -154,7 +156,7 @@ def test_tones_and_their_directions_are_learned(prepared, tmp_path):
     assert result.LR > 0.5 and result.LE < 60, result
 
 
-def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
+def test_a_full_disk_leaves_the_previous_checkpoint_intact(tmp_path):
     path = tmp_path / "last.ckpt"
     WholeFiles().save_checkpoint({"weights": torch.ones(1000)}, path)
     script = (
@@ -170,7 +172,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint_whole(tmp_path):
     assert torch.equal(WholeFiles().load_checkpoint(path)["weights"], torch.ones(1000))
 
 
-def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
+def test_code_in_a_training_checkpoint_is_never_executed(tmp_path):
     class Trap:
         def __reduce__(self):
             return (os.system, (f"touch {tmp_path}/sprung",))
@@ -181,7 +183,7 @@ def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_a_run_folder_is_never_overwritten_and_never_resumed_as_another(prepared, uninterrupted):
+def test_run_folders_are_never_overwritten_or_resumed_with_another_configuration(prepared, uninterrupted):
     with pytest.raises(BadInput, match="holds a run already"):
         direct(prepared, uninterrupted)
     with pytest.raises(BadInput, match=r"config\.yaml: features is .* there and"):
@@ -209,10 +211,10 @@ def test_a_checkpoint_of_another_architecture_is_refused(prepared, tmp_path):
         (["--data.prepared", "/nowhere"], "/nowhere"),
     ],
 )
-def test_bad_input_is_one_line_with_status_two_and_no_run_folder(
+def test_bad_input_gives_one_line_and_status_2_and_no_run_folder(
     prepared, tmp_path, more, says, capsys, monkeypatch
 ):
-    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would stay for the tests to come
+    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would affect later tests
     with pytest.raises(SystemExit) as end:
         main(words(prepared, tmp_path / "run", *more)[len(AVSELD) :])
     assert end.value.code == 2

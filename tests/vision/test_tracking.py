@@ -1,4 +1,4 @@
-"""People followed through a video stay themselves: over misses, doubles, passing errors and the picture's edge."""
+"""Tracks of people keep their identity through misses, duplicates, brief false boxes and across the seam."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ N, STEP = 300, 0.1
 
 
 def walk(azimuths: list[np.ndarray], tall: float = 0.3) -> Boxes:
-    """People at some azimuths (time,) in degrees, at the horizon."""
+    """Create boxes of people at azimuths (time,) in degrees, at the horizon."""
     n, k = len(azimuths[0]), len(azimuths)
     middle = (180 - np.stack(azimuths, axis=1)) / 360 % 1.0
     wide = tall / 8
@@ -35,7 +35,7 @@ def going(start: float, speed: float) -> np.ndarray:
     return start + speed * STEP * np.arange(N)
 
 
-def test_people_stay_at_their_place_and_where_they_are():
+def test_people_keep_their_slot_and_position():
     found = tracked(walk([standing(30.0), going(-100.0, 2.0)]), 4)
     assert found.shape == (N, 4, 5) and found.dtype == np.float32
     assert (found[:, :2, 4] > 0.5).all() and (found[:, 2:] == 0).all()
@@ -45,7 +45,7 @@ def test_people_stay_at_their_place_and_where_they_are():
     np.testing.assert_allclose(wrap(other - going(-100.0, 2.0)), 0, atol=0.05)
 
 
-def test_somebody_who_leaves_the_picture_comes_back_on_its_other_side_as_the_same_person():
+def test_a_person_crossing_the_seam_keeps_their_slot():
     for speed in (30.0, -30.0):
         found = tracked(walk([going(175.0 * np.sign(speed), speed)]), 3)
         assert (found[:, 0, 4] > 0).all() and (found[:, 1:] == 0).all()
@@ -56,7 +56,7 @@ def test_somebody_who_leaves_the_picture_comes_back_on_its_other_side_as_the_sam
         assert (middle >= 0).all() and (middle <= 1).all()
 
 
-def test_somebody_missed_for_a_second_is_still_there_and_scores_less():
+def test_a_gap_of_a_second_is_bridged_at_a_lower_score():
     seen = walk([going(0.0, 20.0)])
     seen.score[100:110] = 0
     found = tracked(seen, 2)
@@ -65,7 +65,7 @@ def test_somebody_missed_for_a_second_is_still_there_and_scores_less():
     assert found[105, 0, 4] < 0.7 * found[50, 0, 4]
 
 
-def test_somebody_gone_for_longer_is_gone():
+def test_a_longer_gap_ends_the_track():
     seen = walk([standing(0.0)])
     seen.score[100:150] = 0
     found = tracked(seen, 2)
@@ -74,14 +74,14 @@ def test_somebody_gone_for_longer_is_gone():
     )
 
 
-def test_a_box_that_stays_for_three_pictures_is_nobody():
+def test_detections_of_three_frames_are_discarded():
     seen = walk([standing(0.0), standing(90.0)])
     seen.score[:, 1] = 0
     seen.score[100:103, 1] = 0.6
     assert (tracked(seen, 2)[:, 1] == 0).all()
 
 
-def test_a_second_box_of_the_same_person_is_the_same_person():
+def test_duplicate_boxes_join_one_track():
     once = walk([standing(20.0)])
     random = np.random.default_rng(0)
     again = once.box + 0.1 * (once.box[..., 2:3] - once.box[..., :1]) * random.standard_normal((N, 1, 4))
@@ -95,7 +95,7 @@ def test_a_second_box_of_the_same_person_is_the_same_person():
     assert ((found[..., 4] > 0).sum(axis=1) == 1).all()
 
 
-def test_a_box_of_somebodys_upper_half_is_nobody_else():
+def test_a_box_of_the_upper_half_of_a_person_joins_their_track():
     once = walk([standing(-40.0)])
     half = once.box.copy()
     half[..., 3] = (half[..., 1] + half[..., 3]) / 2
@@ -112,7 +112,7 @@ def test_a_box_of_somebodys_upper_half_is_nobody_else():
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_the_order_of_a_pictures_boxes_is_nothing(seed):
+def test_box_order_does_not_change_the_tracks(seed):
     random = np.random.default_rng(seed)
     noisy = yolox_nano_noise().apply(walk([standing(30.0), going(-100.0, 10.0), going(150.0, -20.0)]), random)
     order = np.argsort(random.random(noisy.score.shape), axis=1)
@@ -127,7 +127,7 @@ def test_the_order_of_a_pictures_boxes_is_nothing(seed):
 
 @settings(max_examples=10, deadline=None)
 @given(angle=st.floats(-180, 180), seed=st.integers(0, 100))
-def test_when_the_picture_turns_the_tracks_turn(angle, seed):
+def test_tracks_rotate_with_the_panorama(angle, seed):
     exact = walk([standing(30.0), going(-100.0, 10.0)])
     noisy = yolox_nano_noise().apply(exact, np.random.default_rng(seed))
     shift = np.array([-angle / 360, 0, -angle / 360, 0])
@@ -139,8 +139,8 @@ def test_when_the_picture_turns_the_tracks_turn(angle, seed):
     np.testing.assert_allclose(off, 0, atol=1e-2)
 
 
-def test_tracks_know_more_than_the_boxes_of_a_picture():
-    """With the measured faults: people are there nearly always, nearer to their place, and few are made up."""
+def test_tracking_has_fewer_misses_and_false_boxes_than_single_frames():
+    """With the measured detector errors: fewer misses, smaller displacements, fewer false boxes."""
     exact = walk([standing(30.0), going(-100.0, 10.0), going(150.0, -20.0)])
     truth = azimuth_of(exact.box)
 
@@ -157,11 +157,11 @@ def test_tracks_know_more_than_the_boxes_of_a_picture():
     alone = np.mean([faults(VisualInput(boxes, VisualSpec(8, N)).people) for boxes in told], axis=0)
     followed = np.mean([faults(tracked(boxes)) for boxes in told], axis=0)
     assert followed[0] < 0.4 * alone[0], (alone, followed)  # missed
-    assert followed[1] < 0.7 * alone[1], (alone, followed)  # beside
-    assert followed[2] < 0.7 * alone[2], (alone, followed)  # made up
+    assert followed[1] < 0.7 * alone[1], (alone, followed)  # displaced
+    assert followed[2] < 0.7 * alone[2], (alone, followed)  # false
 
 
-def test_more_people_than_places_leaves_out_those_of_whom_less_was_seen():
+def test_with_more_people_than_slots_those_with_the_lowest_scores_are_dropped():
     seen = walk([standing(float(azimuth)) for azimuth in range(-150, 151, 60)])
     seen.score[:] = np.linspace(0.9, 0.4, 6)
     found = tracked(seen, 4)
@@ -169,12 +169,12 @@ def test_more_people_than_places_leaves_out_those_of_whom_less_was_seen():
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
-def test_videos_of_a_few_pictures_hold_nobody(n):
+def test_videos_of_a_few_frames_have_no_tracks(n):
     boxes = Boxes(np.arange(n) * STEP, np.full((n, 2, 4), 0.5), np.full((n, 2), 0.9), np.zeros((n, 2), int))
     assert tracked(boxes, 3).shape == (n, 3, 5) and not tracked(boxes, 3).any()
 
 
-def test_any_rate_of_pictures_gives_the_same_people():
+def test_frame_rate_does_not_change_the_tracks():
     for fps in (5.0, 30.0):
         n = round(30 * fps)
         time = np.arange(n) / fps

@@ -1,4 +1,4 @@
-"""What a network is shown of a video: the same in training windows, whole recordings and single files."""
+"""Visual input: the same in training windows, whole recordings and single files."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ CLASSES = [f"class {number}" for number in range(13)]
 
 
 class Onlooker(nn.Module):
-    """Hears nothing and keeps what it is shown."""
+    """Network that ignores audio and records its visual input."""
 
     visual_input, n_boxes, vision = "boxes", 3, True
 
@@ -41,7 +41,7 @@ def system(monkeypatch):
 
 
 def walk(fps: float, duration: float = 6.0) -> Boxes:
-    """One person whose left edge moves by a tenth of the picture a second, seen fps times a second."""
+    """Create boxes of a person whose left edge moves by 0.1 per second, at `fps` frames per second."""
     time = np.arange(round(duration * fps)) / fps
     box = np.stack([time / 10, 0 * time + 0.4, time / 10 + 0.1, 0 * time + 0.6], axis=1)[:, None]
     score = np.full((len(time), 1), 0.75)
@@ -49,7 +49,7 @@ def walk(fps: float, duration: float = 6.0) -> Boxes:
 
 
 @pytest.mark.parametrize("fps", [5.0, 10.0, 29.97, 50.0])
-def test_every_label_frame_is_shown_the_latest_boxes_at_any_rate(fps):
+def test_label_frames_get_the_latest_boxes_at_any_frame_rate(fps):
     shown = VisualInput(walk(fps), VisualSpec(3, 12)).at(np.array([0.0, 1.23]))
     assert shown.shape == (2, 12, 3, 5) and shown.dtype == np.float32
     middle = np.array([0.0, 1.23])[:, None] + 0.1 * np.arange(12) + 0.05
@@ -58,7 +58,7 @@ def test_every_label_frame_is_shown_the_latest_boxes_at_any_rate(fps):
     assert (shown[:, :, 0, 4] == 0.75).all() and not shown[:, :, 1:].any()
 
 
-def test_the_score_stands_behind_the_box_that_it_belongs_to():
+def test_scores_follow_the_coordinates_of_their_box():
     box = np.arange(12).reshape(1, 3, 4) / 12
     boxes = Boxes(np.zeros(1), box, np.array([[0.2, 0.9, 0.05]]), np.zeros((1, 3)))
     found = people(boxes, 3, scored=True)[0]
@@ -67,20 +67,20 @@ def test_the_score_stands_behind_the_box_that_it_belongs_to():
     assert not found[2].any()
 
 
-def test_nobody_is_seen_before_the_video_starts_or_after_it_ends():
+def test_visual_input_is_zero_before_and_after_the_video():
     shown = VisualInput(walk(10.0, 2.0), VisualSpec(3, 12)).at(np.array([-0.5, 1.5]))[:, :, 0, 4] > 0
     assert np.flatnonzero(shown[0]).tolist() == list(range(5, 12))
     assert np.flatnonzero(shown[1]).tolist() == list(range(5))
 
 
-def test_a_video_without_rows_is_like_none():
+def test_a_boxes_file_without_rows_gives_zeros():
     nothing = Boxes(np.zeros(0), np.zeros((0, 1, 4)), np.zeros((0, 1)), np.zeros((0, 1)))
     for view in (VisualSpec(3, 12), VisualSpec(3)):
         assert not VisualInput(nothing, view).at(np.zeros(2)).any()
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_whole_recording_shows_each_window_the_boxes_of_its_own_time(monkeypatch, legacy):
+def test_inference_windows_get_the_boxes_of_their_own_time(monkeypatch, legacy):
     monkeypatch.setitem(MODELS, "onlooker", Onlooker)
     system = System(
         Blueprint(Part("amplitude_ipd"), Part("onlooker"), Part("multi_accdoa"), CLASSES, legacy=legacy)
@@ -96,11 +96,11 @@ def test_a_whole_recording_shows_each_window_the_boxes_of_its_own_time(monkeypat
     assert not shown[~inside].any()
 
 
-def test_a_network_that_says_nothing_is_shown_the_published_boxes():
+def test_networks_without_settings_get_the_published_number_of_boxes():
     system = System(Blueprint(Part("amplitude_ipd"), Part("avcrnn"), Part("multi_accdoa"), CLASSES))
     assert system.visual_spec == VisualSpec(6) and system.visual_spec.shape == (6, 4)
 
 
-def test_a_window_has_room_for_every_label_frame_that_it_touches(system):
+def test_a_window_has_one_row_for_every_label_frame_that_it_overlaps(system):
     assert system.visual_spec.shape == (13, 3, 5)
     assert system.visual_spec.n_label_frames * system.visual_spec.hop >= system.blueprint.chunk
