@@ -24,7 +24,6 @@ from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
-from avseld.reporting import figure
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
@@ -282,6 +281,8 @@ class Learner(lightning.LightningModule):
         recording = self.validation[0]
         stop = min(recording.duration, 60.0)
         rate = self.system.sample_rate
+        from avseld.reporting import figure  # loads matplotlib, which nothing else in a training needs
+
         picture = figure(
             read_audio(recording.audio, 0, round(stop * rate)),
             rate,

@@ -10,7 +10,6 @@ The whole video is known, so nothing lags behind.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from avseld.io.boxes import PERSON, Boxes
 
@@ -103,6 +102,8 @@ def _link(boxes: Boxes) -> list[_Track]:
         place, score = place[order], score[order]
         left = np.ones(len(place), bool)
         if live and len(place):
+            from scipy.optimize import linear_sum_assignment  # half a second that a start without boxes saves
+
             gap = np.array([time - boxes.time[track.row[-1]] for track in live])
             last = np.array([track.place[-1] for track in live])
             cost = _cost(last, gap, place, score)
