@@ -84,7 +84,7 @@ def test_the_published_transformer_is_chosen_by_legacy_or_by_name():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"encoder": "mlp"}, "encoder: 'mlp' is none of cnn, vit, vit_published, sound_field"),
+        ({"encoder": "mlp"}, "encoder: 'mlp' is none of cnn, vit"),
         (
             {"encoder": {"name": "vit", "options": {"tokens": 3}}},
             "encoder.options.tokens: vit has no such option",
