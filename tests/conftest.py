@@ -1,4 +1,4 @@
-"""What all tests share: reference values, the folder of recorded material beside the repository, allowed skips."""
+"""Fixtures of all tests: reference values, the folder of recordings beside the repository, and options."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from avseld.base.memory import keep_freed_memory
 
 keep_freed_memory()
-hypothesis.settings.register_profile("avseld", deadline=None)  # a busy machine is no broken property
+hypothesis.settings.register_profile("avseld", deadline=None)  # a deadline would fail on a busy machine
 hypothesis.settings.load_profile("avseld")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
-    """Path of real material, or a skip that says what is absent."""
+    """Return the path of recorded material; skip the test, naming the path, if it is absent."""
 
     def find(name: str) -> Path:
         path = SHARED / name
@@ -36,7 +36,7 @@ def shared() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """Path of reference values, here or in the folder given by --golden.
+    """Return the path of reference values, here or in the folder given by --golden.
 
     A file may be absent from another folder, and here only if the test says so: those tests skip.
     """
@@ -53,5 +53,5 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long trainings first, so that the other process has the rest meanwhile."""
+    """Run long trainings first, so that another process runs the other tests meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

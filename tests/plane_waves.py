@@ -1,4 +1,4 @@
-"""A tiny prepared folder of plane waves, one tone a class: learned in seconds, no generator needed."""
+"""A small prepared folder of plane waves with one tone per class, which a network learns in seconds."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ROOMS = (("fold3", "room1"),) * 3 + (("fold3", "room5"),) * 2 + (("fold4", "room
 
 
 def make(folder: Path, seconds: int = 6, n_classes: int = 3, seed: int = 0) -> Path:
-    """Seven recordings: three to train on, two to validate on (room5), two to test on."""
+    """Write seven recordings: three for training, two for validation (room5), two for test."""
     random = np.random.default_rng(seed)
     recordings = []
     for number, (fold, room) in enumerate(ROOMS):

@@ -1,4 +1,4 @@
-"""What a person meets on the command line."""
+"""Command line: help, errors, aliases, exit status."""
 
 import os
 import re
@@ -23,12 +23,12 @@ def call(room: str, *words: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_help_names_every_verb_at_once(room):
+def test_help_lists_every_command(room):
     done = call(room, "--help")
     assert done.returncode == 0 and all(f"  {command} " in done.stdout for command in ROOMS[room].COMMANDS)
 
 
-def test_help_loads_nothing_heavy():
+def test_help_imports_no_heavy_packages():
     heavy = "print(sorted({'torch', 'numpy', 'jsonargparse'} & set(sys.modules)))"
     code = f"import sys, avseld.__main__ as m; m.main(['--help']); {heavy}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -59,8 +59,8 @@ def test_every_command_explains_its_options(room, command, capsys, monkeypatch):
         ("avseld-detect", ["boxes", "--prepared", "/nowhere"], "/nowhere/manifest.csv: not found"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_two(room, words, says, capsys, monkeypatch):
-    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would stay for the tests to come
+def test_a_mistake_gives_one_line_and_status_2(room, words, says, capsys, monkeypatch):
+    monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would affect later tests
     with pytest.raises(SystemExit) as end:
         ROOMS[room].main(words)
     assert end.value.code == 2
@@ -68,21 +68,21 @@ def test_a_mistake_is_one_line_and_status_two(room, words, says, capsys, monkeyp
     assert says in line and line.startswith(room)
 
 
-def test_the_status_of_a_mistake_reaches_the_shell():
+def test_the_exit_status_of_a_mistake_is_2():
     done = call("avseld", "evaluate", "--run", "/nowhere")
     assert done.returncode == 2 and done.stderr.startswith(
         "avseld evaluate: /nowhere/config.yaml: not found; "
     )
 
 
-def test_an_old_name_of_a_command_works_and_is_said_once(tmp_path):
+def test_an_old_name_of_a_command_works_and_is_reported_once(tmp_path):
     done = call("avseld-detect", "frames", "--prepared", str(tmp_path))
     said, refused = done.stderr.splitlines()
     assert said == "avseld-detect frames is the old name of avseld-detect embed"
     assert done.returncode == 2 and "manifest.csv: not found" in refused
 
 
-def test_debug_shows_where():
+def test_debug_prints_the_traceback():
     done = call("avseld", "evaluate", "--run", "/nowhere", "--debug")
     assert "Traceback" in done.stderr and done.returncode == 1
 

@@ -1,4 +1,4 @@
-"""The house's own rules."""
+"""Rules of this repository: sizes, docstrings, layers, versions, text."""
 
 import ast
 import configparser
@@ -19,7 +19,7 @@ FILES = [
 ]
 
 
-def test_no_file_is_two_rooms():
+def test_no_file_has_more_than_400_lines():
     long = {
         str(path.relative_to(ROOT)): n for path in FILES if (n := len(path.read_text().splitlines())) > 400
     }
@@ -27,7 +27,7 @@ def test_no_file_is_two_rooms():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_public_thing_says_what_it_is(path):
+def test_every_module_and_public_name_has_a_docstring(path):
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree), "no module docstring"
     for node in public(tree):
@@ -35,7 +35,7 @@ def test_every_public_thing_says_what_it_is(path):
 
 
 def public(tree):
-    """Functions and classes that can be reached from outside by names without an underscore."""
+    """Yield functions and classes whose names, and those of their classes, have no leading underscore."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
@@ -43,7 +43,7 @@ def public(tree):
                 yield from public(node)
 
 
-def test_no_function_is_longer_than_a_screen_and_a_half():
+def test_no_function_body_has_more_than_80_lines():
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
@@ -51,13 +51,13 @@ def test_no_function_is_longer_than_a_screen_and_a_half():
                 assert body <= 80, f"{path.name}: {node.name} has {body} lines"
 
 
-def test_torch_and_torchvision_are_a_pair():
+def test_torch_and_torchvision_match():
     boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30]])
     kept = torchvision.ops.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5)
     assert kept.tolist() == [0, 2]
 
 
-def test_the_project_speaks_only_of_itself():
+def test_tracked_files_name_no_local_paths_or_registries():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
     if not tracked:
         pytest.skip("no git checkout")

@@ -1,4 +1,4 @@
-"""Rotated, mirrored and mixed scenes: sound, label and box still point the same way."""
+"""Rotated, mirrored and mixed scenes: audio, labels and boxes keep the same direction."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def box_at(azimuth: float, elevation: float, half: float = 0.02) -> np.ndarray:
 
 
 def scene(azimuth: float, elevation: float) -> Window:
-    """A plane wave in first-order ambisonics, its label and its box."""
+    """Create a plane wave in first-order ambisonics, its label and its box."""
     x, y, z = unit_vector(azimuth, elevation)
     sound = np.random.default_rng(0).normal(size=2400)
     events = Events.from_rows([(0.0, 0.1, 3, 0, azimuth, elevation, 2.0)])
@@ -59,7 +59,7 @@ def test_the_array_allows_eight_rotations_and_each_permutes_its_capsules():
         assert np.array_equal(np.sort(matrix, axis=1)[:, -1], np.ones(4)) and matrix.sum() == 4
         for _ in range(5):
             wave = delay.normal(size=3)
-            arrival = capsules @ wave  # a capsule that faces the wave hears it earlier
+            arrival = capsules @ wave  # the wave reaches a capsule that faces it earlier
             assert np.allclose(matrix @ arrival, capsules @ rotation.vectors(wave))
 
 
@@ -85,7 +85,7 @@ def test_a_rotation_keeps_angles_and_the_vertical(rotation, azimuth, elevation):
     assert abs(rotation.vectors(one)[2]) == pytest.approx(abs(one[2]))
 
 
-def test_rotate_draws_each_of_the_sixteen_rotations():
+def test_rotate_draws_all_sixteen_rotations():
     rotate, random = Rotate("foa"), np.random.default_rng(0)
     window = scene(20.0, 15.0)
     seen = set()
@@ -102,7 +102,7 @@ def test_rotate_draws_each_of_the_sixteen_rotations():
     assert len(seen) == 16
 
 
-def test_mixed_windows_hold_both_sounds_both_labels_and_both_boxes():
+def test_mixed_windows_hold_audio_labels_and_boxes_of_both():
     first, second = scene(20.0, 0.0), scene(-100.0, 10.0)
     second = Window(second.waveform, second.events, -3.0, second.boxes)
     mixed = Mix("foa", chance=1.0, gain_db=0.0)(first, np.random.default_rng(0), lambda: second)
@@ -114,7 +114,7 @@ def test_mixed_windows_hold_both_sounds_both_labels_and_both_boxes():
 
 
 def people(*places: tuple[float, ...], n_frames: int = 5) -> np.ndarray:
-    """Boxes (frame, place, 5): one person a place, whose mark is the left edge; 0 where nobody is."""
+    """Create boxes (frame, slot, 5) of one person per slot, identified by the left edge; 0 in empty slots."""
     boxes = np.zeros((n_frames, len(places), 5), np.float32)
     for place, marks in enumerate(places):
         for frame, mark in enumerate(marks):
@@ -130,14 +130,14 @@ def mixed_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray:
     return Mix("foa", chance=1.0)(first, np.random.default_rng(0), lambda: second).boxes[..., 0]
 
 
-def test_a_mixed_track_keeps_its_place_for_the_whole_window():
+def test_a_mixed_track_keeps_its_slot_for_the_whole_window():
     own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
     other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
     mixed = mixed_boxes(own, other, tracks=True)
     assert np.allclose(mixed.T, [[0.1, 0.1, 0.1, 0, 0], [0, 0.5, 0.5, 0.5, 0.5]])
 
 
-def test_mixed_boxes_that_are_no_tracks_fill_every_free_place_of_each_frame():
+def test_mixed_boxes_without_tracks_fill_the_free_slots_of_each_frame():
     own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
     other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
     mixed = mixed_boxes(own, other, tracks=False)

@@ -1,4 +1,4 @@
-"""Trainings with the augmentations that a recipe names."""
+"""Training with the augmentations of a recipe."""
 
 import plane_waves
 import pytest

@@ -1,4 +1,4 @@
-"""Arguments as people write them."""
+"""Spellings of command line arguments."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from avseld.base.cli import Command, run
 
 @dataclass
 class Nested:
-    """A dataclass among the arguments."""
+    """Dataclass argument."""
 
     names: list[str] = field(default_factory=list)
     fast: bool = False
@@ -27,7 +27,7 @@ def output(capsys, *words: str) -> str:
 
 @pytest.fixture(autouse=True)
 def this_module(monkeypatch):
-    """Tests have no importable name: let the command find this module."""
+    """Make this module importable, so that the command finds it."""
     monkeypatch.setattr(
         "avseld.base.cli.import_module", lambda name: type("Module", (), {"command": command})
     )

@@ -5,7 +5,7 @@ from avseld.base.files import fingerprint, replacing, visible_files
 from avseld.base.rates import exact_div, samples
 
 
-def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failure_while_writing_keeps_the_old_file_only(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError), replacing(path) as temporary:
@@ -15,7 +15,7 @@ def test_a_failure_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
 
 
-def test_a_whole_file_takes_the_place_of_the_old_one(tmp_path):
+def test_a_complete_file_replaces_the_old_one(tmp_path):
     path = tmp_path / "new" / "file.txt"
     with replacing(path) as temporary:
         assert temporary.suffix == ".txt" and not path.exists()
@@ -25,7 +25,7 @@ def test_a_whole_file_takes_the_place_of_the_old_one(tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 1 << 20, (3 << 20) - 1])
-def test_another_content_or_length_has_another_fingerprint(tmp_path, place):
+def test_fingerprints_depend_on_content_and_length(tmp_path, place):
     path = tmp_path / "file"
     content = bytearray(3 << 20)
     path.write_bytes(content)
@@ -35,11 +35,11 @@ def test_another_content_or_length_has_another_fingerprint(tmp_path, place):
     assert fingerprint(path) != before
     content[place] = 1
     path.write_bytes(content)
-    # The middle of a long file is not looked at: that is what makes it quick.
+    # The middle of a long file is not read, which keeps fingerprints fast.
     assert (fingerprint(path) == before) == (place == 1 << 20)
 
 
-def test_rates_that_do_not_divide_are_named():
+def test_rates_without_an_integer_ratio_are_refused():
     assert exact_div(30480, 240) == 127
     with pytest.raises(BadInput, match=r"1000 is not a multiple of 3 .remainder 1."):
         exact_div(1000, 3)

@@ -1,4 +1,4 @@
-"""Benchmarks do the same work both ways, on a corpus laid out like a real one."""
+"""Benchmarks: both implementations do the same work, on a corpus in the published layout."""
 
 import numpy as np
 import pytest
@@ -23,13 +23,13 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def test_the_fast_and_the_plain_path_have_the_same_loss_after_some_steps(corpus):
+def test_the_fast_and_the_plain_path_train_to_the_same_loss(corpus):
     result = steps.loss_difference(corpus, 4)
     assert result["difference"] < 1e-4 and result["losses"][0] > 0
 
 
-def test_the_published_window_has_our_features(corpus):
-    """Channel by channel with librosa, or all at once."""
+def test_published_features_of_a_window_equal_ours(corpus):
+    """Channel by channel with librosa, or all channels at once."""
     recording = read_manifest(corpus)[0]
     waveform = read_audio(recording.audio, 0, 30480)
     reference = published.features(waveform)
@@ -39,7 +39,7 @@ def test_the_published_window_has_our_features(corpus):
     assert np.quantile(np.minimum(turn, 2 * np.pi - turn), 0.99) < 1e-2
 
 
-def test_a_published_step_opens_a_video_for_every_window(corpus):
+def test_the_published_step_opens_a_video_for_every_window(corpus):
     there = [recording for recording in read_manifest(corpus) if recording.fold == "fold3"]
     looked = []
 
@@ -53,14 +53,14 @@ def test_a_published_step_opens_a_video_for_every_window(corpus):
     assert batch["vectors"][:, :, 0].max() > 0.9 and batch["vectors"][:, :, 1:].abs().max() == 0
 
 
-def test_a_video_frame_is_that_of_its_time(corpus):
+def test_the_published_reader_gives_frames_by_time(corpus):
     video = read_manifest(corpus)[0].video
     early, late = (published.video_frame_at(video, time).astype(int) for time in (0.5, 3.5))
     again = published.video_frame_at(video, 3.5).astype(int)
     assert np.abs(late - again).max() == 0 and np.abs(late - early).mean() > 5
 
 
-def test_sparse_files_have_their_length_and_take_no_disk_space(tmp_path):
+def test_sparse_files_have_full_length_and_no_disk_usage(tmp_path):
     (one, _) = write_corpus(tmp_path, 2, 600, video=False, sparse=True)
     assert audio_info(one.audio, "foa").duration == 600
     assert one.audio.stat().st_size > 100e6 and one.audio.stat().st_blocks * 512 < 1e6
@@ -90,7 +90,7 @@ def test_the_rates_of_the_machine_are_plausible(monkeypatch):
     assert 1e9 < machine.arithmetic_rate() < 1e13 and 1e8 < machine.copy_rate() < 1e12
 
 
-def test_both_ways_of_predicting_read_the_whole_recording(corpus, monkeypatch):
+def test_both_ways_of_prediction_cover_the_whole_recording(corpus, monkeypatch):
     monkeypatch.setattr(recordings, "DURATION_S", 5)
     single = corpus / "single"
     write_corpus(single, 1, 5)
@@ -114,7 +114,7 @@ def test_published_features_have_the_shapes_of_ours():
         assert reference.shape[0] == ours.shape[1], name
 
 
-def test_keeping_freed_memory_says_whether_it_could():
+def test_keeping_freed_memory_returns_whether_it_is_supported():
     assert keep_freed_memory() in (True, False)
 
 

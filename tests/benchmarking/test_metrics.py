@@ -1,9 +1,9 @@
-"""The benchmark of scoring: both ways find the same scores, and ours is faster."""
+"""Benchmark of scoring: both scorers give the same scores, and ours is faster."""
 
 from avseld.benchmarking.metrics import bench_metrics, scenes
 
 
-def test_both_ways_score_alike_and_ours_is_faster(monkeypatch) -> None:
+def test_both_scorers_give_the_same_scores_and_ours_is_faster(monkeypatch) -> None:
     monkeypatch.setattr("avseld.benchmarking.metrics.N_FILES", 6)
     result = bench_metrics(generated=100)
     assert result["recordings"] == 6

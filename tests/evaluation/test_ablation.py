@@ -10,7 +10,7 @@ CLASSES = ["female_speech", "telephone", "footsteps", "human walk"]
 
 
 def scene(labels, wrong=()):
-    """Two seconds of each label at azimuth 0, or at 180 degrees for the labels in `wrong`."""
+    """Create two seconds of each class at azimuth 0, or at 180 degrees for the classes in `wrong`."""
     return Events.from_rows(
         [
             (f * 0.1, (f + 1) * 0.1, label, 0, 180.0 if label in wrong else 0.0, 0, 1.0)
@@ -36,7 +36,7 @@ def test_classes_of_people_are_recognized_by_the_words_of_their_names():
     assert class_groups(["telephone"]) == {"all": [0], "other": [0]}
 
 
-def test_the_gain_is_that_of_the_official_scores_and_lies_in_its_interval(sets):
+def test_gains_are_differences_of_official_scores_and_lie_in_their_interval(sets):
     references, predictions = sets
     whole = gains(references, predictions, CLASSES, 2023)["shuffled"]["whole"]
     one = score(references, predictions["aligned"], 2023, n_classes=4).classwise["F"]
@@ -68,7 +68,7 @@ def test_scores_of_several_trainings_are_averaged(sets):
         np.testing.assert_allclose(half[measure], np.array(whole[measure]) / 2, atol=1e-9)
 
 
-def test_a_control_compared_with_itself_gains_nothing_on_any_draw(sets):
+def test_a_control_has_no_gain_over_itself_in_any_bootstrap_sample(sets):
     references, predictions = sets
     again = {"one": predictions["shuffled"], "two": predictions["shuffled"]}
     assert gains(references, again, CLASSES, 2023)["two"]["whole"]["all"]["F"] == [0, 0, 0]
@@ -85,7 +85,7 @@ def test_each_part_is_scored_on_its_own_recordings(sets):
     assert np.isfinite(result["shuffled"]["whole"]["all"]["F"]).all()
 
 
-def test_parts_come_from_a_file_that_names_every_recording(sets, tmp_path):
+def test_a_parts_file_must_list_every_recording(sets, tmp_path):
     names = list(sets[0])
     path = tmp_path / "presets.csv"
     rows = [f"{name},{'noisy' if n % 2 else 'easy'}" for n, name in enumerate([*names, "another"])]

@@ -127,7 +127,7 @@ def test_bad_rows_are_named_by_file_and_line(folders, capsys, row, words, header
     assert words in line
 
 
-def test_frames_behind_the_end_are_fine_in_2025_and_where_the_recording_is_long(
+def test_frames_after_the_last_label_are_accepted_in_2025_and_within_the_duration(
     folders, tmp_path, capsys
 ) -> None:
     path = folders[1] / "fold4_room8_mix002.csv"

@@ -95,7 +95,7 @@ def test_the_csv_of_one_recording_holds_what_was_predicted(run, recording, tmp_p
     )
 
 
-def test_a_fold_is_predicted_into_one_csv_a_recording(run, prepared, tmp_path):
+def test_a_fold_is_predicted_into_one_csv_per_recording(run, prepared, tmp_path):
     predict(run, out=tmp_path, device="cpu")
     assert sorted(p.stem for p in tmp_path.iterdir()) == sorted(
         r.name for r in recordings_of(run, prepared, "test")
@@ -103,7 +103,7 @@ def test_a_fold_is_predicted_into_one_csv_a_recording(run, prepared, tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.03, 0.4, 61.3])
-def test_any_length_is_predicted(run, seconds):
+def test_recordings_of_any_length_are_predicted(run, seconds):
     waveform = np.random.default_rng(0).normal(size=(4, int(seconds * 24000))).astype(np.float32) * 0.1
     events = load(run).predict(waveform)
     assert events.duration <= np.ceil(seconds * 10) / 10 + 1e-9
@@ -124,7 +124,7 @@ def test_a_real_recording_goes_through_prediction_and_scoring(shared, tmp_path, 
     assert "SELD" in done.stdout or "seld" in done.stdout
 
 
-def test_bad_recordings_are_named(run, recording, tmp_path):
+def test_unusable_recordings_are_refused_by_name(run, recording, tmp_path):
     trained = load(run)
     for rate, channels, says in (
         (48000, 4, "48000 Hz instead of 24000"),
@@ -159,7 +159,7 @@ def test_a_video_for_a_network_without_visual_input_is_ignored_with_a_warning(
 
 
 class Installed:
-    """An entry point of a package."""
+    """Entry point of an installed package."""
 
     def __init__(self, value: str) -> None:
         self.value, self.module = value, value.split(":")[0]
@@ -186,7 +186,7 @@ def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, cho
             predictor.detect("video.mp4")
 
 
-def test_a_missing_run_is_named(tmp_path, run):
+def test_a_missing_run_is_refused_by_name(tmp_path, run):
     with pytest.raises(BadInput, match="train first"):
         load(tmp_path / "nowhere")
     with pytest.raises(BadInput, match=r"config\.yaml: not found"):

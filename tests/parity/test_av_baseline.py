@@ -21,7 +21,7 @@ def values(golden):
 
 
 def apart(ours, theirs) -> float:
-    """Largest difference relative to the largest value."""
+    """Return the largest difference relative to the largest value."""
     return float(np.abs(np.asarray(ours, float) - theirs).max() / np.abs(theirs).max())
 
 

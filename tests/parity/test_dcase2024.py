@@ -28,12 +28,12 @@ def scene(golden) -> torch.Tensor:
 
 
 def apart(ours, theirs) -> float:
-    """Largest difference relative to the largest value."""
+    """Return the largest difference relative to the largest value."""
     return float(np.abs(np.asarray(ours, float) - theirs).max() / np.abs(theirs).max())
 
 
 def kept(feature: np.ndarray, values: dict[str, np.ndarray], name: str) -> np.ndarray:
-    """Frames (axis 1) of which a file of reference values holds feature `name`: those it lists, or all."""
+    """Select the frames (axis 1) for which a file of reference values holds feature `name`."""
     return feature[:, values.get(f"{name}/frames", np.arange(len(values[name])))]
 
 
@@ -50,7 +50,7 @@ def test_log_mel_with_intensity_or_correlation_is_the_published_one(values, scen
 
 
 def test_salsa_lite_is_the_published_one(values, scene):
-    # In double precision: single precision is as good but for a few bins 80 dB below the sound.
+    # In double precision: single precision differs in a few bins 80 dB below the signal.
     feature = SalsaLite(legacy=True).double()
     expected = values["mic/salsa_lite"].reshape(len(values["mic/salsa_lite"]), -1, 382).transpose(1, 0, 2)
     ours = kept(feature(scene)[0].numpy(), values, "mic/salsa_lite")

@@ -1,4 +1,4 @@
-"""The published transformer encoder against values of its implementation, and the one that keeps time."""
+"""The published transformer encoder against values of its implementation, and ours, whose tokens are time steps."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_the_published_encoder_gives_the_published_output():
     vectors = (0.5 + 0.5 * torch.cos(0.7 * j)).reshape(2, 2, 6, 37).float()
     with torch.no_grad():
         output = model.from_vectors(audio, vectors)["accdoa"].permute(0, 2, 3, 4, 1).numpy()
-    # In which order the weights were filled is not known; with this one everything agrees within 2e-5.
+    # The order in which the weights were filled is not known; with this one all values agree within 2e-5.
     for place, value in PUBLISHED.items():
         assert output[place] == pytest.approx(value, abs=3e-5)
     assert output.mean() == pytest.approx(MEAN, abs=1e-6)
@@ -41,14 +41,14 @@ def test_the_published_encoder_gives_the_published_output():
 
 
 @pytest.mark.parametrize(("n_features", "total"), [(7, 1_169_375), (3, 1_169_339)])
-def test_parameters_are_the_published_number_and_the_other_encoder_has_as_many(n_features, total):
+def test_the_encoder_has_the_published_number_of_parameters_and_ours_about_as_many(n_features, total):
     legacy, ours = (
         sum(w.numel() for w in network(n_features, 32, legacy=flag).parameters()) for flag in (True, False)
     )
     assert legacy == total and abs(ours / total - 1) < 0.05
 
 
-def test_one_window_can_be_run_alone_and_gives_what_it_gives_in_a_batch():
+def test_a_window_gives_the_same_output_alone_and_in_a_batch():
     for legacy in (True, False):
         model, x = network(3, 4, legacy=legacy).eval(), torch.randn(3, 3, 128, 257)
         with torch.no_grad():
@@ -56,8 +56,8 @@ def test_one_window_can_be_run_alone_and_gives_what_it_gives_in_a_batch():
         assert torch.allclose(together[1], alone[0], atol=1e-5)
 
 
-def test_tokens_keep_time_by_default_and_lose_it_as_published():
-    """A sound at the end of a window changes the encoding of the end most, but only with tokens that are moments."""
+def test_tokens_are_time_steps_by_default_and_frequency_bins_as_published():
+    """A sound at the end of a window changes the encoding of its end most only if tokens are time steps."""
     x = torch.zeros(1, 3, 128, 257)
     late = x.clone()
     late[:, :, 112:, 40:60] = 3.0
@@ -70,7 +70,7 @@ def test_tokens_keep_time_by_default_and_lose_it_as_published():
         assert bool(change.argmax() == 7 and change[7] > 2 * change[:6].max()) is not legacy
 
 
-def test_any_length_of_window_but_not_as_published():
+def test_windows_of_any_length_are_encoded_except_by_the_published_encoder():
     model = network(3, 4).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 3, 500, 257))["accdoa"].shape[1] == 500
@@ -80,7 +80,7 @@ def test_any_length_of_window_but_not_as_published():
         AudioVisualCRNN(3, 257, {"accdoa": (3, 3, 4)}, encoder="mlp")
 
 
-def test_no_two_moments_have_the_same_position():
+def test_all_time_steps_have_different_positional_encodings():
     place = positions(600, 128)
     apart = torch.cdist(place, place) + 100 * torch.eye(600)
     assert apart.min() > 0.1 and np.isfinite(place).all()

@@ -12,7 +12,7 @@ PUBLISHED = {
     "seldnet_2020": 513_288,
     "av_mic": 763_701,
     "seldnet_2024": 742_172,
-    "seldnet_2024_av": 2_726_556 - 659_328,  # without a layer that the original counts and never runs
+    "seldnet_2024_av": 2_726_556 - 659_328,  # without a layer that the original counts but never runs
     "seldnet_2025_stereo": 734_261,
 }
 
@@ -22,7 +22,7 @@ def test_every_recipe_has_the_published_number_of_parameters(recipe):
     assert describe(FOLDER / f"{recipe}.yaml")["parameters"] == PUBLISHED[recipe]
 
 
-def test_the_list_has_one_object_a_recipe(capsys):
+def test_the_list_has_one_object_per_recipe(capsys):
     models(json=True)
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["recipe"] for one in listed] == sorted(path.stem for path in FOLDER.glob("*.yaml"))

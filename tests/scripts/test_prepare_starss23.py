@@ -1,4 +1,4 @@
-"""From a corpus as it is unpacked to a prepared folder with one command."""
+"""scripts/prepare_starss23.sh: from an unpacked corpus to a prepared folder."""
 
 import os
 import subprocess
@@ -70,7 +70,7 @@ def test_a_generated_corpus_is_ready_after_one_command(tmp_path):
     assert {recording.fold for recording in recordings} == {"fold3", "fold4"}
 
 
-def test_it_says_how_it_is_used_and_what_is_missing(tmp_path):
+def test_prepare_starss23_prints_its_usage_and_what_is_missing(tmp_path):
     used = prepare()
     assert used.returncode == 2 and "usage: scripts/prepare_starss23.sh DATA" in used.stderr
     missing = prepare(tmp_path)
@@ -78,7 +78,7 @@ def test_it_says_how_it_is_used_and_what_is_missing(tmp_path):
     assert missing.stderr.strip().splitlines()[-1].endswith("choose another --format or --dataset")
 
 
-def test_one_unreadable_video_stops_before_the_manifest(tmp_path):
+def test_an_unreadable_video_stops_the_script_before_the_manifest(tmp_path):
     data = write_starss(tmp_path / "data", NAMES[:2], seconds=0.4)
     (data / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4").write_bytes(b"nothing")
     done = prepare(data)

@@ -1,4 +1,4 @@
-"""The scripts that the README shows, run as a newcomer runs them, on small generated trees of the real layout."""
+"""The scripts of the README, run on small generated corpora in the published layout."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def script(name: str, *words, expect: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 def starss23(tmp_path_factory):
-    """A generated tree of STARSS23's layout: names, folds, rooms, 24 kHz int16, 1920x960 at 29.97 frames a second."""
+    """Generate a corpus in the STARSS23 layout, with video of 1920x960 at 29.97 frames per second."""
     folder = tmp_path_factory.mktemp("starss23") / "DATA"
     command = [
         sys.executable,
@@ -52,7 +52,7 @@ def starss23(tmp_path_factory):
     return folder
 
 
-def test_starss23_goes_from_the_unpacked_folders_to_scores(starss23, tmp_path):
+def test_scripts_take_starss23_from_unpacked_folders_to_scores(starss23, tmp_path):
     for folder in ("foa_dev", "metadata_dev", "video_dev"):
         assert (starss23 / folder / "dev-train-sony").is_dir() and (
             starss23 / folder / "dev-test-sony"
@@ -79,9 +79,7 @@ def test_starss23_goes_from_the_unpacked_folders_to_scores(starss23, tmp_path):
         ("train_seld_vit.sh", ("--format", "binaural"), "amplitude_ipd"),
     ],
 )
-def test_the_other_arrays_go_the_same_way_with_the_boxes_of_the_same_videos(
-    starss23, tmp_path, name, words, features
-):
+def test_other_formats_train_with_the_boxes_of_the_same_videos(starss23, tmp_path, name, words, features):
     if not (starss23 / "prepared" / "manifest.csv").is_file():
         script("prepare_starss23.sh", starss23)
     run = tmp_path / "run"
@@ -94,7 +92,7 @@ def test_the_other_arrays_go_the_same_way_with_the_boxes_of_the_same_videos(
     assert list(run.glob("events.out.tfevents.*"))
 
 
-def test_the_published_recipe_is_the_published_one():
+def test_the_recipe_av_foa_has_the_published_settings():
     recipe = yaml.safe_load((ROOT / "avseld" / "recipes" / "av_foa.yaml").read_text())
     assert (recipe["steps"], recipe["validate_every"]) == (20_000, 1000)
     assert (recipe["data"]["batch_size"], recipe["data"]["chunk"]) == (16, 1.27)
@@ -102,7 +100,7 @@ def test_the_published_recipe_is_the_published_one():
     assert recipe["target"]["options"] == {"threshold": 0.3, "unify_deg": 15}
 
 
-def test_the_quickstart_prints_its_table_and_goes_on_where_it_stopped(tmp_path):
+def test_the_quickstart_prints_its_table_and_a_second_call_continues(tmp_path):
     small = ("--recordings", 12, "--seconds", 4, "--steps", 4, "--seed", 3)
     said = script("quickstart.sh", tmp_path / "quick", *small)
     rows = [line for line in said.splitlines() if line.startswith("| ")]
@@ -121,7 +119,7 @@ def test_the_quickstart_prints_its_table_and_goes_on_where_it_stopped(tmp_path):
     assert "0/4" not in again.split("== 3/4")[1].split("== 4/4")[0]
 
 
-def test_a_script_without_its_folder_says_how_it_is_called(tmp_path):
+def test_scripts_without_arguments_print_their_usage(tmp_path):
     for name in (
         "prepare_starss23.sh", "train_seld_foa.sh", "train_seld_mic.sh", "train_seld_bin.sh", "train_seld_vit.sh",
         "eval_seld.sh",

@@ -20,7 +20,7 @@ from avseld.system.build import System
         ({"chunk": 0.05}, r"hold no label frame"),
     ],
 )
-def test_a_wrong_word_in_a_recipe_is_named(changes, says):
+def test_a_wrong_key_in_a_recipe_is_refused_by_name(changes, says):
     with pytest.raises(BadInput, match=says):
         System(blueprint(**changes))
 

@@ -26,7 +26,7 @@ def outputs(system, waveform, **options) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
-def test_a_system_comes_back_from_its_file(system, tmp_path):
+def test_a_system_is_restored_from_its_file(system, tmp_path):
     save_system(system, tmp_path / "x.safetensors")
     back = load_system(tmp_path / "x.safetensors")
     assert back.blueprint == system.blueprint
@@ -64,7 +64,7 @@ def fused() -> System:
 OLD = {"visual_branch.": "eyes.", "query.": "ask.", "mixture.": "weigh."}
 
 
-def test_a_checkpoint_with_the_parameter_names_of_before_loads(tmp_path):
+def test_a_checkpoint_with_old_parameter_names_loads(tmp_path):
     one, path = fused(), tmp_path / "model.safetensors"
     save_system(one, path)
     state = load_file(path)

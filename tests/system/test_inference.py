@@ -38,7 +38,7 @@ def test_every_frame_of_a_recording_gets_one_output(system, seconds):
     assert outputs(system, waveform).shape == (int(seconds * 100 + 1e-9), 3, 3, 13)
 
 
-def test_the_batch_size_changes_nothing(system):
+def test_the_batch_size_does_not_change_the_output(system):
     waveform = noise(5)
     assert np.allclose(
         outputs(system, waveform, batch_size=1), outputs(system, waveform, batch_size=16), atol=1e-6
@@ -48,7 +48,7 @@ def test_the_batch_size_changes_nothing(system):
 def test_the_middle_of_a_window_is_what_the_window_alone_would_give_away_from_its_edges(system):
     waveform = noise(6)
     whole = outputs(system, waveform)
-    # Window 2 covers frames 240-4 .. 240+123; heard alone it knows no sound before its first frame.
+    # Window 2 covers frames 240-4 .. 240+123; alone, it has no audio before its first frame.
     alone = torch.from_numpy(waveform[:, 236 * 240 : 236 * 240 + 30480])[None]
     with torch.no_grad():
         output = system(alone)["accdoa"][0].numpy()
@@ -57,7 +57,7 @@ def test_the_middle_of_a_window_is_what_the_window_alone_would_give_away_from_it
 
 
 class Echo(torch.nn.Module):
-    """Stands for a network that knows: says, for every frame it sees, what the recording's table holds there."""
+    """Perfect network: outputs the target of the recording for every frame of a window."""
 
     n_boxes = 6
 
@@ -76,7 +76,7 @@ class Echo(torch.nn.Module):
 
 
 @pytest.mark.parametrize("seconds", [2.4, 3.6, 10.0, 59.9])
-def test_an_oracle_is_heard_at_the_right_time_and_place(seconds):
+def test_a_perfect_network_predicts_the_reference_of_the_whole_recording(seconds):
     random = np.random.default_rng(int(seconds * 10))
     table = [
         (f * 0.1, (f + 1) * 0.1, int(f // 7 % 13), 0, random.integers(-180, 180), random.integers(-90, 91), np.nan)
@@ -97,7 +97,7 @@ def test_an_oracle_is_heard_at_the_right_time_and_place(seconds):
     assert apart.max() < 1e-3
 
 
-def test_the_published_rounding_doubles_some_frames_and_loses_others():
+def test_published_rounding_duplicates_some_frames_and_drops_others():
     system = System(blueprint(legacy=True))
     frame = published_label_frame(system, np.arange(12 * 40))
     assert frame[9 * 12] == 107 and (frame == 107).sum() == 2 and (frame == 119).sum() == 0
@@ -109,7 +109,7 @@ def test_the_published_rounding_doubles_some_frames_and_loses_others():
     assert (window_grid(System(blueprint()), 12_000 * 240).first_frame == np.arange(100) * 120).all()
 
 
-def test_the_published_frames_lie_sixteen_samples_early():
+def test_published_frames_are_sixteen_samples_early():
     system, legacy = System(blueprint()).eval(), System(blueprint(legacy=True)).eval()
     click = np.zeros((4, 48_000), np.float32)
     click[:, 24_000] = 1
@@ -143,7 +143,7 @@ def test_a_batch_of_windows_of_several_recordings_gives_what_each_recording_give
 
 
 def test_frames_beyond_each_recording_of_a_batch_are_zeros(system):
-    """Recordings of a batch end at different times; a zeroed tail of one must not be taken from another."""
+    """Recordings of a batch have different ends; the zeros after one must not cut off another."""
     legacy = System(blueprint(legacy=True)).eval()
     legacy.load_state_dict(system.state_dict())
     short, long = noise(0.5), noise(2.4, 1)

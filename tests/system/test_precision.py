@@ -21,7 +21,7 @@ def system(features: str) -> System:
 
 
 def seen_by_the_network(system: System, run) -> torch.Tensor:
-    """Features that the network is given in a run."""
+    """Record the features that the network receives."""
     given = []
     handle = system.model.register_forward_pre_hook(
         lambda module, arguments: given.append(arguments[0].clone())

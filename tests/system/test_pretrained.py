@@ -22,13 +22,13 @@ def system(seed: int, features: str = "logamplitude_iv", **model) -> System:
 
 
 def same(one: System, other: System) -> set[str]:
-    """Modules whose weights two systems share."""
+    """List the modules whose weights are equal in two systems."""
     a, b = one.model.state_dict(), other.model.state_dict()
     equal = {n for n in a if a[n].shape == b[n].shape and torch.equal(a[n], b[n])}
     return {n.split(".")[0] for n in a} - {n.split(".")[0] for n in a if n not in equal}
 
 
-def test_named_modules_are_taken_over_and_the_others_left(tmp_path):
+def test_named_modules_are_initialized_and_others_are_unchanged(tmp_path):
     first, second = system(0), system(1)
     save_system(first, tmp_path / "model.safetensors")
     assert same(first, second) == set()
@@ -68,7 +68,7 @@ def run(prepared, out, **changes):
     train(**words)
 
 
-def test_frozen_weights_stay_while_the_others_learn(prepared, tmp_path):
+def test_frozen_weights_are_unchanged_while_others_learn(prepared, tmp_path):
     run(prepared, tmp_path / "a")
     run(prepared, tmp_path / "b", init_from=InitFrom(tmp_path / "a", freeze=["gru"]), seed=1)
     before, after = (load_file(tmp_path / name / "last.safetensors") for name in ("a", "b"))
@@ -77,7 +77,7 @@ def test_frozen_weights_stay_while_the_others_learn(prepared, tmp_path):
     assert not torch.equal(before["fc_xyz.weight"], after["fc_xyz.weight"])
 
 
-def test_training_stops_when_it_no_longer_gets_better(prepared, tmp_path):
+def test_training_stops_early_without_improvement(prepared, tmp_path):
     frozen = Part("sgd", {"lr": 0.0})
     run(prepared, tmp_path / "run", optimizer=frozen, steps=20, patience=2, best_by="LR")
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
