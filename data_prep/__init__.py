@@ -1,1 +1,1 @@
-"""Anything to a prepared folder: corpus readers, media steps, a scene generator and a check."""
+"""Make prepared folders: readers of corpora, steps on media files, a scene generator and a check."""

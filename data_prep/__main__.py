@@ -19,23 +19,24 @@ COMMANDS = {
     "resize": Command("data_prep.media.resize", "resize", "resize equirectangular videos to 360x180"),
     "resample": Command("data_prep.media.resample", "resample", "resample audio of any rate to 24 kHz"),
     "cut": Command(
-        "data_prep.media.cut", "cut", "cut long recordings into clips: sound, video and labels together"
+        "data_prep.media.cut", "cut", "cut long recordings into clips: audio, video and labels together"
     ),
-    "positions": Command("data_prep.positions", "positions", "turn tracks of positions into frame csv"),
-    "binaural": Command(
-        "data_prep.media.binaural", "binaural", "make binaural recordings of first-order ambisonics"
-    ),
-    "split": Command("data_prep.split", "split", "share recordings out among parts, never clips of one"),
-    "lists": Command("data_prep.split", "lists", "write the recordings of each fold as a list"),
-    "check": Command(
-        "data_prep.check.check", "check", "say what is wrong with a raw or a prepared folder", positional=True
-    ),
+    "positions": Command("data_prep.positions", "positions", "convert position tracks to frame csv"),
+    "binaural": Command("data_prep.media.binaural", "binaural", "render first-order ambisonics binaurally"),
+    "split": Command("data_prep.split", "split", "split recordings into parts, clips of one together"),
+    "lists": Command("data_prep.split", "lists", "write a list of the recordings of each fold"),
+    "check": Command("data_prep.check.check", "check", "check a raw or a prepared folder", positional=True),
 }
 
 
 def main(words: list[str] | None = None) -> None:
     """Run one command."""
-    run("avseld-prep", "anything to a prepared folder", COMMANDS, words)
+    run(
+        "avseld-prep",
+        "make prepared folders of corpora, your own recordings or generated scenes",
+        COMMANDS,
+        words,
+    )
 
 
 if __name__ == "__main__":

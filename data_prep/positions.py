@@ -1,4 +1,4 @@
-"""Tracks of positions (motion capture, a tracker) to frame csv of DCASE."""
+"""Convert position tracks (motion capture, a tracker) to frame csv of DCASE."""
 
 import re
 from pathlib import Path
@@ -13,10 +13,11 @@ from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.geometry import direction, wrap
 
-METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-WAYS = {
+METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+DIRECTIONS = {
     "front": (1, 0, 0), "back": (-1, 0, 0), "left": (0, 1, 0), "right": (0, -1, 0), "up": (0, 0, 1), "down": (0, 0, -1),
 }  # fmt: skip
+"""unit vectors, x front, y left, z up"""
 
 
 def positions(
@@ -29,29 +30,29 @@ def positions(
     array: str = "0,0,0",
     turn: float = 0.0,
 ) -> int:
-    """Turn position tracks into frame csv: azimuth, elevation and distance every 100 ms.
+    """Convert position tracks to frame csv: azimuth, elevation and distance every 100 ms.
 
     A track is an .npy of shape (time, 3) or (time, source, 3), or a csv with the columns x, y, z and perhaps source,
-    one row a source and moment. NaN says that a source is silent or not there.
+    one row per source and time. NaN marks a source that is silent or absent.
 
     Args:
         source: a file, or a folder of .npy and .csv files.
         target: folder for NAME.csv.
-        rate: positions a second.
-        axes: where the axes of the tracks point, seen from the array.
+        rate: positions per second.
+        axes: directions of the axes of the tracks, seen from the array.
         unit: of the tracks.
-        label: class index of what is tracked.
-        array: place of the array in the tracks' own axes and unit.
-        turn: degrees by which the array's front is turned to the left, seen from above, against the axes' front.
+        label: class index of the tracked sources.
+        array: position of the array in the axes and unit of the tracks.
+        turn: degrees from the front of the axes to the front of the array, to the left positive, seen from above.
 
     Raises:
-        BadInput: no track, axes that are none, or a bad file; names file and line.
+        BadInput: no track, bad axes, or a bad file; names file and line.
     """
     if rate <= 0:
         raise BadInput(f"rate {rate}: give positions a second, above 0")
     if label < 0:
         raise BadInput(f"label {label}: give a class index from 0 on")
-    matrix, middle = read_axes(axes), _triple(array)
+    matrix, origin = read_axes(axes), _triple(array)
     paths = (
         [source] if source.is_file() else visible_files(source, (".npy", ".csv")) if source.is_dir() else []
     )
@@ -59,23 +60,23 @@ def positions(
         raise BadInput(f"{source}: no .npy or .csv there; check the path")
     if source.is_dir() and target.resolve() == source.resolve():
         raise BadInput(f"{target}: is the source itself; give another folder")
-    tracks = {path: (read_track(path) - middle) * METRES[unit] @ matrix.T for path in paths}
+    tracks = {path: (read_track(path) - origin) * METRES_PER_UNIT[unit] @ matrix.T for path in paths}
     for path, track in tracks.items():
         write_dcase(target / f"{path.stem}.csv", events_of(track, rate, label, turn))
     return 0
 
 
 def events_of(track: np.ndarray, rate: float, label: int = 0, turn: float = 0.0) -> Events:
-    """Rows of label frames where a track is in their middle.
+    """Sample tracks at the middle of every label frame.
 
     Args:
-        track: (time, source, 3) metres, x front, y left, z up; NaN where a source is not there.
-        rate: positions a second.
+        track: (time, source, 3) metres, x front, y left, z up; NaN where a source is absent.
+        rate: positions per second.
         label: class index.
-        turn: degrees that the array's front is turned to the left.
+        turn: degrees that the front of the array is turned to the left.
 
     Returns:
-        One row per source and label frame; whole degrees and centimetres.
+        One row per source and label frame, rounded to degrees and centimetres.
     """
     n_frames = int(np.floor(len(track) / rate / LABEL_HOP + 1e-9))
     middle = (np.arange(n_frames) + 0.5) * LABEL_HOP * rate - 0.5
@@ -84,8 +85,8 @@ def events_of(track: np.ndarray, rate: float, label: int = 0, turn: float = 0.0)
     part = np.clip(middle - low, 0, 1)[:, None, None]
     between = np.where(part > 0, track[low] * (1 - part) + track[high] * part, track[low])
     frame, source = np.nonzero(~np.isnan(between).any(axis=2))
-    place = between[frame, source]
-    azimuth, elevation = direction(place)
+    position = between[frame, source]
+    azimuth, elevation = direction(position)
     return Events(
         frame * LABEL_HOP,
         (frame + 1) * LABEL_HOP,
@@ -93,25 +94,25 @@ def events_of(track: np.ndarray, rate: float, label: int = 0, turn: float = 0.0)
         source,
         wrap(np.round(azimuth - turn)),
         np.round(elevation),
-        np.round(np.linalg.norm(place, axis=1), 2),
+        np.round(np.linalg.norm(position, axis=1), 2),
     )
 
 
 def read_axes(text: str) -> np.ndarray:
-    """Matrix (3, 3) from a track's axes to front, left and up.
+    """Parse axes to the matrix (3, 3) from a track's axes to front, left and up.
 
     Args:
         text: such as x=right,y=front,z=up.
 
     Raises:
-        BadInput: axes that are missing, doubled, or a mirror image.
+        BadInput: axes that are missing, repeated, or left-handed.
     """
     words = dict(re.findall(r"([xyz])\s*=\s*(\w+)", text))
-    if set(words) != set("xyz") or any(word not in WAYS for word in words.values()):
+    if set(words) != set("xyz") or any(word not in DIRECTIONS for word in words.values()):
         raise BadInput(
-            f"axes '{text}': say where each points, such as x=right,y=front,z=up ({', '.join(WAYS)})"
+            f"axes '{text}': say where each points, such as x=right,y=front,z=up ({', '.join(DIRECTIONS)})"
         )
-    matrix = np.array([WAYS[words[axis]] for axis in "xyz"], float).T
+    matrix = np.array([DIRECTIONS[words[axis]] for axis in "xyz"], float).T
     volume = round(float(np.linalg.det(matrix)))
     if volume != 1:
         what = "two of them point the same way" if volume == 0 else "they are a mirror image of space"

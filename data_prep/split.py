@@ -1,4 +1,4 @@
-"""Which recordings are for training and which for test: never two clips of one recording on both sides."""
+"""Split recordings into training, validation and test parts; clips of one recording stay together."""
 
 import logging
 import re
@@ -15,27 +15,28 @@ from avseld.io.manifest import Recording, read_classes, read_manifest, write_man
 
 log = logging.getLogger(__name__)
 
-CLIP = r"_\d{3,}$"
+CLIP_SUFFIX = r"_\d{3,}$"
+"""pattern of what `avseld-prep cut` appends to the name of a recording"""
 
 
 def split(
     prepared: Path,
     parts: str = "train=0.7,validate=0.1,test=0.2",
     by: Literal["recording", "room"] = "recording",
-    clip: str = CLIP,
+    clip: str = CLIP_SUFFIX,
     seed: int = 0,
 ) -> int:
-    """Write into the manifest of a prepared folder which part each recording belongs to.
+    """Assign the recordings of a prepared folder to parts, at random.
 
-    Clips of one recording stay together, or all of a room. The parts become the folds: train with --data.train train,
-    and so on.
+    Clips of one recording stay together, or all recordings of a room. The parts become the folds of the manifest: train
+    with --data.train train, and so on.
 
     Args:
         prepared: the folder.
         parts: names and shares of the duration.
-        by: what stays together: the clips of a recording, or a room.
-        clip: pattern of what cutting adds to a recording's name.
-        seed: of the draw.
+        by: keep the clips of a recording together, or those of a room.
+        clip: pattern of what cutting appends to the name of a recording.
+        seed: of the random generator.
 
     Raises:
         BadInput: bad shares, fewer groups than parts, or recordings without a room.
@@ -56,17 +57,20 @@ def draw(
     recordings: Sequence[Recording],
     shares: dict[str, float],
     by: str = "recording",
-    clip: str = CLIP,
+    clip: str = CLIP_SUFFIX,
     seed: int = 0,
 ) -> dict[str, str]:
-    """Draw a part for every recording by its name; the order of the recordings does not matter.
+    """Draw a part for every recording; their order does not matter.
 
     Args:
         recordings: all of them.
         shares: of the duration, by part.
         by: recording or room.
-        clip: pattern of what cutting adds to a name.
-        seed: of the draw.
+        clip: pattern of what cutting appends to a name.
+        seed: of the random generator.
+
+    Returns:
+        Name of the recording -> part.
 
     Raises:
         BadInput: fewer groups than parts, or no room.
@@ -98,10 +102,10 @@ def draw(
 
 
 def read_shares(text: str) -> dict[str, float]:
-    """Shares by part, adding up to 1.
+    """Parse shares by part, which add up to 1.
 
     Raises:
-        BadInput: no shares, or they do not add up.
+        BadInput: no shares, or their sum is not 1.
     """
     shares: dict[str, float] = {}
     for word in text.split(","):
@@ -116,7 +120,7 @@ def read_shares(text: str) -> dict[str, float]:
 
 
 def lists(prepared: Path, out: Path) -> int:
-    """Write the recordings of each fold as a list, one audio path a line, as the DCASE baselines read them.
+    """Write a list of the recordings of each fold, one audio path per line, as the DCASE baselines read it.
 
     Args:
         prepared: the folder.

@@ -7,7 +7,7 @@ import soundfile
 
 from avseld.io.boxes import Boxes, write_boxes
 from avseld.io.events import Events, write_events
-from avseld.io.geometry import to_picture, unit_vector
+from avseld.io.geometry import to_frame, unit_vector
 from avseld.io.manifest import Recording, write_manifest
 
 RATE = 24000
@@ -34,7 +34,7 @@ def make(folder: Path, seconds: int = 6, n_classes: int = 3, seed: int = 0) -> P
             waveform[:, span] += np.array([1, y, z, x])[:, None] * tone
             here = range(frame, min(frame + 12, seconds * 10))
             rows += [(f * 0.1, (f + 1) * 0.1, label, 0, azimuth, elevation, 2.0) for f in here]
-            u, v = to_picture(azimuth, elevation)
+            u, v = to_frame(azimuth, elevation)
             sights[list(here), 0] = (u - 0.02, v - 0.1, u + 0.02, v + 0.1)
         audio, labels = folder / "audio" / f"{name}.wav", folder / "labels" / f"{name}.csv"
         audio.parent.mkdir(parents=True, exist_ok=True)

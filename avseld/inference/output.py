@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO, Dialect, write_dcase
+from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO_2025, Dialect, write_dcase
 from avseld.io.events import Events, write_events
 from avseld.system.build import System
 
 WITHOUT_DISTANCE = Dialect(columns=POLAR[5])
 WITH_DISTANCE = Dialect(columns=CARTESIAN[7], metres_per_unit=1.0)
 """predictions of 2024, in metres (`cls_data_generator.py` of partha2409/DCASE2024_seld_baseline)"""
-PLANAR = Dialect(columns=STEREO, header=True)
+PLANAR = Dialect(columns=STEREO_2025, header=True)
 """predictions of 2025, in centimetres (README of partha2409/DCASE2025_seld_baseline)"""
 
 

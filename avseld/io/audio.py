@@ -1,4 +1,4 @@
-"""Audio files: read a stretch by seeking, so that memory stays flat with the size of a corpus."""
+"""Audio files: header, sections read by seeking, and rounding to integers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ SOUNDS = (".wav", ".flac")
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of an audio file says."""
+    """Header of an audio file."""
 
     sample_rate: int
     channels: int
@@ -23,12 +23,12 @@ class AudioInfo:
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """Duration in seconds."""
         return self.n_samples / self.sample_rate
 
 
 def audio_info(path: Path | str, format: str | None = None, sample_rate: int | None = None) -> AudioInfo:
-    """Read the header and refuse what the caller cannot use.
+    """Read the header; refuse another sample rate or number of channels.
 
     Args:
         path: wav, flac or another format that libsndfile reads.
@@ -49,20 +49,20 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
         raise BadInput(
             f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample"
         )
-    if format is not None and header.channels != (wanted := format_named(format).channels):
+    if format is not None and header.channels != (expected := format_named(format).channels):
         raise BadInput(
-            f"{path}: {header.channels} channels instead of {wanted} for {format}; name the right format"
+            f"{path}: {header.channels} channels instead of {expected} for {format}; name the right format"
         )
     return AudioInfo(header.samplerate, header.channels, header.frames)
 
 
 def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -> np.ndarray:
-    """Read a stretch, filled up with zeros where it leaves the file on either side.
+    """Read a section of a file, zero-padded where it extends beyond the file on either side.
 
     Args:
         path: audio file.
         start: first sample; may be negative.
-        n_samples: how many; None reads to the end.
+        n_samples: length of the section; None reads to the end.
 
     Returns:
         (channel, sample) float32 in -1..1.
@@ -75,20 +75,20 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
             stop = file.frames if n_samples is None else start + n_samples
             first, last = min(max(start, 0), file.frames), min(max(stop, 0), file.frames)
             file.seek(first)
-            # The same numbers as reading them as float32, at once with the turn to channels: half of the time.
-            whole_numbers = file.subtype == "PCM_16"
-            inside = file.read(last - first, dtype="int16" if whole_numbers else "float32", always_2d=True)
+            # Integers are scaled while they are transposed: the same values as read as float32, in half the time.
+            is_int16 = file.subtype == "PCM_16"
+            inside = file.read(last - first, dtype="int16" if is_int16 else "float32", always_2d=True)
             if len(inside) != last - first:
                 raise BadInput(
                     f"{path}: ends after {first + len(inside)} samples, its header says {file.frames}"
                 )
     except (soundfile.SoundFileError, OSError) as error:
         raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
-    whole = np.zeros((inside.shape[1], stop - start), np.float32)
+    section = np.zeros((inside.shape[1], stop - start), np.float32)
     offset = first - start
-    scale = np.float32(1 / 32768 if whole_numbers else 1)
-    np.multiply(inside.T, scale, out=whole[:, offset : offset + len(inside)])
-    return whole
+    scale = np.float32(1 / 32768 if is_int16 else 1)
+    np.multiply(inside.T, scale, out=section[:, offset : offset + len(inside)])
+    return section
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from avseld.io.geometry import Array, from_picture
+from avseld.io.geometry import Array, from_frame
 from avseld.io.npz import latest, read_npz, write_npz
 
 PERSON = 0
@@ -83,7 +83,7 @@ def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
     Returns:
         azimuth (...,) and elevation (...,), degrees.
     """
-    return from_picture((box[..., 0] + box[..., 2]) / 2, (box[..., 1] + box[..., 3]) / 2)
+    return from_frame((box[..., 0] + box[..., 2]) / 2, (box[..., 1] + box[..., 3]) / 2)
 
 
 def write_boxes(path: Path | str, boxes: Boxes) -> None:

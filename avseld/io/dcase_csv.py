@@ -1,7 +1,8 @@
-"""The frame CSVs of DCASE: STARSS22/23 labels, predictions of every year, polar or Cartesian.
+"""Read and write the frame CSVs of DCASE: labels of STARSS22/23, predictions of every year, polar or Cartesian.
 
-One row says that one source of one class is heard in one frame of 100 ms. The columns by count, without a
-header (`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7 and 11):
+One row is one source of one class, active in one frame of 100 ms. Without a header, the number of columns decides
+(readers of the DCASE baselines: github.com/sharathadavanne/seld-dcase2023, cls_feature_class.py, and
+github.com/partha2409/DCASE2024_seld_baseline):
 
 | columns | meaning |
 |---|---|
@@ -10,8 +11,8 @@ header (`DCASE baselines` spec, 1.2 and 2.2; `Sony audio-visual SELD` spec, 10.7
 | 6 | frame, class, source, azimuth, elevation, distance; or frame, class, source, x, y, z |
 | 7 | frame, class, source, x, y, z, distance |
 
-DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its elevation reads as 0 (`DCASE
-baselines` spec, 3.1).
+DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its elevation is read as 0
+(github.com/partha2409/DCASE2025_seld_baseline).
 """
 
 from collections.abc import Sequence
@@ -36,14 +37,23 @@ CARTESIAN = {
     6: ("frame", "class", "source", "x", "y", "z"),
     7: ("frame", "class", "source", "x", "y", "z", "distance"),
 }
-STEREO = ("frame", "class", "source", "azimuth", "distance", "onscreen")
-KNOWN = {name for columns in (*POLAR.values(), *CARTESIAN.values(), STEREO) for name in columns}
-ALIASES = {"track": "source", "source_id": "source", "azi": "azimuth", "ele": "elevation", "dist": "distance"}
+STEREO_2025 = ("frame", "class", "source", "azimuth", "distance", "onscreen")
+COLUMN_NAMES = {name for columns in (*POLAR.values(), *CARTESIAN.values(), STEREO_2025) for name in columns}
+COLUMN_ALIASES = {
+    "track": "source",
+    "source_id": "source",
+    "azi": "azimuth",
+    "ele": "elevation",
+    "dist": "distance",
+}
+
+Coordinates = Literal["auto", "polar", "cartesian"]
+"""how six columns without a header are read"""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file spells its rows; enough to write the same bytes again."""
+    """Format of a file, detailed enough to write the same bytes again."""
 
     columns: tuple[str, ...] = POLAR[6]
     header: bool = False
@@ -56,7 +66,7 @@ class Dialect:
 def read_dcase(
     path: Path | str,
     n_classes: int | None = None,
-    coordinates: Literal["auto", "polar", "cartesian"] = "auto",
+    coordinates: Coordinates = "auto",
     metres_per_unit: float = 0.01,
     hop: float = LABEL_HOP,
 ) -> tuple[Events, Dialect]:
@@ -64,14 +74,14 @@ def read_dcase(
 
     Args:
         path: the file; an empty one holds no events.
-        n_classes: refuse class indices from here on.
+        n_classes: class indices from this on are refused.
         coordinates: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
             every vector is at most 2 long and at least one number has decimals.
         metres_per_unit: unit of the distance column, 0.01 for centimetres.
         hop: seconds between frames; 0.02 in the files of DCASE 2019.
 
     Returns:
-        One row of events per row of the file, in the file's order, and how the file was spelled.
+        One row of events per row of the file, in the file's order, and the format of the file.
 
     Raises:
         BadInput: missing, or a bad row; names file and line.
@@ -96,7 +106,7 @@ def read_dcase(
     if table is None:
         table = np.array([_numbers(text, path, line, width) for line, text in _numbered(body, first)])
     if not dialect.header:
-        dialect = replace(dialect, columns=_guess(table, path, coordinates))
+        dialect = replace(dialect, columns=_columns_of(table, path, coordinates))
     return _events(table, dialect, path, body, n_classes, hop), dialect
 
 
@@ -106,7 +116,7 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
     Args:
         path: the file.
         events: each row lies within one frame of 100 ms or spans several (then one row a frame is written).
-        dialect: how to spell it; the labels of STARSS23 (six polar columns, centimetres) if None.
+        dialect: format of the file; that of STARSS23's labels (six polar columns, centimetres) if None.
     """
     dialect = dialect or Dialect()
     frames = expand(events)
@@ -131,16 +141,16 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
 
 
 def expand(events: Events) -> Events:
-    """Split every event into rows of one label frame (100 ms); rows of one frame pass through unchanged.
+    """Split every event into rows of one label frame (100 ms); rows of one frame are unchanged.
 
-    An event covers each frame that it touches for more than half a millisecond.
+    An event covers each frame that it overlaps by more than half a millisecond.
     """
     rows, frame = frames_of(events.onset, events.offset)
     return replace(events.select(rows), onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
 
 
 def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> tuple[np.ndarray, np.ndarray]:
-    """The frames that events cover, each touched for more than half a percent of a frame.
+    """List the frames that events cover, those that they overlap by more than half a percent of a frame.
 
     Args:
         onset: (row,) seconds.
@@ -162,18 +172,18 @@ def _header(text: str, path: Path) -> tuple[str, ...]:
     try:
         [float(word) for word in words]
     except ValueError:
-        names = tuple(ALIASES.get(word, word) for word in words)
-        if not {"frame", "class"} <= set(names) or not set(names) <= KNOWN:
+        names = tuple(COLUMN_ALIASES.get(word, word) for word in words)
+        if not {"frame", "class"} <= set(names) or not set(names) <= COLUMN_NAMES:
             raise BadInput(
                 f"{path}:1: unknown columns {text.strip()}; expected rows of numbers or a header of "
-                f"{', '.join(sorted(KNOWN))}"
+                f"{', '.join(sorted(COLUMN_NAMES))}"
             ) from None
         return names
     return ()
 
 
 def _numbered(body: Sequence[str], first: int) -> list[tuple[int, str]]:
-    """Rows with their line numbers, empty lines left out."""
+    """List rows with their line numbers, empty lines left out."""
     return [(line, text) for line, text in enumerate(body, start=first) if text.strip()]
 
 
@@ -184,7 +194,8 @@ def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
     return [parse(word, path, line) for word in words]
 
 
-def _guess(table: np.ndarray, path: Path, coordinates: str) -> tuple[str, ...]:
+def _columns_of(table: np.ndarray, path: Path, coordinates: str) -> tuple[str, ...]:
+    """Decide the columns of a file without header by their number and values."""
     width = table.shape[1]
     if width == 6:
         vectors = table[:, 3:]
@@ -211,8 +222,8 @@ def _events(
         column["azimuth"], column["elevation"] = direction(
             np.stack([column[axis] for axis in "xyz"], axis=-1)
         )
-    nothing = np.full(len(table), np.nan)
-    azimuth, elevation = column.get("azimuth", nothing), column.get("elevation", np.zeros(len(table)))
+    unknown = np.full(len(table), np.nan)
+    azimuth, elevation = column.get("azimuth", unknown), column.get("elevation", np.zeros(len(table)))
     frame = column["frame"]
     wrong = (frame < 0) | (frame % 1 != 0)
     if wrong.any():
@@ -230,8 +241,8 @@ def _events(
         column.get("source", np.zeros(len(table))),
         azimuth,
         elevation,
-        column["distance"] / units_per_metre if "distance" in column else nothing,
-        column.get("onscreen", nothing),
+        column["distance"] / units_per_metre if "distance" in column else unknown,
+        column.get("onscreen", unknown),
     )
 
 

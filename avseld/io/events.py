@@ -1,4 +1,4 @@
-"""Events: the only form of annotation and prediction in memory, for every corpus and every challenge year."""
+"""The table of events: annotations and predictions of every corpus and challenge year, and its CSV file."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -10,13 +10,13 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 
 COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
-ONSCREEN = (*COLUMNS, "onscreen")
-"""the columns of a file in which visibility is annotated (DCASE 2025)"""
+ONSCREEN_COLUMNS = (*COLUMNS, "onscreen")
+"""columns of a file in which visibility is annotated (DCASE 2025)"""
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Rows that each say: this class, from this source, is heard from this direction from onset to offset.
+    """Table of events: one class of one source, active from onset to offset in one direction.
 
     All arrays have shape (row,). NaN means "not annotated": a weak label has no onset, a label of sound event
     detection no direction, labels before 2023 no distance.
@@ -29,7 +29,7 @@ class Events:
     label: np.ndarray
     """class index"""
     source: np.ndarray
-    """tells simultaneous instances of one class apart"""
+    """number that distinguishes simultaneous instances of one class"""
     azimuth: np.ndarray
     """degrees, positive to the left"""
     elevation: np.ndarray
@@ -37,7 +37,7 @@ class Events:
     distance: np.ndarray
     """metres"""
     onscreen: np.ndarray = None  # type: ignore[assignment]  # becomes an array right away
-    """1 seen in the picture, 0 not; all NaN if not given"""
+    """1 visible in the video, 0 not; all NaN if not annotated"""
 
     def __post_init__(self) -> None:
         whole = {"label", "source"}
@@ -66,25 +66,25 @@ class Events:
 
     @classmethod
     def empty(cls) -> "Events":
-        """No events at all."""
+        """Return a table without events."""
         return cls(*(np.zeros(0) for _ in COLUMNS))
 
     @classmethod
     def from_rows(cls, rows: Iterable[Sequence[float]]) -> "Events":
-        """Build from rows of (onset, offset, label, source, azimuth, elevation, distance[, onscreen])."""
+        """Build a table from rows of (onset, offset, label, source, azimuth, elevation, distance[, onscreen])."""
         table = np.asarray(list(rows), float)
         return cls(*table.reshape(-1, table.shape[1] if table.ndim == 2 else len(COLUMNS)).T)
 
     def select(self, rows: np.ndarray | slice) -> "Events":
-        """Rows picked by a mask, by indices or by a slice."""
+        """Select rows by a mask, by indices or by a slice."""
         return Events(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def sorted(self) -> "Events":
-        """The same rows ordered by onset, class, source; rows that tie keep their order."""
+        """Sort by onset, class, source; rows that tie keep their order."""
         return self.select(np.lexsort((self.source, self.label, self.onset)))
 
     def within(self, start: float, stop: float) -> "Events":
-        """What is heard between two times, cut there, with `start` as the new zero."""
+        """Cut out the events between two times, seconds; the result counts time from `start`."""
         kept = self.select((self.offset > start) & (self.onset < stop))
         return Events(
             np.maximum(kept.onset, start) - start,
@@ -104,7 +104,7 @@ class Events:
 
 
 def concatenate(parts: Iterable[Events]) -> Events:
-    """One table of several, in their order."""
+    """Join tables, in their order."""
     parts = list(parts) or [Events.empty()]
     return Events(
         *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events))
@@ -112,7 +112,7 @@ def concatenate(parts: Iterable[Events]) -> Events:
 
 
 def number(value: float) -> str:
-    """Shortest text of a number with at most six decimals: 3, -0.25, 12.345678; empty for NaN."""
+    """Format a number with as few as needed and at most six decimals: 3, -0.25, 12.345678; empty for NaN."""
     if np.isnan(value):
         return ""
     text = f"{value:.6f}".rstrip("0").rstrip(".")
@@ -125,7 +125,7 @@ def write_events(path: Path | str, events: Events) -> None:
     The column `onscreen` is written only where a value is annotated.
     """
     columns = _columns(events)
-    names = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN
+    names = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN_COLUMNS
     lines = [",".join(names)]
     rows = zip(*columns[: len(names)], strict=True)
     lines += [",".join(number(float(value)) for value in row) for row in rows]
@@ -138,7 +138,7 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
 
     Args:
         path: a file written by `write_events`.
-        n_classes: refuse class indices from here on.
+        n_classes: class indices from this on are refused.
 
     Raises:
         BadInput: the file is missing, has another header or a bad row (named by its line).
@@ -146,7 +146,7 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
     path = Path(path)
     lines = read_lines(path)
     names = tuple(word.strip() for word in lines[0].split(",")) if lines else ()
-    if names not in (COLUMNS, ONSCREEN):
+    if names not in (COLUMNS, ONSCREEN_COLUMNS):
         raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make the file with avseld-prep")
     table = read_table(lines[1:], len(names), empty_is_nan=True)
     if table is None or _suspicious(table, n_classes):
@@ -161,10 +161,15 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
 
 
 def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
-    """Turn rows of numbers into a table (row, column), quickly; empty lines are left out.
+    """Parse rows of numbers to a table (row, column), fast; empty lines are left out.
+
+    Args:
+        lines: without header.
+        width: number of columns.
+        empty_is_nan: read empty cells as NaN instead of refusing them.
 
     Returns:
-        None where a row has another width or a word is no finite number; then read row by row to name it.
+        None where a row has another width or a cell is not a finite number; read row by row to name it.
     """
     text = "\n".join(lines)
     if "n" in text or "N" in text:  # nan and inf, which numpy would take
@@ -181,7 +186,7 @@ def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> 
 
 
 def _filled(text: str) -> str:
-    """The same rows with nan in their empty cells."""
+    """Write nan into empty cells."""
     for _ in range(2):  # neighbouring empty cells share a comma
         text = text.replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
     return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
@@ -190,7 +195,7 @@ def _filled(text: str) -> str:
 def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:
     label, limit = table[:, 2], np.inf if n_classes is None else n_classes
     fine = (label >= 0) & (label % 1 == 0) & (label < limit)
-    # NaN compares false, so these are the rows that are surely wrong
+    # comparisons with NaN are false, so that missing values pass
     wrong = (np.abs(table[:, 4]) > 360) | (np.abs(table[:, 5]) > 90) | (table[:, 0] > table[:, 1])
     return bool((~fine | wrong | np.isnan(table[:, 3])).any())
 
@@ -209,10 +214,10 @@ def _checked(path: Path, line: int, text: str, width: int, n_classes: int | None
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a text file without their ends.
+    """Read the lines of a text file without their ends.
 
     Raises:
-        BadInput: the file is missing or no text.
+        BadInput: the file is missing or not text.
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
@@ -223,10 +228,10 @@ def read_lines(path: Path) -> list[str]:
 
 
 def parse(word: str, path: Path, line: int) -> float:
-    """One finite number of a csv row.
+    """Parse one finite number of a csv row.
 
     Raises:
-        BadInput: the word is no finite number; names file and line.
+        BadInput: the cell is not a finite number; names file and line.
     """
     try:
         value = float(word)
@@ -240,7 +245,7 @@ def parse(word: str, path: Path, line: int) -> float:
 def check_row(
     path: Path, line: int, label: float, azimuth: float, elevation: float, n_classes: int | None
 ) -> None:
-    """Refuse a class or a direction that cannot be.
+    """Refuse a class or a direction out of range.
 
     Raises:
         BadInput: class not a whole number in range, or an angle outside its range; names file and line.

@@ -1,31 +1,31 @@
-"""Channel formats, each declared once: its channels, where they point, what can be made of it."""
+"""Channel formats of recordings: channels, directions of the microphones, and the features they allow."""
 
 from dataclasses import dataclass
 
 from avseld.base.errors import BadInput
 
-EVERYWHERE = ("amplitude_ipd", "logmel", "magnitude_phase")
-"""features of any channel count"""
+COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase")
+"""features of any format"""
 
 TETRAHEDRON_DEG = ((45.0, 35.0), (-45.0, -35.0), (135.0, -35.0), (-135.0, 35.0))
-"""azimuth and elevation of the four microphones of STARSS23 (`DCASE baselines` spec)"""
+"""azimuth and elevation of the four microphones of STARSS23 (arXiv 2306.09126)"""
 
-EIGENMIKE_RADIUS = 0.042
-"""metres of the sphere that they sit on"""
+EIGENMIKE_RADIUS_M = 0.042
+"""radius of the rigid sphere on which they sit"""
 
 
 @dataclass(frozen=True)
 class ChannelFormat:
-    """What is known of the recordings of a format."""
+    """Properties of a channel format."""
 
     channels: int
     about: str
     features: tuple[str, ...]
-    """by their names in a recipe"""
+    """names of features in a recipe"""
     symmetry: str | None = None
-    """how a scene can be turned or mirrored by exchanging channels: ambisonic, capsules, sides; None: not at all"""
+    """how exchanging channels rotates or mirrors a scene: ambisonic, capsules, sides; None if it cannot"""
     capsules_deg: tuple[tuple[float, float], ...] = ()
-    """azimuth and elevation of microphones on a sphere"""
+    """azimuth and elevation of the microphones on a sphere, degrees"""
     radius: float = 0.0
     """metres, of that sphere"""
 
@@ -33,26 +33,28 @@ class ChannelFormat:
 FORMATS = {
     "foa": ChannelFormat(
         4, "first-order ambisonics, W Y Z X (ACN, SN3D)",
-        (*EVERYWHERE, "logamplitude_iv", "logmel_iv", "logmel_gcc", "general", "sound_field"), "ambisonic",
+        (*COMMON_FEATURES, "logamplitude_iv", "logmel_iv", "logmel_gcc", "general", "sound_field"), "ambisonic",
     ),
     "mic": ChannelFormat(
         4, "the tetrahedral array of STARSS23, on its rigid sphere",
-        (*EVERYWHERE, "logmel_gcc", "salsa_lite", "general"), "capsules", TETRAHEDRON_DEG, EIGENMIKE_RADIUS,
+        (*COMMON_FEATURES, "logmel_gcc", "salsa_lite", "general"), "capsules", TETRAHEDRON_DEG, EIGENMIKE_RADIUS_M,
     ),
-    "circular": ChannelFormat(8, "eight microphones in a circle (TUT Sound Events 2018)", (*EVERYWHERE, "logmel_gcc")),
+    "circular": ChannelFormat(
+        8, "eight microphones in a circle (TUT Sound Events 2018)", (*COMMON_FEATURES, "logmel_gcc")
+    ),
     "binaural": ChannelFormat(
-        2, "two ears, left and right", (*EVERYWHERE, "logmel_gcc", "interaural"), "sides"
+        2, "two ears, left and right", (*COMMON_FEATURES, "logmel_gcc", "interaural"), "sides"
     ),
-    "stereo": ChannelFormat(2, "left and right", (*EVERYWHERE, "logmel_gcc", "interaural"), "sides"),
-    "mono": ChannelFormat(1, "one channel", EVERYWHERE),
+    "stereo": ChannelFormat(2, "left and right", (*COMMON_FEATURES, "logmel_gcc", "interaural"), "sides"),
+    "mono": ChannelFormat(1, "one channel", COMMON_FEATURES),
 }  # fmt: skip
 
 
 def format_named(name: str) -> ChannelFormat:
-    """Look a format up.
+    """Look up a format.
 
     Raises:
-        BadInput: no such format; lists those there are.
+        BadInput: no such format; lists the known ones.
     """
     if name not in FORMATS:
         raise BadInput(f"format '{name}' is none of {', '.join(FORMATS)}; correct it")
@@ -60,14 +62,14 @@ def format_named(name: str) -> ChannelFormat:
 
 
 def check_features(name: str, format: str) -> None:
-    """Refuse features that a format's channels do not give.
+    """Refuse features that cannot be computed from the channels of a format.
 
     Raises:
-        BadInput: names the formats that do.
+        BadInput: names the formats of the features.
     """
-    there = [other for other, each in FORMATS.items() if name in each.features]
-    if there and format not in there:
+    allowed = [other for other, each in FORMATS.items() if name in each.features]
+    if allowed and format not in allowed:
         raise BadInput(
-            f"features.name: {name} is meant for {', '.join(there)} recordings, not {format}; choose other features or "
-            "another data.format"
+            f"features.name: {name} is meant for {', '.join(allowed)} recordings, not {format}; choose other features "
+            "or another data.format"
         )

@@ -1,7 +1,7 @@
-"""Directions, angles and equirectangular pixels.
+"""Directions, angles and positions in equirectangular frames.
 
-Degrees at the edge, unit vectors inside. x points to the front, y to the left, z up; azimuth is 0 in front and
-positive to the left, elevation positive up (STARSS23 conventions; `Sony audio-visual SELD` spec, section 2).
+x points to the front, y to the left, z up; azimuth is 0 in front and positive to the left, elevation positive up
+(STARSS23, arXiv 2306.09126). Angles are in degrees.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ Array = np.ndarray
 
 
 def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Array:
-    """Turn degrees into unit vectors.
+    """Convert degrees to unit vectors.
 
     Args:
         azimuth: (...,) degrees.
@@ -29,7 +29,7 @@ def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Array:
 
 
 def direction(vector: ArrayLike) -> tuple[Array, Array]:
-    """Turn vectors of any length into degrees.
+    """Convert vectors of any length to degrees.
 
     Args:
         vector: (..., 3).
@@ -42,7 +42,7 @@ def direction(vector: ArrayLike) -> tuple[Array, Array]:
 
 
 def angle_between(first: ArrayLike, second: ArrayLike) -> Array:
-    """Great-circle angle between vectors, exact near 0 and 180 degrees where arccos loses half its digits.
+    """Compute the great-circle angle between vectors, exact near 0 and 180 degrees where arccos loses half its digits.
 
     Args:
         first: (..., 3) vectors of any length.
@@ -57,32 +57,19 @@ def angle_between(first: ArrayLike, second: ArrayLike) -> Array:
 
 
 def wrap(azimuth: ArrayLike) -> Array:
-    """Bring degrees into [-180, 180)."""
+    """Wrap degrees into [-180, 180)."""
     return (np.asarray(azimuth, float) + 180.0) % 360.0 - 180.0
 
 
 def fold(azimuth: np.ndarray) -> np.ndarray:
-    """Mirror the rear half to the front: 100 becomes 80, -170 becomes -10."""
-    wrapped = (azimuth + 180) % 360 - 180
+    """Mirror the rear half of the azimuths to the front: 100 becomes 80, -170 becomes -10."""
+    wrapped = wrap(azimuth)
     behind = np.where(wrapped < 0, -180 - wrapped, 180 - wrapped)
     return np.where((wrapped < -90) | (wrapped > 90), behind, wrapped)
 
 
-def circular_mean(azimuth: ArrayLike, weight: ArrayLike | None = None, axis: int = -1) -> Array:
-    """Mean of angles as the direction of the mean vector, so that 179 and -179 give 180 and not 0.
-
-    Args:
-        azimuth: degrees.
-        weight: same shape, not negative; equal weights if None.
-        axis: the axis that goes.
-    """
-    radians = np.radians(np.asarray(azimuth, float))
-    weight = np.ones_like(radians) if weight is None else np.asarray(weight, float)
-    return np.degrees(np.arctan2((weight * np.sin(radians)).sum(axis), (weight * np.cos(radians)).sum(axis)))
-
-
-def to_picture(azimuth: ArrayLike, elevation: ArrayLike) -> tuple[Array, Array]:
-    """Place of a direction in an equirectangular picture whose centre column is azimuth 0, left positive.
+def to_frame(azimuth: ArrayLike, elevation: ArrayLike) -> tuple[Array, Array]:
+    """Convert a direction to its position in an equirectangular frame whose centre column is azimuth 0, left positive.
 
     Returns:
         u (...,) from the left edge in [0, 1) and v (...,) from the upper edge in [0, 1].
@@ -90,8 +77,8 @@ def to_picture(azimuth: ArrayLike, elevation: ArrayLike) -> tuple[Array, Array]:
     return ((180.0 - np.asarray(azimuth, float)) / 360.0) % 1.0, (90.0 - np.asarray(elevation, float)) / 180.0
 
 
-def from_picture(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
-    """Direction of a place in an equirectangular picture, the inverse of `to_picture`.
+def from_frame(u: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
+    """Convert a position in an equirectangular frame to its direction, the inverse of `to_frame`.
 
     Returns:
         azimuth (...,) in [-180, 180) and elevation (...,), degrees.

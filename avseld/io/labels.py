@@ -6,13 +6,12 @@ end count) are arguments: this module knows no challenge.
 
 import logging
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.dcase_csv import read_dcase
+from avseld.io.dcase_csv import Coordinates, read_dcase
 from avseld.io.events import COLUMNS, Events, read_events, read_lines
 
 log = logging.getLogger(__name__)
@@ -25,8 +24,6 @@ MAX_MEDIAN_M = 15.0
 """a median below it looks like metres, above it like centimetres: sources in rooms are 15 cm to 15 m away"""
 HEAD_BYTES = 64
 """enough of a file to hold the first cell of its first line"""
-
-Coordinates = Literal["auto", "polar", "cartesian"]
 
 
 def is_prepared_csv(path: Path | str) -> bool:

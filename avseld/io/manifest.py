@@ -1,4 +1,4 @@
-"""The prepared folder's list of recordings (manifest.csv) and of classes (classes.txt)."""
+"""The list of recordings (manifest.csv) and of classes (classes.txt) of a prepared folder."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from avseld.io.formats import FORMATS
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file with its video and labels. Paths are absolute in memory, relative in the file; None = absent."""
+    """One audio file with its video, boxes and labels; paths are absolute in memory and relative in the file."""
 
     name: str
     audio: Path
@@ -32,7 +32,7 @@ class Recording:
 
 
 COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
-PATHS = ("audio", "video", "boxes", "labels")
+PATH_COLUMNS = ("audio", "video", "boxes", "labels")
 
 
 def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classes: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
     """Read manifest.csv of a prepared folder.
 
     Raises:
-        BadInput: missing, another header, a name twice, or an unknown format; names file and line.
+        BadInput: missing, another header, a repeated name, or an unknown format; names file and line.
     """
     prepared = Path(prepared).absolute()
     path = prepared / "manifest.csv"
@@ -108,25 +108,29 @@ def read_class_list(path: Path) -> list[str]:
 
 
 def matches(recording: Recording, token: str) -> bool:
-    """Whether a recording belongs to `fold3`, to one room of it (`fold3_room7`) or is the one recording named."""
+    """Return whether a token names a recording, its fold (`fold3`) or its room of the fold (`fold3_room7`)."""
     return token in (recording.fold, f"{recording.fold}_{recording.room}", recording.name)
 
 
 def pick(recordings: Sequence[Recording], tokens: Sequence[str]) -> list[Recording]:
-    """Recordings of the named folds, rooms (`fold3_room7`) or names, in the manifest's order.
+    """Select the recordings of folds, rooms (`fold3_room7`) or names, in the manifest's order.
 
     Raises:
-        BadInput: a token names nothing; lists what there is.
+        BadInput: a token names nothing; lists the folds.
     """
     for token in tokens:
         if not any(matches(recording, token) for recording in recordings):
-            there = sorted({recording.fold for recording in recordings})
-            raise BadInput(f"'{token}' names no fold, room or recording; the folds are {', '.join(there)}")
+            folds = sorted({recording.fold for recording in recordings})
+            raise BadInput(f"'{token}' names no fold, room or recording; the folds are {', '.join(folds)}")
     return [recording for recording in recordings if any(matches(recording, token) for token in tokens)]
 
 
 def disjoint(parts: dict[str, list[Recording]], allow_overlap: bool = False) -> None:
-    """Refuse a recording that stands in two of the named parts.
+    """Refuse a recording that is in two parts.
+
+    Args:
+        parts: recordings by name of the part, such as train and test.
+        allow_overlap: accept it.
 
     Raises:
         BadInput: two parts share recordings; names them.
@@ -164,7 +168,9 @@ def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recordi
         duration = float(cells["duration"] or 0)
     except ValueError:
         raise BadInput(f"{path}:{line}: duration '{cells['duration']}' is not a number; correct it") from None
-    paths = {key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATHS}
+    paths = {
+        key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATH_COLUMNS
+    }
     return Recording(
         name=cells["name"],
         format=cells["format"],

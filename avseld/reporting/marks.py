@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import Events
-from avseld.io.geometry import angle_between, to_picture, unit_vector
+from avseld.io.geometry import angle_between, to_frame, unit_vector
 from avseld.reporting.colours import name_of, rgb
 
 NEAR_DEG = 20.0
@@ -160,7 +160,7 @@ def _placed(events: Events) -> Events:
 
 
 def _pixels(events: Events, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    u, v = to_picture(events.azimuth, np.nan_to_num(events.elevation))
+    u, v = to_frame(events.azimuth, np.nan_to_num(events.elevation))
     return np.round(u * size[0]).astype(int) % size[0], np.round(v * size[1]).astype(int)
 
 

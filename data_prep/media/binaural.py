@@ -1,4 +1,4 @@
-"""First-order ambisonics for two ears: virtual loudspeakers around a head."""
+"""Render first-order ambisonics binaurally: virtual loudspeakers around a head."""
 
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,23 @@ from avseld.base.errors import BadInput
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.formats import FORMATS
 from data_prep.jobs import FileJob, pair, work_through
-from data_prep.media.head_responses import Head, read_sofa, spherical_head
+from data_prep.media.head_responses import HeadResponses, read_sofa, spherical_head
 from data_prep.sphere import fibonacci_sphere
 
 BLOCK_S = 20.0
-LOUDSPEAKERS = 32
+"""duration that is rendered at once, so that memory does not grow with the recording"""
+N_LOUDSPEAKERS = 32
+"""virtual loudspeakers, well above the four channels that they play"""
 
 
 def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0) -> int:
-    """Make binaural recordings of first-order ambisonics; the first channel is the left ear.
+    """Render recordings of first-order ambisonics binaurally; the first channel is the left ear.
 
     Args:
         source: a folder, or one file: four channels W Y Z X.
         target: a folder beside it, or one wav.
-        sofa: head responses; those of a spherical head if left out.
-        jobs: how many files at once; 0 for one a core.
+        sofa: SOFA file of head-related impulse responses; those of a spherical head if left out.
+        jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a file failed.
@@ -40,21 +42,24 @@ def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0
 
 
 def convert(source: Path, target: Path, sofa: Path | None = None) -> str:
-    """Write one recording for two ears, a stretch at a time.
+    """Render one recording block by block.
 
     Args:
-        source: ambisonics.
+        source: first-order ambisonics, W Y Z X.
         target: the wav to write, 16 bit.
-        sofa: head responses.
+        sofa: SOFA file of head-related impulse responses.
+
+    Returns:
+        How many samples were clipped, as a remark; empty if none.
 
     Raises:
         BadInput: other channels than four.
     """
     info = audio_info(source, "foa")
-    filters = ear_filters(info.sample_rate, sofa)
+    filters = binaural_filters(info.sample_rate, sofa)
     length = filters.shape[-1]
-    carry = np.zeros((2, length - 1))
-    louder = 0
+    carry = np.zeros((2, length - 1))  # tail of the blocks before
+    n_clipped = 0
     with (
         soundfile.SoundFile(str(source)) as read,
         soundfile.SoundFile(str(target), "w", info.sample_rate, 2, "PCM_16", format="WAV") as write,
@@ -63,36 +68,43 @@ def convert(source: Path, target: Path, sofa: Path | None = None) -> str:
             wet = oaconvolve(filters, block.T[None], axes=-1).sum(axis=1)  # (ear, sample)
             wet[:, : length - 1] += carry[:, : wet.shape[1]]
             carry = np.zeros_like(carry)
-            left = wet[:, len(block) :]
-            carry[:, : left.shape[1]] = left
-            heard = wet[:, : len(block)]
-            louder += int((np.abs(heard) > 1).sum())
-            write.write(np.clip(heard, -1, 1 - 2**-15).T)
-    return f"{source}: {louder} samples are louder than full scale and were cut off" if louder else ""
+            tail = wet[:, len(block) :]
+            carry[:, : tail.shape[1]] = tail
+            output = wet[:, : len(block)]
+            n_clipped += int((np.abs(output) > 1).sum())
+            write.write(np.clip(output, -1, 1 - 2**-15).T)
+    return f"{source}: {n_clipped} samples clipped at full scale" if n_clipped else ""
 
 
-def ear_filters(sample_rate: int, sofa: Path | None = None) -> np.ndarray:
-    """Filters (ear, channel, sample) from W Y Z X to two ears, of level 1 for a wave from the front.
+def binaural_filters(sample_rate: int, sofa: Path | None = None) -> np.ndarray:
+    """Compute filters from W Y Z X to two ears, with unit energy for a plane wave from the front.
 
-    The sound field is played by loudspeakers all around, each of which takes (W + 3 d.(X, Y, Z)) / number, and heard
-    by the head.
+    The sound field is decoded to loudspeakers all around, each of which plays (W + 3 d.(X, Y, Z)) / number, d its
+    direction, and filtered with the responses of the head.
 
     Args:
         sample_rate: Hz.
-        sofa: head responses; those of a spherical head if left out.
+        sofa: SOFA file of head-related impulse responses; those of a spherical head if left out.
+
+    Returns:
+        (ear, channel, sample)
     """
-    directions = fibonacci_sphere(LOUDSPEAKERS)
-    head: Head = spherical_head(sample_rate, directions) if sofa is None else read_sofa(sofa, sample_rate)
-    heard = head.responses[head.nearest(directions)]  # (loudspeaker, ear, sample)
-    gains = np.concatenate([np.ones((LOUDSPEAKERS, 1)), 3 * directions[:, [1, 2, 0]]], axis=1) / LOUDSPEAKERS
-    filters = np.einsum("ks,kct->sct", gains, heard).transpose(1, 0, 2)
+    directions = fibonacci_sphere(N_LOUDSPEAKERS)
+    head: HeadResponses = (
+        spherical_head(sample_rate, directions) if sofa is None else read_sofa(sofa, sample_rate)
+    )
+    responses = head.responses[head.nearest(directions)]  # (loudspeaker, ear, sample)
+    gains = (
+        np.concatenate([np.ones((N_LOUDSPEAKERS, 1)), 3 * directions[:, [1, 2, 0]]], axis=1) / N_LOUDSPEAKERS
+    )
+    filters = np.einsum("ks,kct->sct", gains, responses).transpose(1, 0, 2)
     front = filters[:, 0] + filters[:, 3]
     return filters / np.sqrt(np.square(front).sum(axis=-1).mean())
 
 
 def _has_two_channels(job: FileJob) -> bool:
     try:
-        made, whole = audio_info(job.target), audio_info(job.source)
+        target, source = audio_info(job.target), audio_info(job.source)
     except BadInput:
         return False
-    return made.channels == FORMATS["binaural"].channels and made.n_samples == whole.n_samples
+    return target.channels == FORMATS["binaural"].channels and target.n_samples == source.n_samples

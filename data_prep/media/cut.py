@@ -1,9 +1,8 @@
-"""Long recordings to clips: sound in every format, video and labels of a recording together."""
+"""Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
 import csv
 import logging
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +26,13 @@ BLOCK_SAMPLES = 1 << 16
 
 @dataclass(frozen=True)
 class Clip:
-    """One stretch of a recording."""
+    """A section of a recording."""
 
     name: str
     start: float
+    """seconds"""
     stop: float
+    """seconds"""
 
 
 def cut(
@@ -46,23 +47,23 @@ def cut(
     """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
 
     Files of one name anywhere below the source are one recording: its formats (foa_dev, mic_dev, ...), its video, its
-    labels (frame csv of DCASE). Sound is cut to the sample and copied bit by bit; a video is encoded anew, so that it
+    labels (frame csv of DCASE). Audio is cut to the sample and copied without loss; a video is encoded anew, so that it
     can begin between two key frames.
 
     Args:
         source: folder, searched with its subfolders.
         target: a folder beside it; gets the same subfolders.
-        seconds: of a clip.
-        hop: seconds from one clip to the next; as long as a clip if left out.
-        times: csv with the columns name, start, stop (seconds) and perhaps clip, in place of equal clips.
-        rest: keep what is left over at the end as a shorter clip.
-        jobs: how many files at once; 0 for one a core.
+        seconds: duration of a clip.
+        hop: seconds from one clip to the next; the duration of a clip if left out.
+        times: csv with the columns name, start, stop (seconds) and perhaps clip, instead of clips of equal length.
+        rest: keep the rest at the end as a shorter clip.
+        jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a file failed.
 
     Raises:
-        BadInput: nothing there, files of a recording that do not fit, or times beyond its end; names the first.
+        BadInput: no audio, files of a recording that do not fit, or times beyond its end; names the first.
     """
     if not source.is_dir():
         raise BadInput(f"{source}: no such folder; check the path")
@@ -79,28 +80,30 @@ def cut(
     due = []
     for name, duration in durations.items():
         clips = (
-            equal(name, duration, seconds, hop or seconds, rest) if listed is None else listed.get(name, [])
+            equal_clips(name, duration, seconds, hop or seconds, rest)
+            if listed is None
+            else listed.get(name, [])
         )
         labelled = any(path.suffix.lower() == ".csv" for path in files[name])
         for clip in clips:
             if labelled:
                 _on_label_frame(clip, name)
             due += [_job(path, source, target, clip) for path in files[name]]
-    return int(work_through(due, _cut, partial(_is_cut), jobs, "cut") > 0)
+    return int(work_through(due, _cut, _is_cut, jobs, "cut") > 0)
 
 
-def equal(name: str, duration: float, seconds: float, hop: float, rest: bool = False) -> list[Clip]:
-    """Clips of equal length one hop apart.
+def equal_clips(name: str, duration: float, seconds: float, hop: float, rest: bool = False) -> list[Clip]:
+    """List clips of equal length, one hop apart.
 
     Args:
         name: of the recording.
-        duration: of it, seconds.
-        seconds: of a clip.
-        hop: seconds from one to the next.
-        rest: keep a shorter one at the end.
+        duration: of the recording, seconds.
+        seconds: duration of a clip.
+        hop: seconds from one clip to the next.
+        rest: keep a shorter clip at the end.
 
     Raises:
-        BadInput: a length that is none.
+        BadInput: a length that is not positive.
     """
     if seconds <= 0 or hop <= 0:
         raise BadInput(f"seconds {seconds}, hop {hop}: give lengths above 0")
@@ -112,14 +115,14 @@ def equal(name: str, duration: float, seconds: float, hop: float, rest: bool = F
 
 
 def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]:
-    """Read where clips begin and end.
+    """Read the times of clips.
 
     Args:
         path: csv with the columns name, start, stop and perhaps clip.
-        durations: seconds of every recording.
+        durations: seconds, by name of the recording.
 
     Returns:
-        Clips by recording.
+        Clips, by name of the recording.
 
     Raises:
         BadInput: missing columns, an unknown recording, or times outside it; names the line.
@@ -150,7 +153,7 @@ def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]
 
 
 def _duration(paths: list[Path]) -> float | None:
-    """Seconds of a recording; its sounds must agree."""
+    """Read the duration of a recording, seconds; its audio files must agree."""
     sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
     lengths = {path: audio_info(path).duration for path in sounds}
     if lengths and max(lengths.values()) - min(lengths.values()) > LABEL_HOP:
@@ -189,7 +192,7 @@ def _cut(source: Path, target: Path, start: float, stop: float) -> str:
 
 
 def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
-    """Copy the samples from round(start * rate) up to round(stop * rate), as they are.
+    """Copy the samples from round(start * rate) up to round(stop * rate) without change.
 
     Args:
         source: wav or flac.
@@ -210,7 +213,7 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
 
 
 def cut_labels(source: Path, target: Path, start: float, stop: float) -> str:
-    """Rows of the label frames of a stretch, counted from its start, in the dialect of the file.
+    """Write the rows of the label frames of a section, counted from its start, in the dialect of the file.
 
     Args:
         source: frame csv of DCASE.
@@ -225,13 +228,16 @@ def cut_labels(source: Path, target: Path, start: float, stop: float) -> str:
 
 
 def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
-    """Encode the pictures of a stretch anew (H.264), without sound.
+    """Encode the frames of a section anew (H.264), without audio.
 
     Args:
         source: a video.
         target: the mp4 to write.
         start: seconds.
         stop: seconds; a video that ends before is used as far as it goes.
+
+    Returns:
+        A remark on a video that ends before; else empty.
 
     Raises:
         BadInput: ffmpeg cannot read it, or it ends before the clip begins.
@@ -253,13 +259,13 @@ def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
 
 
 def _is_cut(job: FileJob) -> bool:
-    """Whether a clip that is there is the one that would be made: its length tells."""
+    """Return whether an existing clip has the length that would be written."""
     start, stop = job.arguments
     if job.target.suffix.lower() not in SOUNDS:
         return True
     try:
-        made, whole = audio_info(job.target), audio_info(job.source)
+        target, source = audio_info(job.target), audio_info(job.source)
     except BadInput:
         return False
-    rate = whole.sample_rate
-    return made.n_samples == min(round(stop * rate), whole.n_samples) - round(start * rate)
+    rate = source.sample_rate
+    return target.n_samples == min(round(stop * rate), source.n_samples) - round(start * rate)

@@ -1,4 +1,4 @@
-"""Responses of a head: measured ones from a SOFA file, or those of a sphere with two ears."""
+"""Head-related impulse responses: measured ones of a SOFA file, or those of a rigid sphere with two ears."""
 
 import logging
 from dataclasses import dataclass
@@ -14,17 +14,20 @@ from avseld.io.geometry import unit_vector
 from data_prep.sphere import on_sphere
 
 EAR_AZIMUTH_DEG = 100.0
-"""ears lie a little behind the middle (V. R. Algazi et al., JASA 109, 2001)"""
-HEAD_RADIUS = 0.0875
-"""metres (R. O. Duda and W. L. Martens, JASA 104, 1998)"""
-
+"""ears are a little behind the middle (V. R. Algazi et al., JASA 109, 2001)"""
+HEAD_RADIUS_M = 0.0875
+"""R. O. Duda and W. L. Martens, JASA 104, 1998"""
+HEAD_ORDER = 45
+"""order of the series of the sphere; enough up to 20 kHz, where kr is 32"""
+LATERAL = 0.3
+"""|y| of a direction from which the nearer ear is clearly louder"""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
-    """What two ears hear of a pulse from several directions; ear 0 is the left one."""
+class HeadResponses:
+    """Impulse responses of two ears for several directions; ear 0 is the left one."""
 
     directions: np.ndarray
     """(direction, 3) unit vectors, x front, y left, z up"""
@@ -33,11 +36,11 @@ class Head:
     sample_rate: int
 
     def nearest(self, directions: np.ndarray) -> np.ndarray:
-        """Index of the measured direction that is nearest to each of some directions (n, 3)."""
+        """Find the index of the measured direction that is nearest to each of some directions (n, 3)."""
         return np.argmax(directions @ self.directions.T, axis=1)
 
 
-def read_sofa(path: Path | str, sample_rate: int) -> Head:
+def read_sofa(path: Path | str, sample_rate: int) -> HeadResponses:
     """Read a SOFA file (AES69, SimpleFreeFieldHRIR) at a sample rate.
 
     Args:
@@ -45,7 +48,7 @@ def read_sofa(path: Path | str, sample_rate: int) -> Head:
         sample_rate: Hz, to which the responses are resampled.
 
     Raises:
-        BadInput: missing, no SOFA file of two ears, or without directions.
+        BadInput: missing, not a SOFA file of two ears, or without directions.
     """
     path = Path(path)
     if not path.is_file():
@@ -81,34 +84,36 @@ def read_sofa(path: Path | str, sample_rate: int) -> Head:
         flat = responses.reshape(-1, responses.shape[-1]).T
         responses = soxr.resample(flat, rate, sample_rate).T.reshape(*responses.shape[:2], -1)
         responses = responses * (rate / sample_rate)
-    return Head(directions, responses, sample_rate)
+    return HeadResponses(directions, responses, sample_rate)
 
 
-def spherical_head(sample_rate: int, directions: np.ndarray, n_samples: int = 256) -> Head:
-    """Responses of a rigid sphere with two ears on it, from some directions.
+def spherical_head(sample_rate: int, directions: np.ndarray, n_samples: int = 256) -> HeadResponses:
+    """Compute the impulse responses of a rigid sphere with two ears.
 
     Args:
         sample_rate: Hz.
         directions: (direction, 3) unit vectors.
-        n_samples: of a response; the middle of the head is heard after an eighth of it.
+        n_samples: length of a response; the delay to the centre of the head is an eighth of it.
     """
     frequency = rfftfreq(n_samples, 1 / sample_rate)
     ears = unit_vector(np.array([EAR_AZIMUTH_DEG, -EAR_AZIMUTH_DEG]), np.zeros(2))
     cosine = np.clip(directions @ ears.T, -1, 1)  # (direction, ear)
-    spectrum = on_sphere(cosine.ravel(), frequency, HEAD_RADIUS, order=45).reshape(*cosine.shape, -1)
+    spectrum = on_sphere(cosine.ravel(), frequency, HEAD_RADIUS_M, order=HEAD_ORDER).reshape(
+        *cosine.shape, -1
+    )
     turn = np.exp(-2j * np.pi * frequency * (n_samples // 8) / sample_rate)
-    return Head(directions, irfft(spectrum * turn, n_samples), sample_rate)
+    return HeadResponses(directions, irfft(spectrum * turn, n_samples), sample_rate)
 
 
 def _is_mirrored(directions: np.ndarray, responses: np.ndarray) -> bool:
-    """Whether sounds from the left are louder in the right ear: some files count azimuths the other way round."""
+    """Return whether sounds from the left are louder in the right ear: some files count azimuths clockwise."""
     level = np.log(np.square(responses).sum(axis=-1) + 1e-12)
-    aside = np.abs(directions[:, 1]) > 0.3
-    return bool(((level[:, 0] - level[:, 1]) * directions[:, 1])[aside].sum() < 0)
+    lateral = np.abs(directions[:, 1]) > LATERAL
+    return bool(((level[:, 0] - level[:, 1]) * directions[:, 1])[lateral].sum() < 0)
 
 
 def _delayed(responses: np.ndarray, delay: np.ndarray) -> np.ndarray:
-    """Responses (direction, ear, sample), each later by so many samples (direction, ear)."""
+    """Delay responses (direction, ear, sample) by a number of samples each (direction, ear)."""
     if not delay.any():
         return responses
     whole = np.round(delay).astype(int)

@@ -26,20 +26,20 @@ def resample(
     subtype: Literal["PCM_16", "keep"] = "PCM_16",
     jobs: int = 0,
 ) -> int:
-    """Resample every audio file below a folder; channels stay, lengths are exact to the sample.
+    """Resample every audio file below a folder; channels are kept, lengths are exact to the sample.
 
     Args:
         source: a folder, or one wav, flac or ogg file.
         target: a folder beside it (the same relative paths), or one wav.
         sample_rate: Hz.
         subtype: 16-bit integers, or the source's own sample format.
-        jobs: how many at once; 0 for one a core.
+        jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a file failed.
 
     Raises:
-        BadInput: no audio there, or a rate that cannot be.
+        BadInput: no audio there, or a rate that is not positive.
     """
     if sample_rate < 1:
         raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
@@ -51,9 +51,9 @@ def resample(
 def resample_audio(
     source: Path, target: Path, sample_rate: int = 24000, subtype: Literal["PCM_16", "keep"] = "PCM_16"
 ) -> str:
-    """Resample one file block by block with soxr (quality HQ), so that memory stays flat at any length.
+    """Resample one file block by block with soxr (quality HQ), so that memory does not grow with its length.
 
-    n samples become n * sample_rate / rate samples, rounded up; a file of the wanted rate keeps its samples.
+    n samples become n * sample_rate / rate samples, rounded up; a file that has the rate keeps its samples.
 
     Args:
         source: wav, flac or ogg.
@@ -70,10 +70,10 @@ def resample_audio(
     info = audio_info(source)
     if not info.n_samples:
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
-    kept = soundfile.info(str(source)).subtype
-    subtype_out = kept if subtype == "keep" and kept in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
+    subtype_in = soundfile.info(str(source)).subtype
+    subtype_out = subtype_in if subtype == "keep" and subtype_in in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
     length = -(-info.n_samples * sample_rate // info.sample_rate)
-    # A plain wav counts its bytes with 32 bits.
+    # The header of a plain wav holds its size in 32 bits.
     container = "RF64" if length * info.channels * 8 >= 1 << 32 else "WAV"
     stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float64", quality="HQ")
     clipped = read = written = 0
@@ -89,7 +89,7 @@ def resample_audio(
             _check_block(source, block, read, info.n_samples)
             if info.sample_rate != sample_rate:
                 last = read >= info.n_samples
-                # The filter's tail: silence after the end, enough for the sample that rounding up adds.
+                # Zeros after the end flush the filter and give the sample that rounding up adds.
                 tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
                 block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
             block = block[: length - written]

@@ -13,7 +13,7 @@ from data_prep.media.ffmpeg import run_ffmpeg
 MISSING_END_S = 0.1
 """how much may be missing at the end of a resized video: its last frame has no duration of its own"""
 ASPECT_TOLERANCE = 0.005
-"""relative difference of shapes that counts as none"""
+"""relative difference of aspects that is ignored"""
 
 
 def resize(
@@ -25,7 +25,7 @@ def resize(
     audio: Literal["drop", "copy"] = "drop",
     jobs: int = 0,
 ) -> int:
-    """Resize every video below a folder with ffmpeg; times of frames stay, pictures are never distorted.
+    """Resize every video below a folder with ffmpeg; time stamps are kept, frames are never distorted.
 
     Source: resize_video.py of the DCASE 2023 audio-visual baseline (360x180, averaged over areas).
 
@@ -34,15 +34,15 @@ def resize(
         target: a folder beside it (the same relative paths), or one mp4.
         width: pixels, even.
         height: pixels, even.
-        letterbox: keep pictures of another shape whole between black bars instead of refusing them.
-        audio: leave the sound track out, or copy it as it is.
-        jobs: how many at once; 0 for one a core.
+        letterbox: add black bars to frames of another aspect instead of refusing them.
+        audio: drop the sound track, or copy it as it is.
+        jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
         0 if all went well, 1 if a file failed.
 
     Raises:
-        BadInput: no video there, or a size that cannot be.
+        BadInput: no video there, or an odd or too small size.
     """
     if width < 2 or height < 2 or width % 2 or height % 2:
         raise BadInput(f"{width}x{height}: H.264 stores even sizes; choose an even width and height")
@@ -70,23 +70,23 @@ def resize_video(
         target: the mp4 to write.
         width: pixels, even.
         height: pixels, even.
-        letterbox: add black bars where the shapes differ.
-        audio: leave the sound track out, or copy it as it is.
+        letterbox: add black bars where the aspects differ.
+        audio: drop the sound track, or copy it as it is.
         threads: for decoding; encoding uses one, so that the bytes do not depend on the machine.
 
     Returns:
-        A remark, empty if there is nothing to say.
+        A complaint of ffmpeg as a remark; empty if none.
 
     Raises:
-        BadInput: unreadable, damaged, or of another shape and no letterbox wanted.
+        BadInput: unreadable, damaged, or of another aspect without `letterbox`.
     """
     before = video_info(source)
-    shape = Fraction(width, height)
-    same = abs(before.aspect / shape - 1) < ASPECT_TOLERANCE
+    aspect = Fraction(width, height)
+    same = abs(before.aspect / aspect - 1) < ASPECT_TOLERANCE
     if not same and not letterbox:
         raise BadInput(
             f"{source}: {before.width}x{before.height} ({_ratio(before.aspect)}) does not fit "
-            f"{width}x{height} ({_ratio(shape)}); give --letterbox to put it between black bars, "
+            f"{width}x{height} ({_ratio(aspect)}); give --letterbox to put it between black bars, "
             "or another --width and --height"
         )
     inner = (width, height) if same else _inside(width, height, before.aspect)
@@ -125,7 +125,7 @@ def _inside(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
 
 def _has_size(width: int, height: int, job: FileJob) -> bool:
     try:
-        there = video_info(job.target)
+        target = video_info(job.target)
     except BadInput:
         return False
-    return (there.width, there.height) == (width, height)
+    return (target.width, target.height) == (width, height)

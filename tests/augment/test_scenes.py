@@ -10,14 +10,14 @@ from avseld.base.errors import BadInput
 from avseld.io.boxes import centre_direction
 from avseld.io.events import Events
 from avseld.io.formats import TETRAHEDRON_DEG
-from avseld.io.geometry import angle_between, direction, to_picture, unit_vector
+from avseld.io.geometry import angle_between, direction, to_frame, unit_vector
 
 RATE = 24000
 AZIMUTH, ELEVATION = st.integers(-179, 180), st.integers(-75, 75)
 
 
 def box_at(azimuth: float, elevation: float, half: float = 0.02) -> np.ndarray:
-    u, v = to_picture(azimuth, elevation)
+    u, v = to_frame(azimuth, elevation)
     return np.array([[u - half, v - half, u + half, v + half, 0.9], [0, 0, 0, 0, 0]], np.float32)
 
 

@@ -12,7 +12,7 @@ from avseld.augment.scenes import rotations
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.features import FEATURES
-from avseld.io.formats import EVERYWHERE, FORMATS, format_named
+from avseld.io.formats import COMMON_FEATURES, FORMATS, format_named
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -47,7 +47,7 @@ def test_and_refuses_those_that_others_declare(format):
 
 def test_every_feature_is_declared_by_some_format():
     assert {name for known in FORMATS.values() for name in known.features} == set(FEATURES)
-    assert set(EVERYWHERE) < set(FEATURES)
+    assert set(COMMON_FEATURES) < set(FEATURES)
 
 
 @pytest.mark.parametrize(("format", "n"), [("foa", 16), ("mic", 8), ("binaural", 2), ("stereo", 2)])

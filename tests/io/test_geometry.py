@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from avseld.io.geometry import (
     angle_between,
-    circular_mean,
     direction,
-    from_picture,
-    to_picture,
+    fold,
+    from_frame,
+    to_frame,
     unit_vector,
     wrap,
 )
@@ -56,18 +56,17 @@ def test_wrapping_moves_by_whole_turns(azimuth):
     assert turns == pytest.approx(round(turns), abs=1e-9)
 
 
-def test_the_mean_of_two_directions_behind_is_behind():
-    assert abs(circular_mean([179.0, -179.0])) == pytest.approx(180)
-    assert circular_mean([10.0, 20.0], [3.0, 1.0]) == pytest.approx(12.5, abs=0.02)
+def test_folding_mirrors_the_rear_to_the_front():
+    assert fold(np.array([100.0, -170.0, 60.0, 190.0, 450.0])).tolist() == [80, -10, 60, -10, 90]
 
 
 @given(st.floats(-180, 179.999), elevations)
-def test_a_place_in_the_picture_names_its_direction(azimuth, elevation):
-    back = from_picture(*to_picture(azimuth, elevation))
+def test_a_position_in_the_frame_gives_its_direction_back(azimuth, elevation):
+    back = from_frame(*to_frame(azimuth, elevation))
     assert angle_between(unit_vector(*back), unit_vector(azimuth, elevation)) < 1e-6
 
 
-def test_left_is_in_the_left_half_of_the_picture_and_up_in_the_upper():
-    assert to_picture(90, 45) == (0.25, 0.25)
-    assert to_picture(0, 0) == (0.5, 0.5)
-    assert to_picture(-90, -45) == (0.75, 0.75)
+def test_left_is_in_the_left_half_of_the_frame_and_up_in_the_upper():
+    assert to_frame(90, 45) == (0.25, 0.25)
+    assert to_frame(0, 0) == (0.5, 0.5)
+    assert to_frame(-90, -45) == (0.75, 0.75)

@@ -14,7 +14,7 @@ from avseld.io.audio import read_audio
 from avseld.io.boxes import Boxes
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, write_events
-from avseld.io.geometry import to_picture
+from avseld.io.geometry import to_frame
 from avseld.io.labels import read_labels
 from avseld.io.manifest import Recording, write_manifest
 from avseld.reporting import overlay, plot
@@ -34,7 +34,7 @@ def event(
 
 
 def place(azimuth: float, elevation: float) -> tuple[int, int]:
-    u, v = to_picture(azimuth, elevation)
+    u, v = to_frame(azimuth, elevation)
     return round(float(u) * WIDTH) % WIDTH, round(float(v) * HEIGHT)
 
 

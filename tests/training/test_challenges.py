@@ -8,7 +8,7 @@ import pytest
 from avseld.config import Data, Hardware, Part
 from avseld.evaluation.evaluate import evaluate
 from avseld.evaluation.score import score
-from avseld.io.dcase_csv import CARTESIAN, STEREO, read_dcase
+from avseld.io.dcase_csv import CARTESIAN, STEREO_2025, read_dcase
 from avseld.io.events import Events
 from avseld.targets import MultiACCDDOA
 from avseld.training.train import train
@@ -59,7 +59,7 @@ def test_distances_are_learned_predicted_and_scored(capsys, raw, tmp_path, year,
     (written,) = (tmp_path / "run" / "evaluation" / "blank").glob("*.csv")
     events, dialect = read_dcase(written, metres_per_unit=1.0 if year == 2024 else 0.01)
     assert len(events) and np.isfinite(events.distance).all() and events.distance.max() < 20
-    assert dialect.columns == (CARTESIAN[7] if year == 2024 else STEREO)
+    assert dialect.columns == (CARTESIAN[7] if year == 2024 else STEREO_2025)
     metadata = raw / "metadata_dev"
     (reference,) = metadata.glob(f"*/{written.name}")
     score(reference, written, challenge=year, json=True)

@@ -15,7 +15,7 @@ from scipy.fft import irfft, rfft, rfftfreq
 from avseld.base.physics import SPEED_OF_SOUND_M_S
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import unit_vector
-from data_prep.media.head_responses import EAR_AZIMUTH_DEG, HEAD_RADIUS, read_sofa
+from data_prep.media.head_responses import EAR_AZIMUTH_DEG, HEAD_ORDER, HEAD_RADIUS_M, read_sofa
 from data_prep.sphere import fibonacci_sphere, on_sphere
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
@@ -29,8 +29,6 @@ N_FFT_COHERENCE = 512
 """samples; resolution of 47 Hz of the diffuse coherence, which is a smooth function of frequency"""
 SPHERE_ORDER = 30
 """order of the series for the array, well above kr = 9 at 12 kHz"""
-HEAD_ORDER = 45
-"""order of the series for the head, well above kr = 19 at 12 kHz"""
 PRE_ONSET_SAMPLES = 8
 """samples kept before the peak of measured head responses"""
 
@@ -111,7 +109,7 @@ def _measured_table(sofa: str, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
     return (rfft(kept, n_fft) * advance).astype(np.complex64), head.directions
 
 
-SPHERICAL_HEAD = SphericalArray(((EAR_AZIMUTH_DEG, 0.0), (-EAR_AZIMUTH_DEG, 0.0)), HEAD_RADIUS, HEAD_ORDER)
+SPHERICAL_HEAD = SphericalArray(((EAR_AZIMUTH_DEG, 0.0), (-EAR_AZIMUTH_DEG, 0.0)), HEAD_RADIUS_M, HEAD_ORDER)
 TETRAHEDRAL_ARRAY = SphericalArray(FORMATS["mic"].capsules_deg, FORMATS["mic"].radius)
 Receiver = SphericalArray | MeasuredHead
 

@@ -18,7 +18,7 @@ from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.io.video import sample_frames, video_info
 from data_prep.media.binaural import binaural
-from data_prep.media.cut import cut, cut_video, equal
+from data_prep.media.cut import cut, cut_video, equal_clips
 from data_prep.media.resize import resize
 from data_prep.positions import events_of, positions, read_axes
 from data_prep.split import draw, lists, read_shares, split
@@ -117,7 +117,7 @@ def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
 
 @given(st.floats(0.5, 30), st.floats(0.1, 5), st.floats(0.1, 5), st.booleans())
 def test_clips_lie_within_the_recording_one_hop_apart(duration, seconds, hop, rest):
-    clips = equal("x", duration, seconds, hop, rest)
+    clips = equal_clips("x", duration, seconds, hop, rest)
     assert all(0 <= clip.start < clip.stop <= duration + 1e-6 for clip in clips)
     assert all(after.start - before.start == pytest.approx(hop) for before, after in pairwise(clips))
     if rest:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import centre_direction
-from avseld.io.geometry import from_picture, to_picture, wrap
+from avseld.io.geometry import from_frame, to_frame, wrap
 from data_prep.synth.acoustics.rooms import Room
 from data_prep.synth.motion import Trajectory
 from data_prep.synth.scene import Scene, SceneObject
@@ -80,7 +80,7 @@ def test_nearer_people_are_larger_and_stand_on_the_floor() -> None:
     tall = [c.boxes(np.zeros(1), {}, np.random.default_rng(0)).box[0, 0] for c in (near, far)]
     assert tall[0][3] - tall[0][1] > 1.7 * (tall[1][3] - tall[1][1])
     for box, radius in zip(tall, (1.2, 2.8), strict=True):
-        _, elevation = from_picture(0.5, box[3])
+        _, elevation = from_frame(0.5, box[3])
         assert np.tan(np.radians(elevation)) * radius == pytest.approx(-ROOM.array_position[2], abs=1e-6)
 
 
@@ -101,7 +101,7 @@ def test_nearer_person_hides_the_farther_one() -> None:
     behind, front = standing_person(30.0, 2.8), standing_person(30.0, 1.2)
     both = Camera(scene(behind, front), WIDTH, {}).frame(0.0)
     alone = Camera(scene(front), WIDTH, {}).frame(0.0)
-    u, v = to_picture(30.0, 0.0)
+    u, v = to_frame(30.0, 0.0)
     np.testing.assert_array_equal(
         both[int(v * WIDTH / 2), int(u * WIDTH)], alone[int(v * WIDTH / 2), int(u * WIDTH)]
     )
@@ -113,7 +113,7 @@ def test_object_is_drawn_at_its_direction() -> None:
         bare = Camera(scene(), WIDTH, {}).background.astype(int)
         drawn = np.abs(Camera(scene(objects=(thing,)), WIDTH, {}).background - bare).max(axis=-1) > 12
         rows, columns = np.nonzero(drawn)
-        azimuth, elevation = from_picture((columns.mean() + 0.5) / WIDTH, (rows.mean() + 0.5) / WIDTH * 2)
+        azimuth, elevation = from_frame((columns.mean() + 0.5) / WIDTH, (rows.mean() + 0.5) / WIDTH * 2)
         assert azimuth == pytest.approx(-60, abs=3)
         assert elevation == pytest.approx(np.degrees(np.arctan2(0.1, 2.0)), abs=12)
 
