@@ -2,7 +2,8 @@
 # Install MMDetection, the optional detector backend: mmcv 2.1.0 built against the torch in .venv, then mmdet 3.3.0.
 # There are no ready-made wheels of mmcv for today's torch, hence the build. With it in place this takes seconds.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+cd "$root"
 
 mmcv=mmcv==2.1.0
 python=.venv/bin/python
@@ -64,16 +65,20 @@ if ! command -v nvcc >/dev/null; then
     export CUDA_VISIBLE_DEVICES=  # a GPU without its compiler would end the build; operators for the processor then
 fi
 
-if ! built; then
-    say "Building the operators of $mmcv: 6 to 12 minutes on two cores, once."
-    "$python" -m pip install --quiet 'setuptools<81' wheel ninja
-    build
+install_mmdet() {
     if ! built; then
-        say "pip had a build in its cache that does not fit; building anew."
-        build --no-cache-dir --force-reinstall --no-deps
+        say "Building the operators of $mmcv: 6 to 12 minutes on two cores, once."
+        "$python" -m pip install --quiet 'setuptools<81' wheel ninja
+        build
+        if ! built; then
+            say "pip had a build in its cache that does not fit; building anew."
+            build --no-cache-dir --force-reinstall --no-deps
+        fi
     fi
-fi
-"$python" -m pip install --editable '.[mmdet]'
+    "$python" -m pip install --constraint constraints.txt --editable '.[mmdet]'
+}
+
+alone "$root/.venv.lock" install_mmdet
 
 if in_place; then
     exit 0

@@ -1,6 +1,7 @@
 """Fixtures of all tests: reference values, the folder of recordings beside the repository, and options."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import hypothesis
@@ -19,6 +20,50 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", type=Path, default=GOLDEN, help="folder of reference values")
+    parser.addoption(
+        "--no-skips",
+        action="store_true",
+        help="fail where a test skips that tests/allowed_skips.txt does not name",
+    )
+
+
+class Skips:
+    """Notes every skip that is not allowed, and fails the run for it."""
+
+    def __init__(self, path: Path) -> None:
+        lines = [line.split("\t") for line in path.read_text().splitlines() if line and line[0] != "#"]
+        self.allowed = [(test, reason) for test, reason in lines]
+        self.forbidden: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not report.skipped or hasattr(report, "wasxfail"):
+            return
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        if not any(
+            fnmatchcase(report.nodeid, test) and fnmatchcase(reason, why) for test, why in self.allowed
+        ):
+            self.forbidden.append(f"{report.nodeid}: {reason}")
+
+    pytest_collectreport = pytest_runtest_logreport
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.forbidden and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.forbidden:
+            terminalreporter.section("skips that tests/allowed_skips.txt does not name", red=True)
+            for line in self.forbidden:
+                terminalreporter.line(line)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-skips") and not hasattr(
+        config, "workerinput"
+    ):  # the process that starts the others
+        config.pluginmanager.register(Skips(ROOT / "tests" / "allowed_skips.txt"))
 
 
 @pytest.fixture(scope="session")
