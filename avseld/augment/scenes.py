@@ -1,4 +1,4 @@
-"""Augmentation of training windows before they are encoded: sound, labels and boxes change together.
+"""Augmentation of training windows before they are encoded: sound, labels and visual input change together.
 
 As scenes change before a target encodes them, every augmentation serves every target. Rotations and reflections by
 exchanging channels: L. Mazzon et al., First order ambisonics domain spatial augmentation for DNN-based direction of
@@ -9,6 +9,7 @@ based acoustic modeling for sound event localization and detection, arXiv 2101.0
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events, concatenate
 from avseld.io.formats import format_named
 from avseld.io.geometry import unit_vector, wrap
+
+VisualLayout = Literal["boxes", "tracks", "embeddings"]
+"""Content of a window's visual input: boxes in any order; boxes with one person at each place throughout the window; or
+embeddings of video frames, with or without boxes."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,11 @@ class Window:
     """labels of the whole recording"""
     start: float
     """start of the window in the recording, seconds"""
-    boxes: np.ndarray | None = None
-    """(..., box, 4 or more), x0 y0 x1 y1 first; all zeros in a place without a box"""
-    tracks: bool = False
-    """whether each place of the box axis is one person for the whole window"""
+    visual: np.ndarray | None = None
+    """boxes or tracks (..., box, 4 or more), x0 y0 x1 y1 first, all zeros in a place without a box; or embeddings
+    (label frame, value)"""
+    layout: VisualLayout = "boxes"
+    """what `visual` holds"""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ class Rotate:
         """Rotate a window.
 
         Args:
-            window: with sound, labels and boxes.
+            window: with sound, labels and visual input.
             random: draws the rotation.
             another: not used.
         """
@@ -148,14 +154,15 @@ class Rotate:
             window,
             waveform=(matrix @ window.waveform).astype(np.float32),
             events=rotation.events(window.events),
-            boxes=None if window.boxes is None else rotation.boxes(window.boxes),
+            visual=None if window.visual is None else rotation.boxes(window.visual),
         )
 
 
 class Mix:
     """Add the sound, the labels and the boxes of another window.
 
-    Where more events of one class overlap than the target has tracks, it drops the later ones.
+    Embeddings of two video frames cannot be added: the window keeps its own, and the other sound is off screen. Where
+    more events of one class overlap than the target has tracks, it drops the later ones.
 
     Args:
         format: channel format; not used.
@@ -170,7 +177,7 @@ class Mix:
         """Mix a window with another one.
 
         Args:
-            window: with sound, labels and boxes.
+            window: with sound, labels and visual input.
             random: draws whether to mix, and the gain.
             another: draws the other window.
         """
@@ -186,11 +193,11 @@ class Mix:
             offset=other.events.offset + shift,
             source=other.events.source + n_sources,
         )
-        boxes = window.boxes
-        if boxes is not None and other.boxes is not None:
-            boxes = _merge_boxes(boxes, other.boxes, window.tracks)
+        visual = window.visual
+        if visual is not None and other.visual is not None and window.layout != "embeddings":
+            visual = _merge_boxes(visual, other.visual, tracks=window.layout == "tracks")
         waveform = (window.waveform + gain * other.waveform).astype(np.float32)
-        return replace(window, waveform=waveform, events=concatenate([window.events, events]), boxes=boxes)
+        return replace(window, waveform=waveform, events=concatenate([window.events, events]), visual=visual)
 
 
 def _merge_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from avseld.augment.scenes import Window
+from avseld.augment.scenes import VisualLayout, Window
 from avseld.base.errors import BadInput
 from avseld.base.prefetch import prefetch
 from avseld.base.rates import LABEL_HOP, exact_div
@@ -192,6 +192,9 @@ class Windows(Dataset[Batch]):
         self.n_channels = format_named(data.format).channels
         self.n_samples, self.n_frames = system.window_samples, system.window_frames
         self.visual_spec = system.visual_spec
+        self.visual_layout: VisualLayout = (
+            "embeddings" if self.visual_spec.n_values else "tracks" if self.visual_spec.tracks else "boxes"
+        )
         self.pads = system.target.pads
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
@@ -218,8 +221,8 @@ class Windows(Dataset[Batch]):
         for change in self.augment:
             window = change(window, random, lambda: self._draw(random))
         item = {"waveform": window.waveform}
-        if window.boxes is not None:
-            item["visual"] = window.boxes
+        if window.visual is not None:
+            item["visual"] = window.visual
         item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
         return {name: torch.from_numpy(value) for name, value in item.items()}
 
@@ -238,15 +241,12 @@ class Windows(Dataset[Batch]):
         which, begin = self._place(random)
         start = begin / self.rate
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
-        boxes = None
+        visual = None
         if not self.blank:
-            visual = self.visual_inputs[which]
-            boxes = (
-                np.zeros(self.visual_spec.shape, np.float32)
-                if visual is None
-                else visual.at(np.array([start]))[0]
-            )
-        return Window(waveform, self.events[which], start, boxes, self.visual_spec.tracks)
+            own = self.visual_inputs[which]
+            empty = np.zeros(self.visual_spec.shape, np.float32)
+            visual = empty if own is None else own.at(np.array([start]))[0]
+        return Window(waveform, self.events[which], start, visual, self.visual_layout)
 
 
 class Numbers(Sampler[int]):

@@ -40,7 +40,7 @@ def test_intensity_label_and_box_point_the_same_way_after_all_sixteen_rotations(
     seen = set()
     for rotation, matrix in rotations("foa"):
         measured = intensity(matrix @ window.waveform)
-        events, boxes = rotation.events(window.events), rotation.boxes(window.boxes)
+        events, boxes = rotation.events(window.events), rotation.boxes(window.visual)
         labelled = unit_vector(events.azimuth[0], events.elevation[0])
         seen_in_video = unit_vector(*centre_direction(boxes[0]))
         assert angle_between(measured, labelled) < 1e-3 and angle_between(seen_in_video, labelled) < 1e-3
@@ -104,12 +104,12 @@ def test_rotate_draws_all_sixteen_rotations():
 
 def test_mixed_windows_hold_audio_labels_and_boxes_of_both():
     first, second = scene(20.0, 0.0), scene(-100.0, 10.0)
-    second = Window(second.waveform, second.events, -3.0, second.boxes)
+    second = Window(second.waveform, second.events, -3.0, second.visual)
     mixed = Mix("foa", chance=1.0, gain_db=0.0)(first, np.random.default_rng(0), lambda: second)
     assert np.allclose(mixed.waveform, first.waveform + second.waveform, atol=1e-6)
     assert mixed.events.azimuth.tolist() == [20, -100] and mixed.events.source.tolist() == [0, 1]
     assert mixed.events.onset.tolist() == [0.0, 3.0]  # as far from the start of the window as before
-    assert mixed.boxes.shape == (2, 5) and mixed.boxes[:, 4].all()
+    assert mixed.visual.shape == (2, 5) and mixed.visual[:, 4].all()
     assert Mix("foa", chance=0.0)(first, np.random.default_rng(0), lambda: second) is first
 
 
@@ -123,22 +123,35 @@ def people(*places: tuple[float, ...], n_frames: int = 5) -> np.ndarray:
     return boxes
 
 
-def mixed_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray:
+def mixed_boxes(own: np.ndarray, other: np.ndarray, layout: str) -> np.ndarray:
     first, second = (
-        Window(np.zeros((4, 10), np.float32), scene(0, 0).events, 0.0, b, tracks) for b in (own, other)
+        Window(np.zeros((4, 10), np.float32), scene(0, 0).events, 0.0, b, layout) for b in (own, other)
     )
-    return Mix("foa", chance=1.0)(first, np.random.default_rng(0), lambda: second).boxes[..., 0]
+    return Mix("foa", chance=1.0)(first, np.random.default_rng(0), lambda: second).visual[..., 0]
 
 
 def test_a_mixed_track_keeps_its_slot_for_the_whole_window():
     own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
     other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
-    mixed = mixed_boxes(own, other, tracks=True)
+    mixed = mixed_boxes(own, other, layout="tracks")
     assert np.allclose(mixed.T, [[0.1, 0.1, 0.1, 0, 0], [0, 0.5, 0.5, 0.5, 0.5]])
 
 
 def test_mixed_boxes_without_tracks_fill_the_free_slots_of_each_frame():
     own = people((0.1, 0.1, 0.1, 0, 0), (0, 0, 0, 0, 0))
     other = people((0, 0.5, 0.5, 0.5, 0.5), (0.7, 0.7, 0.7, 0.7, 0.7))
-    mixed = mixed_boxes(own, other, tracks=False)
+    mixed = mixed_boxes(own, other, layout="boxes")
     assert np.allclose(mixed.T, [[0.1, 0.1, 0.1, 0.5, 0.5], [0.7, 0.5, 0.5, 0.7, 0.7]])
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=6))
+def test_a_mixed_window_keeps_its_own_embeddings_at_their_times(seen):
+    own = np.where(np.array(seen)[:, None], np.random.default_rng(0).normal(size=(6, 20)), 0).astype(
+        np.float32
+    )
+    window, other = (
+        Window(np.zeros((4, 10), np.float32), scene(0, 0).events, 0.0, visual, "embeddings")
+        for visual in (own, np.ones((6, 20), np.float32))
+    )
+    mixed = Mix("foa", chance=1.0)(window, np.random.default_rng(0), lambda: other)
+    assert np.array_equal(mixed.visual, own)

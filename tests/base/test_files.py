@@ -1,8 +1,6 @@
 import pytest
 
-from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, replacing, visible_files
-from avseld.base.rates import exact_div, samples
 
 
 def test_a_failure_while_writing_keeps_the_old_file_only(tmp_path):
@@ -37,15 +35,6 @@ def test_fingerprints_depend_on_content_and_length(tmp_path, place):
     path.write_bytes(content)
     # The middle of a long file is not read, which keeps fingerprints fast.
     assert (fingerprint(path) == before) == (place == 1 << 20)
-
-
-def test_rates_without_an_integer_ratio_are_refused():
-    assert exact_div(30480, 240) == 127
-    with pytest.raises(BadInput, match=r"1000 is not a multiple of 3 .remainder 1."):
-        exact_div(1000, 3)
-    assert samples(1.27, 24000) == 30480
-    with pytest.raises(BadInput, match=r"1\.27001"):
-        samples(1.27001, 24000)
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path):

@@ -193,7 +193,7 @@ def test_labels_beyond_the_audio_are_refused_by_name(prepared, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["avcrnn", "fused"])
-def test_augmented_windows_state_whether_boxes_are_tracks(prepared, model):
+def test_augmented_windows_state_what_their_visual_input_holds(prepared, model):
     received = []
 
     def keep(window, random, another):
@@ -203,4 +203,4 @@ def test_augmented_windows_state_whether_boxes_are_tracks(prepared, model):
     feature = {"avcrnn": "amplitude_ipd", "fused": "sound_field"}[model]
     system = System(Blueprint(Part(feature), Part(model), Part("accdoa"), CLASSES))
     Windows(read_manifest(prepared), system, settings(prepared), seed=3, augment=[keep])[0]
-    assert received[0].tracks == (model == "fused")
+    assert received[0].layout == {"avcrnn": "boxes", "fused": "tracks"}[model]

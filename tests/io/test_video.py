@@ -10,7 +10,6 @@ from counting_video import counting_video, late_video, number_of
 from yolox_material import write_video
 
 from avseld.base.errors import BadInput
-from avseld.base.prefetch import prefetch
 from avseld.io.video import FrameReader, open_panorama, sample_frames, video_info
 
 NTSC = Fraction(30000, 1001)
@@ -103,20 +102,3 @@ def test_files_without_frames_are_refused_by_name(tmp_path):
     square = write_video(tmp_path / "square.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2, 10)
     with pytest.raises(BadInput, match="64 x 64 is not twice as wide"), open_panorama(square, 64):
         pass
-
-
-def test_a_thread_ahead_hands_on_items_and_errors_and_stops_when_left():
-    def items(closed: list[bool]):
-        try:
-            yield from range(100)
-            raise BadInput("the video breaks off")
-        finally:
-            closed.append(True)
-
-    ended: list[bool] = []
-    assert list(zip(range(5), prefetch(items(ended)), strict=False))[-1] == (4, 4)
-    with pytest.raises(BadInput, match="breaks off"):
-        assert list(prefetch(items(ended)))
-    early = prefetch(items(ended))
-    next(early)
-    early.close()  # must not wait for the other 99
