@@ -16,7 +16,7 @@ from avseld.benchmarking.machine import alone, best, floor_of_answer, made_of
 from avseld.benchmarking.steps import fresh_system
 from avseld.inference.predictor import Predictor
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import plain
+from avseld.models.fast_cpu import pytorch_layers
 
 DURATION_S = 60
 """length of the recording"""
@@ -94,7 +94,7 @@ def published_seconds(folder: Path, weights: Path | None) -> dict[str, Any]:
             if look is not None:
                 look(frame)
             part = torch.from_numpy(np.ascontiguousarray(x[None, :, window * 120 : window * 120 + 128]))
-            with torch.no_grad(), plain():
+            with torch.no_grad(), pytorch_layers():
                 out = model.from_vectors(part, torch.zeros(1, 2, 6, 37))["accdoa"]  # type: ignore[operator]
             rows += _decode_by_loops(out[0, 4:124].numpy(), window * 12)
         return rows

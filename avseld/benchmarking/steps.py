@@ -17,7 +17,7 @@ from avseld.benchmarking.machine import alone, floor_of_step, made_of
 from avseld.config import Data, Part
 from avseld.data.windows import Numbers, Windows, loader
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import plain
+from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -150,7 +150,7 @@ def published_a_second(folder: Path, steps: int, weights: Path | None) -> dict[s
             yield batch
 
     def step(batch: dict[str, Tensor]) -> Tensor:
-        with plain():
+        with pytorch_layers():
             output = model.from_vectors(batch["features"], batch["vectors"])  # type: ignore[operator]
         loss = system.target.loss(output, batch)["loss"]
         optimizer.zero_grad()
@@ -168,11 +168,11 @@ def published_a_second(folder: Path, steps: int, weights: Path | None) -> dict[s
 
 
 def loss_difference(folder: Path, steps: int) -> dict[str, Any]:
-    """How far the loss after some steps from one seed lies from that of the plain path."""
+    """How far the loss after some steps from one seed lies from that of PyTorch's layers."""
     losses = []
-    for path in (nullcontext, plain):
+    for path in (nullcontext, pytorch_layers):
         system = fresh_system()
-        if path is plain:
+        if path is pytorch_layers:
             system.model.to(memory_format=torch.contiguous_format)
         step = step_of(system)
         with path():

@@ -153,7 +153,7 @@ class System(nn.Module):
 
         Args:
             network: compile the network too, as on a GPU. On a CPU its convolutions have hand-written passes
-                (`avseld.models.pooling`), which a compiler would undo; there only the training loss gains.
+                (`avseld.models.fast_cpu`), which a compiler would undo; there only the training loss gains.
         """
         self._training_loss = torch.compile(self._training_loss)
         if network:

@@ -10,8 +10,7 @@ from torch import nn
 
 from avseld.config import Part
 from avseld.models.blocks import BatchNorm
-from avseld.models.fast_cpu import is_fast, normalize, plain
-from avseld.models.pooling import conv_norm_pool
+from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize, pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -25,7 +24,7 @@ def both(x, conv, norm, pool, seed):
         if fused:
             out = conv_norm_pool(x_in, one, two, pool)
         else:
-            with plain():
+            with pytorch_layers():
                 out = conv_norm_pool(x_in, one, two, pool)
         torch.manual_seed(seed)
         (out * torch.randn_like(out)).sum().backward()
@@ -93,7 +92,7 @@ def test_half_precision_gives_nearly_the_same(kind):
     with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
         out = conv_norm_pool(x, conv, norm, (4, 4))
     assert out.dtype == kind
-    with plain():
+    with pytorch_layers():
         wanted = conv_norm_pool(x, conv, norm, (4, 4))
     torch.testing.assert_close(out.float(), wanted, rtol=0.05, atol=0.05 if kind == torch.bfloat16 else 1e-5)
 

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from avseld.models.blocks import BatchNorm
-from avseld.models.pooling import conv_norm_pool
+from avseld.models.fast_cpu import conv_norm_pool
 
 
 class ConvEncoder(nn.Module):
