@@ -110,7 +110,7 @@ def read_axes(text: str) -> np.ndarray:
     words = dict(re.findall(r"([xyz])\s*=\s*(\w+)", text))
     if set(words) != set("xyz") or any(word not in DIRECTIONS for word in words.values()):
         raise BadInput(
-            f"axes '{text}': say where each points, such as x=right,y=front,z=up ({', '.join(DIRECTIONS)})"
+            f"axes '{text}': give the direction of each axis, such as x=right,y=front,z=up ({', '.join(DIRECTIONS)})"
         )
     matrix = np.array([DIRECTIONS[words[axis]] for axis in "xyz"], float).T
     volume = round(float(np.linalg.det(matrix)))

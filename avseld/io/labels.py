@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 METRES_PER_UNIT = {"cm": 0.01, "m": 1.0}
 """units of distance that frame CSVs use"""
 LATE_S = 30.0
-"""how long a recording may go on after its last annotated event, where its length is not known"""
+"""longest time between the last annotated event and the end of a recording of unknown length"""
 MAX_MEDIAN_M = 15.0
 """a median below it looks like metres, above it like centimetres: sources in rooms are 15 cm to 15 m away"""
 HEAD_BYTES = 64
@@ -133,7 +133,7 @@ def check_prediction(
         row = int(late[0])
         frame = round(prediction.onset[row] / hop)
         raise BadInput(
-            f"{path}:{line_of_row(path, row)}: frame {frame} lies behind the end of the reference; check the frame "
+            f"{path}:{line_of_row(path, row)}: frame {frame} is after the end of the reference; check the frame "
             "rate, or score against a prepared folder, which knows the durations"
         )
 

@@ -7,7 +7,7 @@ it is the first one, as `avseld.io.boxes.Boxes.at` has it.
 
 import logging
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -80,7 +80,7 @@ def video_info(path: Path | str) -> VideoInfo:
 
 
 class FrameReader:
-    """Read frames of a video at rising times; one frame is in memory at a time. Use as `with closing(...)`.
+    """Read frames of a video at rising times; one frame is in memory at a time. A context manager.
 
     Args:
         path: the video.
@@ -131,6 +131,12 @@ class FrameReader:
         """Close the file."""
         self._decoded.close()
 
+    def __enter__(self) -> "FrameReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def sample_frames(
     path: Path | str, fps: float = 10.0, width: int | None = None, batch: int = 16
@@ -153,7 +159,7 @@ def sample_frames(
         raise BadInput(f"{path}: {fps} frames a second cannot be sampled; choose fps above 0")
     times: list[float] = []
     frames: list[np.ndarray] = []
-    with closing(FrameReader(path, width)) as reader:
+    with FrameReader(path, width) as reader:
         number = 0
         while True:
             frame, ended = reader.at(number / fps)
@@ -189,7 +195,7 @@ def open_panorama(path: Path | str, width: int) -> Iterator[FrameReader]:
             f"{path}: {aspect * info.height:g} x {info.height} is not twice as wide as high, hence no whole "
             "equirectangular picture; bring it there with avseld-prep resize"
         )
-    with closing(FrameReader(path, width, width // 2, upscale=True)) as reader:
+    with FrameReader(path, width, width // 2, upscale=True) as reader:
         yield reader
 
 

@@ -129,8 +129,8 @@ def check_video(recording: Recording, findings: Findings) -> None:
         )
     if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > PANORAMA_TOLERANCE:
         findings.warning(
-            f"{recording.video}: {info.width}x{info.height} is no equirectangular 2:1 picture; its boxes "
-            "will not tell directions"
+            f"{recording.video}: {info.width}x{info.height} is not an equirectangular 2:1 video; its boxes "
+            "have no directions"
         )
 
 

@@ -113,7 +113,7 @@ def test_extra_files_and_files_of_one_name_are_refused(folders, capsys) -> None:
         ("-2,1,0,0,0,100", "frame -2 is no index"),
         ("3,1,0,0,0", "5 columns"),
         ("1,1,0,32,10,200", "the same row stands above"),
-        ("100000,1,0,0,0,100", "frame 100000 lies behind the end"),
+        ("100000,1,0,0,0,100", "frame 100000 is after the end"),
     ],
 )
 @pytest.mark.parametrize("header", [False, True])

@@ -78,9 +78,8 @@ def test_a_frame_is_scaled_to_the_size_that_was_asked_for(tmp_path):
         ({"width": 256, "upscale": True}, (128, 256, 3)),
         ({"width": 64, "height": 48}, (48, 64, 3)),
     ):
-        reader = FrameReader(path, **options)
-        assert reader.at(0)[0].shape == shape, options
-        reader.close()
+        with FrameReader(path, **options) as reader:
+            assert reader.at(0)[0].shape == shape, options
 
 
 def test_files_without_frames_are_refused_by_name(tmp_path):
