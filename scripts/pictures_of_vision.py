@@ -24,7 +24,7 @@ from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.video import open_panorama
-from avseld.reporting.movie import Painter
+from avseld.reporting.video_overlay import FrameRenderer
 
 WIDTH = 960
 """columns of a picture"""
@@ -118,7 +118,7 @@ def draw(
     with open_panorama(recording.video, WIDTH) as panorama:
         still, _ = panorama.at(time)
     for name, prediction in predictions.items():
-        painter = Painter(
+        renderer = FrameRenderer(
             reference,
             prediction,
             boxes if name != "audio-only" else None,
@@ -127,7 +127,7 @@ def draw(
             0.5 * LABEL_HOP,
             f"{name}, {recording.name}",
         )
-        rows.append(painter.paint(still, time))
+        rows.append(renderer.render(still, time))
     whole = Image.new("RGB", (WIDTH, sum(row.height for row in rows)))
     top = 0
     for row in rows:

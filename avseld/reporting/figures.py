@@ -1,4 +1,4 @@
-"""One figure of a recording: spectrogram, activity, azimuth and elevation over the same time."""
+"""Figure of a recording: spectrogram, activity, azimuth and elevation over a common time axis."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,19 +13,27 @@ from matplotlib.patches import Patch
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
-from avseld.reporting.colours import colour, name_of, present
+from avseld.reporting.colours import class_name, colour, labels_in
 from avseld.reporting.spectrogram import log_spectrogram
-from avseld.reporting.tracks import Track, azimuth_line, elevation_line, lanes, shown, tracks
+from avseld.reporting.tracks import (
+    EventTrack,
+    assign_lanes,
+    azimuth_line,
+    clip_events,
+    elevation_line,
+    event_tracks,
+)
 
-SIZE = (12.0, 9.0)
-"""Inches; 1200 x 900 pixels at 100 dots an inch."""
-DYNAMICS_DB = 70.0
+SIZE_INCHES = (12.0, 9.0)
+"""1200 x 900 pixels at 100 dots per inch"""
+DYNAMIC_RANGE_DB = 70.0
+"""of the spectrogram's colours, below its 99.9th percentile"""
 REFERENCE: dict[str, Any] = {"alpha": 0.35, "linewidth": 8.0, "solid_capstyle": "butt", "zorder": 2}
 PREDICTION: dict[str, Any] = {"alpha": 1.0, "linewidth": 2.0, "solid_capstyle": "round", "zorder": 3}
-PART = {"reference": 0.86, "prediction": 0.34}
-"""How much of its lane a bar fills."""
+BAR_FILL = {"reference": 0.86, "prediction": 0.34}
+"""height of a bar as a share of its lane"""
 
-Line = Callable[[Track], tuple[np.ndarray, np.ndarray]]
+Line = Callable[[EventTrack], tuple[np.ndarray, np.ndarray]]
 
 
 def figure(
@@ -40,22 +48,25 @@ def figure(
 ) -> Figure:
     """Draw a recording with its reference (wide, pale) and its prediction (narrow, dark).
 
-    Nothing global is touched and no display is needed: the figure carries its own Agg canvas. Rows without
-    times are drawn as lasting throughout, rows without a direction in the activity only; where no row has a
-    direction, these panels are left out.
+    Needs no display and no global state of matplotlib: the figure has its own Agg canvas. Events without times
+    are drawn over the whole segment, events without direction in the activity only; if no event has a direction,
+    these panels are left out.
 
     Args:
         audio: (channel, sample), the whole recording from time 0; the first channel (W of foa) is drawn.
         sample_rate: Hz.
-        reference: annotated events, None if there are none.
-        prediction: predicted events, None if there are none.
+        reference: annotated events, or None.
+        prediction: predicted events, or None.
         classes: class names by index.
-        start: seconds, where the time axis begins.
-        stop: seconds, where it ends; None for the end of the audio.
+        start: start of the time axis, seconds.
+        stop: its end, seconds; None for the end of the audio.
         title: written above, such as the name of the recording.
 
+    Returns:
+        The figure; write it with its `savefig`.
+
     Raises:
-        BadInput: nothing lies between start and stop.
+        BadInput: the audio has no samples between start and stop.
     """
     duration = audio.shape[-1] / sample_rate
     stop = duration if stop is None else min(stop, duration)
@@ -65,36 +76,42 @@ def figure(
             "choose other times"
         )
     tables = {"reference": reference, "prediction": prediction}
-    cut = {kind: shown(table, start, stop) for kind, table in tables.items() if table is not None}
-    labels = present(*cut.values())
-    found = {kind: tracks(table) for kind, table in cut.items()}
-    picture = Figure(figsize=SIZE, dpi=100, layout="constrained")
-    FigureCanvasAgg(picture)
+    clipped = {kind: clip_events(table, start, stop) for kind, table in tables.items() if table is not None}
+    labels = labels_in(*clipped.values())
+    tracks = {kind: event_tracks(table) for kind, table in clipped.items()}
+    drawn = Figure(figsize=SIZE_INCHES, dpi=100, layout="constrained")
+    FigureCanvasAgg(drawn)
     heights = [1.25, max(0.5, min(1.6, 0.16 * len(labels) + 0.2)), 1.6, 1.1]
-    directed = not len(labels) or not all(np.isnan(table.azimuth).all() for table in cut.values())
-    axes = picture.subplots(
-        4 if directed else 2, 1, sharex=True, height_ratios=heights[: 4 if directed else 2]
-    )
+    directed = not len(labels) or not all(np.isnan(table.azimuth).all() for table in clipped.values())
+    axes = drawn.subplots(4 if directed else 2, 1, sharex=True, height_ratios=heights[: 4 if directed else 2])
     draw_spectrogram(axes[0], audio[0], sample_rate, start, stop)
-    _draw_activity(axes[1], found, labels, classes)
+    _draw_activity(axes[1], tracks, labels, classes)
     if directed:
         _draw_angle(
-            axes[2], found, azimuth_line, "azimuth (°)", ("back", "right", "front", "left", "back"), 180
+            axes[2], tracks, azimuth_line, "azimuth (°)", ("back", "right", "front", "left", "back"), 180
         )
-        _draw_angle(axes[3], found, elevation_line, "elevation (°)", ("down", "", "level", "", "up"), 90)
+        _draw_angle(axes[3], tracks, elevation_line, "elevation (°)", ("down", "", "level", "", "up"), 90)
     axes[0].set_xlim(start, stop)
     axes[-1].set_xlabel("time (s)")
-    _add_legend(picture, cut, labels, classes)
-    picture.align_ylabels(axes)
+    _add_legend(drawn, clipped, labels, classes)
+    drawn.align_ylabels(axes)
     if title:
-        picture.suptitle(title, fontsize=13)
-    return picture
+        drawn.suptitle(title, fontsize=13)
+    return drawn
 
 
 def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: float, stop: float) -> None:
-    """Draw level over time and frequency, both of one channel between two times."""
-    stretch = samples[round(start * sample_rate) : max(round(stop * sample_rate), 1)]
-    power, frequency = log_spectrogram(stretch, sample_rate)
+    """Draw the level of one channel over time and frequency.
+
+    Args:
+        axis: where to draw.
+        samples: (sample,), the whole channel from time 0.
+        sample_rate: Hz.
+        start: start of the drawn segment, seconds.
+        stop: its end, seconds.
+    """
+    segment = samples[round(start * sample_rate) : max(round(stop * sample_rate), 1)]
+    power, frequency = log_spectrogram(segment, sample_rate)
     loudest = float(np.percentile(power, 99.9))
     low, high = np.log10(frequency[[0, -1]])
     image = axis.imshow(
@@ -103,7 +120,7 @@ def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: f
         aspect="auto",
         extent=(start, stop, low, high),
         cmap="magma",
-        vmin=loudest - DYNAMICS_DB,
+        vmin=loudest - DYNAMIC_RANGE_DB,
         vmax=loudest,
         interpolation="nearest",
     )
@@ -116,19 +133,21 @@ def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: f
     scale.tick_params(labelsize=8)
 
 
-def _draw_activity(axis: Axes, found: dict[str, list[Track]], labels: list[int], classes: list[str]) -> None:
+def _draw_activity(
+    axis: Axes, tracks: dict[str, list[EventTrack]], labels: list[int], classes: list[str]
+) -> None:
     row_of = {label: row for row, label in enumerate(labels)}
-    lane_of = {kind: lanes(listed) for kind, listed in found.items()}
+    lane_of = {kind: assign_lanes(listed) for kind, listed in tracks.items()}
     n_lanes = dict.fromkeys(labels, 1)
-    for kind, listed in found.items():
+    for kind, listed in tracks.items():
         for track, lane in zip(listed, lane_of[kind], strict=True):
             n_lanes[track.label] = max(n_lanes[track.label], lane + 1)
-    for kind, listed in found.items():
+    for kind, listed in tracks.items():
         corners: dict[int, list[np.ndarray]] = {label: [] for label in labels}
         for track, lane in zip(listed, lane_of[kind], strict=True):
             height = 0.9 / n_lanes[track.label]
             middle = row_of[track.label] - 0.45 + (lane + 0.5) * height
-            corners[track.label].append(_bar(track, middle, height * PART[kind]))
+            corners[track.label].append(_bar(track, middle, height * BAR_FILL[kind]))
         for label, boxes in corners.items():
             if not boxes:
                 continue
@@ -141,7 +160,7 @@ def _draw_activity(axis: Axes, found: dict[str, list[Track]], labels: list[int],
                 label=f"{kind} {label}",
             )
             axis.add_collection(bars, autolim=False)
-    axis.set_yticks(range(len(labels)), [name_of(label, classes) for label in labels], fontsize=8.5)
+    axis.set_yticks(range(len(labels)), [class_name(label, classes) for label in labels], fontsize=8.5)
     axis.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axis.set_ylabel("activity")
     axis.grid(axis="x", color="0.9", zorder=0)
@@ -149,7 +168,7 @@ def _draw_activity(axis: Axes, found: dict[str, list[Track]], labels: list[int],
         axis.axhline(row - 0.5, color="0.9", linewidth=0.8, zorder=0)
 
 
-def _bar(track: Track, middle: float, height: float) -> np.ndarray:
+def _bar(track: EventTrack, middle: float, height: float) -> np.ndarray:
     left, right, half = track.onset[0], track.offset[-1], height / 2
     return np.array(
         [(left, middle - half), (right, middle - half), (right, middle + half), (left, middle + half)]
@@ -157,9 +176,9 @@ def _bar(track: Track, middle: float, height: float) -> np.ndarray:
 
 
 def _draw_angle(
-    axis: Axes, found: dict[str, list[Track]], line: Line, name: str, words: tuple[str, ...], limit: int
+    axis: Axes, tracks: dict[str, list[EventTrack]], line: Line, name: str, words: tuple[str, ...], limit: int
 ) -> None:
-    for kind, listed in found.items():
+    for kind, listed in tracks.items():
         style = REFERENCE if kind == "reference" else PREDICTION
         for label in sorted({track.label for track in listed}):
             times, angles = _joined([line(track) for track in listed if track.label == label])
@@ -181,9 +200,9 @@ def _joined(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     return np.concatenate([time for time, _ in pairs]), np.concatenate([angle for _, angle in pairs])
 
 
-def _add_legend(picture: Figure, tables: dict[str, Events], labels: list[int], classes: list[str]) -> None:
+def _add_legend(drawn: Figure, tables: dict[str, Events], labels: list[int], classes: list[str]) -> None:
     handles: list[Patch | Line2D] = [
-        Patch(color=colour(label), label=name_of(label, classes)) for label in labels
+        Patch(color=colour(label), label=class_name(label, classes)) for label in labels
     ]
     styles = {"reference": REFERENCE, "prediction": PREDICTION}
     handles += [
@@ -191,4 +210,4 @@ def _add_legend(picture: Figure, tables: dict[str, Events], labels: list[int], c
         for kind, table in tables.items()
     ]
     if handles:
-        picture.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), fontsize=9)
+        drawn.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), fontsize=9)

@@ -1,4 +1,4 @@
-"""Rows of events joined to tracks: lines that can be drawn across time, the seam at 180 degrees included."""
+"""Tracks of events for drawing: lines over time, split where the azimuth wraps at 180 degrees."""
 
 from dataclasses import dataclass, replace
 
@@ -7,15 +7,15 @@ import numpy as np
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector, wrap
 
-JOIN = 0.02
-"""Seconds between rows that still continue each other (a fifth of a label frame)."""
-LEAP_DEG = 45.0
-"""A row farther than this from the row before it begins a new track."""
+MAX_GAP_S = 0.02
+"""gap between rows of one track: a fifth of a label frame, for times rounded to 10 ms"""
+MAX_STEP_DEG = 45.0
+"""a row farther than this from the row before it begins a new track"""
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
-    """Successive rows of one class and source, each beginning where the one before ends."""
+class EventTrack:
+    """Consecutive rows of one class and source, each beginning at the end of the one before."""
 
     label: int
     onset: np.ndarray
@@ -28,8 +28,14 @@ class Track:
     """(row,) degrees"""
 
 
-def shown(events: Events, start: float, stop: float) -> Events:
-    """Rows heard between two times, cut there, at their own times; a row without times lasts throughout."""
+def clip_events(events: Events, start: float, stop: float) -> Events:
+    """Clip events to a segment; their times stay relative to the recording.
+
+    Args:
+        events: a row without times lasts for the whole segment.
+        start: start of the segment, seconds.
+        stop: its end, seconds.
+    """
     timed = replace(
         events,
         onset=np.where(np.isnan(events.onset), start, events.onset),
@@ -39,11 +45,11 @@ def shown(events: Events, start: float, stop: float) -> Events:
     return replace(kept, onset=np.maximum(kept.onset, start), offset=np.minimum(kept.offset, stop))
 
 
-def tracks(events: Events) -> list[Track]:
-    """Join rows to tracks.
+def event_tracks(events: Events) -> list[EventTrack]:
+    """Join event rows to tracks.
 
-    A row continues the nearest open track of its class and source. Predictions that give every source the
-    same number therefore still fall into one track for each sound.
+    A row continues the nearest open track of its class and source. So predictions in which all sources have the
+    same number still give one track per sound.
 
     Args:
         events: rows with onset and offset.
@@ -55,7 +61,9 @@ def tracks(events: Events) -> list[Track]:
     for row in range(len(events)):
         key = (int(events.label[row]), int(events.source[row]))
         near = [
-            chain for chain in open_chains.get(key, []) if events.offset[chain[-1]] > events.onset[row] - JOIN
+            chain
+            for chain in open_chains.get(key, [])
+            if events.offset[chain[-1]] > events.onset[row] - MAX_GAP_S
         ]
         chain = _continued(row, near, events, vectors)
         if chain is None:
@@ -67,8 +75,8 @@ def tracks(events: Events) -> list[Track]:
     return [_track(events.select(np.array(chain))) for chain in chains]
 
 
-def azimuth_line(track: Track) -> tuple[np.ndarray, np.ndarray]:
-    """Points of a track over time, cut by NaN where it leaves at one edge and enters at the other.
+def azimuth_line(track: EventTrack) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the azimuth of a track over time, with NaN where it wraps from one edge to the other.
 
     Returns:
         time (point,) seconds and azimuth (point,) degrees in [-180, 180].
@@ -91,8 +99,8 @@ def azimuth_line(track: Track) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(times), np.concatenate(azimuths)
 
 
-def elevation_line(track: Track) -> tuple[np.ndarray, np.ndarray]:
-    """Points of a track over time.
+def elevation_line(track: EventTrack) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the elevation of a track over time.
 
     Returns:
         time (point,) seconds and elevation (point,) degrees.
@@ -100,41 +108,41 @@ def elevation_line(track: Track) -> tuple[np.ndarray, np.ndarray]:
     return _points(track, track.elevation)
 
 
-def lanes(found: list[Track]) -> list[int]:
-    """Lane of each track among those of its class, so that simultaneous ones lie side by side.
+def assign_lanes(tracks: list[EventTrack]) -> list[int]:
+    """Assign lanes to the tracks of each class, so that simultaneous ones are drawn side by side.
 
     Args:
-        found: tracks in any order.
+        tracks: in any order.
 
     Returns:
-        A lane from 0 on for each, the lowest that is free.
+        For each track the lowest free lane, from 0 on.
     """
-    lane = [0] * len(found)
+    lane = [0] * len(tracks)
     ends: dict[int, list[float]] = {}
-    for i in sorted(range(len(found)), key=lambda i: (found[i].onset[0], i)):
-        busy = ends.setdefault(found[i].label, [])
-        free = [k for k, end in enumerate(busy) if end <= found[i].onset[0] + JOIN]
+    for i in sorted(range(len(tracks)), key=lambda i: (tracks[i].onset[0], i)):
+        busy = ends.setdefault(tracks[i].label, [])
+        free = [k for k, end in enumerate(busy) if end <= tracks[i].onset[0] + MAX_GAP_S]
         if not free:
             busy.append(0.0)
         lane[i] = free[0] if free else len(busy) - 1
-        busy[lane[i]] = float(found[i].offset[-1])
+        busy[lane[i]] = float(tracks[i].offset[-1])
     return lane
 
 
 def _continued(row: int, near: list[list[int]], events: Events, vectors: np.ndarray) -> list[int] | None:
-    ended = [chain for chain in near if abs(events.offset[chain[-1]] - events.onset[row]) < JOIN]
+    ended = [chain for chain in near if abs(events.offset[chain[-1]] - events.onset[row]) < MAX_GAP_S]
     if not ended:
         return None
     angles = angle_between(vectors[[chain[-1] for chain in ended]], vectors[row])
     best = int(np.argmin(angles))
-    return ended[best] if angles[best] <= LEAP_DEG else None
+    return ended[best] if angles[best] <= MAX_STEP_DEG else None
 
 
-def _track(rows: Events) -> Track:
-    return Track(int(rows.label[0]), rows.onset, rows.offset, wrap(rows.azimuth), rows.elevation)
+def _track(rows: Events) -> EventTrack:
+    return EventTrack(int(rows.label[0]), rows.onset, rows.offset, wrap(rows.azimuth), rows.elevation)
 
 
-def _points(track: Track, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _points(track: EventTrack, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = (track.onset + track.offset) / 2
     time = np.concatenate([track.onset[:1], middle, track.offset[-1:]])
     return time, np.concatenate([angle[:1], angle, angle[-1:]])

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: recordings with their directions over time, and their sound."""
+"""The command `view`: one self-contained HTML file with recordings, their directions over time and their sound."""
 
 import base64
 import io
@@ -22,17 +22,18 @@ from avseld.io.events import Events
 from avseld.io.geometry import wrap
 from avseld.io.video import open_panorama
 from avseld.reporting.colours import COLOURS, colour
-from avseld.reporting.material import Material, from_prepared, from_run
-from avseld.reporting.sound import stereo_blocks
-from avseld.reporting.tracks import shown
+from avseld.reporting.downmix import stereo_blocks
+from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
+from avseld.reporting.tracks import clip_events
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("viewer.html")
-MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-LISTENING_RATE = 24000
-"""Hz, where mp3 does not know the rate of the recording."""
+MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+FALLBACK_RATE_HZ = 24000
+"""for recordings whose rate MP3 does not support"""
 STILL_WIDTH = 512
+"""pixels"""
 DECIMALS = {"onset": 3, "offset": 3, "azimuth": 1, "elevation": 1, "distance": 2, "onscreen": 0}
 
 
@@ -45,54 +46,55 @@ def view(
     first: int = 5,
     seconds: float = 60.0,
     picture_every: float = 1.0,
-    metres_per_unit: float = 0.01,
+    metres_per_unit: float | None = None,
 ) -> None:
-    """Write an HTML file that shows and plays recordings with reference and prediction; it needs no network.
+    """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
     Args:
-        run: run folder; shows its test recordings (then --out is RUN/view.html where absent).
-        prepared: prepared folder (with --run: where it is now).
-        recordings: folds, rooms or names to show, of a prepared folder or of the run.
+        run: run folder; show its test recordings.
+        prepared: prepared folder (with --run: its present place).
+        recordings: folds, rooms or names to show.
         predictions: folder of predicted csv files, with --prepared.
-        out: the HTML file.
-        first: how many recordings at most.
-        seconds: how much of each, from its beginning.
-        picture_every: seconds between the pictures of the video; 0 for none.
-        metres_per_unit: unit of the distances in the predictions, 0.01 for centimetres, 1 for metres.
+        out: the HTML file; with --run by default RUN/view.html.
+        first: largest number of recordings.
+        seconds: length shown of each, from its beginning.
+        picture_every: seconds between frames of the video; 0 for none.
+        metres_per_unit: unit of the distances in the predictions, 0.01 for centimetres, 1 for metres; by default
+            metres in Cartesian files, as avseld predict writes them, else centimetres.
 
     Raises:
-        BadInput: files missing or unusable, or options that do not belong together.
+        BadInput: files are missing or unusable, or options do not fit together.
     """
     if first < 1 or not seconds > 0 or picture_every < 0:
         raise BadInput(
             f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
         )
     if run is not None:
-        materials, out = from_run(run, prepared, recordings), out or run / "view.html"
+        chosen_files, out = from_run(run, prepared, recordings), out or run / "view.html"
     elif prepared is not None:
-        materials = from_prepared(prepared, recordings, predictions)
+        chosen_files = from_prepared(prepared, recordings, predictions)
     else:
         raise BadInput("nothing to view; give --run RUN or --prepared DIR")
     if out is None:
         raise BadInput("--out is missing; name the html file to write")
-    if not materials:
+    if not chosen_files:
         raise BadInput(f"{prepared}: no recording in its manifest; make it anew with avseld-prep")
-    chosen = [
-        _recording(material, seconds, picture_every, metres_per_unit)
-        for material in tqdm(materials[:first], desc="recordings", disable=None, leave=False)
+    shown = [
+        _recording(files, seconds, picture_every, metres_per_unit)
+        for files in tqdm(chosen_files[:first], desc="recordings", disable=None, leave=False)
     ]
-    write_page(out, materials[0].classes, chosen)
-    left_out = f", {len(materials) - first} left out (--first)" if len(materials) > first else ""
-    log.info("%s: %d recordings%s, %.1f MB", out, len(chosen), left_out, out.stat().st_size / 1e6)
+    write_page(out, chosen_files[0].classes, shown)
+    left_out = f", {len(chosen_files) - first} left out (--first)" if len(chosen_files) > first else ""
+    log.info("%s: %d recordings%s, %.1f MB", out, len(shown), left_out, out.stat().st_size / 1e6)
 
 
 def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) -> None:
-    """Put data into the page.
+    """Insert data into the page template and write it.
 
     Args:
         out: the HTML file.
         classes: class names by index.
-        recordings: one dictionary each, as the page's script reads it.
+        recordings: one dictionary each, as the script of the page reads it.
     """
     n_colours = max(len(classes), len(COLOURS), *(1 + max(_labels(r), default=0) for r in recordings))
     data = {
@@ -100,7 +102,7 @@ def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) 
         "colours": [colour(label) for label in range(n_colours)],
         "recordings": recordings,
     }
-    # inside <script> only "</" and "<!--" end the data; as escapes they are still the same JSON
+    # Inside <script>, only "</" and "<!--" end the data; escaped, they are the same JSON.
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -110,35 +112,35 @@ def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) 
 
 
 def _recording(
-    material: Material, seconds: float, picture_every: float, metres_per_unit: float
+    files: RecordingFiles, seconds: float, picture_every: float, metres_per_unit: float | None
 ) -> dict[str, Any]:
-    duration = audio_info(material.audio, material.format).duration
+    duration = audio_info(files.audio, files.format).duration
     stop = min(seconds, duration)
-    reference, prediction = material.events(metres_per_unit)
-    boxes = material.found_boxes()
-    video = material.video if material.video and picture_every else None
+    reference, prediction = files.load_events(metres_per_unit)
+    boxes = files.load_boxes()
+    video = files.video if files.video and picture_every else None
     return {
-        "name": material.name,
+        "name": files.name,
         "duration": round(stop, 3),
         "note": f"the first {stop:g} of {duration:.1f} s" if stop < duration else "",
-        "audio": _sound(material, stop),
+        "audio": _sound(files, stop),
         "stills": {
             "step": picture_every or 1.0,
             "images": _stills(video, stop, picture_every) if video else [],
         },
-        "reference": None if reference is None else _table(shown(reference, 0.0, stop)),
-        "prediction": None if prediction is None else _table(shown(prediction, 0.0, stop)),
+        "reference": None if reference is None else _table(clip_events(reference, 0.0, stop)),
+        "prediction": None if prediction is None else _table(clip_events(prediction, 0.0, stop)),
         "boxes": None if boxes is None else _boxes(boxes, stop),
     }
 
 
-def _sound(material: Material, stop: float) -> str:
-    blocks, sample_rate = stereo_blocks(material.audio, material.format, 0.0, stop)
+def _sound(files: RecordingFiles, stop: float) -> str:
+    blocks, sample_rate = stereo_blocks(files.audio, files.format, 0.0, stop)
     samples = np.concatenate(list(blocks))
-    if sample_rate not in MP3_RATES:
-        samples, sample_rate = soxr.resample(samples, sample_rate, LISTENING_RATE), LISTENING_RATE
+    if sample_rate not in MP3_RATES_HZ:
+        samples, sample_rate = soxr.resample(samples, sample_rate, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ
     file = io.BytesIO()
-    # a constant bit rate, so that browsers find every second; 0 is the best quality and 1 the smallest file
+    # Constant bit rate, so that browsers can seek; 0 is the best quality and 1 the smallest file.
     soundfile.write(file, samples, sample_rate, format="MP3", bitrate_mode="CONSTANT", compression_level=0.6)
     return "data:audio/mpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
@@ -147,11 +149,11 @@ def _stills(video: Path, stop: float, every: float) -> list[str]:
     stills = []
     with open_panorama(video, STILL_WIDTH) as source:
         for time in np.arange(0.0, stop, every):
-            picture, ended = source.at(float(time))
+            frame, ended = source.at(float(time))
             if ended is not None:
                 break
             file = io.BytesIO()
-            Image.fromarray(picture).save(file, "JPEG", quality=60)
+            Image.fromarray(frame).save(file, "JPEG", quality=60)
             stills.append("data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode())
     return stills
 
@@ -172,10 +174,10 @@ def _number(value: float, decimals: int | None) -> float | int | None:
 
 def _boxes(boxes: Boxes, stop: float) -> dict[str, list[Any]]:
     rows = boxes.time < stop
-    found = people(boxes)[rows]
+    person_boxes = people(boxes)[rows]
     return {
         "time": [round(float(time), 3) for time in boxes.time[rows]],
-        "box": [[[round(float(x), 4) for x in box] for box in row if box.any()] for row in found],
+        "box": [[[round(float(x), 4) for x in box] for box in row if box.any()] for row in person_boxes],
     }
 
 

@@ -1,4 +1,4 @@
-"""The figure of a recording and the tracks in it."""
+"""The figure of a recording and its tracks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from avseld.io.geometry import angle_between, unit_vector
 from avseld.reporting import clip_figure, figure, six_panels
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.spectrogram import log_spectrogram
-from avseld.reporting.tracks import azimuth_line, lanes, shown, tracks
+from avseld.reporting.tracks import assign_lanes, azimuth_line, clip_events, event_tracks
 
 RATE = 24000
 CLASSES = [f"sound {label}" for label in range(13)]
@@ -27,20 +27,20 @@ SILENCE = np.zeros((4, 3 * RATE), np.float32)
 
 
 def frames(azimuth: list[float], label: int = 1, source: int = 0, first: int = 0) -> Events:
-    """One source, a row a label frame."""
+    """One source with one row per label frame."""
     onset = (first + np.arange(len(azimuth))) / 10
     same = np.ones(len(azimuth))
     return Events(onset, onset + 0.1, label * same, source * same, azimuth, 5.0 * same, np.nan * same)
 
 
-def line(picture: Figure, row: int, label: str) -> np.ndarray:
-    """Points (point, 2) of the line with this label in a row of the figure."""
-    return next(line for line in picture.axes[row].lines if line.get_label() == label).get_xydata()
+def line(image: Figure, row: int, label: str) -> np.ndarray:
+    """Return the points (point, 2) of the line with this label in a row of the figure."""
+    return next(line for line in image.axes[row].lines if line.get_label() == label).get_xydata()
 
 
-def rendered(picture: Figure) -> np.ndarray:
-    picture.canvas.draw()
-    return np.asarray(picture.canvas.buffer_rgba())
+def rendered(image: Figure) -> np.ndarray:
+    image.canvas.draw()
+    return np.asarray(image.canvas.buffer_rgba())
 
 
 def test_figure_of_a_real_recording_shows_its_labels_over_a_shared_time_axis(
@@ -48,37 +48,37 @@ def test_figure_of_a_real_recording_shows_its_labels_over_a_shared_time_axis(
 ) -> None:
     stem = "data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s"
     audio, (reference, _) = read_audio(shared(f"{stem}.wav")), read_dcase(shared(f"{stem}.csv"))
-    picture = figure(audio, RATE, reference, None, CLASSES, title="real")
-    rows = picture.axes[:4]
-    assert rendered(picture).shape[:2] == (900, 1200)
+    image = figure(audio, RATE, reference, None, CLASSES, title="real")
+    rows = image.axes[:4]
+    assert rendered(image).shape[:2] == (900, 1200)
     assert all(row.get_xlim() == (0, 5) for row in rows)
     left, right = rows[0].get_window_extent().intervalx, rows[3].get_window_extent().intervalx
     np.testing.assert_allclose(left, right)
-    drawn = line(picture, 2, "reference 1")
+    drawn = line(image, 2, "reference 1")
     assert drawn[0, 0] == pytest.approx(reference.onset.min())
     np.testing.assert_allclose(drawn[1:6, 1], reference.azimuth[:5])
-    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["sound 1", "reference"]
+    assert [text.get_text() for text in image.legends[0].get_texts()] == ["sound 1", "reference"]
 
 
 def test_left_is_drawn_above_front_and_up_above_level() -> None:
-    picture = figure(SILENCE, RATE, frames([90.0]), None, CLASSES)
-    rendered(picture)
-    for axis in picture.axes[2:4]:
+    image = figure(SILENCE, RATE, frames([90.0]), None, CLASSES)
+    rendered(image)
+    for axis in image.axes[2:4]:
         low, middle, high = (axis.transData.transform((0, angle))[1] for angle in (-80, 0, 80))
         assert low < middle < high
 
 
 def test_a_class_has_one_colour_in_every_row_for_reference_and_prediction() -> None:
     reference = Events.from_rows([*rows_of(frames([0] * 20, 3)), *rows_of(frames([40] * 20, 7))])
-    picture = figure(SILENCE, RATE, reference, reference, CLASSES)
+    image = figure(SILENCE, RATE, reference, reference, CLASSES)
     for label in (3, 7):
         colours = [
             drawn.get_color()
-            for axis in picture.axes
+            for axis in image.axes
             for drawn in axis.lines
             if drawn.get_label()[-2:] == f" {label}"
         ]
-        bars = [c for c in picture.axes[1].collections if c.get_label()[-2:] == f" {label}"]
+        bars = [c for c in image.axes[1].collections if c.get_label()[-2:] == f" {label}"]
         assert colours == [COLOURS[label]] * 4
         assert [to_hex(c.get_facecolor()[0]) for c in bars] == [COLOURS[label]] * 2
     assert len({colour(label) for label in range(200)}) == 200
@@ -86,16 +86,16 @@ def test_a_class_has_one_colour_in_every_row_for_reference_and_prediction() -> N
 
 def test_reference_is_wide_and_pale_and_the_prediction_narrow_and_dark() -> None:
     events = frames([30.0] * 20)
-    picture = figure(SILENCE, RATE, events, events, CLASSES)
+    image = figure(SILENCE, RATE, events, events, CLASSES)
     styles = {
         drawn.get_label(): (drawn.get_linewidth(), drawn.get_alpha(), drawn.get_zorder())
-        for drawn in picture.axes[2].lines
+        for drawn in image.axes[2].lines
     }
     wide, narrow = styles["reference 1"], styles["prediction 1"]
     assert wide[0] > 2 * narrow[0] and wide[1] < 0.5 <= narrow[1] and wide[2] < narrow[2]
 
 
-def test_a_source_walking_behind_the_listener_leaves_no_line_across_the_figure() -> None:
+def test_a_source_that_crosses_180_degrees_leaves_no_line_across_the_figure() -> None:
     walk = frames([(150 + 4 * i + 180) % 360 - 180 for i in range(20)])
     drawn = line(figure(SILENCE, RATE, walk, walk, CLASSES), 2, "prediction 1")
     steps = np.abs(np.diff(drawn[:, 1]))
@@ -111,7 +111,7 @@ def test_a_source_walking_behind_the_listener_leaves_no_line_across_the_figure()
 )
 def test_azimuth_lines_pass_through_every_row_and_never_across(first: float, steps: list[float]) -> None:
     walk = first + np.cumsum([0.0, *steps])
-    (track,) = tracks(Events(*frames(list((walk + 180) % 360 - 180)).__dict__.values()))
+    (track,) = event_tracks(Events(*frames(list((walk + 180) % 360 - 180)).__dict__.values()))
     time, azimuth = azimuth_line(track)
     assert np.nanmax(np.abs(azimuth)) <= 180
     assert np.nanmax(np.abs(np.diff(azimuth)), initial=0) < 45
@@ -121,29 +121,29 @@ def test_azimuth_lines_pass_through_every_row_and_never_across(first: float, ste
     assert angle_between(unit_vector(at_rows, 0), unit_vector(walk, 0)).max() < 1e-6
 
 
-def test_simultaneous_sounds_of_one_number_fall_into_one_track_each() -> None:
+def test_simultaneous_sounds_with_one_source_number_give_one_track_each() -> None:
     mixed = Events.from_rows(
         row
         for pair in zip(rows_of(frames([-60] * 9)), rows_of(frames([60] * 9)), strict=True)
         for row in pair
     )
-    found = tracks(mixed)
-    assert [set(track.azimuth) for track in found] == [{-60.0}, {60.0}]
-    assert sorted(lanes(found)) == [0, 1]
+    joined = event_tracks(mixed)
+    assert [set(track.azimuth) for track in joined] == [{-60.0}, {60.0}]
+    assert sorted(assign_lanes(joined)) == [0, 1]
 
 
-def test_sounds_one_after_the_other_share_a_lane() -> None:
-    found = tracks(Events.from_rows([*rows_of(frames([0] * 5)), *rows_of(frames([90] * 5, first=5))]))
-    assert len(found) == 2
-    assert lanes(found) == [0, 0]
+def test_consecutive_sounds_share_a_lane() -> None:
+    joined = event_tracks(Events.from_rows([*rows_of(frames([0] * 5)), *rows_of(frames([90] * 5, first=5))]))
+    assert len(joined) == 2
+    assert assign_lanes(joined) == [0, 0]
 
 
 def test_activity_bars_span_the_events() -> None:
-    picture = figure(SILENCE, RATE, frames([0.0] * 7, 4, first=5), None, CLASSES)
-    (bars,) = (c for c in picture.axes[1].collections if c.get_label() == "reference 4")
+    image = figure(SILENCE, RATE, frames([0.0] * 7, 4, first=5), None, CLASSES)
+    (bars,) = (c for c in image.axes[1].collections if c.get_label() == "reference 4")
     (corners,) = (path.vertices for path in bars.get_paths())
     assert corners[:, 0].min() == pytest.approx(0.5) and corners[:, 0].max() == pytest.approx(1.2)
-    assert [text.get_text() for text in picture.axes[1].get_yticklabels()] == ["sound 4"]
+    assert [text.get_text() for text in image.axes[1].get_yticklabels()] == ["sound 4"]
 
 
 @pytest.mark.parametrize("reference", [None, Events.empty(), frames([10.0] * 3)])
@@ -155,24 +155,24 @@ def test_figure_needs_neither_reference_nor_prediction(
     assert not _pylab_helpers.Gcf.get_all_fig_managers()
 
 
-def test_events_without_times_last_throughout_and_without_direction_show_as_activity_only() -> None:
+def test_events_without_times_fill_the_segment_and_without_direction_appear_as_activity_only() -> None:
     weak = Events.from_rows([(np.nan, np.nan, 2, 0, np.nan, np.nan, np.nan)])
-    cut = shown(weak, 1.0, 2.5)
+    cut = clip_events(weak, 1.0, 2.5)
     assert (cut.onset[0], cut.offset[0]) == (1.0, 2.5)
-    picture = figure(SILENCE, RATE, weak, weak, CLASSES, start=1.0, stop=2.5)
-    rendered(picture)
-    assert len(picture.axes[1].collections) == 2
-    assert [axis.get_ylabel() for axis in picture.axes] == ["frequency (kHz)", "activity"]
+    image = figure(SILENCE, RATE, weak, weak, CLASSES, start=1.0, stop=2.5)
+    rendered(image)
+    assert len(image.axes[1].collections) == 2
+    assert [axis.get_ylabel() for axis in image.axes] == ["frequency (kHz)", "activity"]
     both = Events.from_rows([*rows_of(weak), *rows_of(frames([0.0] * 20))])
-    picture = figure(SILENCE, RATE, both, None, CLASSES, start=1.0, stop=2.5)
-    assert len(picture.axes) == 4 and np.isnan(line(picture, 2, "reference 2")[:, 1]).all()
+    image = figure(SILENCE, RATE, both, None, CLASSES, start=1.0, stop=2.5)
+    assert len(image.axes) == 4 and np.isnan(line(image, 2, "reference 2")[:, 1]).all()
 
 
 def test_six_panels_hold_the_reference_on_the_left_and_the_prediction_on_the_right() -> None:
     turning = frames(list(np.linspace(150, 210, 20) % 360))
-    picture = six_panels(SILENCE, RATE, turning, frames([30.0] * 20, label=4), CLASSES, title="x")
-    rendered(picture)
-    spectrogram, *panels = picture.axes
+    image = six_panels(SILENCE, RATE, turning, frames([30.0] * 20, label=4), CLASSES, title="x")
+    rendered(image)
+    spectrogram, *panels = image.axes
     assert len(panels) == 6 and spectrogram.get_ylabel() == "frequency (kHz)"
     left, right = panels[:3], panels[3:]
     assert left[0].get_title() == "reference" and right[0].get_title() == "prediction"
@@ -183,23 +183,23 @@ def test_six_panels_hold_the_reference_on_the_left_and_the_prediction_on_the_rig
     assert to_hex(right[1].lines[0].get_color()) == to_hex(colour(4))
 
 
-def test_a_clip_has_a_row_a_class_and_its_probabilities_between_reference_and_prediction() -> None:
+def test_a_clip_has_one_row_per_class_and_probabilities_between_reference_and_prediction() -> None:
     weak = Events.from_rows([(np.nan, np.nan, 2, 0, np.nan, np.nan, np.nan)])
-    heard = Events.from_rows([(0.5, 1.5, 2, 0, np.nan, np.nan, np.nan)])
+    predicted = Events.from_rows([(0.5, 1.5, 2, 0, np.nan, np.nan, np.nan)])
     probability = np.zeros((30, 13))
     probability[5:15, 2] = 0.9
-    picture = clip_figure(SILENCE, RATE, weak, heard, CLASSES, probability, hop=0.1)
-    rendered(picture)
-    titles = [axis.get_title() for axis in picture.axes]
+    image = clip_figure(SILENCE, RATE, weak, predicted, CLASSES, probability, hop=0.1)
+    rendered(image)
+    titles = [axis.get_title() for axis in image.axes]
     assert titles == ["", "reference", "probability of clip and frame", "prediction"]
-    (whole,), (part,) = picture.axes[1].patches, picture.axes[3].patches
+    (whole,), (part,) = image.axes[1].patches, image.axes[3].patches
     assert (whole.get_x(), whole.get_width()) == (0, 3) and (part.get_x(), part.get_width()) == (0.5, 1.0)
-    image = picture.axes[2].images[0]
+    image = image.axes[2].images[0]
     assert image.get_array().shape == (13, 30) and list(image.get_extent())[:2] == [0, 3.0]
-    assert len(clip_figure(SILENCE, RATE, weak, heard, CLASSES).axes) == 3
+    assert len(clip_figure(SILENCE, RATE, weak, predicted, CLASSES).axes) == 3
 
 
-def test_nothing_to_draw_is_said_in_one_line() -> None:
+def test_an_empty_segment_is_refused_in_one_line() -> None:
     with pytest.raises(BadInput, match="between 7 and 3 s of 3 s"):
         figure(SILENCE, RATE, None, None, CLASSES, start=7.0)
 

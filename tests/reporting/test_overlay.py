@@ -19,8 +19,8 @@ from avseld.io.labels import read_labels
 from avseld.io.manifest import Recording, write_manifest
 from avseld.reporting import overlay, plot
 from avseld.reporting.colours import rgb
-from avseld.reporting.movie import Painter
-from avseld.reporting.sound import write_stereo
+from avseld.reporting.downmix import write_stereo
+from avseld.reporting.video_overlay import FrameRenderer
 
 CLASSES = [f"sound {label}" for label in range(13)]
 WIDTH, HEIGHT = 640, 320
@@ -39,12 +39,12 @@ def place(azimuth: float, elevation: float) -> tuple[int, int]:
 
 
 def painted(reference: Events | None, prediction: Events | None, boxes: Boxes | None = None) -> np.ndarray:
-    return np.asarray(Painter(reference, prediction, boxes, CLASSES, WIDTH).paint(GREY.copy(), 0.0))
+    return np.asarray(FrameRenderer(reference, prediction, boxes, CLASSES, WIDTH).render(GREY.copy(), 0.0))
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of a plain bluish picture at 10 pictures a second."""
+    """Two seconds of a uniform bluish video at 10 frames a second."""
     path = tmp_path_factory.mktemp("video") / "plain.mp4"
     with FFMPEG_VideoWriter(str(path), (WIDTH, HEIGHT), 10, preset="ultrafast") as writer:
         for _ in range(20):
@@ -54,7 +54,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seconds of FOA: noise that comes from the left."""
+    """Three seconds of FOA: noise from the left."""
     path = tmp_path_factory.mktemp("audio") / "left.wav"
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * 24000)
     soundfile.write(path, np.stack([noise, noise, 0 * noise, 0 * noise], axis=1), 24000)
@@ -62,25 +62,23 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("azimuth", "elevation"), [(0, 0), (90, 45), (-120, -30), (37, 71)])
-def test_marks_stand_where_the_direction_lies_in_an_equirectangular_picture(
-    azimuth: float, elevation: float
-) -> None:
+def test_markers_are_drawn_at_the_pixel_of_their_direction(azimuth: float, elevation: float) -> None:
     x, y = place(azimuth, elevation)
     dot = painted(None, event(azimuth, elevation))
     assert tuple(dot[y, x]) == rgb(3)
     ring = painted(event(azimuth, elevation), None)
-    radius = Painter(None, None, None, CLASSES, WIDTH).radius
+    radius = FrameRenderer(None, None, None, CLASSES, WIDTH).radius
     assert tuple(ring[y, x]) == tuple(GREY[0, 0]), "a reference is hollow"
     for step in (-radius, radius):
         assert np.abs(ring[y + step, x].astype(int) - rgb(3)).max() < 40
         assert tuple(dot[y + step, x]) == tuple(GREY[0, 0]), "a prediction is smaller than a reference"
 
 
-def test_marks_and_boxes_at_the_seam_appear_at_both_edges() -> None:
+def test_markers_and_boxes_at_180_degrees_appear_at_both_edges() -> None:
     dot, ring = painted(None, event(180, 0)), painted(event(180, 0), None)
     y = HEIGHT // 2
     assert tuple(dot[y, 0]) == rgb(3) and tuple(dot[y, WIDTH - 1]) == rgb(3)
-    radius = Painter(None, None, None, CLASSES, WIDTH).radius
+    radius = FrameRenderer(None, None, None, CLASSES, WIDTH).radius
     for x in (radius, WIDTH - radius):
         assert np.abs(ring[y, x].astype(int) - rgb(3)).max() < 40
     box = np.array([[[0.95, 0.4, 1.05, 0.6]]])
@@ -90,13 +88,15 @@ def test_marks_and_boxes_at_the_seam_appear_at_both_edges() -> None:
 
 
 def test_directions_are_drawn_from_onset_to_offset_only() -> None:
-    painter = Painter(None, event(0, 0, onset=3 * 0.1, offset=5 * 0.1), None, CLASSES, WIDTH, ahead=0.05)
+    renderer = FrameRenderer(
+        None, event(0, 0, onset=3 * 0.1, offset=5 * 0.1), None, CLASSES, WIDTH, frame_centre_s=0.05
+    )
     x, y = place(0, 0)
-    on = [tuple(np.asarray(painter.paint(GREY.copy(), i / 10))[y, x]) == rgb(3) for i in range(8)]
+    on = [tuple(np.asarray(renderer.render(GREY.copy(), i / 10))[y, x]) == rgb(3) for i in range(8)]
     assert on == [False, False, False, True, True, False, False, False]
 
 
-def test_names_are_written_beside_marks_without_covering_one_another() -> None:
+def test_names_are_written_beside_markers_without_overlap() -> None:
     two = Events.from_rows(
         [(0, 1, 3, 0, 10, 0, np.nan), (0, 1, 3, 1, 8, 2, np.nan), (0, 1, 5, 0, 12, -2, np.nan)]
     )
@@ -106,64 +106,68 @@ def test_names_are_written_beside_marks_without_covering_one_another() -> None:
     assert (column != 90).sum() >= 3 * 15, "three names stacked beside three neighbours"
 
 
-def test_film_has_the_asked_pictures_and_the_recording_as_two_channels(
+def test_the_overlay_has_the_requested_frames_and_a_stereo_downmix(
     video: Path, recording: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "film.mp4"
+    out = tmp_path / "overlay.mp4"
     overlay(video, out, event(60, 20), event(60, 20), None, CLASSES, recording, fps=10, width=WIDTH, stop=1.5)
-    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
-    with av.open(str(out)) as film:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
-        sound = film.streams.audio[0]
-        assert len(pictures) == 15 and pictures[0].shape[1] == WIDTH and pictures[0].shape[0] > HEIGHT
-        assert float(film.streams.video[0].duration * film.streams.video[0].time_base) == pytest.approx(1.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["overlay.mp4"]
+    with av.open(str(out)) as written:
+        frames = [frame.to_ndarray(format="rgb24") for frame in written.decode(video=0)]
+        sound = written.streams.audio[0]
+        assert len(frames) == 15 and frames[0].shape[1] == WIDTH and frames[0].shape[0] > HEIGHT
+        assert float(written.streams.video[0].duration * written.streams.video[0].time_base) == pytest.approx(
+            1.5
+        )
         assert sound.channels == 2 and sound.rate == 24000
         assert float(sound.duration * sound.time_base) == pytest.approx(1.5, abs=0.1)
     x, y = place(60, 20)
-    assert np.abs(pictures[7][y, x].astype(int) - rgb(3)).max() < 40
+    assert np.abs(frames[7][y, x].astype(int) - rgb(3)).max() < 40
 
 
-def test_last_picture_is_held_in_grey_where_the_video_ends_before_the_audio(
+def test_the_last_frame_is_repeated_in_grey_after_the_end_of_the_video(
     video: Path, recording: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "film.mp4"
+    out = tmp_path / "overlay.mp4"
     overlay(video, out, None, None, None, CLASSES, recording, fps=10, width=WIDTH)
-    with av.open(str(out)) as film:
-        pictures = [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
-    assert len(pictures) == 30
-    spread = [np.ptp(picture[40, 40]) for picture in pictures]
+    with av.open(str(out)) as written:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in written.decode(video=0)]
+    assert len(frames) == 30
+    spread = [np.ptp(frame[40, 40]) for frame in frames]
     assert min(spread[:20]) > 60 and max(spread[20:]) < 12
     note = slice(HEIGHT - 45, HEIGHT)
-    assert np.ptp(pictures[25][note, WIDTH // 4 : -WIDTH // 4]) > 120 > np.ptp(pictures[10][note])
+    assert np.ptp(frames[25][note, WIDTH // 4 : -WIDTH // 4]) > 120 > np.ptp(frames[10][note])
 
 
-def test_nothing_is_left_when_drawing_fails(
+def test_a_failed_overlay_leaves_no_file(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paint = Painter.paint
+    render = FrameRenderer.render
 
-    def failing(self: Painter, picture: np.ndarray, time: float, ended: float | None = None) -> Image.Image:
+    def failing(
+        self: FrameRenderer, frame: np.ndarray, time: float, ended: float | None = None
+    ) -> Image.Image:
         if time > 0.5:
             raise MemoryError("no more")
-        return paint(self, picture, time, ended)
+        return render(self, frame, time, ended)
 
-    monkeypatch.setattr(Painter, "paint", failing)
+    monkeypatch.setattr(FrameRenderer, "render", failing)
     with pytest.raises(MemoryError):
-        overlay(video, tmp_path / "film.mp4", None, None, None, CLASSES, width=WIDTH)
+        overlay(video, tmp_path / "overlay.mp4", None, None, None, CLASSES, width=WIDTH)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_film_that_ffmpeg_did_not_finish_is_a_failure(
+def test_an_overlay_that_ffmpeg_did_not_finish_is_an_error(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FFMPEG_VideoWriter, "write_frame", lambda self, frame: self.proc.kill())
-    with pytest.raises(OSError, match=r"film\.mp4"):
-        overlay(video, tmp_path / "film.mp4", None, None, None, CLASSES, width=WIDTH)
+    with pytest.raises(OSError, match=r"overlay\.mp4"):
+        overlay(video, tmp_path / "overlay.mp4", None, None, None, CLASSES, width=WIDTH)
     assert not list(tmp_path.iterdir())
 
 
 def test_unusable_videos_are_refused_in_one_line(video: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out" / "film.mp4"
+    out = tmp_path / "out" / "overlay.mp4"
     square, text = tmp_path / "square.mp4", tmp_path / "text.mp4"
     with FFMPEG_VideoWriter(str(square), (320, 320), 10, preset="ultrafast") as writer:
         writer.write_frame(np.zeros((320, 320, 3), np.uint8))
@@ -178,7 +182,7 @@ def test_unusable_videos_are_refused_in_one_line(video: Path, tmp_path: Path) ->
     assert not out.exists()
 
 
-def test_a_sound_from_the_left_is_heard_on_the_left(recording: Path, tmp_path: Path) -> None:
+def test_a_sound_from_the_left_is_in_the_left_channel(recording: Path, tmp_path: Path) -> None:
     write_stereo(recording, tmp_path / "stereo.wav", "foa", 1.0, 2.0)
     left, right = read_audio(tmp_path / "stereo.wav")
     assert len(left) == 24000
@@ -190,18 +194,18 @@ def prepared(tmp_path: Path, recording: Path, video: Path) -> Path:
     """A prepared folder of two recordings, and a run beside it."""
     folder, run = tmp_path / "prepared", tmp_path / "run"
     listed = []
-    for name, film in (("fold4_room1_a", None), ("fold4_room1_b", video)):
+    for name, written in (("fold4_room1_a", None), ("fold4_room1_b", video)):
         write_events(folder / "labels" / f"{name}.csv", event(30, offset=2.0))
         write_dcase(run / "predictions" / f"{name}.csv", event(35, offset=2.0))
         labels = folder / "labels" / f"{name}.csv"
-        listed.append(Recording(name, recording, "foa", film, None, labels, "fold4", "room1", 3.0))
+        listed.append(Recording(name, recording, "foa", written, None, labels, "fold4", "room1", 3.0))
     listed.append(Recording("fold3_room1_c", recording, "foa", None, None, None, "fold3", "room1", 3.0))
     write_manifest(folder, listed, CLASSES)
     (run / "config.yaml").write_text(f"data: {{prepared: '{folder}', test: [fold4]}}\n")
     return folder
 
 
-def test_plot_of_a_run_draws_its_test_recordings_and_one_film(prepared: Path) -> None:
+def test_plot_of_a_run_draws_its_test_recordings_and_one_overlay(prepared: Path) -> None:
     run = prepared.parent / "run"
     plot(run=run, width=WIDTH, stop=1.0)
     names = sorted(path.name for path in (run / "figures").iterdir())
@@ -222,7 +226,7 @@ def test_plot_draws_one_recording_of_a_prepared_folder_or_single_files(
     assert Image.open(tmp_path / "one.png").size == Image.open(tmp_path / "two.png").size == (1200, 900)
 
 
-def test_plot_says_what_is_missing(prepared: Path, tmp_path: Path) -> None:
+def test_plot_names_what_is_missing(prepared: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     wrong: list[tuple[str, dict[str, object]]] = [
@@ -239,7 +243,7 @@ def test_plot_says_what_is_missing(prepared: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("x.*"))
 
 
-def test_both_kinds_of_csv_are_told_by_their_first_line(prepared: Path) -> None:
+def test_both_csv_formats_are_recognized_by_their_first_line(prepared: Path) -> None:
     first = read_labels(prepared / "labels" / "fold4_room1_a.csv")
     second = read_labels(prepared.parent / "run" / "predictions" / "fold4_room1_a.csv")
     assert (len(first), len(second)) == (1, 20)

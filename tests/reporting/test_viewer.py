@@ -1,4 +1,4 @@
-"""The HTML file: complete, closed to the network, and safe with any class name."""
+"""The HTML file: complete, without network access, and safe with any class name."""
 
 import base64
 import html.parser
@@ -30,7 +30,7 @@ CLASSES = ["Speech", "Laughter", NASTY, "Telephone", *(f"class {label}" for labe
 
 
 class Scripts(html.parser.HTMLParser):
-    """Collects the texts of the script elements as a browser cuts them, and all tags."""
+    """Collects the texts of the script elements, as a browser splits them, and all tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ def test_page_holds_every_event_of_reference_and_prediction(
         assert sorted(recording[kind]["label"]) == sorted(events.label)
 
 
-def test_page_reaches_for_nothing_outside_itself(page: Path) -> None:
+def test_page_needs_no_network(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     _, parser = parsed(page)
     assert not re.search(r"https?://|//cdn|@import|url\(", text)
@@ -124,7 +124,7 @@ def test_page_plays_the_recording_as_stereo(page: Path) -> None:
     assert np.abs(samples).max() > 0.5
 
 
-def test_page_holds_a_picture_of_the_video_for_every_second(page: Path) -> None:
+def test_page_holds_a_frame_of_the_video_for_every_second(page: Path) -> None:
     (recording,) = parsed(page)[0]["recordings"]
     assert recording["stills"]["step"] == 1 and len(recording["stills"]["images"]) == 6
     assert all(image.startswith("data:image/jpeg;base64,") for image in recording["stills"]["images"])
@@ -144,7 +144,7 @@ def test_page_of_a_prepared_folder_is_cut_to_the_asked_seconds(run: Path, tmp_pa
     assert recording["note"] == "the first 1.5 of 6.0 s"
 
 
-def test_view_says_what_is_missing(run: Path, tmp_path: Path) -> None:
+def test_view_names_what_is_missing(run: Path, tmp_path: Path) -> None:
     for message, options in [
         ("give --run", {}),
         ("--out is missing", {"prepared": run.parent / "prepared"}),

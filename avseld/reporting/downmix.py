@@ -1,4 +1,4 @@
-"""Two channels to listen to, made from any recording."""
+"""Stereo downmix of recordings of any channel format, for playback."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,24 +16,24 @@ STEREO = {
     "stereo": [[1, 0], [0, 1]],
     "mono": [[1], [1]],
 }
-"""Left and right as sums of channels. foa: W + Y and W - Y, cardioids that look left and right; mic: the
-two capsules at the left and the two at the right (STARSS22: azimuths 45, -45, 135, -135 degrees)."""
-FORMAT = {1: "mono", 2: "stereo", 4: "foa"}
-"""What a number of channels is taken for where nothing is said."""
+"""left and right as weighted sums of channels; foa: W + Y and W - Y, cardioids to the left and right; mic: the two
+left and the two right capsules (STARSS22: azimuths 45, -45, 135, -135 degrees)"""
+DEFAULT_FORMATS = {1: "mono", 2: "stereo", 4: "foa"}
+"""format by number of channels, if none is given"""
 PEAK = 0.9
-BLOCK = 1 << 19
+BLOCK_SAMPLES = 1 << 19
 
 
 def stereo_blocks(
     path: Path | str, format: str | None = None, start: float = 0.0, stop: float | None = None
 ) -> tuple[Iterator[np.ndarray], int]:
-    """Left and right of a stretch, brought to a peak of 0.9, block by block.
+    """Downmix a segment to stereo, normalized to a peak of 0.9, block by block.
 
     Args:
         path: audio file.
         format: foa, mic, binaural, stereo or mono; by the number of channels if None (4: foa).
-        start: seconds.
-        stop: seconds; None for the end.
+        start: start of the segment, seconds.
+        stop: its end, seconds; None for the end of the file.
 
     Returns:
         Blocks of (sample, 2) float32, and the sample rate in Hz.
@@ -42,7 +42,7 @@ def stereo_blocks(
         BadInput: missing, unreadable, or a number of channels that no format has.
     """
     header = audio_info(path, format)
-    format = format or FORMAT.get(header.channels)
+    format = format or DEFAULT_FORMATS.get(header.channels)
     if format is None:
         raise BadInput(
             f"{path}: {header.channels} channels; give 1, 2 or 4, or name the format ({', '.join(STEREO)})"
@@ -52,8 +52,8 @@ def stereo_blocks(
     last = header.n_samples if stop is None else min(round(stop * header.sample_rate), header.n_samples)
 
     def mixed() -> Iterator[np.ndarray]:
-        for begin in range(first, last, BLOCK):
-            yield (mix @ read_audio(path, begin, min(BLOCK, last - begin))).T
+        for begin in range(first, last, BLOCK_SAMPLES):
+            yield (mix @ read_audio(path, begin, min(BLOCK_SAMPLES, last - begin))).T
 
     peak = max((float(np.abs(block).max()) for block in mixed()), default=0.0)
     return (block * (PEAK / peak if peak else 0.0) for block in mixed()), header.sample_rate
@@ -62,7 +62,7 @@ def stereo_blocks(
 def write_stereo(
     path: Path | str, target: Path, format: str | None = None, start: float = 0.0, stop: float | None = None
 ) -> None:
-    """Write a stretch as 16-bit stereo wav; arguments as `stereo_blocks`.
+    """Write the downmix of a segment as 16-bit stereo WAV; arguments as for `stereo_blocks`.
 
     Raises:
         BadInput: as `stereo_blocks`.

@@ -1,4 +1,4 @@
-"""What there is to draw: the files of recordings, found through a run or a prepared folder."""
+"""The files of recordings to draw, located from a run or a prepared folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,16 @@ from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
-from avseld.io.labels import read_labels
+from avseld.io.labels import METRES_PER_UNIT, coordinates_of, read_labels
 from avseld.io.manifest import Recording, matches, pick, read_classes, read_manifest
+
+PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
+"""units of distance in prediction files, by coordinates: Cartesian since 2024, planar in 2025"""
 
 
 @dataclass(frozen=True)
-class Material:
-    """The files of one recording; None = absent."""
+class RecordingFiles:
+    """The files of one recording; None where there is none."""
 
     name: str
     audio: Path
@@ -26,11 +29,12 @@ class Material:
     reference: Path | None = None
     prediction: Path | None = None
 
-    def events(self, metres_per_unit: float = 0.01) -> tuple[Events | None, Events | None]:
-        """Reference and prediction.
+    def load_events(self, metres_per_unit: float | None = None) -> tuple[Events | None, Events | None]:
+        """Read reference and prediction.
 
         Args:
-            metres_per_unit: unit of the distances in the prediction.
+            metres_per_unit: unit of the distances in the prediction; None for metres in Cartesian files, as
+                `avseld predict` writes them, and centimetres in others.
 
         Raises:
             BadInput: a file is missing or has a bad row.
@@ -39,11 +43,13 @@ class Material:
         reference = read_labels(self.reference, n_classes) if self.reference else None
         prediction = None
         if self.prediction:
+            if metres_per_unit is None:
+                metres_per_unit = METRES_PER_UNIT[PREDICTION_UNITS[coordinates_of(self.prediction)[0]]]
             prediction = read_labels(self.prediction, n_classes, metres_per_unit=metres_per_unit)
         return reference, prediction
 
-    def found_boxes(self) -> Boxes | None:
-        """Boxes, None where there is no boxes file.
+    def load_boxes(self) -> Boxes | None:
+        """Read the boxes; None if there is no boxes file.
 
         Raises:
             BadInput: the file is damaged or belongs to another video.
@@ -51,14 +57,14 @@ class Material:
         return read_boxes(self.boxes, self.video) if self.boxes else None
 
 
-def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | None) -> list[Material]:
-    """Recordings of a prepared folder.
+def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | None) -> list[RecordingFiles]:
+    """Locate the files of recordings of a prepared folder.
 
     Args:
-        prepared: the folder.
-        names: folds, rooms or recordings; None takes all.
-        predictions: folder of csv files named as the recordings, searched with its folders; recordings
-            without one are left out.
+        prepared: the prepared folder.
+        names: folds, rooms or recordings; None for all.
+        predictions: folder of CSV files named like the recordings, searched recursively; recordings without one are
+            left out.
 
     Raises:
         BadInput: no such folder, recording or prediction.
@@ -72,16 +78,16 @@ def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | N
             raise BadInput(
                 f"{predictions}: no csv named as a recording of {prepared}; predict with avseld predict"
             )
-    return [_material(recording, classes, files.get(recording.name)) for recording in chosen]
+    return [_files_of(recording, classes, files.get(recording.name)) for recording in chosen]
 
 
-def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = None) -> list[Material]:
-    """The recordings of a run that have a prediction.
+def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = None) -> list[RecordingFiles]:
+    """Locate the files of the recordings of a run that have a prediction.
 
     Args:
         run: folder with config.yaml and predictions/.
-        prepared: the prepared folder, where it is not at the place that the run's config.yaml names.
-        names: folds, rooms or recordings; None takes the test recordings.
+        prepared: the prepared folder, if it is not where config.yaml says.
+        names: folds, rooms or recordings; None for the test recordings.
 
     Raises:
         BadInput: no run, no predictions, or no prepared folder.
@@ -101,9 +107,9 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
         raise BadInput(f"{run / 'predictions'}: not found; predict with avseld predict --run {run}")
     if not place.is_dir():
         raise BadInput(f"{place}: the prepared folder of {path} is not there; say where with --prepared")
-    known = read_manifest(place)
-    # another folder than that of the training may have other folds: then take all that is predicted
-    tests = [token for token in map(str, tokens) if any(matches(recording, token) for recording in known)]
+    listed = read_manifest(place)
+    # Another prepared folder than the training's may have other folds: then take all predicted recordings.
+    tests = [token for token in map(str, tokens) if any(matches(recording, token) for recording in listed)]
     return from_prepared(place, names or tests or None, run / "predictions")
 
 
@@ -113,9 +119,9 @@ def _csv_files(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in visible_files(folder, (".csv",))}
 
 
-def _material(recording: Recording, classes: list[str], prediction: Path | None) -> Material:
+def _files_of(recording: Recording, classes: list[str], prediction: Path | None) -> RecordingFiles:
     boxes = recording.boxes if recording.boxes and recording.boxes.is_file() else None
-    return Material(
+    return RecordingFiles(
         recording.name,
         recording.audio,
         classes,

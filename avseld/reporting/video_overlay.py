@@ -1,4 +1,4 @@
-"""The 360-degree video with the directions of its sounds drawn on it."""
+"""Overlay of reference and predicted directions on a 360-degree video."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +15,12 @@ from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes
 from avseld.io.events import Events
 from avseld.io.video import FrameReader, open_panorama, video_info
-from avseld.reporting.colours import name_of, present, rgb
-from avseld.reporting.marks import DARK, WHITE, draw_boxes, draw_directions, font, mark
-from avseld.reporting.sound import write_stereo
-from avseld.reporting.tracks import shown
+from avseld.reporting.colours import class_name, labels_in, rgb
+from avseld.reporting.downmix import write_stereo
+from avseld.reporting.markers import DARK, WHITE, draw_boxes, draw_directions, font, marker
+from avseld.reporting.tracks import clip_events
 
-NARROWEST = 320
+MIN_WIDTH = 320
 
 
 def overlay(
@@ -38,51 +38,61 @@ def overlay(
     stop: float | None = None,
     title: str = "",
 ) -> None:
-    """Write an mp4 of a 360-degree video with reference directions (hollow), predicted (filled) and boxes.
+    """Write an mp4 of a 360-degree video with reference (hollow) and predicted (filled) directions and boxes.
 
-    One picture is in memory at a time. Where the video ends before the audio, its last picture is held in
-    grey, with a note.
+    Frames are processed one at a time. If the video ends before the audio, its last frame is repeated in grey,
+    with a note.
 
     Args:
         video: equirectangular video, twice as wide as high, azimuth 0 in its centre column.
         out: the mp4.
         reference: annotated events.
         prediction: predicted events.
-        boxes: what a detector saw in the video.
+        boxes: detections in the video.
         classes: class names by index.
-        audio: the recording; heard as two channels, and it decides how long the film is.
-        fps: pictures a second.
-        width: pixels, a multiple of 4 from 320 on.
-        format: format of the audio, see `avseld.reporting.sound`.
-        start: seconds of the recording at which the film begins.
-        stop: seconds at which it ends; None for the end.
-        title: written below.
+        audio: the recording; its stereo downmix becomes the sound, and its length limits the overlay.
+        fps: frames per second.
+        width: pixels, a multiple of 4, at least 320.
+        format: channel format of the audio, see `avseld.reporting.downmix`.
+        start: start of the drawn segment, seconds.
+        stop: its end, seconds; None for the end of the recording.
+        title: written below the image.
 
     Raises:
         BadInput: video or audio unusable, or nothing between start and stop.
     """
-    if width % 4 or width < NARROWEST or not 0 < fps <= 120:
+    if width % 4 or width < MIN_WIDTH or not 0 < fps <= 120:
         raise BadInput(
-            f"{out}: {width} pixels at {fps:g} pictures a second; choose a multiple of 4 from "
-            f"{NARROWEST} on, and 1 to 120 pictures"
+            f"{out}: {width} pixels at {fps:g} frames a second; choose a multiple of 4 from "
+            f"{MIN_WIDTH} on, and 1 to 120 frames"
         )
     length = audio_info(audio).duration if audio else video_info(video).end
     stop = length if stop is None else min(stop, length)
     times = start + np.arange(max(round((stop - start) * fps), 0)) / fps
     if not len(times) or start < 0:
         raise BadInput(f"{out}: nothing between {start:g} and {stop:g} s of {length:g} s; choose other times")
-    painter = Painter(reference, prediction, boxes, classes, width, 0.5 / fps, title)
+    renderer = FrameRenderer(reference, prediction, boxes, classes, width, 0.5 / fps, title)
     with replacing(out) as temporary, TemporaryDirectory() as folder, open_panorama(video, width) as source:
         sound = None
         if audio:
             sound = Path(folder) / "stereo.wav"
             write_stereo(audio, sound, format, start, stop)
-        _render(temporary, source, painter, times, fps, sound)
+        _render(temporary, source, renderer, times, fps, sound)
         _check(temporary, len(times), out)
 
 
-class Painter:
-    """Draws all that is known of a recording on a picture of it."""
+class FrameRenderer:
+    """Draws events, boxes and a legend on video frames.
+
+    Args:
+        reference: annotated events.
+        prediction: predicted events.
+        boxes: detections.
+        classes: class names by index.
+        width: pixels.
+        frame_centre_s: seconds from the time of a frame to the middle of its display; events are drawn for the middle.
+        title: written in the legend.
+    """
 
     def __init__(
         self,
@@ -91,73 +101,67 @@ class Painter:
         boxes: Boxes | None,
         classes: list[str],
         width: int,
-        ahead: float = 0.0,
+        frame_centre_s: float = 0.0,
         title: str = "",
     ) -> None:
-        """Prepare the legend.
-
-        Args:
-            reference: annotated events.
-            prediction: predicted events.
-            boxes: detections.
-            classes: class names by index.
-            width: pixels.
-            ahead: seconds from the time of a picture to the middle of the stretch that it stands for.
-            title: written in the legend.
-        """
-        self.reference = _whole(reference)
-        self.prediction = _whole(prediction)
-        self.boxes, self.classes, self.width, self.ahead = boxes, classes, width, ahead
+        self.reference = _with_times(reference)
+        self.prediction = _with_times(prediction)
+        self.boxes, self.classes, self.width, self.frame_centre_s = boxes, classes, width, frame_centre_s
         self.radius = max(6, width // 68)
         kinds = {"reference": reference, "prediction": prediction, "person box": boxes}
         self.legend = _legend(
             [kind for kind, given in kinds.items() if given is not None],
-            [(name_of(label, classes), rgb(label)) for label in present(reference, prediction)],
+            [(class_name(label, classes), rgb(label)) for label in labels_in(reference, prediction)],
             width,
             title,
         )
 
-    def paint(self, picture: np.ndarray, time: float, ended: float | None = None) -> Image.Image:
-        """Draw one moment.
+    def render(self, frame: np.ndarray, time: float, ended: float | None = None) -> Image.Image:
+        """Draw one frame.
 
         Args:
-            picture: (height, width, 3) uint8.
+            frame: (height, width, 3) uint8.
             time: seconds.
-            ended: seconds at which the video ended, None while it runs.
+            ended: end of the video in seconds, if `time` is after it, else None.
 
         Returns:
-            The picture, as wide as promised and half as high, with the legend below it.
+            The frame with the legend below it.
         """
-        image = Image.fromarray(picture)
+        image = Image.fromarray(frame)
         if ended is not None:
             image = image.convert("L").point(lambda value: value // 2 + 48).convert("RGB")
         elif self.boxes is not None:
             draw_boxes(image, self.boxes, time)
-        moment = time + self.ahead
+        moment = time + self.frame_centre_s
         rows = [
             events.select((events.onset <= moment) & (events.offset > moment))
             for events in (self.reference, self.prediction)
         ]
         draw_directions(image, rows[0], rows[1], self.classes, self.radius)
-        whole = Image.new("RGB", (self.width, image.height + self.legend.height))
-        whole.paste(image, (0, 0))
-        whole.paste(self.legend, (0, image.height))
-        draw = ImageDraw.Draw(whole)
+        canvas = Image.new("RGB", (self.width, image.height + self.legend.height))
+        canvas.paste(image, (0, 0))
+        canvas.paste(self.legend, (0, image.height))
+        draw = ImageDraw.Draw(canvas)
         line = _line_height(self.width)
-        draw.text((10, image.height + line // 2), f"{time:6.1f} s", WHITE, font(_letters(self.width)), "lm")
+        draw.text((10, image.height + line // 2), f"{time:6.1f} s", WHITE, font(_font_size(self.width)), "lm")
         if ended is not None:
             note = f"the video ended at {ended:.1f} s"
             draw.text(
-                (self.width // 2, image.height - line), note, WHITE, font(_letters(self.width) + 3), "mm",
+                (self.width // 2, image.height - line), note, WHITE, font(_font_size(self.width) + 3), "mm",
                 stroke_width=2, stroke_fill=DARK,
             )  # fmt: skip
-        return whole
+        return canvas
 
 
 def _render(
-    target: Path, source: FrameReader, painter: Painter, times: np.ndarray, fps: float, sound: Path | None
+    target: Path,
+    source: FrameReader,
+    renderer: FrameRenderer,
+    times: np.ndarray,
+    fps: float,
+    sound: Path | None,
 ) -> None:
-    size = (painter.width, painter.width // 2 + painter.legend.height)
+    size = (renderer.width, renderer.width // 2 + renderer.legend.height)
     with FFMPEG_VideoWriter(
         str(target),
         size,
@@ -168,39 +172,39 @@ def _render(
         audio_codec="aac",
         ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
     ) as writer:
-        for time in tqdm(times, desc="overlay", unit=" pictures", disable=None, leave=False):
-            picture, ended = source.at(float(time))
-            painted = painter.paint(picture, float(time), ended)
-            writer.write_frame(np.asarray(painted))
+        for time in tqdm(times, desc="overlay", unit=" frames", disable=None, leave=False):
+            frame, ended = source.at(float(time))
+            rendered_frame = renderer.render(frame, float(time), ended)
+            writer.write_frame(np.asarray(rendered_frame))
 
 
 def _check(path: Path, n_frames: int, out: Path) -> None:
-    # moviepy does not look at the status with which ffmpeg ends
+    # moviepy ignores the exit status of ffmpeg.
     try:
         with av.open(str(path)) as container:
             written = container.streams.video[0].frames
     except (av.error.FFmpegError, IndexError) as error:
         raise OSError(f"{out}: ffmpeg wrote no readable video ({error}); is the disk full?") from error
     if written != n_frames:
-        raise OSError(f"{out}: ffmpeg wrote {written} of {n_frames} pictures; is the disk full?")
+        raise OSError(f"{out}: ffmpeg wrote {written} of {n_frames} frames; is the disk full?")
 
 
-def _whole(events: Events | None) -> Events:
-    return Events.empty() if events is None else shown(events, -np.inf, np.inf)
+def _with_times(events: Events | None) -> Events:
+    return Events.empty() if events is None else clip_events(events, -np.inf, np.inf)
 
 
-def _letters(width: int) -> int:
+def _font_size(width: int) -> int:
     return max(11, width // 68)
 
 
 def _line_height(width: int) -> int:
-    return 2 * (_letters(width) + 1)
+    return 2 * (_font_size(width) + 1)
 
 
 def _legend(
     kinds: list[str], names: list[tuple[str, tuple[int, int, int]]], width: int, title: str
 ) -> Image.Image:
-    letters, line = font(_letters(width)), _line_height(width)
+    letters, line = font(_font_size(width)), _line_height(width)
     entries: list[tuple[str, Image.Image]] = [(kind, _symbol(kind, line)) for kind in kinds]
     for name, colour in names:
         entries.append((name, Image.new("RGBA", (line // 2, line // 2), (*colour, 255))))
@@ -225,7 +229,7 @@ def _legend(
 
 def _symbol(kind: str, line: int) -> Image.Image:
     if kind != "person box":
-        return mark(kind, (190, 190, 190), line // 2 - 6)
+        return marker(kind, (190, 190, 190), line // 2 - 6)
     symbol = Image.new("RGBA", (line - 8, line - 12))
     ImageDraw.Draw(symbol).rectangle((0, 0, line - 9, line - 13), outline=WHITE, width=2)
     return symbol

@@ -12,15 +12,15 @@ from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_class_list
 from avseld.reporting.figures import figure
-from avseld.reporting.material import Material, from_prepared, from_run
-from avseld.reporting.movie import overlay
-from avseld.reporting.panels import six_panels
+from avseld.reporting.published_figures import six_panels
+from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
+from avseld.reporting.video_overlay import overlay
 
 log = logging.getLogger(__name__)
 
 N_FIGURES = 8
-FIGURE = (".png", ".pdf", ".svg")
-MOVIE = ".mp4"
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
+VIDEO_SUFFIX = ".mp4"
 
 
 def plot(
@@ -48,27 +48,27 @@ def plot(
     Give a run, or a prepared folder and a recording, or single files.
 
     Args:
-        run: run folder; draws its test recordings into RUN/figures and the first with a video as mp4.
-        prepared: prepared folder (with --run: where it is now).
+        run: run folder; draw its test recordings into RUN/figures, and the first one with a video as mp4.
+        prepared: prepared folder (with --run: its present place).
         recording: name of a recording of the prepared folder.
         predictions: folder of predicted csv files, with --prepared.
-        audio: the recording.
+        audio: audio file of the recording.
         reference: csv of a prepared folder or of DCASE.
         prediction: csv of a prepared folder or of DCASE.
         video: equirectangular video, for an mp4.
         boxes: boxes file of the video.
-        classes: text file with a class name a line.
-        format: foa, mic, binaural, stereo or mono; by the number of channels if absent.
+        classes: text file with one class name per line.
+        format: foa, mic, binaural, stereo or mono; by default from the number of channels.
         out: file to write, png, pdf, svg or mp4; with --run, the folder.
-        start: seconds at which the picture begins.
-        stop: seconds at which it ends; absent: the end.
-        fps: pictures a second of an mp4.
+        start: start of the drawn segment, seconds.
+        stop: its end, seconds; by default the end of the recording.
+        fps: frames per second of an mp4.
         width: pixels of an mp4.
-        all: with --run, all test recordings and not the first eight.
-        style: one draws reference and prediction in one another; six beside one another, as SELDnet's figures do.
+        all: with --run, draw all test recordings, not only the first eight.
+        style: one draws reference and prediction into the same panels; six side by side, as in the figures of SELDnet.
 
     Raises:
-        BadInput: files missing or unusable, or options that do not belong together.
+        BadInput: files are missing or unusable, or options do not fit together.
     """
     if run is not None:
         _plot_run(from_run(run, prepared), out or run / "figures", start, stop, fps, width, all, style)
@@ -78,18 +78,18 @@ def plot(
     if prepared is not None:
         if recording is None:
             raise BadInput(f"{prepared}: which of its recordings? name one with --recording")
-        material = from_prepared(prepared, [recording], predictions)[0]
+        files = from_prepared(prepared, [recording], predictions)[0]
     elif audio is not None:
         names = read_class_list(classes) if classes else []
-        material = Material(audio.stem, audio, names, format, video, boxes, reference, prediction)
+        files = RecordingFiles(audio.stem, audio, names, format, video, boxes, reference, prediction)
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
-    draw(material, out, start, stop, fps, width, style)
+    draw(files, out, start, stop, fps, width, style)
     log.info("%s", out)
 
 
 def draw(
-    material: Material,
+    files: RecordingFiles,
     out: Path,
     start: float = 0.0,
     stop: float | None = None,
@@ -97,59 +97,61 @@ def draw(
     width: int = 960,
     style: str = "one",
 ) -> None:
-    """Write one figure or one overlay, told by the suffix of `out`.
+    """Write one figure or one video overlay, depending on the suffix of `out`; arguments as for `plot`.
 
     Raises:
         BadInput: a file is missing or unusable, or another suffix.
     """
     suffix = out.suffix.lower()
-    reference, prediction = material.events()
-    if suffix == MOVIE:
-        if material.video is None:
+    reference, prediction = files.load_events()
+    if suffix == VIDEO_SUFFIX:
+        if files.video is None:
             raise BadInput(
-                f"{out}: {material.name} has no video to draw on; name one with --video, or write a png"
+                f"{out}: {files.name} has no video to draw on; name one with --video, or write a png"
             )
         overlay(
-            material.video, out, reference, prediction, material.found_boxes(), material.classes,
-            material.audio, fps, width, material.format, start, stop, material.name,
+            files.video, out, reference, prediction, files.load_boxes(), files.classes,
+            files.audio, fps, width, files.format, start, stop, files.name,
         )  # fmt: skip
-    elif suffix in FIGURE:
-        sample_rate = audio_info(material.audio, material.format).sample_rate
-        samples = read_audio(material.audio)
+    elif suffix in FIGURE_SUFFIXES:
+        sample_rate = audio_info(files.audio, files.format).sample_rate
+        samples = read_audio(files.audio)
         if style == "six":
             nothing = Events.empty()
-            picture = six_panels(
-                samples, sample_rate, reference or nothing, prediction or nothing, material.classes, start, stop,
-                material.name,
+            drawn = six_panels(
+                samples, sample_rate, reference or nothing, prediction or nothing, files.classes, start, stop,
+                files.name,
             )  # fmt: skip
         else:
-            picture = figure(
-                samples, sample_rate, reference, prediction, material.classes, start, stop, material.name
+            drawn = figure(
+                samples, sample_rate, reference, prediction, files.classes, start, stop, files.name
             )
         with replacing(out) as temporary:
-            picture.savefig(temporary)
+            drawn.savefig(temporary)
     else:
-        raise BadInput(f"{out}: '{suffix}' is none of {', '.join((*FIGURE, MOVIE))}; choose another suffix")
+        raise BadInput(
+            f"{out}: '{suffix}' is none of {', '.join((*FIGURE_SUFFIXES, VIDEO_SUFFIX))}; choose another suffix"
+        )
 
 
 def _plot_run(
-    materials: list[Material],
+    recordings: list[RecordingFiles],
     folder: Path,
     start: float,
     stop: float | None,
     fps: float,
     width: int,
-    all_of_them: bool,
+    all_recordings: bool,
     style: str,
 ) -> None:
-    chosen = materials if all_of_them else materials[:N_FIGURES]
-    for material in tqdm(chosen, desc="figures", disable=None, leave=False):
-        draw(material, folder / f"{material.name}.png", start, stop, style=style)
-    log.info("%d figures of %d test recordings in %s", len(chosen), len(materials), folder)
-    filmed = next((material for material in materials if material.video and material.video.is_file()), None)
-    if filmed is None:
+    chosen = recordings if all_recordings else recordings[:N_FIGURES]
+    for files in tqdm(chosen, desc="figures", disable=None, leave=False):
+        draw(files, folder / f"{files.name}.png", start, stop, style=style)
+    log.info("%d figures of %d test recordings in %s", len(chosen), len(recordings), folder)
+    with_video = next((files for files in recordings if files.video and files.video.is_file()), None)
+    if with_video is None:
         log.warning("no test recording has a video: no overlay")
         return
-    target = folder / f"{filmed.name}.mp4"
-    draw(filmed, target, start, stop, fps, width)
+    target = folder / f"{with_video.name}.mp4"
+    draw(with_video, target, start, stop, fps, width)
     log.info("overlay in %s", target)
