@@ -157,7 +157,7 @@ def test_what_is_seen_is_a_choice(visual):
 
 
 def test_the_published_audio_visual_network_gives_the_published_output():
-    """`DCASE baselines` spec, D: parameters by formula, values of the output."""
+    """Parameters by formula; output of partha2409/DCASE2024_seld_baseline @ 0b07887."""
     model = SeldNetVisual(7, 64, SHAPES, n_values=49).eval()
     assert sum(weight.numel() for weight in model.parameters()) == 2_726_556 - 659_328
     number = 0

@@ -1,4 +1,4 @@
-"""Networks that hear a whole clip and every frame of it."""
+"""CNNs with an output for the clip and for every frame."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def task4_features(**options) -> LogMel:
 
 
 def task4_signal() -> torch.Tensor:
-    """The test signal of the `DCASE2019 Task 4` spec, section 2."""
+    """Create a signal whose log-mel was computed by qiuqiangkong/dcase2019_task4 @ d54cde2."""
     t = np.arange(64000) / 32000
     x = 0.5 * np.sin(2 * np.pi * 440 * t) + 0.1 * np.sin(2 * np.pi * 3000 * t)
     x += 0.05 * np.cos(2 * np.pi * (500 * t + 1000 * t**2))
@@ -33,7 +33,7 @@ def test_the_networks_have_the_published_sizes():
         assert sum(weight.numel() for weight in CNN(1, 64, SHAPES, 13).parameters()) == 75_497_802
 
 
-def test_a_narrow_network_has_a_share_of_the_channels_and_every_answer():
+def test_a_narrow_network_has_a_fraction_of_the_channels_and_all_outputs():
     with torch.no_grad():
         narrow = CNN(1, 64, SHAPES, narrow=4).eval()
         assert narrow.encode(torch.randn(1, 1, 64, 64)).shape[1] == 512 // 4
@@ -55,7 +55,7 @@ def test_weights_have_the_published_names():
 
 @pytest.mark.parametrize("pooling", ["average", "max"])
 @pytest.mark.parametrize("layers", [5, 9])
-def test_every_frame_and_the_clip_are_answered(layers, pooling):
+def test_there_is_an_output_for_every_frame_and_for_the_clip(layers, pooling):
     model = CNN(1, 64, SHAPES, layers, pooling).eval()
     with torch.no_grad():
         output = model(torch.randn(2, 1, 131, 64))
@@ -67,7 +67,7 @@ def test_every_frame_and_the_clip_are_answered(layers, pooling):
 
 
 @pytest.mark.parametrize(("layers", "pooling"), [(5, "average"), (9, "average"), (9, "max")])
-def test_frequency_goes_by_mean_or_maximum(layers, pooling):
+def test_frequency_is_pooled_by_mean_or_maximum(layers, pooling):
     model = CNN(1, 64, SHAPES, layers, pooling).eval()
     x = torch.randn(1, 1, 64, 64)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_frequency_goes_by_mean_or_maximum(layers, pooling):
         assert torch.allclose(model(x)["clip"][:, 0], model.fc(seen.amax(dim=2)), atol=1e-6)
 
 
-def test_the_clip_is_the_best_frame_only_if_trained_by_frames():
+def test_the_clip_output_is_the_maximum_over_frames_only_if_trained_by_frames():
     weak, strong = CNN(1, 64, SHAPES).eval(), CNN(1, 64, SHAPES, clip_from="frames").eval()
     strong.load_state_dict(weak.state_dict())
     x = torch.randn(1, 1, 64, 64)
@@ -90,7 +90,7 @@ def test_the_clip_is_the_best_frame_only_if_trained_by_frames():
     assert not torch.allclose(by_features["clip"], by_frames["clip"], atol=1e-3)
 
 
-def test_what_cannot_be_is_refused():
+def test_impossible_options_of_a_cnn_are_refused():
     for options, text in (
         ({"layers": 7}, "7 is none of 5, 9, 13"),
         ({"pooling": "median"}, "median"),
@@ -104,7 +104,7 @@ def test_what_cannot_be_is_refused():
         CNN(1, 64, SHAPES)(torch.randn(1, 1, 7, 64))
 
 
-def test_the_log_mel_of_task_4_has_the_values_of_the_spec():
+def test_the_log_mel_of_task_4_has_its_reference_values():
     feature = task4_features().double()
     bands = feature.mel.bands.T
     assert bands.shape == (64, 513) and int((bands > 0).sum()) == 866

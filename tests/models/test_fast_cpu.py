@@ -1,4 +1,4 @@
-"""The fused step of training is the plain one: same answer, same gradients, same moving statistics."""
+"""Fused CPU passes equal the plain ones: outputs, gradients, running statistics."""
 
 import copy
 
@@ -16,7 +16,7 @@ from avseld.system.build import System
 
 
 def both(x, conv, norm, pool, seed):
-    """(answer, gradients, statistics) by the fused and by the plain path."""
+    """Compute (output, gradients, statistics) by the fused and by the plain path."""
     results = []
     for fused in (True, False):
         one, two = copy.deepcopy(conv), copy.deepcopy(norm)
@@ -40,7 +40,7 @@ def both(x, conv, norm, pool, seed):
     bins=st.integers(4, 11),
     pool=st.sampled_from([(1, 2), (2, 2), (4, 4), (2, 4)]),
 )
-def test_answer_gradients_and_statistics_are_those_of_the_plain_path(seed, frames, bins, pool):
+def test_outputs_gradients_and_statistics_equal_those_of_the_plain_path(seed, frames, bins, pool):
     torch.manual_seed(seed)
     conv, norm = nn.Conv2d(3, 5, 3, padding=1, bias=False).double(), BatchNorm(5).double()
     nn.init.normal_(norm.weight)  # some scales are negative: there the smallest value of a window counts
@@ -57,7 +57,7 @@ def test_answer_gradients_and_statistics_are_those_of_the_plain_path(seed, frame
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), channels=st.integers(1, 9), mean=st.floats(-5, 5))
-def test_normalization_alone_is_that_of_the_library(seed, channels, mean):
+def test_fused_normalization_equals_that_of_torch(seed, channels, mean):
     torch.manual_seed(seed)
     ours, theirs = BatchNorm(channels), nn.BatchNorm2d(channels)
     nn.init.normal_(ours.weight)
@@ -85,7 +85,7 @@ def test_evaluation_and_frozen_statistics_take_the_plain_path():
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_half_precision_gives_nearly_the_same(kind):
+def test_half_precision_differs_by_rounding_only(kind):
     torch.manual_seed(0)
     conv, norm = nn.Conv2d(7, 16, 3, padding=1, bias=False), BatchNorm(16)
     x = torch.randn(4, 7, 32, 32).contiguous(memory_format=torch.channels_last)
@@ -97,8 +97,8 @@ def test_half_precision_gives_nearly_the_same(kind):
     torch.testing.assert_close(out.float(), wanted, rtol=0.05, atol=0.05 if kind == torch.bfloat16 else 1e-5)
 
 
-def test_what_is_compiled_is_left_to_the_compiler(monkeypatch):
-    """Passes written by hand would only stand in its way."""
+def test_compiled_networks_use_the_plain_path(monkeypatch):
+    """Hand-written passes would break the graph of the compiler."""
     norm = BatchNorm(5)
     x = torch.randn(2, 5, 8, 8).contiguous(memory_format=torch.channels_last)
     assert is_fast(x, norm)

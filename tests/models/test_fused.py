@@ -1,4 +1,4 @@
-"""The fused network's answer turns with the scene, does not know the order of boxes, and stands without any."""
+"""The fused network: rotation with the scene, invariance to box order, operation without boxes."""
 
 import math
 
@@ -15,8 +15,8 @@ from avseld.models.person_attention import beams, pointing
 from avseld.targets import TARGETS
 
 SECONDS = 1.3
-TWIN = 224
-"""units of the audio-only twin, as many parameters as the network that sees"""
+AUDIO_ONLY_HIDDEN = 224
+"""hidden units of the audio-only baseline, for about as many parameters as with vision"""
 
 
 def size(model: torch.nn.Module) -> int:
@@ -29,13 +29,13 @@ def network(**options):
     if not model.vision:
         return model
     with torch.no_grad():
-        model.visual_branch.trust.bias.fill_(1.0)  # people are believed, so that what they do shows
+        model.visual_branch.trust.bias.fill_(1.0)  # a large weight of people, so that their effect is visible
         model.visual_branch.upright.fill_(0.5)
     return model
 
 
 def scene(seed=0):
-    """Two plane waves in noise, and boxes of three people, one of them across the picture's seam."""
+    """Create two plane waves in noise, and boxes of three people, one of them across the seam."""
     random = np.random.default_rng(seed)
     n = round(24000 * SECONDS)
     waveform = 0.1 * random.standard_normal((4, n))
@@ -51,7 +51,7 @@ def scene(seed=0):
     return torch.from_numpy(waveform.astype(np.float32))[None], torch.from_numpy(boxes)[None]
 
 
-def heard(model, waveform, boxes):
+def output_of(model, waveform, boxes):
     with torch.no_grad():
         return model(FEATURES["sound_field"]()(waveform), boxes)["accdoa"]
 
@@ -66,9 +66,9 @@ def turned_scene(waveform, boxes, angle):
 
 @settings(max_examples=8, deadline=None)
 @given(angle=st.floats(-math.pi, math.pi))
-def test_when_the_scene_turns_the_answer_turns_by_the_same_angle(angle):
+def test_predictions_rotate_with_the_scene(angle):
     model, (waveform, boxes) = network(), scene()
-    before, after = heard(model, waveform, boxes), heard(model, *turned_scene(waveform, boxes, angle))
+    before, after = output_of(model, waveform, boxes), output_of(model, *turned_scene(waveform, boxes, angle))
     cosine, sine = math.cos(angle), math.sin(angle)
     x, y, z = before.unbind(3)
     wanted = torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
@@ -76,72 +76,74 @@ def test_when_the_scene_turns_the_answer_turns_by_the_same_angle(angle):
     torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
 
 
-def test_boxes_turned_alone_change_the_answer():
+def test_rotating_the_boxes_alone_changes_the_prediction():
     model, (waveform, boxes) = network(), scene()
     _, moved = turned_scene(waveform, boxes, 1.0)
-    assert (heard(model, waveform, boxes) - heard(model, waveform, moved)).abs().max() > 1e-2
+    assert (output_of(model, waveform, boxes) - output_of(model, waveform, moved)).abs().max() > 1e-2
 
 
 @settings(max_examples=8, deadline=None)
 @given(order=st.permutations(range(8)))
-def test_the_order_of_boxes_is_nothing(order):
+def test_box_order_does_not_change_the_prediction(order):
     model, (waveform, boxes) = network(), scene()
     torch.testing.assert_close(
-        heard(model, waveform, boxes[:, :, order]), heard(model, waveform, boxes), rtol=0, atol=1e-6
+        output_of(model, waveform, boxes[:, :, order]), output_of(model, waveform, boxes), rtol=0, atol=1e-6
     )
 
 
-def test_boxes_move_the_answer_and_absent_ones_do_not():
+def test_boxes_change_the_prediction_and_empty_ones_do_not():
     model, (waveform, boxes) = network(), scene()
-    blank = heard(model, waveform, None)
-    assert (heard(model, waveform, boxes) - blank).abs().max() > 1e-2
-    torch.testing.assert_close(heard(model, waveform, boxes * 0), blank, rtol=0, atol=0)
+    blank = output_of(model, waveform, None)
+    assert (output_of(model, waveform, boxes) - blank).abs().max() > 1e-2
+    torch.testing.assert_close(output_of(model, waveform, boxes * 0), blank, rtol=0, atol=0)
 
 
-def test_a_box_at_a_label_frame_changes_the_answer_around_it():
+def test_a_box_at_a_label_frame_changes_the_prediction_around_it():
     model, (waveform, boxes) = network(), scene()
     boxes[:] = 0
-    blank = heard(model, waveform, boxes)
+    blank = output_of(model, waveform, boxes)
     boxes[:, 6, 0] = torch.tensor([0.1, 0.4, 0.2, 0.8, 0.9])
-    change = (heard(model, waveform, boxes) - blank).abs().amax(dim=(0, 2, 3, 4))
+    change = (output_of(model, waveform, boxes) - blank).abs().amax(dim=(0, 2, 3, 4))
     near = change[20:110].mean()  # label frames 2 to 10
     assert near > 1.2 * change[:20].mean() and near > 1.2 * change[110:].mean()
 
 
-def test_the_audio_only_twin_is_as_large_and_blind():
-    seeing, (waveform, boxes) = network(), scene()
-    twin = network(vision=False, hidden=TWIN)
-    assert size(seeing) == 965_062
-    assert abs(size(twin) / size(seeing) - 1) < 0.05
-    assert size(seeing) < 1.3 * size(MODELS["avcrnn"](7, 257, {"accdoa": (3, 3, 13)}))
-    torch.testing.assert_close(heard(twin, waveform, boxes), heard(twin, waveform, None), rtol=0, atol=0)
+def test_the_audio_only_baseline_is_as_large_and_ignores_boxes():
+    audio_visual, (waveform, boxes) = network(), scene()
+    audio_only = network(vision=False, hidden=AUDIO_ONLY_HIDDEN)
+    assert size(audio_visual) == 965_062
+    assert abs(size(audio_only) / size(audio_visual) - 1) < 0.05
+    assert size(audio_visual) < 1.3 * size(MODELS["avcrnn"](7, 257, {"accdoa": (3, 3, 13)}))
+    torch.testing.assert_close(
+        output_of(audio_only, waveform, boxes), output_of(audio_only, waveform, None), rtol=0, atol=0
+    )
 
 
-def test_every_weight_of_the_twin_learns():
-    """Parts that nothing reaches would make it smaller than it says."""
-    twin, (waveform, _) = network(vision=False, hidden=TWIN), scene()
-    twin(FEATURES["sound_field"]()(waveform))["accdoa"].square().sum().backward()
-    assert all(weight.grad is not None and weight.grad.any() for weight in twin.parameters())
+def test_every_weight_of_the_audio_only_baseline_gets_a_gradient():
+    """Unreachable weights would make the baseline smaller than its parameter count."""
+    audio_only, (waveform, _) = network(vision=False, hidden=AUDIO_ONLY_HIDDEN), scene()
+    audio_only(FEATURES["sound_field"]()(waveform))["accdoa"].square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in audio_only.parameters())
 
 
-def test_a_person_is_followed_through_the_window():
-    """Where somebody was a second ago, and that it is the same person, changes what is made of them now."""
+def test_the_identity_of_a_person_within_a_window_matters():
+    """Exchanging two people in the past of a window changes the prediction at its end."""
     model, (waveform, boxes) = network(), scene()
     with torch.no_grad():
         for weight in [*model.visual_branch.follow.parameters(), *model.visual_branch.key.parameters()]:
-            weight.mul_(4)  # before training what was a second ago hardly shows
+            weight.mul_(4)  # before training, the past has little effect
     boxes[:] = 0
     boxes[:, :, 0] = torch.tensor([0.30, 0.40, 0.36, 0.80, 0.9])
     boxes[:, :, 1] = torch.tensor([0.60, 0.40, 0.66, 0.80, 0.9])
     swapped = boxes.clone()
     swapped[:, :6] = boxes[:, :6, [1, 0, *range(2, 8)]]
     late = slice(80, 100)
-    before, after = heard(model, waveform, boxes)[:, late], heard(model, waveform, swapped)[:, late]
+    before, after = output_of(model, waveform, boxes)[:, late], output_of(model, waveform, swapped)[:, late]
     assert (before - after).abs().max() > 1e-4
 
 
-def test_a_later_answer_repeats_the_first_or_goes_to_somebody_else():
-    """Two people who sound alike are two answers, although nothing but the choice itself tells these apart."""
+def test_later_tracks_repeat_the_first_or_choose_another_person():
+    """Two people with equal logits get one track each, although only the earlier choice distinguishes the tracks."""
     branch = network().visual_branch
     n_answers = 3 * 13
     wanted = torch.full((1, 1, n_answers, 8), 4.0)
@@ -157,8 +159,8 @@ def test_a_later_answer_repeats_the_first_or_goes_to_somebody_else():
     assert (apart[..., 2:] == 0).all() and (apart.sum(-1) < 1).all()
 
 
-def test_what_a_person_sends_is_heard_in_the_beam_towards_them():
-    """Between two plane waves in noise, people stand where the first comes from, where the second does, and apart."""
+def test_beams_towards_a_person_pass_sound_from_there():
+    """Of two plane waves in noise, beams pass the one that they are aimed at; a third direction passes less."""
     x = FEATURES["sound_field"]()(scene()[0])[:, :, :120]
     azimuth = torch.tensor([0.7, -2.9, -1.0])
     aim = torch.stack([azimuth.cos(), azimuth.sin()], -1).expand(1, 12, 3, 2)
@@ -167,8 +169,8 @@ def test_what_a_person_sends_is_heard_in_the_beam_towards_them():
     assert (beam[:2].min(dim=0).values > 3 * beam[2]).all()
 
 
-def lesson(model, target="multi_accdoa"):
-    """Losses of one window in which class 2 sounds from where the first person is."""
+def training_losses(model, target="multi_accdoa"):
+    """Compute the losses of one window in which class 2 is active at the first person."""
     waveform, boxes = scene()
     model.train()
     output = model(FEATURES["sound_field"]()(waveform), boxes)
@@ -178,26 +180,26 @@ def lesson(model, target="multi_accdoa"):
     return model.training_loss(output, {"accdoa": labels}, TARGETS[target](13))
 
 
-def test_eyes_teach_the_ears_nothing():
-    """Else a network that sees would hear worse than its twin whenever it is shown nothing."""
+def test_the_visual_losses_give_no_gradient_to_the_audio_branch():
+    """Otherwise the network without boxes would predict worse than the audio-only baseline."""
     model = network(video_dropout=0.0)
-    losses = lesson(model)
+    losses = training_losses(model)
     (losses["answer"] + losses["pointing"]).backward()
     assert all(
         weight.grad is None for name, weight in model.named_parameters() if "visual_branch" not in name
     )
     model.zero_grad()
-    lesson(model)["loss"].backward()
+    training_losses(model)["loss"].backward()
     assert all(weight.grad is not None and weight.grad.any() for weight in model.parameters())
 
 
-def test_without_boxes_the_answer_is_that_of_the_ears():
+def test_without_boxes_the_prediction_is_that_of_the_audio_branch():
     model = network(video_dropout=1.0)
-    losses = lesson(model)
+    losses = training_losses(model)
     torch.testing.assert_close(losses["answer"], losses["heard"])
 
 
-def test_pointing_is_right_at_the_maker_and_at_nobody_when_no_maker_is_seen():
+def test_the_pointing_loss_is_zero_at_the_source_or_at_nobody():
     aim = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]).expand(1, 1, 3, 2)
     wanted = torch.tensor([[[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])[0]
     right = torch.tensor([[[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]])
@@ -207,7 +209,7 @@ def test_pointing_is_right_at_the_maker_and_at_nobody_when_no_maker_is_seen():
     assert float(pointing(wrong, aim, 0 * wanted[None])) == 0
 
 
-def test_some_training_windows_are_shown_nothing():
+def test_video_dropout_removes_the_boxes_of_some_training_windows():
     model, (waveform, boxes) = network(video_dropout=0.5), scene()
     x = FEATURES["sound_field"]()(waveform).expand(64, -1, -1, -1)
     model.train()
@@ -216,19 +218,19 @@ def test_some_training_windows_are_shown_nothing():
             part.eval()
     with torch.no_grad():
         answers = model(x, boxes.expand(64, -1, -1, -1))["accdoa"]
-    blank = (answers - heard(model.eval(), waveform, None)).abs().amax(dim=(1, 2, 3, 4)) < 1e-5
+    blank = (answers - output_of(model.eval(), waveform, None)).abs().amax(dim=(1, 2, 3, 4)) < 1e-5
     assert 16 < blank.sum() < 48
 
 
-def test_accdoa_is_answered_too():
+def test_the_fused_network_trains_with_accdoa():
     model = MODELS["fused"](6, 64, {"accdoa": (3, 13)}, video_dropout=0.0)
     assert model(torch.randn(2, 6, 25, 64))["accdoa"].shape == (2, 25, 3, 13)
-    losses = lesson(model, "accdoa")
+    losses = training_losses(model, "accdoa")
     assert float(losses["pointing"]) > 0.1
     losses["loss"].backward()
     assert {name for name, weight in model.named_parameters() if weight.grad is None} == {
         "visual_branch.again.weight", "visual_branch.again.bias",
-    }  # one answer a class has none before it to repeat  # fmt: skip
+    }  # with one track per class there is no earlier track to repeat  # fmt: skip
 
 
 def test_what_does_not_fit_is_named():

@@ -1,4 +1,4 @@
-"""What sounds and where, heard by modules of their own, and aligned: the general architecture."""
+"""The general architecture: modules for events and directions, and the network that aligns them."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def system(sed: str, doa: str, **options) -> GeneralSystem:
 
 
 def plane_wave(azimuth: float, elevation: float, seconds: float = 1.0, noise: float = 0.02, seed: int = 0):
-    """Bursts of noise from one direction, faint noise in every channel; (1, channel, sample)."""
+    """Create bursts of noise from one direction with faint noise in every channel, (1, channel, sample)."""
     random = np.random.default_rng(seed)
     n = round(seconds * 24000)
     sound = random.normal(size=n) * (np.arange(n) // 4800 % 2)
@@ -45,7 +45,7 @@ def plane_wave(azimuth: float, elevation: float, seconds: float = 1.0, noise: fl
 
 
 def cnn14(path, n_inputs: int = 1, drop: str = "") -> dict[str, torch.Tensor]:
-    """A checkpoint with the names and shapes of a Cnn14's first four blocks, small beside the true 300 MB."""
+    """Write a checkpoint with the names and shapes of the first four blocks of a Cnn14 (300 MB as published)."""
     random, weights, before = torch.Generator().manual_seed(1), {}, n_inputs
     for k, width in enumerate((64, 128, 256, 512), start=1):
         for i, inputs in ((1, before), (2, width)):
@@ -60,7 +60,7 @@ def cnn14(path, n_inputs: int = 1, drop: str = "") -> dict[str, torch.Tensor]:
     return weights
 
 
-def test_the_modules_have_the_sizes_of_the_paper():
+def test_the_modules_have_the_published_sizes():
     sizes = {"sed_m": 5_184_526, "sed_t": 5_182_798, "doa_iv": 1_789_499, "doa_gcc": 1_790_363, "azi_hist": 1_784_040,
              "ele_hist": 445_155}  # fmt: skip
     assert {module: size(network(module)) for module in MODULES} == sizes
@@ -69,7 +69,7 @@ def test_the_modules_have_the_sizes_of_the_paper():
     assert sum(w.numel() for w in whole.parameters() if w.requires_grad) == 491_320
 
 
-def test_a_narrow_module_has_a_share_of_the_channels():
+def test_a_narrow_module_has_a_fraction_of_the_channels():
     heads = {"azimuth": (72,), "elevation": (19,)}
     whole, quarter = (GeneralNetwork(3, 128, heads, "doa_iv", narrow=narrow) for narrow in (1, 4))
     assert 15 < size(whole.conv_block4) / size(quarter.conv_block4) < 16
@@ -79,7 +79,7 @@ def test_a_narrow_module_has_a_share_of_the_channels():
         GeneralNetwork(3, 128, heads, "doa_iv", narrow=3)
 
 
-def test_features_and_modules_speak_of_the_same_shapes():
+def test_features_and_modules_agree_on_shapes():
     assert set(PARTS) == set(MODULES)
     for name, row in MODULES.items():
         feature = GeneralFeatures(4, [name])
@@ -90,7 +90,7 @@ def test_features_and_modules_speak_of_the_same_shapes():
         assert network(name).steps(x)[row.heads[0]].shape[:2] == (2, 2)
 
 
-def test_any_sed_module_goes_with_any_way_to_hear_directions():
+def test_every_sed_module_works_with_every_doa_module():
     for sed in ("sed_m", "sed_t"):
         for doa, modules in DIRECTIONS.items():
             feature, model = GeneralFeatures(4, [sed, *modules.values()]), system(sed, doa).eval()
@@ -102,7 +102,7 @@ def test_any_sed_module_goes_with_any_way_to_hear_directions():
             assert not torch.equal(label_frames[0], label_frames[1])
 
 
-def test_side_by_side_features_are_those_of_each_module():
+def test_concatenated_features_equal_those_of_each_module():
     waveform = plane_wave(40, 10, 0.5).float()
     names = ["sed_t", "doa_gcc", "azi_hist", "ele_hist"]
     together = GeneralFeatures(4, names)(waveform)
@@ -116,7 +116,7 @@ def test_side_by_side_features_are_those_of_each_module():
         first += alone.shape[3]
 
 
-def test_statistics_of_a_part_are_adopted_where_it_stands():
+def test_statistics_of_a_part_are_adopted_at_its_bins():
     together = GeneralFeatures(4, ["sed_t", "doa_iv"])
     mean, deviation = torch.randn(3, 1, 128), torch.rand(3, 1, 128) + 0.5
     together.adopt("doa_iv", mean, deviation)
@@ -129,7 +129,7 @@ def test_statistics_of_a_part_are_adopted_where_it_stands():
         together.adopt("sed_m", mean, deviation)
 
 
-def test_a_window_with_a_longer_correlation_is_cut_where_its_log_mel_is():
+def test_a_longer_correlation_is_cut_at_the_frames_of_the_log_mel():
     feature = GeneralFeatures(4, ["sed_m", "doa_gcc"], pad_mode="constant")
     waveform = torch.randn(1, 4, 24000)
     whole = feature(waveform)
@@ -138,7 +138,7 @@ def test_a_window_with_a_longer_correlation_is_cut_where_its_log_mel_is():
     assert (part - whole[:, :, 20:51]).abs().max() < 1e-2
 
 
-def test_the_mel_bands_are_those_of_the_spec():
+def test_the_mel_bands_have_their_reference_values():
     bands = GeneralFeatures(4, ["sed_m"]).parts[0].mel.bands.T
     assert bands.shape == (128, 513) and float(bands.sum()) == pytest.approx(5.46015591, rel=1e-6)
     assert float(bands.max()) == pytest.approx(0.03761468, rel=1e-6) and int(bands[10].argmax()) == 14
@@ -150,7 +150,7 @@ def test_the_intensity_in_mel_bands_points_to_the_source():
     assert angle_between([front, y, z], unit_vector(120, -20)) < 0.5
 
 
-def test_the_posteriors_are_those_of_the_frozen_modules():
+def test_the_alignment_receives_the_posteriors_of_the_frozen_modules():
     model = system("sed_t", "hist").train()
     x = torch.randn(2, 1, 64, 64 + 72 + 19)
     said = model.posteriors(x)
@@ -169,13 +169,13 @@ def test_the_posteriors_are_those_of_the_frozen_modules():
     assert not model.sed.training and model.alignment.training
 
 
-def test_the_modules_learn_when_they_are_to_be_tuned():
+def test_the_modules_can_be_fine_tuned():
     model = system("sed_t", "hist", fine_tune=True).train()
     model(torch.randn(1, 1, 64, 64 + 72 + 19))["sed"].sum().backward()
     assert model.sed.training and model.sed.conv_block1.conv1.weight.grad.abs().sum() > 0
 
 
-def test_trained_modules_are_put_into_the_system():
+def test_trained_modules_initialize_the_system():
     torch.manual_seed(0)
     model, sed, doa = system("sed_m", "doa_iv"), network("sed_m"), network("doa_iv")
     transfer(model, sed.state_dict(), model.pretrained_roles["sed"], "sed run")
@@ -188,7 +188,7 @@ def test_trained_modules_are_put_into_the_system():
         transfer(model, sed.state_dict(), {"doa": ""}, "sed run")
 
 
-def test_a_pann_gives_its_convolutions_and_nothing_else(tmp_path):
+def test_a_pann_checkpoint_initializes_the_convolutions_only(tmp_path):
     weights = cnn14(tmp_path / "Cnn14.pth")
     model = network("sed_t")
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -198,7 +198,7 @@ def test_a_pann_gives_its_convolutions_and_nothing_else(tmp_path):
         assert torch.equal(value, weights[name] if name in taken else before[name]), name
 
 
-def test_a_wrong_checkpoint_is_refused_and_changes_nothing(tmp_path):
+def test_an_unusable_checkpoint_is_refused_and_changes_no_weight(tmp_path):
     cnn14(tmp_path / "four_channels.pth", n_inputs=4)
     cnn14(tmp_path / "lacking.pth", drop="conv_block3.bn1.running_var")
     torch.save({"model": {"features.0.weight": torch.ones(3)}}, tmp_path / "resnet.pth")
@@ -242,8 +242,8 @@ def test_what_does_not_fit_is_refused():
         GeneralFeatures(4, ["azi_hist"], histogram={"width": 3})
 
 
-def spec_bins() -> torch.Tensor:
-    """The bins of the spec, section 6.1: (batch, channel, frame, bin)."""
+def salsa_bins() -> torch.Tensor:
+    """Create bins (batch, channel, frame, bin) with a source in frames 10 to 20; reference: thomeou/SALSA @ 30bc6b8."""
     random = np.random.default_rng(0)
     bins = random.normal(size=(6, 30, 4)) + 1j * random.normal(size=(6, 30, 4))
     x, y, z = unit_vector(40, 20)
@@ -252,8 +252,8 @@ def spec_bins() -> torch.Tensor:
     return torch.from_numpy(bins.transpose(2, 1, 0).copy())[None]
 
 
-def test_single_sources_are_those_of_the_spec():
-    spectrum = spec_bins()
+def test_single_source_bins_have_their_reference_values():
+    spectrum = salsa_bins()
     magnitude = smoothed_magnitude(spectrum[:, 0], wrap=True)
     loud = magnitude > 1.5 * noise_floor(magnitude)
     _, place, vector = directions(spectrum, loud, 5.0, wrap=True)
@@ -264,7 +264,7 @@ def test_single_sources_are_those_of_the_spec():
     assert len(everything) == 180 and float(everything.sum()) == pytest.approx(195.290035, abs=1e-5)
 
 
-def test_the_floor_follows_the_noise_and_not_the_sound():
+def test_the_noise_floor_follows_the_noise_and_not_the_signal():
     noise = torch.randn(1, 602, 1, 2, generator=torch.Generator().manual_seed(0))
     magnitude = smoothed_magnitude(torch.view_as_complex(noise))[:, 2:]
     level = float(magnitude.mean())
@@ -280,7 +280,7 @@ def test_the_floor_follows_the_noise_and_not_the_sound():
     assert float(noise_floor(torch.zeros(1, 50, 1)).min()) == pytest.approx(1e-6)
 
 
-def test_what_dies_away_does_not_vote():
+def test_decaying_bins_do_not_vote():
     level = torch.cat([torch.ones(10), 2 * 0.8 ** torch.arange(20)])[None, :, None]
     passed = is_onset(level)[0, :, 0]
     assert passed[:11].all() and not passed[13:].any()
@@ -306,7 +306,7 @@ def test_two_sources_make_two_peaks():
     assert {int(bin_of("azimuth", -60)), int(bin_of("azimuth", 80))} <= found
 
 
-def test_diffuse_noise_and_silence_hardly_vote():
+def test_diffuse_noise_and_silence_give_few_votes():
     noise = torch.randn(1, 4, 24000, generator=torch.Generator().manual_seed(0))
     wave = plane_wave(30, 0).float()
     feature = GeneralFeatures(4, ["azi_hist"])
@@ -314,7 +314,7 @@ def test_diffuse_noise_and_silence_hardly_vote():
     assert count[0] < 0.1 * count[1] and count[2] == 0
 
 
-def test_every_test_of_single_sources_takes_votes_away():
+def test_every_single_source_test_removes_votes():
     spectrum = GeneralFeatures(4).short(plane_wave(30, 0, noise=0.1).float())
     votes = [
         len(Histograms(**options).single_source_bins(spectrum)[2])
@@ -323,7 +323,7 @@ def test_every_test_of_single_sources_takes_votes_away():
     assert all(votes[0] < more for more in votes[1:])
 
 
-def test_recordings_of_a_batch_do_not_mix():
+def test_recordings_of_a_batch_are_independent():
     one, other = plane_wave(30, 0, 0.5).float(), plane_wave(-100, 20, 0.5, seed=4).float()
     feature = GeneralFeatures(4, ["azi_hist", "ele_hist"])
     both = feature(torch.cat([one, other]))
@@ -337,7 +337,7 @@ def test_directions_become_the_nearest_classes():
         assert bin_of(angle, degrees_of(angle, np.arange(n))).tolist() == list(range(n))
 
 
-def test_direction_classes_are_the_union_of_all_that_sounds():
+def test_direction_classes_are_the_union_of_active_sources():
     events = Events.from_rows(
         [(0, 0.4, 0, 0, 30, 0, 1), (0.2, 0.6, 0, 1, -60, 20, 1), (0.2, 0.6, 3, 0, 180, 20, 1)]
     )
@@ -360,7 +360,7 @@ def test_published_labels_lie_around_the_start_of_their_frame(name):
         assert np.flatnonzero(target.any(axis=1)).tolist() == list(range(first, first + 8))
 
 
-def test_directions_are_decoded_where_they_were_encoded():
+def test_encoded_direction_classes_are_decoded():
     events = Events.from_rows([(0, 0.3, 0, 0, 30, 10, 1), (0.1, 0.3, 5, 0, -180, 10, 1)])
     target = DirectionBins(14)
     logit = {name: value * 20 - 10 for name, value in target.encode(events, 0.0, 32, 0.0125).items()}
@@ -371,7 +371,7 @@ def test_directions_are_decoded_where_they_were_encoded():
     assert azimuth.azimuth.tolist() == found.azimuth.tolist() and np.isnan(azimuth.elevation).all()
 
 
-def test_activity_is_decoded_where_it_was_encoded():
+def test_encoded_activity_is_decoded():
     random = np.random.default_rng(0)
     heard = [(f, c) for f in range(20) for c in range(5) if random.random() < 0.4]
     rows = [(0.1 * f, 0.1 * f + 0.1, c, 0, np.nan, np.nan, np.nan) for f, c in heard]
@@ -381,7 +381,7 @@ def test_activity_is_decoded_where_it_was_encoded():
     assert np.isnan(found.azimuth).all() and len(found) == len(events)
 
 
-def test_losses_look_at_one_frame_of_those_that_share_an_output():
+def test_frames_that_share_an_output_count_once_in_the_loss():
     events = Events.from_rows([(0, 0.2, 1, 0, 30, 0, 1)])
     for target in (Activity(3), DirectionBins(3)):
         wanted = {k: torch.from_numpy(v)[None] for k, v in target.encode(events, 0, 33, 0.0125).items()}
@@ -394,7 +394,7 @@ def test_losses_look_at_one_frame_of_those_that_share_an_output():
         assert float(target.loss(right, wanted)["loss"]) < 1e-6
 
 
-def test_the_alignment_weighs_activity_and_direction_as_the_paper():
+def test_the_alignment_has_the_published_loss_weights():
     target = TARGETS["sed_doa"](
         14, axes="linear_xyz", masked=True, sed_weight=0.7, doa_weight=0.3, frames_per_output=8
     )
@@ -404,8 +404,8 @@ def test_the_alignment_weighs_activity_and_direction_as_the_paper():
     assert float(target.loss(output, wanted)["loss"]) == pytest.approx(0.7 * np.log(2) + 0.3 * 4, rel=1e-6)
 
 
-def test_the_alignment_learns_what_comes_from_where_of_modules_that_are_right():
-    """One source at a time; new sequences of classes and directions are told apart after some seconds of learning."""
+def test_the_alignment_learns_to_pair_classes_with_directions():
+    """One source at a time; after some seconds of training, new sequences get the right pairs."""
     torch.manual_seed(0)
     random = np.random.default_rng(0)
     target = TARGETS["sed_doa"](

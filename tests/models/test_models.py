@@ -10,7 +10,7 @@ SHAPES = {"accdoa": (3, 3, 13)}
 
 
 def filled(model: torch.nn.Module) -> torch.nn.Module:
-    """Weights of the `Sony audio-visual SELD` spec, D5: element i of parameter k is 0.05 sin(0.37 i + 0.11 k)."""
+    """Set element i of parameter k to 0.05 sin(0.37 i + 0.11 k)."""
     for k, weight in enumerate(model.parameters()):
         i = np.arange(weight.numel())
         weight.data = torch.from_numpy(0.05 * np.sin(0.37 * i + 0.11 * k)).float().reshape(weight.shape)
@@ -30,7 +30,7 @@ def test_the_audio_visual_network_has_the_published_size_and_names():
     assert {"vision_encoder.1.bias", "gru.weight_hh_l0_reverse", "fc_xyz.weight"} <= set(names)
 
 
-def test_the_network_gives_the_values_of_the_spec():
+def test_the_network_gives_its_reference_values():
     model = AudioVisualCRNN(7, 257, SHAPES)
     published = ["audio_encoder.conv1.weight", "audio_encoder.conv2.weight", "audio_encoder.conv3.weight"]
     published += [f"audio_encoder.bn{k}.{what}" for k in (1, 2, 3) for what in ("weight", "bias")]
@@ -56,19 +56,19 @@ def test_the_network_gives_the_values_of_the_spec():
 
 @pytest.mark.parametrize("n_frames", [16, 31, 100, 128, 257])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_any_window_length_gives_one_output_a_frame(n_frames, batch):
+def test_any_window_length_gives_one_output_per_frame(n_frames, batch):
     model = AudioVisualCRNN(7, 257, SHAPES).eval()
     with torch.no_grad():
         output = model(torch.randn(batch, 7, n_frames, 257), torch.rand(batch, 6, 4))["accdoa"]
     assert output.shape == (batch, n_frames, 3, 3, 13)
 
 
-def test_a_window_too_short_for_one_step_is_refused():
+def test_a_window_shorter_than_one_step_is_refused():
     with pytest.raises(BadInput, match="15 frames"):
         AudioVisualCRNN(7, 257, SHAPES)(torch.randn(1, 7, 15, 257))
 
 
-def test_every_weight_learns_and_blindness_stops_only_the_eyes():
+def test_without_boxes_only_visual_weights_get_no_gradient():
     for boxes in (torch.rand(2, 6, 4), None):
         model = AudioVisualCRNN(7, 257, SHAPES)
         model(torch.randn(2, 7, 128, 257), boxes)["accdoa"].square().sum().backward()
@@ -78,14 +78,14 @@ def test_every_weight_learns_and_blindness_stops_only_the_eyes():
         )
 
 
-def test_a_blind_model_is_the_same_with_any_boxes():
+def test_a_model_without_vision_ignores_boxes():
     model = AudioVisualCRNN(7, 257, SHAPES, vision=False).eval()
     x = torch.randn(1, 7, 128, 257)
     with torch.no_grad():
         assert torch.equal(model(x, torch.rand(1, 6, 4))["accdoa"], model(x)["accdoa"])
 
 
-def test_boxes_become_the_bells_of_the_spec():
+def test_boxes_become_gaussian_vectors():
     boxes = torch.zeros(6, 4, dtype=torch.float64)
     boxes[0], boxes[1] = torch.tensor([0.25, 0.4, 0.35, 0.8]), torch.tensor([0.95, 0.5, 1.0, 0.6])
     vectors = gaussian_vectors(boxes)
@@ -99,13 +99,13 @@ def test_boxes_become_the_bells_of_the_spec():
     assert (vectors[:, 2:] == 0).all()
 
 
-def test_the_edge_of_a_box_is_one_over_e_and_its_centre_one():
+def test_gaussian_vectors_are_one_at_the_centre_and_1_over_e_at_the_edge_of_a_box():
     vectors = gaussian_vectors(torch.tensor([[10 / 36, 12 / 36, 14 / 36, 20 / 36]], dtype=torch.float64))
     assert vectors[0, 0, [10, 12, 14]].tolist() == pytest.approx([np.exp(-1), 1, np.exp(-1)])
     assert vectors[1, 0, [12, 16, 20]].tolist() == pytest.approx([np.exp(-1), 1, np.exp(-1)])
 
 
-def test_a_box_over_the_seam_is_seen_on_both_sides_if_asked():
+def test_a_box_across_the_seam_appears_on_both_sides_on_request():
     seam = torch.tensor([[0.95, 0.4, 1.05, 0.6]], dtype=torch.float64)
     open_ended, closed = gaussian_vectors(seam), gaussian_vectors(seam, wrap=True)
     assert open_ended[0, 0, 1] < 1e-6 and closed[0, 0, 1] == pytest.approx(float(closed[0, 0, 35]))

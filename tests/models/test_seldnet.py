@@ -68,7 +68,7 @@ def test_the_baselines_of_2022_to_2025_have_the_published_sizes(n_features, n_bi
         (2, (0.1038633, -0.0269257, -0.1362034), 0.00079294, 0.1134240),
     ],
 )
-def test_the_baselines_of_2022_and_2023_give_the_values_of_the_spec(n_attention, values, mean, deviation):
+def test_the_baselines_of_2022_and_2023_give_their_reference_values(n_attention, values, mean, deviation):
     model = SeldNet(7, 64, {"accdoa": (3, 3, 13)}, n_attention=n_attention).eval()
     for k, weight in enumerate(model.parameters()):
         i = np.arange(weight.numel())
@@ -83,7 +83,7 @@ def test_the_baselines_of_2022_and_2023_give_the_values_of_the_spec(n_attention,
 
 
 def recurrence(x: np.ndarray, w: np.ndarray, u: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """One direction of the recurrent layer, literally: (frame, input) -> (frame, unit)."""
+    """Compute one direction of the recurrent layer step by step: (frame, input) -> (frame, unit)."""
     n = u.shape[0]
     h, states = np.zeros(n), []
     for frame in x:
@@ -96,7 +96,7 @@ def recurrence(x: np.ndarray, w: np.ndarray, u: np.ndarray, b: np.ndarray) -> np
 
 
 @pytest.mark.parametrize("merge", ["product", "concat"])
-def test_the_recurrent_layer_is_the_published_one(merge):
+def test_the_recurrent_layer_equals_the_published_one(merge):
     torch.manual_seed(0)
     layer = ResetFirstGRU(5, 4, merge).double()
     layer.bias.data.normal_()
@@ -125,7 +125,7 @@ def test_a_block_pools_frames_and_bins():
 
 
 @pytest.mark.parametrize("n_frames", [5, 24, 250, 251])
-def test_any_window_length_gives_one_output_a_frame(n_frames):
+def test_any_window_length_gives_one_output_per_frame(n_frames):
     x = torch.randn(2, 7, n_frames, 64)
     model = SELDnet(7, 64, {"sed": (14,), "doa": (3, 14)}, **OF_2020).eval()
     with torch.no_grad():
@@ -137,7 +137,7 @@ def test_any_window_length_gives_one_output_a_frame(n_frames):
 
 
 @pytest.mark.parametrize("make", [SELDnet, SeldNet])
-def test_windows_and_bins_that_do_not_suffice_are_refused(make):
+def test_too_few_frames_or_bins_are_refused(make):
     shapes = {"sed": (3,)}
     with pytest.raises(BadInput, match="4 frames is too short"):
         make(7, 64, shapes, **OF_2020)(torch.randn(1, 7, 4, 64))

@@ -1,4 +1,4 @@
-"""Two stages: events first, then their directions by a second network that starts from the first one's convolutions."""
+"""Two stages: events, then directions by a second network initialized from the convolutions of the first."""
 
 import math
 
@@ -36,7 +36,7 @@ def test_the_networks_have_the_published_sizes():
     assert TwoStage(10, 96, SHAPES).parameter_count == 5_890_977
 
 
-def test_a_minute_gives_one_step_for_sixteen_frames_and_one_output_a_frame():
+def test_one_step_spans_sixteen_frames_and_every_frame_gets_an_output():
     model = CRNN10(10, 96, SHAPES, **SMALL).eval()
     x = torch.randn(1, 10, 6001, 96)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def test_every_weight_learns():
     assert all(w.grad is not None and w.grad.abs().sum() > 0 for w in model.parameters())
 
 
-def test_layers_start_as_published():
+def test_layers_are_initialized_as_published():
     torch.manual_seed(0)
     model = CRNN10(10, 96, SHAPES)
     assert model.conv_block1.bn1.weight.std().item() == pytest.approx(0.02, rel=0.4)
@@ -85,7 +85,7 @@ def test_pooling_is_a_mean_or_a_maximum_of_four():
         DoubleConvBlock(3, 5, pooling="median")
 
 
-def test_the_second_stage_takes_over_the_convolutions_and_nothing_else():
+def test_the_second_stage_is_initialized_from_the_convolutions_only():
     torch.manual_seed(0)
     first = CRNN10(10, 96, SHAPES, **SMALL)
     both = TwoStage(10, 96, SHAPES, **SMALL)
@@ -115,7 +115,7 @@ def test_weights_of_another_architecture_are_refused_and_nothing_is_copied():
     assert all(torch.equal(value, before[name]) for name, value in both.state_dict().items())
 
 
-def test_a_run_folder_gives_its_best_weights(tmp_path):
+def test_a_run_folder_stands_for_its_best_weights(tmp_path):
     first, both = CRNN10(10, 96, SHAPES, **SMALL), TwoStage(10, 96, SHAPES, **SMALL)
     save_file(
         first.state_dict() | {"features.standardize.mean": torch.zeros(1)}, tmp_path / "model.safetensors"
@@ -132,7 +132,7 @@ def test_a_run_folder_gives_its_best_weights(tmp_path):
         load_role(both, both.pretrained_roles, "sed", tmp_path)
 
 
-def test_files_of_weights_are_read_without_executing_them(tmp_path):
+def test_weights_files_are_read_without_executing_code(tmp_path):
     weights = {"conv_block1.conv1.weight": torch.ones(2, 2)}
     for content in (weights, {"iteration": 3, "model": weights}, {"state_dict": weights}):
         torch.save(content, tmp_path / "some.pth")
@@ -155,7 +155,7 @@ def test_files_of_weights_are_read_without_executing_them(tmp_path):
             read_weights(tmp_path / name)
 
 
-def test_while_the_second_stage_learns_the_first_one_stays_as_it_is():
+def test_the_first_stage_is_frozen_while_the_second_learns():
     model = TwoStage(10, 96, SHAPES, **SMALL).train()
     before = {name: value.clone() for name, value in model.sed.state_dict().items()}
     learner = torch.optim.Adam(model.parameters(), lr=0.1)
@@ -169,7 +169,7 @@ def test_while_the_second_stage_learns_the_first_one_stays_as_it_is():
     assert set(output) == {"sed", "doa"}
 
 
-def test_events_are_heard_by_the_first_stage_and_placed_by_the_second():
+def test_events_come_from_the_first_stage_and_directions_from_the_second():
     model = TwoStage(10, 96, SHAPES, **SMALL).eval()
     x = torch.randn(1, 10, 32, 96)
     with torch.no_grad():
@@ -197,7 +197,7 @@ def test_a_whole_number_of_frames_is_not_lost_to_rounding():
     assert (active.argmax(axis=1) == np.arange(600) % 3).all() and (active.sum(axis=1) == 1).all()
 
 
-def test_of_two_events_of_one_class_the_later_row_is_heard():
+def test_of_two_events_of_one_class_the_later_row_is_used():
     events = Events.from_rows([(0, 1, 0, 0, 50, 0, 1), (0.5, 0.7, 0, 1, -60, 20, 1)])
     place = np.degrees(TwoStageTarget(1).encode(events, 0, 100, 0.01)["doa"][:, 0, 0])
     assert np.allclose(place[[0, 49, 50, 69, 70]], [50, 50, -60, -60, 50], atol=1e-4)
@@ -216,7 +216,7 @@ def test_events_without_times_or_directions_are_refused():
 
 @given(st.integers(0, 2**31), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_the_direction_loss_looks_at_active_frames_only(seed, legacy, squared):
+def test_the_direction_loss_covers_active_frames_only(seed, legacy, squared):
     random = np.random.default_rng(seed)
     active = (random.random((2, 32, 3)) < 0.3).astype(float)
     place, guess = random.uniform(-3, 3, (2, 2, 32, 2, 3))
@@ -239,7 +239,7 @@ def test_the_direction_loss_looks_at_active_frames_only(seed, legacy, squared):
 
 
 @pytest.mark.parametrize(("legacy", "error"), [(False, math.radians(2)), (True, math.radians(358))])
-def test_azimuths_on_both_sides_of_the_seam_are_close_but_for_the_published_loss(legacy, error):
+def test_azimuths_across_the_seam_are_close_except_in_the_published_loss(legacy, error):
     target = tensors(TwoStageTarget(1).encode(Events.from_rows([(0, 1, 0, 0, 179, 0, 1)]), 0, 32, 0.01))
     guess = torch.tensor([math.radians(-179), 0.0]).reshape(1, 1, 2, 1).repeat(1, 32, 1, 1).requires_grad_()
     loss = TwoStageTarget(1, legacy=legacy).loss({"doa": guess}, target)["loss"]
@@ -257,7 +257,7 @@ def test_a_batch_of_silence_has_a_loss_and_a_gradient():
         assert loss.item() < 1e-5 and torch.isfinite(guess.grad).all()
 
 
-def test_the_stages_weigh_activity_and_direction_as_published():
+def test_the_stages_have_the_published_loss_weights():
     random = torch.Generator().manual_seed(0)
     output = {
         "sed": torch.randn(1, 32, 2, generator=random),
@@ -270,7 +270,7 @@ def test_the_stages_weigh_activity_and_direction_as_published():
     assert float(joint["loss"]) == pytest.approx(0.8 * float(sed["sed"]) + 0.2 * float(doa["doa"]), rel=1e-6)
 
 
-def test_frames_after_the_last_whole_step_are_not_looked_at():
+def test_frames_after_the_last_complete_step_are_not_in_the_loss():
     output = {"sed": torch.zeros(1, 40, 1)}
     target = {"sed": torch.zeros(1, 40, 1)}
     loss = TwoStageTarget(1, "sed").loss(output, target)["loss"]
@@ -302,7 +302,7 @@ def test_what_is_encoded_is_decoded():
     assert (heard.label == events.label).all() and np.isnan(heard.azimuth).all()
 
 
-def test_an_event_must_be_surer_than_the_threshold():
+def test_events_have_probabilities_above_the_threshold():
     logit = np.log(np.array([0.299, 0.3, 0.301]) / (1 - np.array([0.299, 0.3, 0.301])))
     logit[1] = np.nextafter(logit[1], -1)
     found = TwoStageTarget(3).decode({"sed": logit[None].repeat(2, 0), "doa": np.zeros((2, 2, 3))}, 0.01)

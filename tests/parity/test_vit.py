@@ -8,7 +8,7 @@ from avseld.base.errors import BadInput
 from avseld.models import AudioVisualCRNN
 from avseld.models.encoders.transformer import positions
 
-# `Sony audio-visual SELD` spec, D9: output (batch, track, axis, class, frame) at some places.
+# Output (batch, track, axis, class, frame) of MRSAudio/MRSAudio_Main @ e6427da for weights and input by formula.
 PUBLISHED = {(0, 0, 0, 0, 0): 0.6855446, (0, 1, 2, 5, 40): 0.0976619, (1, 2, 0, 31, 127): -0.7972774}
 MEAN, DEVIATION = 0.005372997, 0.634942
 
@@ -18,7 +18,7 @@ def network(n_features: int, n_classes: int, **options) -> AudioVisualCRNN:
 
 
 def filled(model: torch.nn.Module) -> torch.nn.Module:
-    """Weights by the rule of the spec (D5): parameter k, element i is 0.05 sin(0.37 i + 0.11 k)."""
+    """Set element i of parameter k to 0.05 sin(0.37 i + 0.11 k)."""
     for k, weight in enumerate(model.parameters()):
         i = torch.arange(weight.numel(), dtype=torch.float64)
         weight.data = (0.05 * torch.sin(0.37 * i + 0.11 * k)).reshape(weight.shape).float()

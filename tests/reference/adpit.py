@@ -1,4 +1,4 @@
-"""ADPIT labels and loss as loops, from the definition in the `Sony audio-visual SELD` spec, sections 6 and 8."""
+"""ADPIT labels and loss as loops, from K. Shimada et al., "Multi-ACCDOA", ICASSP 2022 (arXiv 2110.07124)."""
 
 from itertools import permutations, product
 
@@ -8,7 +8,7 @@ from avseld.io.geometry import unit_vector
 
 
 def label(rows, start_ms: int, n_frames: int, n_classes: int) -> np.ndarray:
-    """Six slots per class and 10 ms frame from rows (frame of 100 ms, class, source, azimuth, elevation)."""
+    """Fill six slots per class and 10 ms frame from rows (frame of 100 ms, class, source, azimuth, elevation)."""
     target = np.zeros((n_frames, 6, 3, n_classes))
     for frame in range(n_frames):
         csv_frame = (start_ms + 10 * frame) // 100
@@ -21,7 +21,10 @@ def label(rows, start_ms: int, n_frames: int, n_classes: int) -> np.ndarray:
 
 
 def loss(output: np.ndarray, target: np.ndarray) -> float:
-    """Best assignment of sources to tracks, every source on at least one track; (frame, track|slot, axis, class)."""
+    """Compute the loss of the best assignment of sources to tracks, every source on at least one track.
+
+    Arrays are (frame, track or slot, axis, class).
+    """
     n_frames, n_tracks, _, n_classes = output.shape
     total = 0.0
     for frame in range(n_frames):

@@ -24,7 +24,7 @@ def shape_of(encoder: str) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_gives_as_many_steps_and_values_as_it_promises(name):
+def test_every_encoder_has_the_output_shape_that_it_declares(name):
     n_features, n_frames, n_bins = shape_of(name)
     encoder = ENCODERS[name](n_features, n_bins).eval()
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_the_published_transformer_is_chosen_by_legacy_or_by_name():
         ({"encoder": "sound_field"}, "choose --features.name sound_field"),
     ],
 )
-def test_a_wrong_choice_is_named(words, says):
+def test_an_unknown_encoder_or_temporal_model_is_refused(words, says):
     with pytest.raises(BadInput, match=says):
         AudioVisualCRNN(7, 64, SHAPES, **words)
 
