@@ -1,10 +1,13 @@
-"""People followed through a video: boxes of single pictures become tracks, without gaps, doubles and passing errors.
+"""People tracked through a video: boxes of single video frames become tracks without gaps, duplicates and false boxes.
 
-A detector looks at every picture anew: it misses people for some tenths of a second at a time, finds some of them
-twice, and places the edges of a box differently each time. People do not vanish, and they move slowly; so boxes are
-linked from picture to picture (the assignment problem of SORT, Bewley et al., ICIP 2016, on the circle of azimuths),
-gaps are filled from both sides, and places are smoothed by straight lines through the boxes around each moment.
-The whole video is known, so nothing lags behind.
+A detector treats every frame on its own: it misses people for tenths of a second at a time, detects some of them twice,
+and places the edges of a box differently each time. People do not vanish, and they move slowly; so boxes are linked
+from frame to frame (the assignment problem of SORT, A. Bewley et al., Simple online and realtime tracking, ICIP 2016,
+on the circle of azimuths), gaps are interpolated, and positions are smoothed by local linear regression. The whole
+video is known, so nothing lags behind.
+
+Constants are tuned by hand, see docs/sources.md, Tracking of people. u and v are shares of the width and height of the
+equirectangular frame: u 0.01 is 3.6 degrees of azimuth, v 0.01 is 1.8 degrees of elevation.
 """
 
 from dataclasses import dataclass, field
@@ -13,41 +16,75 @@ import numpy as np
 
 from avseld.io.boxes import PERSON, Boxes
 
-THRESHOLD = 0.10
-"""score above which a box counts, as in `avseld.io.boxes.people`"""
-PATIENCE, TRUST = 2.0, 0.2
-"""seconds for which somebody may be missed: so many for each box before, and at most"""
-NEAR, SPEED, FAR = 0.01, 0.10, 0.08
-"""how far somebody may be from where they were: shares of the picture's width at once, more for each second, at most"""
-ALIKE, SIZES = 0.10, 0.7
-"""how far the middle may have risen or sunk, a share of the picture's height, and the height changed, a logarithm"""
-DOUBLE = 0.5
-"""share of the smaller of two boxes in the other from which the weaker one is of the same person, or a part of them"""
-SEEN = 5
-"""boxes that make a track; fewer are a passing error"""
-SURE, DENSE = 1.2, 0.12
-"""sum of the scores that makes a track, and their mean over its pictures"""
-SPREAD_PLACE, SPREAD_SIZE, SPREAD_SCORE = 0.25, 0.6, 0.5
-"""seconds (one deviation) over which places, sizes and scores are smoothed"""
-FILLED = 0.05
-"""weight of a place filled in, where a box that was seen weighs 1"""
+MIN_SCORE = 0.10
+"""score above which a box is used, as in `avseld.io.boxes.people`"""
+
+MAX_GAP_S = 2.0
+"""longest gap in a track, seconds: beyond it another person may have come"""
+GAP_PER_BOX_S = 0.2
+"""gap allowed for each box of the track so far, seconds: a track of few boxes may be a false one"""
+
+STEP_U = 0.01
+"""largest azimuth difference between linked boxes of adjacent frames, before the three terms below: detector noise"""
+STEP_PER_WIDTH = 0.3
+"""added, as a share of the width of the last box: wide boxes are close people, whose edges vary more"""
+SPEED_U_PER_S = 0.10
+"""added for each second of a gap: 36 degrees per second, a person who walks past the camera"""
+MAX_STEP_U = 0.08
+"""upper limit of the sum: 29 degrees; farther boxes belong to other people"""
+MAX_STEP_V = 0.10
+"""largest elevation difference between linked boxes: 18 degrees; people rise and sit down, but rarely jump"""
+MAX_LOG_HEIGHT_RATIO = 0.7
+"""largest difference of the logarithms of their heights: a factor of 2, as when the legs are hidden"""
+
+AZIMUTH_COST = 0.7
+"""weight of the azimuth difference in the cost of a link: the most reliable cue"""
+ELEVATION_COST = 0.1
+"""weight of the elevation difference"""
+HEIGHT_COST = 0.1
+"""weight of the height ratio"""
+SCORE_COST = 0.1
+"""weight of 1 - score, which prefers the surer of two equal boxes"""
+NO_LINK = 1e3
+"""cost of a pair that can't be linked, above every sum of the weights"""
+
+MAX_OVERLAP = 0.5
+"""intersection over the smaller box above which two boxes count as one person, or as a part of one"""
+
+MIN_BOXES = 5
+"""boxes of a track; fewer are a false detection"""
+MIN_SCORE_SUM = 1.2
+"""sum of the scores of a track: five boxes of 0.24, or twelve at the limit of 0.10"""
+MIN_MEAN_SCORE = 0.12
+"""mean score over all frames between first and last box, missed ones as 0: chance links are sparse"""
+
+POSITION_SD_S = 0.25
+"""standard deviation of the smoothing kernel of positions, seconds: people move within half a second"""
+SIZE_SD_S = 0.6
+"""the same of sizes, seconds: they change more slowly, and detectors place edges less accurately than centres"""
+SCORE_SD_S = 0.5
+"""the same of scores, seconds"""
+INTERPOLATED_WEIGHT = 0.05
+"""weight of an interpolated position in smoothing, where a detected one has 1"""
+MIN_TRACK_SCORE = 0.02
+"""smallest score of a track: 0 would mean that nobody is there"""
 
 
 @dataclass(eq=False)
 class _Track:
-    """Boxes of one person so far; the middle's u is unwrapped, so that nothing jumps at the picture's edge."""
+    """Boxes of one person so far; u of the centre is unwrapped, so that it does not jump at the image seam."""
 
     row: list[int] = field(default_factory=list)
     place: list[np.ndarray] = field(default_factory=list)
-    """middle u and v, width and height"""
+    """u and v of the centre, width and height"""
     score: list[float] = field(default_factory=list)
 
     @property
-    def is_somebody(self) -> bool:
-        """Whether there are boxes enough, and not just errors that lie on one way by chance."""
+    def is_person(self) -> bool:
+        """Tell a person from false detections that were linked by chance."""
         total = sum(self.score)
-        pictures = self.row[-1] - self.row[0] + 1
-        return len(self.row) >= SEEN and total >= SURE and total / pictures >= DENSE
+        n_frames = self.row[-1] - self.row[0] + 1
+        return len(self.row) >= MIN_BOXES and total >= MIN_SCORE_SUM and total / n_frames >= MIN_MEAN_SCORE
 
     def add(self, row: int, place: np.ndarray, score: float) -> None:
         if self.place:
@@ -59,22 +96,21 @@ class _Track:
 
 
 def tracked(boxes: Boxes, n_tracks: int = 8) -> np.ndarray:
-    """Follow people through a video.
+    """Track people through a video.
 
     Args:
-        boxes: of its pictures, in any order within a picture.
-        n_tracks: people at a time; where there are more, those of whom less was seen are left out.
+        boxes: of its frames, in any order within a frame.
+        n_tracks: people at a time; of more, those with the smallest sum of scores are left out.
 
     Returns:
-        (time, n_tracks, 5) float32: x0 y0 x1 y1 in 0..1 and a score, how surely somebody is seen around that
-        moment, 0 where there is nobody. A person stays at one place of the second axis. Boxes may leave 0..1 at the
-        picture's left and right edges; their middle stays within.
+        (frame, n_tracks, 5) float32: x0 y0 x1 y1 in 0..1 and a score, smoothed over time, 0 where there is nobody. A
+        person keeps one index of the second axis. Boxes may leave 0..1 at the image seam; their centre stays within.
     """
     result = np.zeros((len(boxes.time), n_tracks, 5), np.float32)
     free_from = np.zeros(n_tracks, int)
     step = float(np.median(np.diff(boxes.time))) if len(boxes.time) > 1 else 0.1
-    found = [track for track in _link(boxes) if track.is_somebody]
-    for track in _fewer(found, n_tracks):
+    people = [track for track in _link(boxes) if track.is_person]
+    for track in _strongest(people, n_tracks):
         slot = int(np.flatnonzero(free_from <= track.row[0])[0])
         free_from[slot] = track.row[-1] + 1
         result[track.row[0] : track.row[-1] + 1, slot] = _smooth(track, step)
@@ -82,25 +118,25 @@ def tracked(boxes: Boxes, n_tracks: int = 8) -> np.ndarray:
 
 
 def _link(boxes: Boxes) -> list[_Track]:
-    """Boxes of the same person, picture after picture."""
+    """Link the boxes of each person, frame after frame."""
     live: list[_Track] = []
     done: list[_Track] = []
-    kept = (boxes.label == PERSON) & (boxes.score > THRESHOLD)
+    kept = (boxes.label == PERSON) & (boxes.score > MIN_SCORE)
     low, high = boxes.box[..., :2], boxes.box[..., 2:]
     places = np.concatenate([(low + high) / 2, high - low], axis=-1).astype(float)
     for row, time in enumerate(boxes.time):
         late = [
             track
             for track in live
-            if time - boxes.time[track.row[-1]] > min(PATIENCE, TRUST * (1 + len(track.row)))
+            if time - boxes.time[track.row[-1]] > min(MAX_GAP_S, GAP_PER_BOX_S * (1 + len(track.row)))
         ]
         done += late
         live = [track for track in live if track not in late]
         place, score = places[row, kept[row]], boxes.score[row, kept[row]]
-        order = np.lexsort([*place.T, -score])  # the order of the file is nothing
-        order = order[_single(place[order])]
+        order = np.lexsort([*place.T, -score])  # independent of the order in the file
+        order = order[_without_duplicates(place[order])]
         place, score = place[order], score[order]
-        left = np.ones(len(place), bool)
+        unlinked = np.ones(len(place), bool)
         if live and len(place):
             from scipy.optimize import linear_sum_assignment  # half a second that a start without boxes saves
 
@@ -110,29 +146,35 @@ def _link(boxes: Boxes) -> list[_Track]:
             for one, other in zip(*linear_sum_assignment(cost), strict=True):
                 if cost[one, other] < 1:
                     live[one].add(row, place[other], float(score[other]))
-                    left[other] = False
-        for other in np.flatnonzero(left):
-            fresh = _Track()
-            fresh.add(row, place[other], float(score[other]))
-            live.append(fresh)
+                    unlinked[other] = False
+        for other in np.flatnonzero(unlinked):
+            track = _Track()
+            track.add(row, place[other], float(score[other]))
+            live.append(track)
     return done + live
 
 
 def _cost(last: np.ndarray, gap: np.ndarray, place: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """How little (track, box) belong together, 0 to 1; more than 1 where they cannot."""
+    """Compute the cost (track, box) of linking: 0 to 1, `NO_LINK` where they can't be linked."""
     aside = np.abs((place[None, :, 0] - last[:, None, 0] + 0.5) % 1.0 - 0.5)
-    reach = np.minimum(NEAR + 0.3 * last[:, 2] + SPEED * gap, FAR)[:, None]
+    reach = np.minimum(STEP_U + STEP_PER_WIDTH * last[:, 2] + SPEED_U_PER_S * gap, MAX_STEP_U)[:, None]
     above = np.abs(place[None, :, 1] - last[:, None, 1])
     now, before = np.maximum(place[:, 3], 1e-6), np.maximum(last[:, 3], 1e-6)
     taller = np.abs(np.log(now[None] / before[:, None]))
-    cost = 0.7 * aside / reach + 0.1 * above / ALIKE + 0.1 * taller / SIZES + 0.1 * (1 - score[None])
-    return np.where((aside > reach) | (above > ALIKE) | (taller > SIZES), 1e3, cost)
+    cost = (
+        AZIMUTH_COST * aside / reach
+        + ELEVATION_COST * above / MAX_STEP_V
+        + HEIGHT_COST * taller / MAX_LOG_HEIGHT_RATIO
+        + SCORE_COST * (1 - score[None])
+    )
+    impossible = (aside > reach) | (above > MAX_STEP_V) | (taller > MAX_LOG_HEIGHT_RATIO)
+    return np.where(impossible, NO_LINK, cost)
 
 
-def _single(place: np.ndarray) -> np.ndarray:
-    """Which boxes (n,), the strongest first, are not those of somebody that a stronger one shows already."""
+def _without_duplicates(place: np.ndarray) -> np.ndarray:
+    """Choose boxes, the strongest first, that do not overlap a stronger one: their indices (n,)."""
     apart = np.abs(place[:, None, :2] - place[None, :, :2])
-    apart[..., 0] = np.minimum(apart[..., 0] % 1.0, -apart[..., 0] % 1.0)  # across the picture's edge
+    apart[..., 0] = np.minimum(apart[..., 0] % 1.0, -apart[..., 0] % 1.0)  # across the image seam
     extent = np.maximum(place[:, 2:], 1e-9)
     common = np.clip(
         (extent[:, None] + extent[None]) / 2 - apart, 0, np.minimum(extent[:, None], extent[None])
@@ -141,13 +183,13 @@ def _single(place: np.ndarray) -> np.ndarray:
     within = common.prod(axis=2) / np.minimum(area[:, None], area[None])
     kept: list[int] = []
     for one in range(len(place)):
-        if not kept or within[one, kept].max() <= DOUBLE:
+        if not kept or within[one, kept].max() <= MAX_OVERLAP:
             kept.append(one)
     return np.array(kept, int)
 
 
-def _fewer(tracks: list[_Track], n: int) -> list[_Track]:
-    """At most n tracks at a time, in the order of their beginnings; those of whom more was seen go first."""
+def _strongest(tracks: list[_Track], n: int) -> list[_Track]:
+    """Choose at most n tracks at a time, by their sums of scores; returned in the order of their beginnings."""
     last = max((track.row[-1] for track in tracks), default=0)
     busy = np.zeros(last + 2, int)
     chosen = []
@@ -160,19 +202,21 @@ def _fewer(tracks: list[_Track], n: int) -> list[_Track]:
 
 
 def _smooth(track: _Track, step: float) -> np.ndarray:
-    """Boxes and scores (row, 5) of a track from its first to its last row."""
+    """Interpolate and smooth a track: boxes and scores (row, 5) from its first to its last row."""
     seen = np.array(track.row) - track.row[0]
     rows = np.arange(seen[-1] + 1)
     place = np.stack([np.interp(rows, seen, value) for value in np.array(track.place).T], axis=1)
-    weight = np.full(len(rows), FILLED)
+    weight = np.full(len(rows), INTERPOLATED_WEIGHT)
     weight[seen] = 1.0
-    middle = _local_lines(place[:, :2], weight, SPREAD_PLACE / step)
-    size = _local_means(place[:, 2:], weight, SPREAD_SIZE / step)
+    middle = _local_lines(place[:, :2], weight, POSITION_SD_S / step)
+    size = _local_means(place[:, 2:], weight, SIZE_SD_S / step)
     score = np.zeros(len(rows))
     score[seen] = track.score
-    score = _local_means(score[:, None], np.ones(len(rows)), SPREAD_SCORE / step)
+    score = _local_means(score[:, None], np.ones(len(rows)), SCORE_SD_S / step)
     middle[:, 0] %= 1.0
-    return np.concatenate([middle - size / 2, middle + size / 2, np.clip(score, 0.02, 1.0)], axis=1)
+    return np.concatenate(
+        [middle - size / 2, middle + size / 2, np.clip(score, MIN_TRACK_SCORE, 1.0)], axis=1
+    )
 
 
 def _kernel(spread: float) -> tuple[np.ndarray, np.ndarray]:
@@ -182,7 +226,7 @@ def _kernel(spread: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _around(value: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Sum of value (row,) over the rows around each, weighted by a kernel over by = row there - row here."""
+    """Sum value (row,) over the rows around each, weighted by a kernel over the offsets of rows."""
     return np.convolve(value, kernel[::-1], mode="full")[len(kernel) // 2 :][: len(value)]
 
 
@@ -193,14 +237,14 @@ def _local_means(value: np.ndarray, weight: np.ndarray, spread: float) -> np.nda
 
 
 def _local_lines(value: np.ndarray, weight: np.ndarray, spread: float) -> np.ndarray:
-    """Height at each row (row, column) of the straight line that fits the rows around it best."""
+    """Smooth (row, column) by local linear regression."""
     by, kernel = _kernel(spread)
     zeroth, first, second = (_around(weight, kernel * by**power) for power in (0, 1, 2))
-    spare = zeroth * second - first**2
-    flat = spare < 1e-6 * zeroth**2
+    determinant = zeroth * second - first**2
+    flat = determinant < 1e-6 * zeroth**2
     columns = []
     for column in value.T:
         level, slope = (_around(weight * column, kernel * by**power) for power in (0, 1))
-        line = (level * second - slope * first) / np.where(flat, 1.0, spare)
+        line = (level * second - slope * first) / np.where(flat, 1.0, determinant)
         columns.append(np.where(flat, level / zeroth, line))
     return np.stack(columns, axis=1)
