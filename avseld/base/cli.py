@@ -132,9 +132,11 @@ def _overview(program: str, about: str, commands: dict[str, Command]) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    """Write an error's message in one line."""
     return " ".join(str(error).replace("<class '", "").replace("'>", "").split()) or "no message"
 
 
 def _stop(message: str, status: int) -> None:
+    """Print a message and exit."""
     print(message, file=sys.stderr)  # noqa: T201 - this is the command line
     sys.exit(status)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from avseld.base.errors import BadInput
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.statistics import Layout, standardizer
+from avseld.features.statistics import FeatureLayout, standardizer
 
 
 def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
@@ -47,7 +47,7 @@ class LogMelGCC(nn.Module):
         top_db: see `decibel`.
         gcc_fft: transform and window of the correlation, samples; None uses n_fft and win_length.
         mirrored: reverse the direction of the lags.
-        layout: correct, or legacy for the published order of 2020, see `Layout`.
+        layout: correct, or legacy for the published order of 2020, see `FeatureLayout`.
         standardize: standardize by statistics of the training part.
 
     Raises:
@@ -88,7 +88,7 @@ class LogMelGCC(nn.Module):
         self.mirrored = mirrored
         n_pairs = n_channels * (n_channels - 1) // 2
         self.n_features, self.n_bins = n_channels + n_pairs, n_mels
-        self.layout = Layout(layout, (n_channels, n_pairs), n_mels)
+        self.layout = FeatureLayout(layout, (n_channels, n_pairs), n_mels)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.features.spectral import Stft
-from avseld.features.statistics import Layout, standardizer
+from avseld.features.statistics import FeatureLayout, standardizer
 
 DROPPED = {"nyquist": slice(0, -1), "dc": slice(1, None)}
 """bin that is left out -> bins that are kept"""
@@ -32,7 +32,7 @@ class MagnitudePhase(nn.Module):
         symmetric: the window of 2018, see `Stft`.
         orthonormal: divide the spectrum by the root of n_fft.
         dropped: the bin that is left out so that a power of two remains, nyquist or dc.
-        layout: correct, or legacy for the published order, see `Layout`.
+        layout: correct, or legacy for the published order, see `FeatureLayout`.
         standardize: standardize by statistics of the training part.
 
     Raises:
@@ -62,7 +62,7 @@ class MagnitudePhase(nn.Module):
         self.scale = 1 / math.sqrt(n_fft) if orthonormal else 1.0
         self.kept = DROPPED[dropped]
         self.n_features, self.n_bins = 2 * n_channels, n_fft // 2
-        self.layout = Layout(layout, (n_channels, n_channels), self.n_bins)
+        self.layout = FeatureLayout(layout, (n_channels, n_channels), self.n_bins)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 
     def spectrum(self, waveform: Tensor, centered: bool = True) -> Tensor:

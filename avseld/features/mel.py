@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.features.spectral import Stft, check_hop, power_of
-from avseld.features.statistics import Layout, standardizer
+from avseld.features.statistics import FeatureLayout, standardizer
 
 FLOOR = 1e-10
 """smallest power: -100 dB"""
@@ -138,7 +138,7 @@ class LogMelIV(nn.Module):
         top_db: see `decibel`.
         intensity: normalization of every bin before the mel bands: energy, with axes y z x (DCASE 2021 to 2024), or
             length, with axes x y z (DCASE 2020).
-        layout: correct, or legacy for the published order of 2020, see `Layout`.
+        layout: correct, or legacy for the published order of 2020, see `FeatureLayout`.
         standardize: standardize by statistics of the training part.
 
     Raises:
@@ -174,7 +174,7 @@ class LogMelIV(nn.Module):
         self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
         self.intensity = INTENSITIES[intensity]
         self.n_features, self.n_bins = 7, n_mels
-        self.layout = Layout(layout, (4, 3), n_mels)
+        self.layout = FeatureLayout(layout, (4, 3), n_mels)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:

@@ -95,7 +95,7 @@ def standardizer(enabled: bool, n_features: int, n_bins: int) -> nn.Module:
     return Standardize(n_features, n_bins) if enabled else nn.Identity()
 
 
-class Layout(nn.Module):
+class FeatureLayout(nn.Module):
     """Order of the values in (feature, bin): correct, or mixed up as in the published SELDnet of 2018 to 2020.
 
     The published code stores a frame as one row, part by part, each bin by bin with its channels side by side, and
@@ -118,7 +118,7 @@ class Layout(nn.Module):
         if layout not in ("correct", "legacy"):
             raise BadInput(f"layout: '{layout}' is none of correct, legacy")
         self.n_features, self.n_bins = sum(parts), n_bins
-        order = scrambled(parts, n_bins) if layout == "legacy" else None
+        order = legacy_order(parts, n_bins) if layout == "legacy" else None
         self.register_buffer("order", order, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ class Layout(nn.Module):
         return flat.unflatten(1, (self.n_features, self.n_bins)).transpose(2, 3)
 
 
-def scrambled(parts: Sequence[int], n_bins: int) -> Tensor:
+def legacy_order(parts: Sequence[int], n_bins: int) -> Tensor:
     """Compute the index into (feature * n_bins + bin,) of each value of the published layout, in its order.
 
     Args:

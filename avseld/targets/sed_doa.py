@@ -49,10 +49,12 @@ class Axes:
 
 
 def _write_angles(azimuth: np.ndarray, elevation: np.ndarray, stretch: float) -> np.ndarray:
+    """Convert degrees to radians (row, axis), the elevation times `stretch`."""
     return np.radians(np.stack([azimuth, elevation * stretch], axis=-1))
 
 
 def _read_angles(value: np.ndarray, stretch: float) -> np.ndarray:
+    """Convert radians (..., axis) back to unit vectors (..., 3)."""
     return unit_vector(np.degrees(value[..., 0]), np.clip(np.degrees(value[..., 1]) / stretch, -90, 90))
 
 
@@ -187,6 +189,7 @@ class SedDoa:
         return rows(frame, label, np.zeros_like(frame), vector[frame, label], label_hop)
 
     def _directions(self, output: Tensor) -> Tensor:
+        """Apply the activation of the direction head."""
         return torch.tanh(output) if self.axes.bounded else output
 
     def _direction_loss(self, error: Tensor, active: Tensor) -> Tensor:

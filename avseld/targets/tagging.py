@@ -181,6 +181,7 @@ class Tagging:
 
 
 def _thresholds(what: str, value: Thresholds, n_classes: int) -> np.ndarray:
+    """Check the thresholds of the option `what`; return one per class."""
     try:
         return per_class(value, n_classes)
     except ValueError:

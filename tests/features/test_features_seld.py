@@ -13,7 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.features import FEATURES, LogMel, LogMelGCC, LogMelIV, MagnitudePhase, SalsaLite
 from avseld.features.correlation import gcc_phat
 from avseld.features.spectral import Stft
-from avseld.features.statistics import Layout, Standardize, learn_statistics
+from avseld.features.statistics import FeatureLayout, Standardize, learn_statistics
 from avseld.io.geometry import angle_between, unit_vector
 
 
@@ -171,7 +171,7 @@ def test_salsa_lite_measures_path_differences_in_metres_below_the_alias():
 def test_the_legacy_layout_orders_values_as_published():
     bins, channels = 6, 2
     value = (torch.arange(bins)[None] * 2 + torch.arange(channels)[:, None]).float()
-    packed = Layout("legacy", (2, 2), bins)(torch.cat([value, 100 + value])[None, :, None, :])[0, :, 0]
+    packed = FeatureLayout("legacy", (2, 2), bins)(torch.cat([value, 100 + value])[None, :, None, :])[0, :, 0]
     rows = [
         [0, 1, 2, 3],
         [4, 5, 6, 7],
@@ -182,8 +182,8 @@ def test_the_legacy_layout_orders_values_as_published():
     ]
     assert packed.T.tolist() == rows
     whole = torch.randn(2, 7, 5, 64)
-    assert torch.equal(Layout("correct", (4, 3), 64)(whole), whole)
-    packed = Layout("legacy", (4, 3), 64)(whole)
+    assert torch.equal(FeatureLayout("correct", (4, 3), 64)(whole), whole)
+    packed = FeatureLayout("legacy", (4, 3), 64)(whole)
     stored = torch.cat(
         [whole[:, :4].permute(0, 2, 3, 1).flatten(2), whole[:, 4:].permute(0, 2, 3, 1).flatten(2)], 2
     )
