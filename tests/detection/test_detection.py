@@ -221,7 +221,7 @@ def stamps(prepared: Path) -> dict[str, int]:
 
 def test_boxes_are_written_and_a_second_run_keeps_them(prepared, weights, capsys):
     assert run(prepared, weights) == 0
-    assert "2 recordings by YOLOX now" in (said := capsys.readouterr().err) and "1 without video" in said
+    assert "2 recordings by YOLOX now" in (output := capsys.readouterr().err) and "1 without video" in output
     listed = {each.name: each.boxes for each in read_manifest(prepared)}
     assert listed == {"a": prepared / "boxes/a.npz", "b": prepared / "boxes/b.npz", "c": None}
     about = read_boxes(listed["a"], prepared / "video/a.mp4").about
@@ -293,8 +293,8 @@ def test_a_split_made_during_detection_is_kept(prepared, weights, monkeypatch):
 def test_an_unreadable_video_is_listed_and_the_others_are_processed(prepared, weights, capsys):
     (prepared / "video/a.mp4").write_bytes(b"no video")
     assert run(prepared, weights) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert any("a failed" in line and "a.mp4" in line and "copy it again" in line for line in said)
+    output = capsys.readouterr().err.splitlines()
+    assert any("a failed" in line and "a.mp4" in line and "copy it again" in line for line in output)
     assert stamps(prepared).keys() == {"b"} and not list(prepared.rglob("*.partial*"))
     (prepared / "video/a.mp4").unlink()
     assert run(prepared, weights) == 1
@@ -334,8 +334,8 @@ def test_unreadable_weights_are_refused_in_one_line(tmp_path, prepared, capsys):
     wrong.write_bytes(b"no network")
     for path, words in ((wrong, "no ONNX model"), (tmp_path / "none.onnx", "not found")):
         assert run(prepared, path) == 2
-        said = capsys.readouterr().err.splitlines()
-        assert len(said) == 1 and str(path) in said[0] and words in said[0]
+        output = capsys.readouterr().err.splitlines()
+        assert len(output) == 1 and str(path) in output[0] and words in output[0]
     assert not (prepared / "boxes").exists()
     with pytest.raises(BadInput, match="none of onnx, mmdet"):
         load("other")  # type: ignore[arg-type]

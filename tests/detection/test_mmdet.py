@@ -50,12 +50,12 @@ def nano(shared, tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def ours(shared) -> Detector:
+def onnx_detector(shared) -> Detector:
     return load("onnx", shared("data/yolox/yolox_nano.onnx"), threads=1)
 
 
 @pytest.fixture(scope="session")
-def theirs(nano) -> Detector:
+def mmdet_detector(nano) -> Detector:
     return load("mmdet", nano[0], threads=1, mmdet_config=nano[1])
 
 
@@ -75,18 +75,18 @@ def same(first: Detections, second: Detections, tolerance: float) -> None:
 
 
 @with_mmdet
-def test_both_backends_give_the_same_boxes_with_the_same_weights(ours, theirs, scene):
+def test_both_backends_give_the_same_boxes_with_the_same_weights(onnx_detector, mmdet_detector, scene):
     pictures = np.stack([scene, scene[:, ::-1], scene // 2])
-    for first, second in zip(ours(pictures), theirs(pictures), strict=True):
+    for first, second in zip(onnx_detector(pictures), mmdet_detector(pictures), strict=True):
         same(first, second, 1e-4)
-    assert theirs(pictures[:0]) == []
+    assert mmdet_detector(pictures[:0]) == []
 
 
 @with_mmdet
-def test_both_backends_agree_after_their_own_scaling(ours, theirs, shared):
+def test_both_backends_agree_after_their_own_scaling(onnx_detector, mmdet_detector, shared):
     """Pillow and OpenCV round pixels differently, by at most one level."""
     dog = picture(shared("data/images/dog.jpg"))[None]
-    first, second = ours(dog)[0], theirs(dog)[0]
+    first, second = onnx_detector(dog)[0], mmdet_detector(dog)[0]
     sure = first.score > 0.5
     np.testing.assert_array_equal(first.label[sure], second.label[: sure.sum()])
     np.testing.assert_allclose(first.score[sure], second.score[: sure.sum()], atol=0.005)
@@ -94,14 +94,14 @@ def test_both_backends_agree_after_their_own_scaling(ours, theirs, shared):
 
 
 @with_mmdet
-def test_an_exported_checkpoint_runs_in_the_onnx_backend(nano, theirs, scene, tmp_path, capsys):
+def test_an_exported_checkpoint_runs_in_the_onnx_backend(nano, mmdet_detector, scene, tmp_path, capsys):
     out = tmp_path / "exported.onnx"
     main(["export", "--checkpoint", str(nano[0]), "--out", str(out), "--mmdet-config", str(nano[1])])
     assert "differs from the checkpoint by at most" in capsys.readouterr().err
     exported = load("onnx", out, threads=1)
     assert exported.batch == 0  # any batch size
     pictures = np.stack([scene, scene[::-1], scene[:, ::-1]])
-    for first, second in zip(exported(pictures), theirs(pictures), strict=True):
+    for first, second in zip(exported(pictures), mmdet_detector(pictures), strict=True):
         same(first, second, 1e-4)
 
 
@@ -132,16 +132,16 @@ def test_yolox_tiny_is_the_default_network(tmp_path, shared):
 
 
 @with_mmdet
-def test_both_backends_give_the_same_boxes_for_a_video(nano, ours, theirs, scene, tmp_path):
+def test_both_backends_give_the_same_boxes_for_a_video(nano, onnx_detector, mmdet_detector, scene, tmp_path):
     video = write_video(tmp_path / "v.mp4", [scene, scene[:, ::-1]], 10)
-    first, second = detect(video, ours), detect(video, theirs)
+    first, second = detect(video, onnx_detector), detect(video, mmdet_detector)
     np.testing.assert_allclose(people(first), people(second), atol=2e-3)
     assert first.about["detector"] == "onnx" and second.about["detector"] == "mmdet"
 
 
 @with_mmdet
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_checkpoint_with_logs_and_numpy_numbers_loads(nano, theirs, scene, tmp_path, zipped):
+def test_a_checkpoint_with_logs_and_numpy_numbers_loads(nano, mmdet_detector, scene, tmp_path, zipped):
     """Both the format of the mmengine runner and the older one of published checkpoints load."""
     from mmengine.logging import HistoryBuffer
 
@@ -157,7 +157,7 @@ def test_a_checkpoint_with_logs_and_numpy_numbers_loads(nano, theirs, scene, tmp
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(Exception, match="weights_only"):
         torch.load(path)
-    same(load("mmdet", path, 1, nano[1])(scene[None])[0], theirs(scene[None])[0], 1e-6)
+    same(load("mmdet", path, 1, nano[1])(scene[None])[0], mmdet_detector(scene[None])[0], 1e-6)
     with pytest.raises(Exception, match="weights_only"):
         torch.load(path)  # classes allowed while loading are forbidden again
 
@@ -200,8 +200,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(nano, tmp_path, capsys)
     out = tmp_path / "out.onnx"
     with pytest.raises(SystemExit) as stop:
         main(["export", "--checkpoint", str(nano[0]), "--out", str(out)])
-    said = capsys.readouterr().err.splitlines()
-    assert stop.value.code == 2 and "another architecture than yolox_tiny" in said[-1]
+    output = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and "another architecture than yolox_tiny" in output[-1]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,7 +17,7 @@ def wav(tmp_path):
 @pytest.mark.parametrize(
     ("start", "n"), [(0, 1000), (10, 5), (-3, 6), (998, 10), (-5, 1010), (2000, 4), (-9, 4)]
 )
-def test_a_stretch_is_cut_from_the_file_and_silent_beyond_it(wav, start, n):
+def test_a_section_is_zero_beyond_the_file(wav, start, n):
     ramp = np.arange(4000).reshape(1000, 4).T / 32768
     expected = np.zeros((4, n))
     for sample in range(n):
@@ -27,7 +27,7 @@ def test_a_stretch_is_cut_from_the_file_and_silent_beyond_it(wav, start, n):
 
 
 @pytest.mark.parametrize(("name", "subtype"), [("x.wav", "PCM_24"), ("x.wav", "FLOAT"), ("x.flac", "PCM_16")])
-def test_every_encoding_is_read_as_the_library_reads_it(tmp_path, name, subtype):
+def test_every_encoding_is_read_as_soundfile_reads_it(tmp_path, name, subtype):
     noise = 0.3 * np.random.default_rng(0).standard_normal((500, 2))
     soundfile.write(tmp_path / name, noise, 24000, subtype=subtype)
     whole = soundfile.read(tmp_path / name, dtype="float32")[0].T
@@ -38,7 +38,7 @@ def test_without_a_length_the_rest_is_read(wav):
     assert read_audio(wav, 990).shape == (4, 10)
 
 
-def test_the_wrong_file_is_named_with_its_remedy(wav, tmp_path):
+def test_an_unusable_file_is_named_with_its_remedy(wav, tmp_path):
     with pytest.raises(BadInput, match=r"x\.wav: 24000 Hz instead of 48000; resample"):
         audio_info(wav, "foa", 48000)
     with pytest.raises(BadInput, match=r"x\.wav: 4 channels instead of 2 for binaural"):

@@ -56,11 +56,11 @@ def test_the_best_people_come_first_and_the_rest_is_zero():
     assert people(Boxes(np.zeros(1), box, score, label), n_boxes=2).shape == (1, 2, 4)
 
 
-def test_a_time_finds_the_latest_look_not_after_it():
+def test_a_time_has_the_latest_row_not_after_it():
     boxes = some(n=4)
     assert boxes.at(np.array([-1, 0, 0.05, 0.1, 0.2, 0.29, 0.3, 9])).tolist() == [0, 0, 0, 1, 2, 2, 3, 3]
 
 
-def test_the_centre_of_a_box_is_a_direction():
+def test_the_centre_of_a_box_is_converted_to_a_direction():
     azimuth, elevation = centre_direction(np.array([[0.2, 0.2, 0.3, 0.3], [0.95, 0.4, 1.05, 0.6]]))
     assert azimuth == pytest.approx([90, -180]) and elevation == pytest.approx([45, 0])

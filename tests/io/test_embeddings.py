@@ -138,7 +138,7 @@ def test_a_label_frame_gets_the_embedding_and_the_boxes_of_its_middle():
 
 
 @pytest.mark.parametrize("visual", ["none", "boxes", "embeddings", "both"])
-def test_what_is_seen_is_a_choice(visual):
+def test_the_visual_input_is_an_option(visual):
     options = {"visual": visual, "n_values": 49, "width": 8}
     system = System(
         Blueprint(
@@ -180,8 +180,8 @@ def test_the_published_audio_visual_network_gives_the_published_output():
         )
         out = model.steps_with(x.float(), seen.float())["accddoa"].flatten(2)
     values = [out[0, 0, 0], out[0, 10, 5], out[1, 49, -1], out.mean(), out.std()]
-    wanted = [0.1047011, -0.0325429, -0.1250873, -0.00074636, 0.1147968]
-    assert [float(value) for value in values] == pytest.approx(wanted, abs=2e-5)
+    expected = [0.1047011, -0.0325429, -0.1250873, -0.00074636, 0.1147968]
+    assert [float(value) for value in values] == pytest.approx(expected, abs=2e-5)
     assert math.isfinite(float(out.sum()))
 
 

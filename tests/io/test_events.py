@@ -74,7 +74,7 @@ def test_an_empty_file_holds_no_events(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("0,1,0,30,10\n1,1,0,thirty,10\n", r"x\.csv:2: 'thirty' is not a number"),
         ("0,1,0,30,10\n1,1,0,30\n", r"x\.csv:2: 4 columns, the rows before have 5"),
@@ -88,14 +88,14 @@ def test_an_empty_file_holds_no_events(tmp_path):
         ("0,1\n", r"x\.csv:1: 2 columns; expected 4 to 7"),
     ],
 )
-def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, says):
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         read_dcase(tmp_path / "x.csv", n_classes=13)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("a,b\n", ":1: expected the header"),
         (
@@ -106,25 +106,25 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, says):
         ("onset,offset,class,source,azimuth,elevation,distance\n0,1,9,0,0\n", ":2: 5 columns instead of 7"),
     ],
 )
-def test_a_bad_row_of_a_prepared_label_file_is_named(tmp_path, text, says):
+def test_a_bad_row_of_a_prepared_label_file_is_named(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         read_events(tmp_path / "x.csv", n_classes=13)
 
 
-def test_what_is_not_annotated_stays_so(tmp_path):
+def test_missing_annotations_stay_missing(tmp_path):
     weak = Events.from_rows([(np.nan, np.nan, 4, 0, np.nan, np.nan, np.nan)])
     write_events(tmp_path / "x.csv", weak)
     assert read_events(tmp_path / "x.csv") == weak
 
 
-def test_a_long_event_is_one_row_in_every_frame_that_it_fills():
+def test_a_long_event_becomes_one_row_per_frame():
     split = expand(Events.from_rows([(0.3, 0.7, 1, 0, 10, 20, 1.0), (0.5, 0.6, 2, 0, 0, 0, 2.0)]))
     assert np.round(split.onset * 10).tolist() == [3, 4, 5, 6, 5]
     assert split.label.tolist() == [1, 1, 1, 1, 2]
 
 
-def test_a_stretch_starts_at_zero_and_cuts_what_leaves_it():
+def test_a_section_starts_at_zero_and_events_are_cut_at_its_ends():
     whole = Events.from_rows([(0, 2, 0, 0, 0, 0, 1), (1, 3, 1, 0, 0, 0, 1), (5, 6, 2, 0, 0, 0, 1)])
     part = whole.within(1.5, 4)
     assert (

@@ -18,7 +18,7 @@ elevations = st.floats(-89.99, 89.99)
 
 
 @given(azimuths, elevations)
-def test_a_direction_survives_being_a_vector(azimuth, elevation):
+def test_a_direction_survives_conversion_to_a_vector(azimuth, elevation):
     back = direction(unit_vector(azimuth, elevation))
     assert np.allclose(back, (azimuth, elevation), atol=1e-9)
 

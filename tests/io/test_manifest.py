@@ -44,7 +44,7 @@ def test_a_recording_in_two_parts_is_refused(four):
 
 
 @pytest.mark.parametrize(
-    ("row", "says"),
+    ("row", "message"),
     [
         ("x,a.wav,quad,,,,,,1", r"manifest\.csv:2: format 'quad'"),
         ("../x,a.wav,foa,,,,,,1", r"manifest\.csv:2: a recording needs a plain name"),
@@ -53,10 +53,10 @@ def test_a_recording_in_two_parts_is_refused(four):
         ("x,a.wav,foa,,,,,,1\nx,b.wav,foa,,,,,,1", r"manifest\.csv:3: x is listed twice"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, says):
+def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, message):
     header = "name,audio,format,video,boxes,labels,fold,room,duration"
     (tmp_path / "manifest.csv").write_text(f"{header}\n{row}\n")
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=message):
         read_manifest(tmp_path)
 
 

@@ -69,7 +69,7 @@ def test_the_end_of_a_matroska_file_without_tags_is_found_in_its_packets(tmp_pat
     assert video_info(path).end == pytest.approx(1.5)
 
 
-def test_a_frame_is_scaled_to_the_size_that_was_asked_for(tmp_path):
+def test_frames_are_scaled_to_the_requested_size(tmp_path):
     path = counting_video(tmp_path / "v.mp4", 3, 10)
     for options, shape in (
         ({}, (64, 128, 3)),

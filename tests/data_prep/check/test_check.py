@@ -47,11 +47,11 @@ def scene(path, channels=(0, 1, 2, 3), signs=(1, 1, 1, 1), n_frames=60):
 def test_a_valid_folder_passes_and_is_unchanged(prepared, capsys):
     before = state(prepared.parent)
     assert check(prepared) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
-        "0 errors" in told
-        and "3 boxes files not made yet" in told
-        and "3 recordings (foa), 3 with video" in told
+        "0 errors" in output
+        and "3 boxes files not made yet" in output
+        and "3 recordings (foa), 3 with video" in output
     )
     assert state(prepared.parent) == before
 
@@ -153,15 +153,15 @@ def test_a_raw_corpus_is_checked(tmp_path, capsys):
     write_video(raw / "video_dev" / sub / "fold3_room1_mix001.mp4", 2)
     capsys.readouterr()
     assert check(raw) == 1
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in (
         f"{NAMES[0]}.csv: not found",
         f"{NAMES[1]}.csv:2: 2 columns",
         "2 channels",
         "mix9.wav: the name",
     ):
-        assert sum(words in line for line in told.splitlines()) == 1, words
-    assert "1 files without audio (fold3_room1_mix001)" in told and "4 errors" in told, told
+        assert sum(words in line for line in output.splitlines()) == 1, words
+    assert "1 files without audio (fold3_room1_mix001)" in output and "4 errors" in output, output
 
 
 def test_a_folder_neither_raw_nor_prepared_is_refused(tmp_path):
@@ -228,9 +228,9 @@ def test_intensity_vectors_of_a_real_recording_agree_with_its_labels(shared, tmp
         shutil.copy(excerpt / f"{name}{suffix}", tmp_path / folder)
     own(tmp_path / "audio", tmp_path / "prepared", labels=tmp_path / "labels", fold_from="name")
     assert check(tmp_path / "prepared") == 0
-    told = capsys.readouterr().out
-    assert "0 errors, 0 warnings" in told
-    assert float(told.split("mean angle ")[1].split()[0]) < 30
+    output = capsys.readouterr().out
+    assert "0 errors, 0 warnings" in output
+    assert float(output.split("mean angle ")[1].split()[0]) < 30
     sound, rate = soundfile.read(tmp_path / "audio" / f"{name}.wav", dtype="int16")
     soundfile.write(tmp_path / "audio" / f"{name}.wav", sound[:, [0, 3, 1, 2]], rate)
     assert check(tmp_path / "prepared") == 0

@@ -63,8 +63,8 @@ def test_the_number_of_recordings_without_video_is_logged(tmp_path, capsys):
     names = [f"fold3_room21_mix{number:03}" for number in range(1, 15)]
     raw = write_starss(tmp_path / "raw", names, blind=tuple(names[:12]), seconds=0.4)
     main(["dcase", "--raw", str(raw), "--prepared", str(tmp_path / "prepared")])
-    told = capsys.readouterr().err
-    assert "warning: fold3: 12 of 14 recordings have no video" in told
+    output = capsys.readouterr().err
+    assert "warning: fold3: 12 of 14 recordings have no video" in output
     recordings = read_manifest(tmp_path / "prepared")
     assert len(recordings) == 14 and sum(recording.video is None for recording in recordings) == 12
 
@@ -199,9 +199,9 @@ def test_bad_input_gives_one_line_and_status_2_and_writes_nothing(tmp_path, caps
     with pytest.raises(SystemExit) as stopped:
         main(["dcase", "--raw", str(raw), "--prepared", str(tmp_path / "prepared")])
     assert stopped.value.code == 2
-    told = capsys.readouterr().err.strip().splitlines()[-1]
+    output = capsys.readouterr().err.strip().splitlines()[-1]
     for word in words:
-        assert word in told
+        assert word in output
     assert not (tmp_path / "prepared").exists()
 
 

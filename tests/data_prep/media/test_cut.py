@@ -100,7 +100,7 @@ def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
     times.write_text("name,start,stop,clip\na,0.5,1.5,cough\na,2.0,2.25,\n")
     cut(real / "raw", real / "clips", times=times, jobs=1)
     assert {path.name for path in (real / "clips" / "foa_dev").iterdir()} == {"cough.wav", "a_001.wav"}
-    for text, says in (
+    for text, message in (
         ("name,start,stop\na,4,6\n", "times.csv:2: from 4.0 to 6.0 s lies not in a"),
         ("name,start,stop\nb,0,1\n", "times.csv:2: no recording 'b'"),
         ("name,stop\na,1\n", "times.csv:2: no start"),
@@ -108,7 +108,7 @@ def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
         ("name,start,stop\na,0.55,1\n", "begins within a label frame"),
     ):
         times.write_text(text)
-        with pytest.raises(BadInput, match=says):
+        with pytest.raises(BadInput, match=message):
             cut(real / "raw", real / "other", times=times, jobs=1)
         assert not (real / "other").exists()
     with pytest.raises(BadInput, match="lies in"):
@@ -163,15 +163,15 @@ def test_frames_start_at_zero_and_the_front_can_be_turned():
 
 
 @pytest.mark.parametrize(
-    ("axes", "says"),
+    ("axes", "message"),
     [
         ("x=front,y=right,z=up", "mirror image"),
         ("x=front,y=front,z=up", "point the same way"),
-        ("x=north,y=left,z=up", "say where each points"),
+        ("x=north,y=left,z=up", "give the direction of each axis"),
     ],
 )
-def test_invalid_axes_are_refused(axes, says):
-    with pytest.raises(BadInput, match=says):
+def test_invalid_axes_are_refused(axes, message):
+    with pytest.raises(BadInput, match=message):
         read_axes(axes)
 
 
@@ -241,9 +241,9 @@ def test_sound_from_the_left_is_louder_and_earlier_in_the_left_channel(tmp_path,
         x, y, z = unit_vector(azimuth, 0.0)
         soundfile.write(tmp_path / f"{name}.wav", np.outer(click, [1, y, z, x]), 24000, subtype="PCM_16")
         binaural(tmp_path / f"{name}.wav", tmp_path / "ears", sofa=sofa, jobs=1)
-        heard, rate = soundfile.read(tmp_path / "ears" / f"{name}.wav")
-        near, far = heard.T if name == "left" else heard.T[::-1]
-        assert rate == 24000 and heard.shape == (4800, 2)
+        rendered, rate = soundfile.read(tmp_path / "ears" / f"{name}.wav")
+        near, far = rendered.T if name == "left" else rendered.T[::-1]
+        assert rate == 24000 and rendered.shape == (4800, 2)
         assert np.square(near).sum() > 1.5 * np.square(far).sum()
         middle = [(np.square(ear) * np.arange(4800)).sum() / np.square(ear).sum() for ear in (near, far)]
         assert middle[0] < middle[1]

@@ -33,8 +33,8 @@ def test_a_sine_keeps_frequency_level_and_length(tmp_path, rate, channels):
     time = np.arange(info.frames) / 24000
     inner = slice(500, -500)
     for channel, frequency in enumerate(frequencies):
-        wanted = 0.5 * np.sin(2 * np.pi * frequency * time)
-        assert np.abs(sound[inner, channel] - wanted[inner]).max() < 3e-4
+        expected = 0.5 * np.sin(2 * np.pi * frequency * time)
+        assert np.abs(sound[inner, channel] - expected[inner]).max() < 3e-4
 
 
 def test_a_tone_above_the_new_nyquist_frequency_is_not_aliased(tmp_path):
@@ -78,9 +78,9 @@ def test_the_sample_format_is_kept_on_request(tmp_path, subtype):
     assert soundfile.info(tmp_path / "kept.wav").subtype == subtype
     assert soundfile.info(tmp_path / "short.wav").subtype == "PCM_16"
     kept, _ = soundfile.read(tmp_path / "kept.wav")
-    wanted = 0.5 * np.sin(2 * np.pi * 440 * np.arange(12000) / 24000)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(12000) / 24000)
     tolerance = {"PCM_16": 4e-5}.get(subtype, 1e-5)
-    assert np.abs(kept - wanted)[500:-500].max() < tolerance
+    assert np.abs(kept - expected)[500:-500].max() < tolerance
 
 
 def test_overshoot_is_clipped_and_reported(tmp_path, caplog):

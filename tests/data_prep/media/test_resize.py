@@ -50,9 +50,9 @@ def test_a_real_360_degree_room_is_resized(shared, tmp_path):
     times, pictures = read_video(tmp_path / source.name)
     before, large = read_video(source, stop=30)
     assert len(times) == 360 and times[:30] == pytest.approx(before, abs=1e-6)
-    wanted = np.asarray(Image.fromarray(large[20]).resize((360, 180), Image.Resampling.BOX), float)
-    assert np.abs(pictures[20] - wanted).mean() < 4
-    assert np.abs(np.roll(pictures[20], 2, axis=1) - wanted).mean() > 6
+    expected = np.asarray(Image.fromarray(large[20]).resize((360, 180), Image.Resampling.BOX), float)
+    assert np.abs(pictures[20] - expected).mean() < 4
+    assert np.abs(np.roll(pictures[20], 2, axis=1) - expected).mean() > 6
 
 
 def test_another_aspect_ratio_is_refused_with_the_reason(tmp_path, caplog):
@@ -124,8 +124,8 @@ def test_every_failure_is_listed_and_the_other_videos_are_resized(tmp_path, caps
     with pytest.raises(SystemExit) as stopped:
         main(["resize", "--source", str(tmp_path / "in"), "--target", str(tmp_path / "out"), "--jobs", "2"])
     assert stopped.value.code == 1
-    told = capsys.readouterr().err
-    assert "2 of 4 files failed" in told and "broken.mp4" in told and "wide.mp4" in told
+    output = capsys.readouterr().err
+    assert "2 of 4 files failed" in output and "broken.mp4" in output and "wide.mp4" in output
     made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.mp4"))
     assert made == ["dev-test-tau/b.mp4", "dev-train-sony/a.mp4"]
     assert state(tmp_path / "in") == before
