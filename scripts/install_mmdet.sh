@@ -39,7 +39,8 @@ build() {
     # Without --no-build-isolation, or with a newer setuptools, a build "succeeds" that has no operators. CFLAGS replaces
     # Python's own flags, so -O3 must be said; -g0 makes the build a third shorter and the wheel twenty times smaller.
     MMCV_WITH_OPS=1 FORCE_CUDA=0 CFLAGS="-O3 -g0 -DNDEBUG -fwrapv" \
-        "$python" -m pip install --no-build-isolation --no-binary mmcv "$@" "$mmcv"
+        "$python" -m pip install --no-build-isolation --no-binary mmcv \
+        --constraint constraints.txt "$@" "$mmcv"
 }
 
 log=$(mktemp)
