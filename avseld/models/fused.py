@@ -1,9 +1,9 @@
-"""Audio-visual network in which sound points at people: `av_foa_fused`.
+"""Rotation-equivariant audio-visual network whose audio predictions attend to people: `av_foa_fused`.
 
-The sound is encoded as scalars, which do not change when the scene turns about the vertical axis, and horizontal
-vectors, which turn with it. Answers are made of these vectors; people, if there are any to be seen, are compared with
-the sound by products of their direction with them (`avseld.models.person_attention`). So the answer turns with the
-scene, by any angle, and no direction of the room has to be learned apart from the others.
+Sound is encoded as scalars, which do not change when the scene rotates about the vertical axis, and horizontal vectors,
+which rotate with it. Predictions are linear combinations of these vectors; people, if there are any in view, are
+compared with the sound by products of their direction with them (`avseld.models.person_attention`). So predictions
+rotate with the scene, by any angle, and no direction of the room has to be learned apart from the others.
 """
 
 import math
@@ -17,16 +17,18 @@ from avseld.models.blocks import check_shape, hold
 from avseld.models.choice import Choice
 from avseld.models.encoders import EquivariantEncoder, build_encoder
 from avseld.models.encoders.sound_field import length
-from avseld.models.person_attention import PersonAttention, pointing
+from avseld.models.person_attention import PersonAttention, attention_loss
 
 N_SCALARS = 128
 """scalars of a step"""
 N_MIXED = 24
-"""vectors of a step that people are compared with before the recurrence"""
+"""vectors of a step that people are compared with, and whose lengths enter the GRU"""
 N_POINTERS = 12
-"""directions of the sound that an answer is made of"""
-POINTING = 0.02
-"""weight, beside errors of direction, of whom an answer was to choose"""
+"""directions of the sound from which predictions are made"""
+ATTENTION_LOSS_WEIGHT = 0.02
+"""weight of the attention loss beside squared errors of direction: 0.01 to 0.03 gave the same (docs/vision.md)"""
+N_MOMENT = 8
+"""width of queries and keys between the steps of a window"""
 
 
 class FusedCRNN(nn.Module):
@@ -36,9 +38,9 @@ class FusedCRNN(nn.Module):
         n_features, n_bins: shape of the audio features, those of `sound_field`.
         shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
         hidden: units of the GRU in each direction.
-        n_boxes: people that are seen at a time.
-        vision: False never looks, whatever is shown: the audio-only twin, without the parts that look.
-        video_dropout: share of the training windows that are shown nothing, so that a missing video is nothing new.
+        n_boxes: people at a time.
+        vision: False removes the visual branch: the audio-only baseline.
+        video_dropout: share of the training windows without visual input, so that the network learns to do without.
         frames_per_step: feature frames of a label frame, a multiple of 5: 5 with a hop of 20 ms, 10 with 10 ms.
         encoder: one with vectors, by its name or as {name: ..., options: {...}}.
 
@@ -49,7 +51,7 @@ class FusedCRNN(nn.Module):
     visual_input = "tracks"
     wrap = True
     find_unused_parameters = True
-    """those that look do not learn where nothing is shown, as in a batch whose videos were all dropped"""
+    """the visual branch gets no gradient from a batch whose videos were all dropped"""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class FusedCRNN(nn.Module):
         self.head, self.shape = next(iter(shapes.items()))
         self.axis = len(self.shape) - 2
         if len(shapes) > 1 or self.axis < 0 or self.shape[self.axis] != 3:
-            raise BadInput("target: fused answers with directions x y z; choose multi_accdoa or accdoa")
+            raise BadInput("target: fused predicts directions x y z; choose multi_accdoa or accdoa")
         n_answers = math.prod(self.shape) // 3
         self.n_boxes, self.vision, self.video_dropout = n_boxes, vision, video_dropout
         self.encoder = build_encoder(
@@ -82,7 +84,7 @@ class FusedCRNN(nn.Module):
         n_scalars = self.encoder.n_outputs - 2 * n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)
         self.gru = nn.GRU(n_scalars + N_MIXED, hidden, batch_first=True, bidirectional=True)
-        self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * 8)
+        self.moments = nn.Linear(2 * hidden, 2 * N_POINTERS * N_MOMENT)
         self.pointers = nn.Linear(n_vectors, N_POINTERS, bias=False)
         self.upward = nn.Linear(2 * hidden, n_answers)
         self.query = nn.Sequential(nn.Linear(2 * hidden, 128), nn.ReLU())
@@ -108,26 +110,27 @@ class FusedCRNN(nn.Module):
         check_shape(x, self.frames_per_step)
         n_frames = x.shape[2]
         n_steps = n_frames // self.frames_per_step
-        heard, vectors = self.encoder.scalars_and_vectors(x)
-        mixed = self._turned(self.mix, vectors)
-        loud = length(mixed, -1)
-        # What sounds, and when, is for the ears: shown to this recurrence, people cost more in F than they gave.
-        state = self.gru(torch.cat([heard, loud], dim=-1))[0]
-        answer, asked, pointers = self._listen(state, vectors)
+        scalars, vectors = self.encoder.scalars_and_vectors(x)
+        mixed = self._equivariant(self.mix, vectors)
+        # The GRU sees audio only; feeding it visual features lowered F20 (docs/vision.md).
+        state = self.gru(torch.cat([scalars, length(mixed, -1)], dim=-1))[0]
+        answer, query, pointers = self._predict(state, vectors)
         if not self.vision:
             return {self.head: self._as_head(answer, n_frames)}
-        boxes = self._boxes(visual, n_steps, heard)
-        known = (part.detach() for part in (answer, asked, mixed, pointers))
-        turned, share, aim = self.visual_branch(x[:, :, : n_steps * self.frames_per_step], boxes, *known)
-        output = {self.head: self._as_head(turned, n_frames)}
+        boxes = self._boxes(visual, n_steps, scalars)
+        audio = (part.detach() for part in (answer, query, mixed, pointers))
+        rotated, share, direction = self.visual_branch(
+            x[:, :, : n_steps * self.frames_per_step], boxes, *audio
+        )
+        output = {self.head: self._as_head(rotated, n_frames)}
         if self.training:
-            output |= {"heard": self._as_head(answer, n_frames), "share": share, "aim": aim}
+            output |= {"audio": self._as_head(answer, n_frames), "share": share, "direction": direction}
         return output
 
     def training_loss(
         self, output: dict[str, Tensor], batch: dict[str, Tensor], target: Any
     ) -> dict[str, Tensor]:
-        """Losses in training: of the answers, of what the ears alone would have answered, and of whom was chosen.
+        """Compute the losses in training: of the predictions, of those from audio alone, and of the attention.
 
         Args:
             output: of `forward` in training.
@@ -135,37 +138,38 @@ class FusedCRNN(nn.Module):
             target: multi_accdoa or accdoa.
 
         Returns:
-            `loss`, which is learned from, and its parts `answer`, `heard` and `pointing`.
+            `loss`, which is minimised, and its parts `fused`, `audio` and `attention`.
         """
         answer = target.loss({self.head: output[self.head]}, batch)["loss"]
         if "share" not in output:
             return {"loss": answer}
-        heard = target.loss({self.head: output["heard"]}, batch)["loss"]
+        audio = target.loss({self.head: output["audio"]}, batch)["loss"]
         n_steps, fps = output["share"].shape[1], self.frames_per_step
         middle = slice(fps // 2, n_steps * fps, fps)
-        wanted = target.assigned(
+        reference = target.assigned(
             {self.head: output[self.head][:, middle].detach()}, {self.head: batch[self.head][:, middle]}
         )
-        wanted = wanted.movedim(2 + self.axis, -1).flatten(2, -2)
-        whom = pointing(output["share"], output["aim"], wanted)
+        reference = reference.movedim(2 + self.axis, -1).flatten(2, -2)
+        attention = attention_loss(output["share"], output["direction"], reference)
         return {
-            "loss": answer + heard + POINTING * whom, "answer": answer, "heard": heard, "pointing": whom,
+            "loss": answer + audio + ATTENTION_LOSS_WEIGHT * attention,
+            "fused": answer, "audio": audio, "attention": attention,
         }  # fmt: skip
 
     def _as_head(self, answer: Tensor, n_frames: int) -> Tensor:
-        """Answers (batch, step, answer, 3) as the target's head (batch, frame, *shape)."""
+        """Bring predictions (batch, step, answer, 3) to the shape of the head (batch, frame, *shape)."""
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
         return hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)
 
-    def _listen(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the sound says by itself: answers (batch, step, answer, 3), what they ask, and the pointers."""
+    def _predict(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict from audio alone: (batch, step, answer, 3), the query (batch, step, 128), and the pointers."""
         pointers = self._point(state, vectors)
-        asked = self.query(state)
-        flat = self.mixture(asked).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
-        return torch.cat([flat, self.upward(state)[..., None]], dim=-1), asked, pointers
+        query = self.query(state)
+        flat = self.mixture(query).unflatten(-1, (-1, N_POINTERS)) @ pointers  # (batch, step, answer, 2)
+        return torch.cat([flat, self.upward(state)[..., None]], dim=-1), query, pointers
 
     def _boxes(self, boxes: Tensor | None, n_steps: int, like: Tensor) -> Tensor:
-        """Boxes (batch, step, n_boxes, 5), zeros for those that are not looked at."""
+        """Boxes (batch, step, n_boxes, 5), zeros where they are missing or dropped."""
         batch = like.shape[0]
         if boxes is None:
             return like.new_zeros(batch, n_steps, self.n_boxes, 5)
@@ -180,14 +184,14 @@ class FusedCRNN(nn.Module):
         return boxes
 
     def _point(self, state: Tensor, vectors: Tensor) -> Tensor:
-        """Directions (batch, step, pointer, 2) of the sound, gathered from all steps of the window."""
-        query, key = self.moments(state).unflatten(-1, (2, N_POINTERS, 8)).permute(2, 0, 3, 1, 4)
-        value = self._turned(self.pointers, vectors).transpose(1, 2)  # (batch, pointer, step, 2)
-        gathered = (query @ key.transpose(-1, -2) / math.sqrt(8)).softmax(dim=-1) @ value
+        """Attend to the vectors of all steps of the window: directions (batch, step, pointer, 2) of the sound."""
+        query, key = self.moments(state).unflatten(-1, (2, N_POINTERS, N_MOMENT)).permute(2, 0, 3, 1, 4)
+        value = self._equivariant(self.pointers, vectors).transpose(1, 2)  # (batch, pointer, step, 2)
+        gathered = (query @ key.transpose(-1, -2) / math.sqrt(N_MOMENT)).softmax(dim=-1) @ value
         gathered = gathered / (length(gathered, -1)[..., None] + 1e-2)
         return gathered.transpose(1, 2)
 
     @staticmethod
-    def _turned(layer: nn.Linear, vectors: Tensor) -> Tensor:
-        """A linear layer over the vectors (..., n, 2), the same for both components."""
+    def _equivariant(layer: nn.Linear, vectors: Tensor) -> Tensor:
+        """Apply a linear layer to the vectors (..., n, 2), the same to both components."""
         return layer(vectors.transpose(-1, -2)).transpose(-1, -2)

@@ -1,12 +1,11 @@
-"""Attention of answers to people: which person each answer of the sound comes from, and where that person is.
+"""Attention of audio predictions to people: which person makes each predicted sound, and where that person is.
 
-People are tracks, each a direction, a size and a score at every label frame. Each is listened to: the share of every
-band's intensity that comes from around their direction is followed over time, for each person alone. An answer of the
-sound chooses among them by that, by their nearness to where it points itself, and by whom the answers before it in
-its class have chosen.
+People are tracks, each a direction, a size and a score at every label frame. For each person the share of every band's
+intensity that comes from around their direction is followed over time. A prediction of the audio branch attends to
+people by that, by their distance to its own direction, and by whom the earlier predictions of its class attended to.
 
-The part of `avseld.models.fused` that sees. It knows tensors and the vectors of the sound field encoder, no file,
-target or configuration.
+The visual branch of `avseld.models.fused`. It knows tensors and the vectors of the sound field encoder, no file,
+target or configuration. Constants: docs/sources.md, Attention to people.
 """
 
 import math
@@ -16,212 +15,234 @@ from torch import Tensor, nn
 
 from avseld.models.encoders.sound_field import length
 
-KEY = 8
-"""width of what a class asks a person"""
-ABOUT = 5
-"""width and height of a box, its elevation, its score, how fast it moves"""
-OWN = 32
-"""units, in each direction of time, that follow one person"""
-BEAM = 32
-"""values that say how the bands sound from a person's direction"""
-BOLD = 2.0
-"""how much faster than other weights those learn that choose a person"""
-SHARP = 20.0
-"""at first somebody 15 degrees from where the sound seems to be weighs half as much as one right there"""
-SURE = 1e-4
-"""smallest share whose logarithm is learned from"""
+N_KEY = 8
+"""width of queries and keys"""
+N_BOX_VALUES = 5
+"""values of a box: width, height, elevation, score, speed"""
+N_TRACK_UNITS = 32
+"""GRU units, in each direction, for one person"""
+N_BEAM_VALUES = 32
+"""values that describe the bands from a person's direction"""
+N_PERSON_VALUES = 48
+"""values of a person in one step, before the GRU"""
+QUERY_SCALE = 2.0
+"""scale on the attention logits; acts as a higher learning rate for person selection"""
+INIT_SHARPNESS = 20.0
+"""initial sharpness: a person 15 degrees off the audio estimate gets half the weight of one at 0 degrees"""
+MIN_SHARE = 1e-4
+"""smallest attention share whose logarithm is taken; keeps the cross-entropy finite"""
+MIN_LENGTH = 1e-2
+"""added to the length of predicted vectors before division; shorter ones have no reliable direction"""
+SPEED_SCALE = 5.0
+"""brings the speed of people, about 0.2 radians per step at most, to the range of the other values"""
+ACTIVE_SQUARED_LENGTH = 0.25
+"""squared length above which a reference vector is active: half of its value 1"""
+BEAM = 20.0
+"""exponent of the beam toward a person, per 1 - cos: half at 15 degrees; the narrow beam is its square"""
+WIDE_BEAM = 8.0
+"""the same of the wide beam: half at 24 degrees"""
 
 
 class PersonAttention(nn.Module):
-    """People, each listened to and followed; attention of answers to them.
+    """Recurrent features of tracked people, and attention of audio predictions to them.
 
-    Args of the constructor:
+    Args:
         n_bands: of the sound field.
         n_mixed: vectors of the sound that people are compared with.
-        n_pointers: directions that answers are made of.
-        n_asked: width of what a step of sound asks.
-        n_answers: answers, tracks by classes.
-        n_tracks: answers of one class.
+        n_pointers: directions of the sound from which predictions are made.
+        n_query: width of the audio features that form the queries.
+        n_answers: predictions in a step, tracks by classes.
+        n_tracks: predictions of one class.
     """
 
     def __init__(
-        self, n_bands: int, n_mixed: int, n_pointers: int, n_asked: int, n_answers: int, n_tracks: int
+        self, n_bands: int, n_mixed: int, n_pointers: int, n_query: int, n_answers: int, n_tracks: int
     ) -> None:
         super().__init__()
         self.n_tracks = n_tracks
-        self.beam = nn.Linear(3 * n_bands, BEAM)
+        self.beam = nn.Linear(3 * n_bands, N_BEAM_VALUES)
         self.look = nn.Sequential(
-            nn.Linear(2 * n_mixed + ABOUT + BEAM, 64), nn.ReLU(), nn.Linear(64, 48), nn.ReLU()
+            nn.Linear(2 * n_mixed + N_BOX_VALUES + N_BEAM_VALUES, 64),
+            nn.ReLU(),
+            nn.Linear(64, N_PERSON_VALUES),
+            nn.ReLU(),
         )
-        self.follow = nn.GRU(48, OWN, batch_first=True, bidirectional=True)
-        self.query = nn.Linear(n_asked, n_answers * KEY)
-        self.key = nn.Sequential(nn.Linear(2 * OWN + n_pointers + ABOUT, 64), nn.ReLU(), nn.Linear(64, KEY))
-        self.sharpness = _starting_at(nn.Linear(n_asked, n_answers), math.log(SHARP))
-        self.trust = _starting_at(nn.Linear(n_asked, n_answers), 0.0)
-        self.again = _starting_at(nn.Linear(n_asked, n_answers), 0.0)
-        self.height = nn.Linear(n_asked, n_answers)
+        self.follow = nn.GRU(N_PERSON_VALUES, N_TRACK_UNITS, batch_first=True, bidirectional=True)
+        self.query = nn.Linear(n_query, n_answers * N_KEY)
+        self.key = nn.Sequential(
+            nn.Linear(2 * N_TRACK_UNITS + n_pointers + N_BOX_VALUES, 64), nn.ReLU(), nn.Linear(64, N_KEY)
+        )
+        self.sharpness = _constant(nn.Linear(n_query, n_answers), math.log(INIT_SHARPNESS))
+        self.trust = _constant(nn.Linear(n_query, n_answers), 0.0)
+        self.again = _constant(nn.Linear(n_query, n_answers), 0.0)
+        self.height = nn.Linear(n_query, n_answers)
         self.upright = nn.Parameter(torch.full((n_answers, 1), -0.5))
 
     def forward(
-        self, x: Tensor, boxes: Tensor, answer: Tensor, asked: Tensor, mixed: Tensor, pointers: Tensor
+        self, x: Tensor, boxes: Tensor, answer: Tensor, query: Tensor, mixed: Tensor, pointers: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Look for the makers of answers.
+        """Rotate audio predictions to the people that make the sounds.
 
         Args:
             x: sound field (batch, 6, frame, band), a whole number of frames a step.
-            boxes: (batch, step, person, 5).
-            answer: (batch, step, answer, 3) by the ears.
-            asked: (batch, step, n_asked).
-            mixed: horizontal vectors of the sound (batch, step, vector, 2) that people are compared with.
-            pointers: those that answers are made of.
+            boxes: (batch, step, person, 5), score 0 where there is none.
+            answer: (batch, step, answer, 3) predictions from audio alone.
+            query: (batch, step, n_query) audio features.
+            mixed: (batch, step, n_mixed, 2) horizontal vectors of the sound that people are compared with.
+            pointers: (batch, step, n_pointers, 2) those from which predictions are made.
 
         Returns:
-            Answers turned to people (batch, step, answer, 3); how much each turned to each person (batch, step, answer,
-            person); their directions (batch, step, person, 2), zeros where there is nobody.
+            Rotated predictions (batch, step, answer, 3); attention shares (batch, step, answer, person); directions of
+            people (batch, step, person, 2), zeros where there is none.
         """
-        there = boxes[..., 4] > 0
+        present = boxes[..., 4] > 0
         azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
-        aim = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1) * there[..., None]
+        direction = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1) * present[..., None]
         edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
-        about = self._about(boxes, edges, aim, there)
-        own = self._follow(aim @ mixed.transpose(-1, -2), length(mixed, -1), about, beams(x, aim), there)
+        box_values = self._box_values(boxes, edges, direction, present)
+        along = direction @ mixed.transpose(-1, -2)
+        person = self._follow(along, length(mixed, -1), box_values, beams(x, direction), present)
         flat = answer[..., :2]
-        nearness = flat / (length(flat, -1)[..., None] + 1e-2) @ aim.transpose(-1, -2) - 1
-        key = self.key(torch.cat([own, aim @ pointers.transpose(-1, -2), about], dim=-1))
-        wanted = self.query(asked).unflatten(-1, (-1, KEY)) @ key.transpose(-1, -2) * (BOLD / math.sqrt(KEY))
-        wanted = (
-            wanted + self.sharpness(asked).exp()[..., None] * nearness + BOLD * self.trust(asked)[..., None]
-        )
-        share = self._shares(wanted, self.again(asked), there)
-        return self._turn(answer, aim, edges, share, torch.sigmoid(self.height(asked))), share, aim
+        nearness = flat / (length(flat, -1)[..., None] + MIN_LENGTH) @ direction.transpose(-1, -2) - 1
+        key = self.key(torch.cat([person, direction @ pointers.transpose(-1, -2), box_values], dim=-1))
+        logit = self.query(query).unflatten(-1, (-1, N_KEY)) @ key.transpose(-1, -2)
+        logit = logit * (QUERY_SCALE / math.sqrt(N_KEY))
+        logit = logit + self.sharpness(query).exp()[..., None] * nearness
+        logit = logit + QUERY_SCALE * self.trust(query)[..., None]
+        share = self._shares(logit, self.again(query), present)
+        rotated = self._rotate(answer, direction, edges, share, torch.sigmoid(self.height(query)))
+        return rotated, share, direction
 
     @staticmethod
-    def _about(boxes: Tensor, edges: Tensor, aim: Tensor, there: Tensor) -> Tensor:
-        """What is known of people apart from their azimuth: (batch, step, person, ABOUT)."""
-        lasting = (there[:, 1:] & there[:, :-1])[..., None]
-        turn = (aim[:, 1:] - aim[:, :-1]).square().sum(dim=-1, keepdim=True).clamp(min=1e-9).sqrt() * lasting
+    def _box_values(boxes: Tensor, edges: Tensor, direction: Tensor, present: Tensor) -> Tensor:
+        """Describe people apart from their azimuth: (batch, step, person, N_BOX_VALUES)."""
+        stays = (present[:, 1:] & present[:, :-1])[..., None]
+        turn = (direction[:, 1:] - direction[:, :-1]).square().sum(dim=-1, keepdim=True)
+        turn = turn.clamp(min=1e-9).sqrt() * stays
         speed = nn.functional.pad(turn, (0, 0, 0, 0, 1, 0)) + nn.functional.pad(turn, (0, 0, 0, 0, 0, 1))
         size = torch.stack([boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]], dim=-1)
-        return torch.cat([size, edges.mean(dim=-1, keepdim=True).sin(), boxes[..., 4:], 5 * speed], dim=-1)
+        elevation = edges.mean(dim=-1, keepdim=True).sin()
+        return torch.cat([size, elevation, boxes[..., 4:], SPEED_SCALE * speed], dim=-1)
 
     def _follow(
-        self, heard_there: Tensor, loud: Tensor, about: Tensor, beam: Tensor, there: Tensor
+        self, along: Tensor, loudness: Tensor, box_values: Tensor, beam: Tensor, present: Tensor
     ) -> Tensor:
-        """What comes from each person over time: (batch, step, person, 2 * OWN), zeros where there is nobody.
+        """Run the GRU of every person: (batch, step, person, 2 N_TRACK_UNITS), zeros where there is none.
 
         Args:
-            heard_there: (batch, step, person, vector) of the sound along the direction of each.
-            loud: (batch, step, vector) lengths of these vectors.
-            about: (batch, step, person, ABOUT).
-            beam: (batch, step, person, 3 * band) of `beams`.
-            there: (batch, step, person) whether somebody is seen.
+            along: (batch, step, person, vector) components of the sound's vectors along each direction.
+            loudness: (batch, step, vector) lengths of these vectors.
+            box_values: (batch, step, person, N_BOX_VALUES).
+            beam: (batch, step, person, 3 band) as from `beams`.
+            present: (batch, step, person) whether there is a person.
         """
-        batch, _, n_people = there.shape
-        everywhere = loud[:, :, None].expand_as(heard_there)
+        batch, _, n_people = present.shape
+        everywhere = loudness[:, :, None].expand_as(along)
         beam = torch.relu(self.beam(beam))
-        single = self.look(torch.cat([heard_there, everywhere, about, beam], dim=-1)) * there[..., None]
-        own = self.follow(single.transpose(1, 2).flatten(0, 1))[0]
-        return own.unflatten(0, (batch, n_people)).transpose(1, 2) * there[..., None]
+        single = self.look(torch.cat([along, everywhere, box_values, beam], dim=-1)) * present[..., None]
+        person = self.follow(single.transpose(1, 2).flatten(0, 1))[0]
+        return person.unflatten(0, (batch, n_people)).transpose(1, 2) * present[..., None]
 
-    def _shares(self, wanted: Tensor, again: Tensor, there: Tensor) -> Tensor:
-        """How much each answer turns to each person: (batch, step, answer, person), with what is left for nobody.
+    def _shares(self, logit: Tensor, again: Tensor, present: Tensor) -> Tensor:
+        """Compute attention shares (batch, step, answer, person); what is missing to 1 is the share of no person.
 
-        The answers of one class choose in turn, a later one somebody whom none has chosen, or the first one's choice
-        again: two women who speak at once are two answers, and no order of people or directions could tell them
-        apart; one woman is one answer three times.
+        The predictions of one class choose in turn: a later one a person that none has chosen yet, or the choice of
+        the first again. Two women who speak at once are two predictions, and no order of people or directions could
+        tell them apart; one woman is the same prediction three times.
 
         Args:
-            wanted: (batch, step, answer, person).
-            again: (batch, step, answer) how much the choice of the first is wanted.
-            there: (batch, step, person) whether somebody is seen.
+            logit: (batch, step, answer, person).
+            again: (batch, step, answer) logits of repeating the choice of the first prediction.
+            present: (batch, step, person) whether there is a person.
         """
-        wanted = wanted.masked_fill(~there[:, :, None], -torch.inf).unflatten(2, (self.n_tracks, -1))
-        again = BOLD * again.unflatten(2, (self.n_tracks, -1))[..., None]
+        logit = logit.masked_fill(~present[:, :, None], -torch.inf).unflatten(2, (self.n_tracks, -1))
+        again = QUERY_SCALE * again.unflatten(2, (self.n_tracks, -1))[..., None]
         nobody = torch.zeros_like(again[:, :, 0])
-        shares = [torch.cat([wanted[:, :, 0], nobody], dim=-1).softmax(dim=-1)[..., :-1]]
+        shares = [torch.cat([logit[:, :, 0], nobody], dim=-1).softmax(dim=-1)[..., :-1]]
         for track in range(1, self.n_tracks):
-            left = (1 - torch.stack(shares).sum(dim=0)).clamp(min=SURE).log()
-            chosen = torch.cat([wanted[:, :, track] + left, nobody, again[:, :, track]], dim=-1).softmax(
-                dim=-1
-            )
+            left = (1 - torch.stack(shares).sum(dim=0)).clamp(min=MIN_SHARE).log()
+            choices = torch.cat([logit[:, :, track] + left, nobody, again[:, :, track]], dim=-1)
+            chosen = choices.softmax(dim=-1)
             shares.append(chosen[..., :-2] + chosen[..., -1:] * shares[0])
         return torch.stack(shares, dim=2).flatten(2, 3)
 
-    def _turn(self, answer: Tensor, aim: Tensor, edges: Tensor, share: Tensor, height: Tensor) -> Tensor:
-        """Turn answers towards boxes: the sound says whether and how loud, the box says where.
+    def _rotate(
+        self, answer: Tensor, direction: Tensor, edges: Tensor, share: Tensor, height: Tensor
+    ) -> Tensor:
+        """Rotate predictions towards boxes: audio decides whether and how strongly, vision decides where.
 
-        To the side an answer turns by the boxes' shares. Up or down it turns by a part of them, because a box says less
-        of that: a voice comes from its upper edge and a step from its lower one, each class from a height of its own.
+        The azimuth rotates by the attention shares. The elevation rotates by a part of them, because a box says less
+        about it: a voice comes from its upper edge and a step from its lower one, each class from a height of its own.
 
         Args:
             answer: (batch, step, answer, 3).
-            aim: (batch, step, box, 2) horizontal.
-            edges: (batch, step, box, 2) elevations of the lower and the upper edge, radians.
-            share: (batch, step, answer, box).
+            direction: (batch, step, person, 2) horizontal.
+            edges: (batch, step, person, 2) elevations of the lower and the upper edge, radians.
+            share: (batch, step, answer, person).
             height: (batch, step, answer) between the edges, 0 to 1.
 
         Returns:
-            (batch, step, answer, 3), as long as before but for what boxes that disagree take off.
+            (batch, step, answer, 3), as long as before; shorter where people in several directions share the attention.
         """
         flat, z = answer[..., :2], answer[..., 2:]
-        believed = share.sum(dim=-1, keepdim=True)
-        side = flat * (1 - believed) + length(flat, -1)[..., None] * (share @ aim)
-        low, high = edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, box)
+        total = share.sum(dim=-1, keepdim=True)
+        side = flat * (1 - total) + length(flat, -1)[..., None] * (share @ direction)
+        low, high = edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, person)
         upward = torch.sin(low + height[..., None] * (high - low))
         part = torch.sigmoid(4 * self.upright)
-        there = length(answer, -1)[..., None] * (share * upward).sum(dim=-1, keepdim=True)
-        return torch.cat([side, z * (1 - part * believed) + part * there], dim=-1)
+        person_z = length(answer, -1)[..., None] * (share * upward).sum(dim=-1, keepdim=True)
+        return torch.cat([side, z * (1 - part * total) + part * person_z], dim=-1)
 
 
-def beams(x: Tensor, aim: Tensor) -> Tensor:
-    """How much of every band's intensity comes from around each person.
+def beams(x: Tensor, direction: Tensor) -> Tensor:
+    """Measure how much of every band's intensity comes from around each person.
 
     Args:
         x: sound field (batch, 6, frame, band): its first feature is the level in bels, the last two are intensity.
-        aim: (batch, step, person, 2) unit vectors.
+        direction: (batch, step, person, 2) unit vectors.
 
     Returns:
-        (batch, step, person, 3 * band) from 0 to 4: in a narrow beam, in a wide one, and in one between them in which
-        what is louder than the window's mean counts for more. Each is the mean over the step's frames.
+        (batch, step, person, 3 band) from 0 to 4: in a narrow beam, in a wide one, and in one between them in which
+        bands above the mean level of the window count more. Each is the mean over the frames of a step.
     """
     with torch.no_grad():
-        frames = x.shape[2] // aim.shape[1]
-        flow = x[:, 4:6].unflatten(2, (aim.shape[1], frames))
-        strength = length(flow, 1)
-        cosine = torch.einsum("bcsfm,bspc->bspfm", flow / strength[:, None], aim)
+        n_frames = x.shape[2] // direction.shape[1]
+        intensity = x[:, 4:6].unflatten(2, (direction.shape[1], n_frames))
+        strength = length(intensity, 1)
+        cosine = torch.einsum("bcsfm,bspc->bspfm", intensity / strength[:, None], direction)
         level = x[:, 0] - x[:, 0].mean(dim=(1, 2), keepdim=True)
         level = 2 * level / (level.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-3)
-        loud = torch.sigmoid(level).unflatten(1, (aim.shape[1], frames))
-        near = torch.exp(20 * (cosine - 1))
+        loud = torch.sigmoid(level).unflatten(1, (direction.shape[1], n_frames))
+        near = torch.exp(BEAM * (cosine - 1))
         strength = strength[:, :, None]
-        each = (near.square(), torch.exp(8 * (cosine - 1)), near * loud[:, :, None])
+        each = (near.square(), torch.exp(WIDE_BEAM * (cosine - 1)), near * loud[:, :, None])
         return 4 * torch.cat([(strength * part).mean(dim=3) for part in each], dim=-1)
 
 
-def pointing(share: Tensor, aim: Tensor, wanted: Tensor, within: float = 6.0) -> Tensor:
-    """Cross-entropy of whom answers chose against who makes the sound.
+def attention_loss(share: Tensor, direction: Tensor, reference: Tensor, within_deg: float = 6.0) -> Tensor:
+    """Cross-entropy between attention shares and the person that makes the sound.
 
     Args:
-        share: (batch, step, answer, person) of `PersonAttention`.
-        aim: (batch, step, person, 2), zeros where there is nobody.
-        wanted: (batch, step, answer, 3) the direction of each answer's source, zeros in silence.
-        within: degrees of azimuth within which a person is its maker; where none is, nobody was to be chosen.
+        share: (batch, step, answer, person) from `PersonAttention`.
+        direction: (batch, step, person, 2), zeros where there is none.
+        reference: (batch, step, answer, 3) direction of each prediction's source, zeros in silence.
+        within_deg: largest azimuth difference between a source and its person; farther sources have no person.
 
     Returns:
-        Mean over the answers whose source sounds; 0 if none does.
+        Mean over the predictions whose source is active; 0 if none is.
     """
-    flat = wanted[..., :2]
-    close = flat / length(flat, -1)[..., None] @ aim.transpose(-1, -2)
-    nearest, who = close.max(dim=-1)
-    who = torch.where(nearest > math.cos(math.radians(within)), who, share.shape[-1])
-    chosen = torch.cat([share, 1 - share.sum(dim=-1, keepdim=True)], dim=-1).clamp(min=SURE).log()
-    sounds = wanted.square().sum(dim=-1) > 0.25
-    surprise = -chosen.gather(-1, who[..., None])[..., 0]
-    return (surprise * sounds).sum() / sounds.sum().clamp(min=1)
+    flat = reference[..., :2]
+    cosine = flat / length(flat, -1)[..., None] @ direction.transpose(-1, -2)
+    nearest, person = cosine.max(dim=-1)
+    person = torch.where(nearest > math.cos(math.radians(within_deg)), person, share.shape[-1])
+    chosen = torch.cat([share, 1 - share.sum(dim=-1, keepdim=True)], dim=-1).clamp(min=MIN_SHARE).log()
+    active = reference.square().sum(dim=-1) > ACTIVE_SQUARED_LENGTH
+    entropy = -chosen.gather(-1, person[..., None])[..., 0]
+    return (entropy * active).sum() / active.sum().clamp(min=1)
 
 
-def _starting_at(layer: nn.Linear, value: float) -> nn.Linear:
-    """A layer that gives the same for every input until it has learned."""
+def _constant(layer: nn.Linear, value: float) -> nn.Linear:
+    """Initialise a layer to give one value for every input."""
     nn.init.zeros_(layer.weight)
     nn.init.constant_(layer.bias, value)
     return layer

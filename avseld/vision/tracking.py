@@ -6,7 +6,7 @@ from frame to frame (the assignment problem of SORT, A. Bewley et al., Simple on
 on the circle of azimuths), gaps are interpolated, and positions are smoothed by local linear regression. The whole
 video is known, so nothing lags behind.
 
-Constants are tuned by hand, see docs/sources.md, Tracking of people. u and v are shares of the width and height of the
+Constants are chosen by hand, see docs/sources.md, Tracking of people. u and v are shares of the width and height of the
 equirectangular frame: u 0.01 is 3.6 degrees of azimuth, v 0.01 is 1.8 degrees of elevation.
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS
-from avseld.models.person_attention import beams, pointing
+from avseld.models.person_attention import attention_loss, beams
 from avseld.targets import TARGETS
 
 SECONDS = 1.3
@@ -184,7 +184,7 @@ def test_the_visual_losses_give_no_gradient_to_the_audio_branch():
     """Otherwise the network without boxes would predict worse than the audio-only baseline."""
     model = network(video_dropout=0.0)
     losses = training_losses(model)
-    (losses["answer"] + losses["pointing"]).backward()
+    (losses["fused"] + losses["attention"]).backward()
     assert all(
         weight.grad is None for name, weight in model.named_parameters() if "visual_branch" not in name
     )
@@ -196,17 +196,17 @@ def test_the_visual_losses_give_no_gradient_to_the_audio_branch():
 def test_without_boxes_the_prediction_is_that_of_the_audio_branch():
     model = network(video_dropout=1.0)
     losses = training_losses(model)
-    torch.testing.assert_close(losses["answer"], losses["heard"])
+    torch.testing.assert_close(losses["fused"], losses["audio"])
 
 
-def test_the_pointing_loss_is_zero_at_the_source_or_at_nobody():
+def test_the_attention_loss_is_zero_at_the_source_or_if_no_person_makes_the_sound():
     aim = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]).expand(1, 1, 3, 2)
     wanted = torch.tensor([[[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])[0]
     right = torch.tensor([[[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]])
-    assert float(pointing(right, aim, wanted[None])) == pytest.approx(0, abs=1e-6)
+    assert float(attention_loss(right, aim, wanted[None])) == pytest.approx(0, abs=1e-6)
     wrong = torch.tensor([[[[1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]]])
-    assert float(pointing(wrong, aim, wanted[None])) > 4
-    assert float(pointing(wrong, aim, 0 * wanted[None])) == 0
+    assert float(attention_loss(wrong, aim, wanted[None])) > 4
+    assert float(attention_loss(wrong, aim, 0 * wanted[None])) == 0
 
 
 def test_video_dropout_removes_the_boxes_of_some_training_windows():
@@ -226,7 +226,7 @@ def test_the_fused_network_trains_with_accdoa():
     model = MODELS["fused"](6, 64, {"accdoa": (3, 13)}, video_dropout=0.0)
     assert model(torch.randn(2, 6, 25, 64))["accdoa"].shape == (2, 25, 3, 13)
     losses = training_losses(model, "accdoa")
-    assert float(losses["pointing"]) > 0.1
+    assert float(losses["attention"]) > 0.1
     losses["loss"].backward()
     assert {name for name, weight in model.named_parameters() if weight.grad is None} == {
         "visual_branch.again.weight", "visual_branch.again.bias",
