@@ -21,16 +21,8 @@ from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import rule_of
 
 PEOPLE_WORDS = {
-    "speech",
-    "man",
-    "woman",
-    "male",
-    "female",
-    "clapping",
-    "clap",
-    "laughter",
-    "footsteps",
-    "walk",
+    *("speech", "man", "woman", "male", "female", "clapping", "clap", "laughter", "footsteps", "walk"),
+    *("cough", "clearthroat", "throat", "scream", "crying"),
 }
 """words in the names of classes that people make, whom a camera can see"""
 
@@ -44,10 +36,15 @@ def class_groups(classes: Sequence[str]) -> dict[str, list[int]]:
     Returns:
         Class indices by group: all, people, other; groups without class are left out.
     """
-    people = [i for i, name in enumerate(classes) if PEOPLE_WORDS & set(re.findall("[a-z]+", name.lower()))]
+    people = [i for i, name in enumerate(classes) if PEOPLE_WORDS & set(_words(name))]
     other = [i for i in range(len(classes)) if i not in people]
     groups = {"all": list(range(len(classes))), "people": people, "other": other}
     return {name: members for name, members in groups.items() if members}
+
+
+def _words(name: str) -> list[str]:
+    """Split a class name such as `female_speech`, `femaleSpeech` or `FEMALE SPEECH` into lower-case words."""
+    return [word.lower() for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
 
 
 GAINS = [name for name, score in SCORES.items() if score.gain_unit]

@@ -4,6 +4,7 @@
 tagging like DCASE 2019 Task 4 (events, segments of 0.2 s, clip-level classes), directions by average precision.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +21,12 @@ from avseld.metrics.sed import average_precision, event_counts, score_counts, se
 from avseld.system.build import System
 from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranked_rows, stretch_loss
 
-SEGMENT_S, TASK4_SEGMENT_S = 1.0, 0.2
+log = logging.getLogger(__name__)
+
+SEGMENT_S = 1.0
+"""segment of sed, as in the DCASE segment-based metrics"""
+TASK4_SEGMENT_S = 0.2
+"""segment of tagging (Q. Kong et al., arXiv 1904.03476)"""
 
 NAMES = {
     "sed": ("ER", "F"),
@@ -140,6 +146,24 @@ class Validator:
         if self.task in ("tagging", "directions"):
             values["mAP"] = _mean_precision(_joined([one.ranked for one in results]))
         return {name: values[name] for name in self.names}
+
+
+def scores_distance(system: System, challenge: int) -> bool:
+    """Return whether the distances of a system's predictions are scored; warn if the year scores them but none exist.
+
+    Args:
+        system: the system to score.
+        challenge: year of DCASE Task 3.
+    """
+    if system.target.task != "seld" or RULES[challenge].counting != "frames":
+        return False
+    if not system.target.distance:
+        log.warning(
+            "target %s predicts no distance: challenge %d is scored without distances",
+            system.blueprint.target.name,
+            challenge,
+        )
+    return system.target.distance
 
 
 def count_for_task(

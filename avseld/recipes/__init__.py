@@ -1,4 +1,4 @@
-"""Recipes: one complete YAML file per system variant."""
+"""Recipes: one complete YAML file per published system or variant."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ FOLDER = Path(__file__).parent
 
 
 def recipe_path(name: str) -> str:
-    """Path of a packaged recipe by its name; any other word stays as it is."""
+    """Return the path of a packaged recipe by its name; other strings are returned unchanged."""
     path = FOLDER / f"{name}.yaml"
     return str(path) if path.is_file() else name

@@ -1,4 +1,4 @@
-"""Every recipe of the package: what goes in, what comes out, how large the network is."""
+"""The command `models`: list the packaged recipes with their input, output and network size."""
 
 import json as json_format
 import sys
@@ -14,17 +14,17 @@ from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
 TASK4_CLASSES = 10
-"""of DCASE 2019 Task 4, whose recipes name no year of Task 3"""
+"""number of classes of DCASE 2019 Task 4, whose recipes have no Task 3 year"""
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Build the system of a recipe and say what it is.
+    """Build the system of a recipe and describe it.
 
     Args:
-        path: a recipe; its `challenge` decides how many classes there are.
+        path: a recipe; its `challenge` decides the number of classes.
 
     Returns:
-        recipe, system, parameters, learned, input, video, output, classes, about.
+        recipe, system, parameters, learned, input, video, output, classes and about, as `models` prints them.
     """
     text = path.read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
@@ -49,16 +49,16 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def models(json: bool = False) -> None:
-    """List every recipe: its system, its size, what goes in and what comes out.
+    """List every recipe with its system, size, input and output.
 
     Args:
-        json: print one JSON object a line, a recipe each.
+        json: print one JSON object per line and recipe.
     """
     for path in sorted(FOLDER.glob("*.yaml")):
         about = describe(path)
         if json:
             sys.stdout.write(json_format.dumps(about) + "\n")
         else:
-            seen = " + video" if about["video"] else ""
-            line = f"{about['recipe']:<18}{about['parameters']:>10,}  {about['input']}{seen} -> {about['output']}"
+            video = " + video" if about["video"] else ""
+            line = f"{about['recipe']:<18}{about['parameters']:>10,}  {about['input']}{video} -> {about['output']}"
             sys.stdout.write(line + "\n")

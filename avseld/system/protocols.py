@@ -116,6 +116,7 @@ class Target(Protocol):
         task: which scores apply: seld, sed, tagging or directions.
         label_hop: seconds between label frames; None for those of the features.
         planar: whether directions have no elevation.
+        distance: whether predicted events have a distance.
         pads: whether recordings may be shorter than a window, and are padded with silence.
         ranked: for scores that rank: (output, labels) -> {head: (reference, probability)}, each (row, class).
         probabilities: output -> (frame, class) probabilities.
@@ -126,6 +127,7 @@ class Target(Protocol):
     task: Task = "seld"
     label_hop: float | None = LABEL_HOP
     planar: bool = False
+    distance: bool = False
     pads: bool = False
     ranked: Callable[..., dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
     probabilities: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None

@@ -50,7 +50,7 @@ class MultiACCDDOA:
     ) -> None:
         self.n_classes, self.threshold, self.unify_deg = n_classes, threshold, unify_deg
         self.planar, self.onscreen, self.bounded, self.legacy = planar, onscreen, bounded, legacy
-        self.label_hop = LABEL_HOP
+        self.label_hop, self.distance = LABEL_HOP, True
         self.n_axes = 2 if planar else 3
         self.shapes = {"accddoa": (self.n_tracks, self.n_axes + 1 + onscreen, n_classes)}
 

@@ -36,6 +36,14 @@ def test_classes_of_people_are_recognized_by_the_words_of_their_names():
     assert class_groups(["telephone"]) == {"all": [0], "other": [0]}
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["femaleSpeech", "maleSpeech", "Male speech, man speaking", "cough", "clearthroat", "FEMALE_SPEECH"],
+)
+def test_classes_of_people_are_recognized_in_the_spellings_of_the_corpora(name):
+    assert class_groups([name, "doorslam"]) == {"all": [0, 1], "people": [0], "other": [1]}
+
+
 def test_gains_are_differences_of_official_scores_and_lie_in_their_interval(sets):
     references, predictions = sets
     whole = gains(references, predictions, CLASSES, 2023)["shuffled"]["whole"]

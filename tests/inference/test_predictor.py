@@ -77,8 +77,8 @@ def test_a_file_an_array_and_a_recording_of_a_folder_give_the_same_events(run, r
 
 def test_the_video_changes_the_prediction(run, recording):
     trained = load(run)
-    seen, unseen = trained.predict(recording.audio, recording.boxes), trained.predict(recording.audio)
-    assert seen != unseen
+    with_video, without = trained.predict(recording.audio, recording.boxes), trained.predict(recording.audio)
+    assert with_video != without
 
 
 def test_the_csv_of_one_recording_holds_what_was_predicted(run, recording, tmp_path):

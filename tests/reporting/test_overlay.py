@@ -82,9 +82,9 @@ def test_markers_and_boxes_at_180_degrees_appear_at_both_edges() -> None:
     for x in (radius, WIDTH - radius):
         assert np.abs(ring[y, x].astype(int) - rgb(3)).max() < 40
     box = np.array([[[0.95, 0.4, 1.05, 0.6]]])
-    seen = painted(None, None, Boxes(np.zeros(1), box, np.ones((1, 1)), np.zeros((1, 1), int)))
-    assert tuple(seen[y, round(0.05 * WIDTH)]) == tuple(seen[y, round(0.95 * WIDTH)]) == (255, 255, 255)
-    assert tuple(seen[y, round(0.5 * WIDTH)]) == tuple(GREY[0, 0])
+    boxed = painted(None, None, Boxes(np.zeros(1), box, np.ones((1, 1)), np.zeros((1, 1), int)))
+    assert tuple(boxed[y, round(0.05 * WIDTH)]) == tuple(boxed[y, round(0.95 * WIDTH)]) == (255, 255, 255)
+    assert tuple(boxed[y, round(0.5 * WIDTH)]) == tuple(GREY[0, 0])
 
 
 def test_directions_are_drawn_from_onset_to_offset_only() -> None:

@@ -1,0 +1,46 @@
+"""The command `evaluate` scores what validation scores."""
+
+import json
+
+import plane_waves
+import pytest
+import torch
+import yaml
+
+from avseld.config import Part
+from avseld.data.windows import reference
+from avseld.evaluation.evaluate import evaluate
+from avseld.evaluation.validation import Validator
+from avseld.io.manifest import pick, read_manifest
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.checkpoint import save_system
+
+
+@pytest.mark.parametrize("year", [2023, 2024, 2025])
+def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tmp_path, caplog, year):
+    prepared = plane_waves.make(tmp_path / "prepared", seconds=2)
+    torch.manual_seed(0)
+    target = Part("multi_accdoa", {"threshold": 0.02})  # low enough to predict in every frame
+    names = ["tone 0", "tone 1", "tone 2"]
+    blueprint = Blueprint(Part("logamplitude_iv"), Part("avcrnn", {"hidden": 32}), target, names)
+    system = System(blueprint).eval()
+    run = tmp_path / "run"
+    save_system(system, run / "model.safetensors")
+    data = {
+        "prepared": str(prepared),
+        "test": ["fold4"],
+        "format": "foa",
+        "video": "blank",
+        "allow_overlap": False,
+    }
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": data, "challenge": year, "seed": 0}))
+    evaluate(run, figures=0, device="cpu")
+    scores = json.loads((run / "evaluation" / "scores.json").read_text())["scores"]["blank"]
+    validator = Validator(system, year)
+    results = [
+        validator.evaluate_recording(r, reference(r, 3)) for r in pick(read_manifest(prepared), ["fold4"])
+    ]
+    for name, value in validator.summarize(results).items():
+        assert scores[name] == pytest.approx(value, nan_ok=True) or (scores[name] is None and value != value)
+    assert ("without distances" in caplog.text) == (year >= 2024)
