@@ -29,27 +29,42 @@ def write_corpus(
     """
     made = []
     for number in range(recordings):
-        random = np.random.default_rng(number)
-        name = f"fold{3 if number < recordings - max(recordings // 8, 1) else 4}_room1_mix{number:03}"
-        audio, labels = prepared / "audio" / f"{name}.wav", prepared / "labels" / f"{name}.csv"
-        boxes, film = prepared / "boxes" / f"{name}.npz", prepared / "video" / f"{name}.mp4"
-        for path in (audio, labels, boxes, film):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if sparse:
-            _write_sparse(audio, seconds)
-        else:
-            soundfile.write(audio, 0.1 * random.standard_normal((seconds * RATE, 4)), RATE, subtype="PCM_16")
-        write_events(labels, _events(seconds, random))
-        write_boxes(boxes, _boxes(seconds, random))
-        if video:
-            _write_video(film, 1 if video == "stand_in" else seconds)
+        fold = 3 if number < recordings - max(recordings // 8, 1) else 4
         made.append(
-            Recording(
-                name, audio, "foa", film if video else None, boxes, labels, name[:5], "room1", float(seconds)
-            )
+            write_recording(prepared, f"fold{fold}_room1_mix{number:03}", number, seconds, video, sparse)
         )
     write_manifest(prepared, made, CLASSES)
     return made
+
+
+def write_recording(
+    prepared: Path, name: str, seed: int, seconds: int, video: bool | str = True, sparse: bool = False
+) -> Recording:
+    """Write one recording of the corpus, its labels, boxes and video.
+
+    Args:
+        prepared: the folder.
+        name: begins with its fold and room, such as fold3_room1_mix001.
+        seed: of everything that is drawn.
+        seconds: its length.
+        video: with a video; stand_in has a file of one second.
+        sparse: a silent file that takes no disk.
+    """
+    random = np.random.default_rng(seed)
+    audio, labels = prepared / "audio" / f"{name}.wav", prepared / "labels" / f"{name}.csv"
+    boxes, film = prepared / "boxes" / f"{name}.npz", prepared / "video" / f"{name}.mp4"
+    for path in (audio, labels, boxes, film):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if sparse:
+        _write_sparse(audio, seconds)
+    else:
+        soundfile.write(audio, 0.1 * random.standard_normal((seconds * RATE, 4)), RATE, subtype="PCM_16")
+    write_events(labels, _events(seconds, random))
+    write_boxes(boxes, _boxes(seconds, random))
+    if video:
+        _write_video(film, 1 if video == "stand_in" else seconds)
+    fold, room = name.split("_")[:2]
+    return Recording(name, audio, "foa", film if video else None, boxes, labels, fold, room, float(seconds))
 
 
 def _events(seconds: int, random: np.random.Generator) -> Events:

@@ -5,8 +5,11 @@ kept as the 16-bit samples of the files, labels as rows of label frames, boxes a
 which rows a stretch of steps needs and uploads their numbers once; a step then gathers with one kernel per array.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -14,13 +17,15 @@ import torch
 from torch import Tensor
 
 from avseld.base.errors import BadInput
-from avseld.base.prefetch import prefetch
 from avseld.base.rates import LABEL_HOP
 from avseld.data.windows import Batch, Numbers, Windows
 from avseld.vision.visual_input import latest
 
 N_CHECKED_WINDOWS = 8
 """windows that are compared with those read from the files before training begins"""
+
+N_READERS = 8
+"""threads that read recordings; reading waits for the disk and copies outside of the interpreter's lock"""
 
 STEPS_PER_STRETCH = 100
 """steps whose window numbers are uploaded together; a quarter of a second of work on a large GPU"""
@@ -99,8 +104,7 @@ class DeviceCache:
         Returns:
             Places of the windows, on the host.
         """
-        drawn = np.array([self.windows.draw(number) for number in numbers], np.int64).reshape(-1, 2)
-        which, begin = drawn[:, 0], drawn[:, 1]
+        which, begin = self.windows.draw_all(numbers).T
         start = begin / self.windows.rate
         frame = np.floor(start / self.windows.hop + 1e-6).astype(np.int64)[:, None]
         row = (frame + np.arange(self.windows.n_frames)) // self.group
@@ -137,13 +141,8 @@ class DeviceCache:
 
     def _audio(self, kept: np.ndarray) -> Tensor:
         audio = torch.zeros(int(kept.sum()), self.windows.n_channels, dtype=torch.int16, device=self.device)
-        for recording, offset in zip(self.windows.recordings, self.offset, strict=True):
-            with soundfile.SoundFile(recording.audio) as file:
-                if file.subtype != "PCM_16":
-                    raise BadInput(
-                        f"{recording.audio}: {file.subtype}, not 16 bits; choose data.device_cache never"
-                    )
-                samples = torch.from_numpy(file.read(dtype="int16", always_2d=True))
+        files = [recording.audio for recording in self.windows.recordings]
+        for offset, samples in zip(self.offset, read_all(files), strict=True):
             audio[offset : offset + len(samples)] = samples.to(self.device)
         return audio
 
@@ -230,7 +229,7 @@ class Stretch:
 
 
 class Stretches:
-    """The stretches of an epoch; the next one is drawn while a stretch is computed.
+    """The stretches of an epoch. A GPU is still busy with the one before when the next is drawn.
 
     Args:
         cache: the corpus.
@@ -245,14 +244,34 @@ class Stretches:
         return -(-self.numbers.steps // self.steps)
 
     def __iter__(self) -> Iterator[Stretch]:
-        drawn = self._drawn()
-        for places in prefetch(drawn) if self.cache.device.type == "cuda" else drawn:
-            yield Stretch(self.cache, places.to(self.cache.device))
-
-    def _drawn(self) -> Iterator[Places]:
         numbers, share = list(self.numbers), self.numbers.share
         for first in range(0, len(numbers), self.steps * share):
-            yield self.cache.places(numbers[first : first + self.steps * share]).reshape(-1, share)
+            places = self.cache.places(numbers[first : first + self.steps * share]).reshape(-1, share)
+            yield Stretch(self.cache, places.to(self.cache.device))
+
+
+def read_all(files: Sequence[Path]) -> Iterator[Tensor]:
+    """Read 16-bit recordings, some at once: (sample, channel) int16, in the order of the files.
+
+    Raises:
+        BadInput: a file of other than 16 bits.
+    """
+    with ThreadPoolExecutor(N_READERS) as pool:
+        # A few files ahead of the one that is wanted, so that memory stays that of a few.
+        waiting: deque[Future[Tensor]] = deque()
+        for file in files:
+            waiting.append(pool.submit(_read_16_bits, file))
+            if len(waiting) > 2 * N_READERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read_16_bits(path: Path) -> Tensor:
+    with soundfile.SoundFile(path) as file:
+        if file.subtype != "PCM_16":
+            raise BadInput(f"{path}: {file.subtype}, not 16 bits; choose data.device_cache never")
+        return torch.from_numpy(file.read(dtype="int16", always_2d=True))
 
 
 def cached_bytes(windows: Windows) -> int:

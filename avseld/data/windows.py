@@ -17,6 +17,7 @@ from avseld.base.errors import BadInput
 from avseld.base.prefetch import prefetch
 from avseld.base.rates import LABEL_HOP, exact_div
 from avseld.config import Data, VideoControl
+from avseld.data.draws import bounded, first_draws
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import read_boxes
 from avseld.io.embeddings import read_embeddings
@@ -229,6 +230,21 @@ class Windows(Dataset[Batch]):
     def draw(self, index: int) -> tuple[int, int]:
         """Recording and first sample of a window that nothing changes."""
         return self._place(np.random.default_rng([self.seed, index]))
+
+    def draw_all(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Draw many windows as `draw` does, in one pass: (window, 2) recordings and first samples."""
+        chosen = np.asarray(indices, np.int64)
+        if not 0 <= self.seed < 2**32 or chosen.max(initial=0) >= 2**32:
+            return np.array([self.draw(int(index)) for index in chosen], np.int64).reshape(-1, 2)
+        chance, word = first_draws(self.seed, chosen)
+        which = np.searchsorted(self.chance, chance, side="right").clip(max=len(self.recordings) - 1)
+        bound = np.maximum(self.length[which] - self.n_samples, 1)
+        begin, again = bounded(word, bound)
+        again &= bound > 1
+        drawn = np.stack([which, np.where(bound > 1, begin, 0)], axis=1)
+        for place in np.flatnonzero(again | (bound >= 2**32)):
+            drawn[place] = self.draw(int(chosen[place]))
+        return drawn
 
     def _place(self, random: np.random.Generator) -> tuple[int, int]:
         which = min(

@@ -45,7 +45,7 @@ class RecordingResult:
 
     prediction: Events
     loss: float
-    """mean over the stretches of the recording"""
+    """mean over the frames of the recording"""
     counts: dict[str, Counts] = field(default_factory=dict)
     """(class,), by what they count: seld, event or segment"""
     ranked: Ranked = field(default_factory=dict)
@@ -89,6 +89,18 @@ class Validator:
         n_samples = round(recording.duration * self.system.sample_rate)
         return self.result(reference, iterate_heads(self.system, read, n_samples, boxes))
 
+    def device_result(self, reference: Events, heads: dict[str, Tensor], loss: float) -> RecordingResult:
+        """Count a recording whose heads, whole or reduced by the target, and loss have come from the device.
+
+        Args:
+            reference: events of the whole recording.
+            heads: (frame, ...) of the whole recording, or of its label frames, on the host.
+            loss: of the whole recording.
+        """
+        prediction = decode_heads(self.system, 0, heads)
+        counted = count_for_task(self.task, reference, prediction, self.n_classes, self.challenge)
+        return RecordingResult(prediction, loss, counted)
+
     def result(
         self, reference: Events, stretches: Iterable[tuple[int, dict[str, Tensor]]]
     ) -> RecordingResult:
@@ -101,18 +113,19 @@ class Validator:
             stretches: first feature frame and heads (frame, ...) of each stretch, in order of time; together
                 they cover the recording. There is at least one.
         """
-        predictions, losses, ranked, probable = [], [], [], []
+        predictions, losses, lengths, ranked, probable = [], [], [], [], []
         probabilities = self.system.target.probabilities
         for first, heads in stretches:
             predictions.append(decode_heads(self.system, first, heads))
             losses.append(stretch_loss(self.system, first, heads, reference))
+            lengths.append(len(next(iter(heads.values()))))
             ranked.append(ranked_rows(self.system, first, heads, reference))
             if probabilities is not None:
                 probable.append(probabilities({name: head.cpu().numpy() for name, head in heads.items()}))
         prediction = concatenate(predictions)
         return RecordingResult(
             prediction,
-            float(np.mean(losses)),
+            float(np.average(losses, weights=lengths)),
             count_for_task(self.task, reference, prediction, self.n_classes, self.challenge),
             _joined(ranked),
             np.concatenate(probable) if probable else None,

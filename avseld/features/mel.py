@@ -119,7 +119,10 @@ def _over_energy(spectrum: Tensor) -> Tensor:
 
 def _over_length(spectrum: Tensor) -> Tensor:
     """Divide the intensity vector by its length; axes x y z (sharathadavanne/seld-dcase2020 @ 384ad9b)."""
-    intensity = (spectrum[:, :1].conj() * spectrum[:, [3, 1, 2]]).real
+    dipoles = torch.cat(
+        [spectrum[:, 3:], spectrum[:, 1:3]], dim=1
+    )  # a list of indices would be uploaded each time
+    intensity = (spectrum[:, :1].conj() * dipoles).real
     return intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8)
 
 

@@ -126,5 +126,7 @@ def directions(
     value, eigenvector = torch.linalg.eigh(local @ local.mH)
     passing = value[:, -1] > coherence * value[:, -2]
     first = eigenvector[passing, :, -1]
-    vector = (first[:, [3, 1, 2]] * first[:, :1].conj()).real  # Re(u / u0) up to a positive factor
+    vector = (
+        torch.cat([first[:, 3:], first[:, 1:3]], dim=1) * first[:, :1].conj()
+    ).real  # Re(u / u0) up to a positive factor
     return batch[passing], torch.stack([frame, bin], 1)[passing], functional.normalize(vector, dim=1)

@@ -108,7 +108,7 @@ class LogAmplitudeIV(nn.Module):
         """
         spectrum = self.stft(waveform, centered)
         amplitude = magnitude_of(spectrum)
-        omni, dipoles = spectrum[:, :1], spectrum[:, [3, 1, 2]]
+        omni, dipoles = spectrum[:, :1], torch.cat([spectrum[:, 3:], spectrum[:, 1:3]], dim=1)
         energy = amplitude.square().sum(dim=1, keepdim=True) / 2
         intensity = (omni.conj() * dipoles).real / (energy + self.floor**2)
         return torch.cat([torch.log(amplitude + self.floor), intensity], dim=1)

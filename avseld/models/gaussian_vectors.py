@@ -28,8 +28,7 @@ def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> T
     distance = grid - centre[..., None]
     if wrap:
         around = torch.remainder(distance + last / 2, last) - last / 2
-        along_width = torch.tensor([True, False], device=boxes.device)[:, None, None]
-        distance = torch.where(along_width, around, distance)
+        distance = torch.cat([around[..., :1, :, :], distance[..., 1:, :, :]], dim=-3)
     # A box without width would divide by zero: half a pixel of the published picture keeps it finite.
     bell = torch.exp(-((distance / half.clamp(min=last / 720)[..., None]) ** 2))
     return torch.where((boxes.sum(dim=-1) > 0)[..., None, :, None], bell, 0.0)

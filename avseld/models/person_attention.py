@@ -98,7 +98,7 @@ class PersonAttention(nn.Module):
         present = boxes[..., 4] > 0
         azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
         direction = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1) * present[..., None]
-        edges = math.pi * (0.5 - boxes[..., [3, 1]])  # elevations of feet and head
+        edges = math.pi * (0.5 - boxes[..., 1:4:2].flip(-1))  # elevations of feet and head
         box_values = self._box_values(boxes, edges, direction, present)
         along = direction @ mixed.transpose(-1, -2)
         person = self._follow(along, length(mixed, -1), box_values, beams(x, direction), present)

@@ -25,6 +25,10 @@ VisualAt = Callable[[np.ndarray], np.ndarray]
 """(window,) seconds at which windows start -> (window, *visual_spec.shape)."""
 
 
+CPU_BATCH, DEVICE_BATCH = 16, 256
+"""training windows at once: what fits a processor's caches, and what fills a large GPU with some 2 GB"""
+
+
 @dataclass(frozen=True)
 class WindowGrid:
     """Windows that cover one recording, or several recordings one after the other.
@@ -75,6 +79,13 @@ def concatenate_grids(grids: Sequence[WindowGrid]) -> WindowGrid:
     )
 
 
+def window_samples(system: System) -> tuple[int, int]:
+    """Return the samples of a window of inference, and those of them that lie before its first frame."""
+    n_fft = system.features.stft.n_fft
+    lead = n_fft - system.hop_samples if system.blueprint.legacy else n_fft // 2
+    return (system.run_frames - 1) * system.hop_samples + n_fft, lead
+
+
 def read_windows(system: System, read: Reader, grid: WindowGrid) -> np.ndarray:
     """Read the sound of windows of one recording: (window, channel, sample) float32.
 
@@ -83,9 +94,7 @@ def read_windows(system: System, read: Reader, grid: WindowGrid) -> np.ndarray:
         read: reads the recording.
         grid: its windows, or some of them.
     """
-    n_fft = system.features.stft.n_fft
-    span = (system.run_frames - 1) * system.hop_samples + n_fft
-    lead = n_fft - system.hop_samples if system.blueprint.legacy else n_fft // 2
+    span, lead = window_samples(system)
     first = grid.first_frame - system.margin
     return np.stack([read(int(frame) * system.hop_samples - lead, span) for frame in first])
 
@@ -127,7 +136,11 @@ def join_windows(heads: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
 
 
 def iterate_heads(
-    system: System, read: Reader, n_samples: int, visual_at: VisualAt | None = None, batch_size: int = 16
+    system: System,
+    read: Reader,
+    n_samples: int,
+    visual_at: VisualAt | None = None,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Run a recording some windows at a time.
 
@@ -136,12 +149,15 @@ def iterate_heads(
         read: reads the recording.
         n_samples: its length.
         visual_at: gives the visual input of windows by their start (`VisualInput.at`), or None.
-        batch_size: training windows at once; fewer where the windows of inference are longer.
+        batch_size: training windows at once, fewer where the windows of inference are longer; 16 on a processor and
+            256 on other devices if None.
 
     Yields:
         First frame of a stretch, and the heads (frame, ...) from there on.
     """
     grid = window_grid(system, n_samples)
+    if batch_size is None:
+        batch_size = CPU_BATCH if system.device.type == "cpu" else DEVICE_BATCH
     batch_size = max(1, batch_size * system.window_frames // system.run_frames)
     for begin in range(0, len(grid), batch_size):
         part = grid[begin : begin + batch_size]
@@ -152,7 +168,11 @@ def iterate_heads(
 
 
 def predict_events(
-    system: System, read: Reader, n_samples: int, visual_at: VisualAt | None = None, batch_size: int = 16
+    system: System,
+    read: Reader,
+    n_samples: int,
+    visual_at: VisualAt | None = None,
+    batch_size: int | None = None,
 ) -> Events:
     """Detect the events of a whole recording; arguments as for `iterate_heads`."""
     parts = iterate_heads(system, read, n_samples, visual_at, batch_size)
@@ -167,6 +187,8 @@ def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events
         first: first frame of the stretch.
         heads: (frame, ...).
     """
+    if system.target.reduce is not None and any(head.device.type != "cpu" for head in heads.values()):
+        heads = system.target.reduce(heads, system.hop)
     events = system.target.decode({name: head.cpu().numpy() for name, head in heads.items()}, system.hop)
     step = system.label_hop
     begin = np.round(events.onset / step).astype(int) + first // system.label_frames

@@ -121,6 +121,7 @@ class Target(Protocol):
         ranked: for scores that rank: (output, labels) -> {head: (reference, probability)}, each (row, class).
         probabilities: output -> (frame, class) probabilities.
         assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
+        reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -132,6 +133,7 @@ class Target(Protocol):
     ranked: Callable[..., dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
     probabilities: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None
     assigned: Callable[..., Tensor] | None = None
+    reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Make the labels of a window: arrays (frame, ...).

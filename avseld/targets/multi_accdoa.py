@@ -5,7 +5,9 @@ duplicating permutation invariant training, ICASSP 2022.
 """
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
@@ -76,13 +78,18 @@ class MultiACCDOA:
         `seld_predictor.py`, except for the mean of angles (docs/sources.md, Sony audio-visual baseline).
 
         Args:
-            output: accdoa (frame, track = 3, axis, class).
+            output: accdoa (frame, track = 3, axis, class), or what `reduce` makes of it.
             hop: seconds between frames.
 
         Returns:
             One row per active source and label frame, ordered by frame, class, track.
         """
-        activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
+        if "activity" in output:
+            activity, mean = output["activity"], output["vector"]
+        else:
+            activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
+        cell = (activity > self.threshold).any(axis=-1)  # most frames and classes are silent
+        (frame, label), activity, mean = np.nonzero(cell), activity[cell], mean[cell]
         active = activity > self.threshold
         if self.legacy:
             values, vectors = mean, unit_vector(mean[..., 0], mean[..., 1])
@@ -90,11 +97,36 @@ class MultiACCDOA:
             length = np.linalg.norm(mean, axis=-1, keepdims=True)
             values, vectors = mean / np.maximum(length, 1e-12), mean
         values, left = merge_close_tracks(values, active, PAIRS, vectors, self.unify_deg, weight=activity)
-        frame, label, track = np.nonzero(left)
-        chosen = values[frame, label, track]
+        row, track = np.nonzero(left)
+        frame, label, chosen = frame[row], label[row], values[row, track]
         azimuth, elevation = chosen.T if self.legacy else direction(chosen)
         unknown = np.full(len(frame), np.nan)
         return Events(frame * LABEL_HOP, (frame + 1) * LABEL_HOP, label, track, azimuth, elevation, unknown)
+
+    def reduce(self, output: dict[str, Tensor], hop: float) -> dict[str, Tensor]:
+        """Average the frames of each label frame on the device of the output, to decode less on the host.
+
+        Args:
+            output: accdoa (frame, track = 3, axis, class).
+            hop: seconds between frames.
+
+        Returns:
+            activity (label frame, class, track) and vector (label frame, class, track, axis), float64, which `decode`
+            takes in place of accdoa; the output itself under legacy.
+        """
+        if self.legacy:
+            return output
+        group = round(LABEL_HOP / hop)
+        vector = output["accdoa"].double().permute(0, 3, 1, 2)
+        short = -len(vector) % group
+        vector = functional.pad(vector, (0, 0, 0, 0, 0, 0, 0, short)).unflatten(0, (-1, group))
+        length = torch.linalg.vector_norm(vector, dim=-1)
+        activity = length.clamp(max=1.0)
+        n_frames = torch.full((len(vector), 1, 1), group, dtype=torch.float64, device=vector.device)
+        n_frames[-1:] -= short
+        total = activity.sum(dim=1)
+        mean = (vector * (activity / length.clamp(min=1e-12))[..., None]).sum(dim=1)
+        return {"activity": total / n_frames, "vector": mean / total.clamp(min=1e-12)[..., None]}
 
     def _mean_vectors(self, output: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
         """Average activity (label frame, class, track) and, weighted by it, vectors (label frame, class, track, axis).

@@ -1,10 +1,10 @@
 """One system while it learns: a step, a validation over whole recordings, and what is logged of them."""
 
-import inspect
-import random
+import math
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.config import Data, Part
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
+from avseld.data.device_recordings import DeviceRecordings, cached_bytes
 from avseld.data.windows import Ahead, Batch, Numbers, Windows, loader, reference, visual_inputs
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
@@ -27,12 +28,16 @@ from avseld.io.manifest import Recording
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
-from avseld.training.schedules import line, stairs
+from avseld.training.optimizers import optimizer_of, schedule_of
+from avseld.training.random_state import random_state, set_random_state
 from avseld.vision.visual_input import VisualInput
 
 NOBODYS = -1
 """stands for a recording, because Lightning takes no empty share"""
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+DRAWING_INTERVAL_S = 15.0
+"""least time between two drawings"""
+ALL_AT_ONCE = -2
+"""stands for all recordings of a share, which run from the device"""
 
 
 class Learner(lightning.LightningModule):
@@ -72,8 +77,13 @@ class Learner(lightning.LightningModule):
         self.automatic_optimization = False
         self.cache: DeviceCache | None = None
         self.captured: CapturedStep | None = None
+        self.device_recordings: DeviceRecordings | None = None
         self.unlogged: tuple[int, torch.Tensor] | None = None
         self.results: list[tuple[int, RecordingResult]] = []
+        self.loss_names: list[str] = []
+        self.painter = ThreadPoolExecutor(1)
+        self.drawing: Future[None] | None = None
+        self.drawn_at_s = -math.inf
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
@@ -81,29 +91,14 @@ class Learner(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimizer and learning rate by their names in the recipe."""
-        optimizer = _optimizer(self.optimizer, self.system)
+        optimizer = optimizer_of(self.optimizer, self.system)
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self._schedule(optimizer), "interval": "step"},
+            "lr_scheduler": {
+                "scheduler": schedule_of(self.schedule, optimizer, self.steps),
+                "interval": "step",
+            },
         }
-
-    def _schedule(self, optimizer: torch.optim.Optimizer) -> Any:
-        kinds = torch.optim.lr_scheduler
-        table: dict[str, Any] = {
-            "constant": partial(kinds.ConstantLR, factor=1.0, total_iters=0),
-            "cosine": partial(kinds.CosineAnnealingLR, T_max=self.steps),
-            "one_cycle": partial(
-                kinds.OneCycleLR, max_lr=optimizer.param_groups[0]["lr"], total_steps=self.steps + 1
-            ),
-            "stairs": partial(_by_factor, factor_at=stairs),
-            "line": partial(_by_factor, factor_at=partial(line, steps=self.steps)),
-        }
-        if self.schedule.name not in table:
-            raise BadInput(f"schedule.name: '{self.schedule.name}' is none of {', '.join(table)}")
-        try:
-            return table[self.schedule.name](optimizer, **self.schedule.options)
-        except TypeError as error:
-            raise BadInput(f"schedule.options: {error}") from None
 
     def train_dataloader(self) -> DataLoader[Batch] | Ahead | Stretches:
         """Give this process's share of the windows of the coming epoch."""
@@ -128,13 +123,30 @@ class Learner(lightning.LightningModule):
 
     def val_dataloader(self) -> DataLoader[int]:
         """Places of this process's share of the recordings; `NOBODYS` where there are fewer of them than processes."""
-        share = list(range(self.global_rank, len(self.validation), self.trainer.world_size)) or [NOBODYS]
+        share = self._share() or [NOBODYS]
+        if share != [NOBODYS] and self._validates_on_device():
+            share = [ALL_AT_ONCE]
         return DataLoader(share, batch_size=None)  # type: ignore[arg-type]
+
+    def _share(self) -> list[int]:
+        return list(range(self.global_rank, len(self.validation), self.trainer.world_size))
+
+    def _validates_on_device(self) -> bool:
+        """Tell whether the validation's recordings are run from the device, many at once."""
+        target = self.system.target
+        if self.validator.task != "seld" or target.ranked is not None or target.probabilities is not None:
+            return False
+        if self.settings.device_cache != "auto" or self.device_recordings is not None:
+            return self.settings.device_cache != "never"
+        if self.device.type != "cuda":
+            return False
+        needed = cached_bytes(self.system, [self.validation[place] for place in self._share()])
+        return needed < torch.cuda.mem_get_info(self.device)[0] / 2
 
     def on_train_epoch_start(self) -> None:
         """Take up the random generators where a resumed run left them."""
         if self.random_state is not None:
-            _set_random_state(self.random_state)
+            set_random_state(self.random_state)
             self.random_state = None
 
     def training_step(self, batch: Batch | Stretch, number: int) -> dict[str, Any]:
@@ -152,29 +164,43 @@ class Learner(lightning.LightningModule):
         return {"last_loss": self._log_losses(step, losses[None]), "steps": 1}
 
     def _train_stretch(self, stretch: Stretch) -> dict[str, Any]:
-        if self.captured is None:
-            self.captured = CapturedStep(self._learn, stretch.cache, self.optimizers().zero_grad)  # type: ignore[union-attr]
-            self.captured.possible &= self._can_be_captured()
+        if self.captured is None and self._can_be_captured():
+            self.captured = CapturedStep(self._learn, self.optimizers().optimizer, stretch.cache)  # type: ignore[union-attr]
         first, losses = self.global_step, []
         for step in range(len(stretch)):
             self._seed(first + step)
-            losses.append(self.captured(stretch.places[step]).clone())
-            self._update()
+            places = stretch.places[step]
+            if self.captured is not None:
+                losses.append(self.captured(places).clone())
+                self._count_step()
+            else:
+                losses.append(self._learn(stretch.cache.batch(places)))
+                self._update()
         # The losses of the stretch before are read, so that the GPU has work queued while the host waits for them.
         before, self.unlogged = self.unlogged, (first, torch.stack(losses))
         last = self._log_losses(*before) if before is not None else None
         return {"last_loss": last, "steps": len(stretch)}
 
+    def _count_step(self) -> None:
+        """Count a step that Lightning's optimizer has not taken, and set the next learning rate."""
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        progress.increment_ready()
+        progress.increment_completed()
+        self.lr_schedulers().step()  # type: ignore[union-attr]
+
     def _can_be_captured(self) -> bool:
         """Tell whether nothing in a step is decided by the host: no changed features, one process, no loss scaling."""
-        return not self.system.masks and self.trainer.world_size == 1 and self.trainer.precision != "16-mixed"
+        alone = self.device.type == "cuda" and self.trainer.world_size == 1
+        return alone and not self.system.masks and self.trainer.precision != "16-mixed"
 
     def _seed(self, step: int) -> None:
         """Make dropout and whatever else is drawn in a step a function of seed, step and process."""
-        state = np.random.SeedSequence([self.windows.seed, step, self.global_rank]).generate_state(
-            1, np.uint64
-        )
-        torch.manual_seed(int(state[0]))
+        words = np.random.SeedSequence([self.windows.seed, step, self.global_rank])
+        seed = int(words.generate_state(1, np.uint64)[0])
+        # Not `torch.manual_seed`: it asks every kind of device, and takes milliseconds.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.default_generators[self.device.index or 0].manual_seed(seed)
 
     def _learn(self, batch: Batch) -> torch.Tensor:
         """Compute losses and gradients; returns the losses (loss,) in the order of `loss_names`."""
@@ -233,12 +259,51 @@ class Learner(lightning.LightningModule):
         place = int(place)
         if place == NOBODYS:
             return
+        # As in prediction, whatever the training's precision.
+        with torch.autocast(self.device.type, enabled=False):
+            if place == ALL_AT_ONCE:
+                self._validate_on_device()
+            else:
+                self._validate_recording(place)
+
+    def _validate_recording(self, place: int) -> None:
         visual = self.shown[place]
         boxes = visual.at if visual else None
         result = self.validator.evaluate_recording(self.validation[place], self.references[place], boxes)
         if place == 0:
             self.example = result.prediction
         self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
+
+    def _validate_on_device(self) -> None:
+        """Run the recordings in batches; the host counts one batch while the device runs the next."""
+        share = self._share()
+        if self.device_recordings is None:
+            self.device_recordings = DeviceRecordings(
+                self.system,
+                [self.validation[place] for place in share],
+                [self.references[place] for place in share],
+                [self.shown[place] for place in share],
+            )
+        reduce = self.system.target.reduce
+        waiting: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]] = []
+        for outputs in self.device_recordings.run():
+            fetched = []
+            for one in outputs:
+                heads = reduce(one.heads, self.system.hop) if reduce else one.heads
+                heads = {name: value.to("cpu", non_blocking=True) for name, value in heads.items()}
+                fetched.append((share[one.place], heads, one.loss.to("cpu", non_blocking=True)))
+            self._count(waiting)
+            if self.device.type == "cuda":
+                torch.cuda.current_stream(self.device).synchronize()
+            waiting = fetched
+        self._count(waiting)
+
+    def _count(self, fetched: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]]) -> None:
+        for place, heads, loss in fetched:
+            result = self.validator.device_result(self.references[place], heads, float(loss))
+            if place == 0:
+                self.example = result.prediction
+            self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, score, and show the first recording."""
@@ -255,7 +320,7 @@ class Learner(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep every random generator's state."""
-        checkpoint["random_state"] = _random_state()
+        checkpoint["random_state"] = random_state()
         checkpoint["history"] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -278,42 +343,41 @@ class Learner(lightning.LightningModule):
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _show(self) -> None:
+        """Draw the first recording's prediction into TensorBoard.
+
+        A drawing takes a second of Python: a thread does it, and where validations follow each other within seconds
+        not each of them is drawn, but always the last.
+        """
+        now, is_last = time.monotonic(), self.global_step >= self.steps
+        if now - self.drawn_at_s < DRAWING_INTERVAL_S and not is_last:
+            return
+        if self.drawing is not None:
+            self.drawing.result()
+        self.drawn_at_s = now
+        self.drawing = self.painter.submit(self._draw, self.example or Events.empty(), self.global_step)
+
+    def _draw(self, prediction: Events, step: int) -> None:
+        from avseld.reporting import figure  # brings matplotlib, which a short run never needs
+
         recording = self.validation[0]
         stop = min(recording.duration, 60.0)
         rate = self.system.sample_rate
-        from avseld.reporting import figure  # loads matplotlib, which nothing else in a training needs
-
-        picture = figure(
+        drawn = figure(
             read_audio(recording.audio, 0, round(stop * rate)),
             rate,
             self.references[0].within(0, stop),
-            self.example.within(0, stop) if self.example else None,
+            prediction.within(0, stop),
             self.system.blueprint.classes,
             title=recording.name,
         )
         board = self.trainer.loggers[0]
         assert isinstance(board, TensorBoardLogger)
-        board.experiment.add_figure("prediction", picture, self.global_step)
+        board.experiment.add_figure("prediction", drawn, step)
 
-
-def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: float) -> Any:
-    factor_at(0, **options)  # a wrong word must show at once
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, partial(factor_at, **options))
-
-
-def _optimizer(part: Part, system: System) -> torch.optim.Optimizer:
-    if part.name not in OPTIMIZERS:
-        raise BadInput(f"optimizer.name: '{part.name}' is none of {', '.join(OPTIMIZERS)}")
-    known = list(inspect.signature(OPTIMIZERS[part.name]).parameters)[1:]
-    for option in part.options:
-        if option not in known:
-            raise BadInput(
-                f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
-            )
-    options = dict(part.options)
-    if system.device.type == "cuda" and not {"fused", "foreach"} & set(options):
-        options["fused"] = True  # one kernel in place of some hundred
-    return OPTIMIZERS[part.name](system.model.parameters(), **options)
+    def on_fit_end(self) -> None:
+        """Wait for the last drawing."""
+        if self.drawing is not None:
+            self.drawing.result()
 
 
 def _gather(mine: Any) -> list[Any]:
@@ -323,24 +387,3 @@ def _gather(mine: Any) -> list[Any]:
     everyone: list[Any] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, mine)
     return everyone
-
-
-def _random_state() -> dict[str, Any]:
-    """States of Python's, NumPy's and torch's generators as tensors and plain numbers, which load without pickle."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 - other libraries draw from it
-    return {
-        "python": random.getstate(),
-        "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, gauss],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    kind, keys, position, has_gauss, gauss = state["numpy"]
-    version, internal, gauss_next = state["python"]
-    random.setstate((version, tuple(internal), gauss_next))
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))  # noqa: NPY002
-    torch.set_rng_state(state["torch"].cpu())
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])

@@ -1,5 +1,7 @@
 """One bar for a whole training: steps done, loss, and the scores of the last validation."""
 
+import logging
+import time
 from typing import Any
 
 import lightning
@@ -7,6 +9,8 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from avseld.metrics import SCORES
+
+log = logging.getLogger(__name__)
 
 
 class Progress(Callback):
@@ -20,9 +24,12 @@ class Progress(Callback):
         self.steps = steps
         self.bar: tqdm | None = None
         self.scores: dict[str, str] = {}
+        self.began_s = self.validation_began_s = time.perf_counter()
+        self.first_step, self.n_validations, self.validation_s = 0, 0, 0.0
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Begin where a resumed run stopped."""
+        self.began_s, self.first_step = time.perf_counter(), trainer.global_step
         if trainer.is_global_zero:
             self.bar = tqdm(
                 total=self.steps,
@@ -50,11 +57,14 @@ class Progress(Callback):
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Say why the bar stands still."""
+        self.validation_began_s = time.perf_counter()
         if self.bar is not None:
             self.bar.set_description("validate")
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Show the scores from now on."""
+        self.validation_s += time.perf_counter() - self.validation_began_s
+        self.n_validations += 1
         if self.bar is None:
             return
         known = trainer.callback_metrics
@@ -64,6 +74,14 @@ class Progress(Callback):
         self.bar.set_postfix(self.scores)
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Leave the full bar."""
-        if self.bar is not None:
-            self.bar.close()
+        """Leave the full bar, and log how long it took."""
+        if self.bar is None:
+            return
+        self.bar.close()
+        log.info(
+            "%d steps in %.1f s, %.1f s of it for %d validations",
+            trainer.global_step - self.first_step,
+            time.perf_counter() - self.began_s,
+            self.validation_s,
+            self.n_validations,
+        )

@@ -134,7 +134,7 @@ def train(
         f"{sum(weight.numel() for weight in system.model.parameters()):,}",
     )
     if not resume:
-        plain = Windows(parts["train"], system, data, seed)
+        plain = Windows(parts["train"], system, data, seed) if scenes else windows
         learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         initialize_from(system, init_from)
@@ -293,7 +293,6 @@ def _trainer(
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        benchmark=not hardware.deterministic,
         enable_model_summary=False,
         log_every_n_steps=min(10, steps // epochs),
     )

@@ -82,7 +82,9 @@ def test_training_stops_early_without_improvement(prepared, tmp_path):
     run(prepared, tmp_path / "run", optimizer=frozen, steps=20, patience=2, best_by="LR")
     rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[1:]
     assert len(rows) == 3
-    with pytest.raises(BadInput, match="best_by: 'beauty' is none of ER, F, LE, LR, seld_score, loss, last"):
+    with pytest.raises(
+        BadInput, match="best_by: 'beauty' is none of ER, F, LE, LR, seld_score, P, R, loss, last"
+    ):
         run(prepared, tmp_path / "other", best_by="beauty")
     assert not (tmp_path / "other").exists()
 

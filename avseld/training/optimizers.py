@@ -1,0 +1,74 @@
+"""Optimizers and learning rate schedules by their names in a recipe."""
+
+import inspect
+import logging
+from functools import partial
+from typing import Any
+
+import torch
+
+from avseld.base.errors import BadInput
+from avseld.config import Part
+from avseld.system.build import System
+from avseld.training.schedules import linear_factor, step_factor
+
+log = logging.getLogger(__name__)
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+OLD_NAMES = {"stairs": "step", "line": "linear"}
+"""names of schedules up to version 0.1"""
+
+
+def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int) -> Any:
+    """Build the learning rate schedule that a recipe names.
+
+    Args:
+        part: constant, cosine, one_cycle, step or linear, with its options.
+        optimizer: its first learning rate is that of the schedule.
+        steps: of the whole training.
+
+    Raises:
+        BadInput: an unknown name or option.
+    """
+    kinds = torch.optim.lr_scheduler
+    table: dict[str, Any] = {
+        "constant": partial(kinds.ConstantLR, factor=1.0, total_iters=0),
+        "cosine": partial(kinds.CosineAnnealingLR, T_max=steps),
+        "one_cycle": partial(kinds.OneCycleLR, max_lr=optimizer.param_groups[0]["lr"], total_steps=steps + 1),
+        "step": partial(_by_factor, factor_at=step_factor),
+        "linear": partial(_by_factor, factor_at=partial(linear_factor, steps=steps)),
+    }
+    name = OLD_NAMES.get(part.name, part.name)
+    if name != part.name:
+        log.warning("schedule.name: %s is the old name of %s", part.name, name)
+    if name not in table:
+        raise BadInput(f"schedule.name: '{part.name}' is none of {', '.join(table)}")
+    try:
+        return table[name](optimizer, **part.options)
+    except TypeError as error:
+        raise BadInput(f"schedule.options: {error}") from None
+
+
+def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: float) -> Any:
+    factor_at(0, **options)  # a wrong word must show at once
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, partial(factor_at, **options))
+
+
+def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
+    """Build the optimizer that a recipe names, fused into one kernel on a GPU.
+
+    Raises:
+        BadInput: an unknown name or option.
+    """
+    if part.name not in OPTIMIZERS:
+        raise BadInput(f"optimizer.name: '{part.name}' is none of {', '.join(OPTIMIZERS)}")
+    known = list(inspect.signature(OPTIMIZERS[part.name]).parameters)[1:]
+    for option in part.options:
+        if option not in known:
+            raise BadInput(
+                f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
+            )
+    options = dict(part.options)
+    if system.device.type == "cuda" and not {"fused", "foreach"} & set(options):
+        options["fused"] = True
+    return OPTIMIZERS[part.name](system.model.parameters(), **options)

@@ -1,0 +1,175 @@
+"""A training step from a corpus on the device: what it asks of the host, and what seeds it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from avseld.base.errors import BadInput
+from avseld.benchmarking.corpus import CLASSES, write_corpus
+from avseld.config import Data, Hardware, Part
+from avseld.data.device_cache import DeviceCache
+from avseld.data.device_recordings import DeviceRecordings
+from avseld.data.draws import bounded, first_draws
+from avseld.data.windows import Windows, reference, visual_inputs
+from avseld.evaluation.validation import Validator
+from avseld.io.manifest import read_manifest
+from avseld.models.fast_cpu import pytorch_layers
+from avseld.system.build import Blueprint, System
+from avseld.training.captured import CapturedStep
+from avseld.training.train import train
+
+CPU = torch.device("cpu")
+SYSTEMS = {
+    "av_foa": (Part("amplitude_ipd"), Part("avcrnn", {"width": 4, "hidden": 4}), Part("multi_accdoa")),
+    "log amplitude, wrapped boxes": (
+        Part("logamplitude_iv"), Part("avcrnn", {"width": 4, "hidden": 4, "wrap": True}), Part("multi_accdoa"),
+    ),
+    "fused": (Part("sound_field"), Part("fused", {"hidden": 8}), Part("multi_accdoa")),
+    "distance": (
+        Part("logmel_iv"), Part("seldnet_attention", {"width": 4, "hidden": 8, "n_heads": 2}), Part("multi_accddoa"),
+    ),
+}  # fmt: skip
+HOST = (
+    "_local_scalar_dense",
+    "nonzero",
+    "lift_fresh",
+    "is_nonzero",
+    "equal.",
+    "unique",
+    "masked_select",
+    "item",
+)
+"""operators that wait for the device, or that bring values from the host into a step"""
+VIEWS = (
+    "view", "t.", "transpose", "unsqueeze", "expand", "permute", "slice", "select.", "detach", "alias",
+    "as_strided", "squeeze", "split", "unbind", "empty", "profiler",
+)  # fmt: skip
+
+
+class Operators(TorchDispatchMode):
+    """Counts what runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), words=None):
+        self.names.append(str(function).removeprefix("aten."))
+        return function(*arguments, **(words or {}))
+
+    @property
+    def kernels(self):
+        return [name for name in self.names if not name.startswith(VIEWS)]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captured")
+    write_corpus(folder, 5, 4)
+    return folder
+
+
+def system_of(name):
+    torch.manual_seed(0)
+    return System(Blueprint(*SYSTEMS[name], CLASSES, chunk=1.2 if name == "distance" else 1.27))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_step_asks_nothing_of_the_host(prepared, name):
+    system = system_of(name).train()
+    cache = DeviceCache(Windows(read_manifest(prepared), system, Data(prepared), 0), CPU)
+    optimizer = torch.optim.Adam(system.model.parameters(), fused=True)
+
+    def learn(batch):
+        optimizer.zero_grad()
+        loss = system.training_loss(system(batch["waveform"], batch.get("visual")), batch)["loss"]
+        loss.backward()
+        return loss.detach()[None]
+
+    step = CapturedStep(learn, optimizer, cache)
+    places = cache.places(range(4))
+    with pytorch_layers():  # the path of a GPU
+        step(places)  # tables of constants are made in the first step
+        with Operators() as operators:
+            step(places)
+    assert not [one for one in operators.names if one.startswith(HOST)]
+
+
+def test_the_operators_of_a_step_of_av_foa_are_few(prepared):
+    system = system_of("av_foa").train()
+    cache = DeviceCache(Windows(read_manifest(prepared), system, Data(prepared), 0), CPU)
+    places = cache.places(range(4))
+    with Operators() as gather:
+        batch = cache.batch(places)
+    assert len(gather.kernels) <= 6
+    with Operators() as features, torch.no_grad():
+        system.features(batch["waveform"])
+    assert len(features.kernels) <= 22
+    with torch.no_grad():
+        output = system(batch["waveform"], batch["visual"])
+        system.training_loss(output, batch)
+        with Operators() as loss:
+            system.training_loss(output, batch)
+    assert len(loss.kernels) <= 95
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
+    st.integers(2, 2**31),
+)
+def test_draws_of_many_generators_are_those_of_each(seed, indices, bound):
+    chance, word = first_draws(seed, np.array(indices))
+    number, again = bounded(word, np.full(len(indices), bound))
+    for place, index in enumerate(indices):
+        random = np.random.default_rng([seed, index])
+        assert chance[place] == random.random()
+        assert again[place] or number[place] == random.integers(bound)
+
+
+def test_windows_are_drawn_alike_one_by_one_and_together(prepared):
+    windows = Windows(read_manifest(prepared), system_of("av_foa"), Data(prepared), 5)
+    numbers = np.concatenate([np.arange(300), [2**31, 2**32 + 3]])
+    for chosen in (numbers[:300], numbers):
+        assert windows.draw_all(chosen).tolist() == [list(windows.draw(int(number))) for number in chosen]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_validation_on_the_device_gives_the_scores_of_ordinary_validation(prepared, name):
+    system = system_of(name).eval()
+    recordings = read_manifest(prepared)[:3]
+    references = [reference(recording, len(CLASSES)) for recording in recordings]
+    shown = visual_inputs(recordings, "aligned", system.visual_spec, 0)
+    visual = [shown[recording.name] for recording in recordings]
+    with torch.no_grad():  # so that something is active
+        for head in system.model.modules():
+            if isinstance(head, torch.nn.Linear):
+                head.weight.mul_(2)
+    validator, cached = (
+        Validator(system, 2024 if name == "distance" else 2023),
+        DeviceRecordings(system, recordings, references, visual),
+    )
+    outputs = [output for batch in cached.run() for output in batch]
+    for place, (recording, events, seen) in enumerate(zip(recordings, references, visual, strict=True)):
+        ordinary = validator.evaluate_recording(recording, events, seen.at)
+        heads = outputs[place].heads
+        if system.target.reduce is not None:
+            heads = system.target.reduce(heads, system.hop)
+        ours = validator.device_result(events, heads, float(outputs[place].loss))
+        assert outputs[place].place == place
+        assert ours.loss == pytest.approx(ordinary.loss, rel=1e-5)
+        assert len(ours.prediction) == len(ordinary.prediction)
+        np.testing.assert_allclose(ours.prediction.azimuth, ordinary.prediction.azimuth, atol=0.01)
+        np.testing.assert_array_equal(ours.counts["seld"].tp, ordinary.counts["seld"].tp)
+
+
+def test_a_loss_that_is_not_finite_stops_training_in_one_line(prepared, tmp_path):
+    data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, device_cache="always")
+    with pytest.raises(BadInput, match="loss is not finite at step"):
+        train(
+            data, *SYSTEMS["av_foa"], Part("adam", {"lr": 1e30}), tmp_path / "run", steps=20, validate_every=10,
+            hardware=Hardware("cpu", 1),
+        )  # fmt: skip
