@@ -10,14 +10,10 @@ import json
 import statistics
 from pathlib import Path
 
-COLUMNS = {
-    "ER20": ("ER", "{:.2f}"),
-    "F20": ("F", "{:.3f}"),
-    "LE_CD": ("LE", "{:.1f}"),
-    "LR_CD": ("LR", "{:.3f}"),
-    "SELD": ("seld_score", "{:.3f}"),
-}
-"""title -> (key in scores.json, number format)"""
+from avseld.metrics import SCORES
+
+COLUMNS = {SCORES[name].label: name for name in ("ER", "F", "LE", "LR", "seld_score")}
+"""title -> key in scores.json"""
 
 
 def read_scores(run_and_control: str) -> dict[str, float]:
@@ -29,10 +25,12 @@ def read_scores(run_and_control: str) -> dict[str, float]:
 def row(runs: list[dict[str, float]]) -> list[str]:
     """Format one row: the mean over runs and, for several runs, the standard deviation."""
     cells = []
-    for key, form in COLUMNS.values():
-        numbers = [run[key] for run in runs]
-        cell = form.format(statistics.mean(numbers))
-        cells.append(cell if len(numbers) == 1 else f"{cell} ± {form.format(statistics.stdev(numbers))}")
+    for name in COLUMNS.values():
+        numbers = [run[name] for run in runs]
+        cell = SCORES[name].text(statistics.mean(numbers))
+        cells.append(
+            cell if len(numbers) == 1 else f"{cell} ± {SCORES[name].text(statistics.stdev(numbers))}"
+        )
     return cells
 
 
@@ -65,7 +63,7 @@ def main() -> None:
     print(markdown([["", *COLUMNS]] + [[name, *row(runs)] for name, runs in scores.items()]))
     if args.json:
         numbers = {
-            name: [{title: run[key] for title, (key, _) in COLUMNS.items()} for run in runs]
+            name: [{title: run[key] for title, key in COLUMNS.items()} for run in runs]
             for name, runs in scores.items()
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)

@@ -13,11 +13,15 @@ from pathlib import Path
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events, read_events
 from avseld.io.manifest import read_classes
+from avseld.metrics import SCORES
 from avseld.metrics.sed import segment_based
 
-COLUMNS = {"ER": "{:.2f}", "F": "{:.3f}", "LE": "{:.1f}", "LR": "{:.3f}", "seld_score": "{:.3f}"}
-"""key in scores.json -> number format"""
-TITLES = ("system", "parameters", "ER20", "F20", "LE_CD", "LR_CD", "SELD", "segment F", "F20 untrained")
+COLUMNS = ("ER", "F", "LE", "LR", "seld_score")
+"""keys in scores.json"""
+TITLES = (
+    *("system", "parameters", *(SCORES[name].label for name in COLUMNS)),
+    *("segment F", f"{SCORES['F'].label} untrained"),
+)
 
 
 def read(path: Path) -> Events:
@@ -35,7 +39,7 @@ def cells(prepared: Path, run: Path) -> list[str]:
     reference = {path.stem: read_events(prepared / "labels" / path.name) for path in paths}
     detection = segment_based(reference, prediction, len(read_classes(prepared)), zero_if_silent=True)
     row = result["scores"][control]
-    scores = [form.format(row[name]) if "seld_score" in row else "-" for name, form in COLUMNS.items()]
+    scores = [SCORES[name].text(row.get(name) if "seld_score" in row else None) for name in COLUMNS]
     untrained = result["scores"]["untrained"]
     return [
         run.name,

@@ -16,7 +16,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
-from avseld.evaluation.validation import Validator, scores_distance
+from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
 from avseld.inference.run_folder import read_config, recordings_of
@@ -69,7 +69,7 @@ def evaluate(
     config = read_config(run)
     year = challenge or config["challenge"]
     predictor = load(run, weights, device, legacy)
-    scores_distance(predictor.system, year)
+    warn_without_distance(predictor.system, year)
     recordings = recordings_of(run, prepared, fold)
     references = {r.name: reference(r, len(predictor.classes)) for r in recordings}
     groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))

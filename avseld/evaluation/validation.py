@@ -17,6 +17,7 @@ from avseld.io.audio import read_audio
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.metrics import RULES, Counts, count_recording, scores_from_counts, sum_counts
+from avseld.metrics.rules import rule_of
 from avseld.metrics.sed import average_precision, event_counts, score_counts, segment_counts, stack_counts
 from avseld.system.build import System
 from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranked_rows, stretch_loss
@@ -161,22 +162,25 @@ class Validator:
         return {name: values[name] for name in self.names}
 
 
-def scores_distance(system: System, challenge: int) -> bool:
-    """Return whether the distances of a system's predictions are scored; warn if the year scores them but none exist.
+def warn_without_distance(system: System, challenge: int) -> None:
+    """Warn if a challenge year scores distances but the target of a system predicts none.
+
+    Such a system is scored without distances, in validation and by `avseld evaluate` alike.
 
     Args:
         system: the system to score.
         challenge: year of DCASE Task 3.
+
+    Raises:
+        BadInput: no such year.
     """
-    if system.target.task != "seld" or RULES[challenge].counting != "frames":
-        return False
-    if not system.target.distance:
+    target = system.target
+    if target.task == "seld" and rule_of(challenge).counting == "frames" and not target.distance:
         log.warning(
             "target %s predicts no distance: challenge %d is scored without distances",
             system.blueprint.target.name,
             challenge,
         )
-    return system.target.distance
 
 
 def count_for_task(

@@ -30,7 +30,7 @@ from avseld.base.files import replacing
 from avseld.base.rates import exact_div
 from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.data.windows import SceneChange, Windows, choose
-from avseld.evaluation.validation import Validator, scores_distance
+from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
@@ -118,7 +118,7 @@ def train(
         data.inference_chunk,
     )
     system = System(blueprint)
-    scores_distance(system, challenge)
+    warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)
     scenes = augmentation(system, augment or [], data.format)

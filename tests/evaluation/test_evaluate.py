@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 
+from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.data.windows import reference
 from avseld.evaluation.evaluate import evaluate
@@ -44,3 +45,5 @@ def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tm
     for name, value in validator.summarize(results).items():
         assert scores[name] == pytest.approx(value, nan_ok=True) or (scores[name] is None and value != value)
     assert ("without distances" in caplog.text) == (year >= 2024)
+    with pytest.raises(BadInput, match="no rules for challenge '2030'"):
+        evaluate(run, challenge=2030, figures=0, device="cpu")
