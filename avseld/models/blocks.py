@@ -1,4 +1,4 @@
-"""Building blocks that the systems share."""
+"""Building blocks shared by the networks: normalization, convolution block, output frames."""
 
 import torch
 import torch.distributed
@@ -53,10 +53,10 @@ class BatchNorm(nn.BatchNorm2d):
 class BinNorm(nn.Module):
     """Batch normalization of every frequency bin over batch, channels and frames.
 
-    SELDnet of 2018 to 2020 normalizes this way by a default of its library (`SELDnet` spec, section 5), and its
-    parameter counts contain it.
+    SELDnet of 2018 to 2020 normalizes this way by a default of its library, and its parameter counts contain it
+    (docs/sources.md, Networks).
 
-    Args of the constructor:
+    Args:
         n_bins: bins.
         eps, momentum: as in `nn.BatchNorm2d`.
     """
@@ -68,7 +68,7 @@ class BinNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalize (batch, channel, frame, bin)."""
         batch, channel, frame, bin = x.shape
-        # The order in which channels-last memory lies: nothing is copied, and it is four times as fast as transposing.
+        # In the order of channels-last memory nothing is copied: four times as fast as transposing.
         rows = x.permute(0, 2, 3, 1).reshape(batch * frame, bin, channel, 1)
         return self.norm(rows).reshape(batch, frame, bin, channel).permute(0, 3, 1, 2)
 
@@ -76,9 +76,9 @@ class BinNorm(nn.Module):
 class ConvBlock(nn.Module):
     """A convolution of 3 x 3 frames and bins, normalization, rectifier and, if asked for, max pooling.
 
-    Args of the constructor:
+    Args:
         n_inputs, n_outputs: channels.
-        pooling: (frames, bins) that become one, None for no pooling.
+        pooling: (frames, bins) that become one; None for no pooling.
         bias: of the convolution.
         norm: normalization; per channel if None.
     """
@@ -120,12 +120,12 @@ def check_shape(x: Tensor, frames_per_step: int, bins_per_step: int = 1) -> None
 
 
 def hold(x: Tensor, times: int, n_frames: int) -> Tensor:
-    """Hold every step for some frames; the last one lasts until the end.
+    """Repeat every step for some frames; the last one lasts until the end.
 
     Args:
         x: (batch, step, ...).
-        times: frames a step.
-        n_frames: frames wanted, at least step * times.
+        times: frames per step.
+        n_frames: frames of the result, at least step * times.
 
     Returns:
         (batch, frame, ...).

@@ -1,7 +1,8 @@
-"""Convolutional networks of 5, 9 and 13 layers that hear a whole clip and every frame of it.
+"""Convolutional networks of 5, 9 and 13 layers for tagging of clips and for sound event detection.
 
 Q. Kong et al., Cross-task learning for audio tagging, sound event detection and spatial localization: DCASE 2019
-baseline systems (arXiv 1904.03476); `DCASE2019 Task 4` spec, section 4. Parameter names as published.
+baseline systems (arXiv 1904.03476); qiuqiangkong/dcase2019_task4 @ d54cde2, `pytorch/models.py`. Parameter names as
+published.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,18 +13,18 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, check_shape, hold
-from avseld.models.convolution import add_blocks, initialize, narrowed, pooling_of
+from avseld.models.convolution import add_blocks, initialize, narrowed, pooling_named
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 
 
 @dataclass(frozen=True)
 class Depth:
-    """A network by the number of its layers: blocks, and how frequency goes at the end."""
+    """Blocks of a network of some depth, and how frequency is reduced at the end."""
 
     n_blocks: int
     double: bool
-    """two 3 x 3 convolutions a block, or one of 5 x 5"""
+    """whether a block has two 3 x 3 convolutions, or one of 5 x 5"""
     over_bins: Callable[[Tensor], Tensor]
 
 
@@ -35,17 +36,17 @@ DEPTHS = {
 
 
 class CNN(nn.Module):
-    """Convolutions with pooling, and one linear layer that is asked about every frame and about the whole.
+    """Convolutions with pooling, and one linear layer for every frame and for the whole clip.
 
     For 10 classes: 4,309,450 parameters with 5 layers, 4,691,274 with 9, 75,497,802 with 13.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: frame and clip, both one number a class.
         layers: 5, 9 or 13.
         pooling: average or max, by 2 x 2 after every block but the last.
-        clip_from: features takes the highest value of each channel over time and asks the linear layer once, for
-            training with clip-wise labels; frames takes the highest answer of all frames, for frame-wise ones.
+        clip_from: features applies the linear layer to the maximum of each channel over time, for training with
+            clip-wise labels; frames takes the maximum of its outputs for all frames, for frame-wise ones.
         narrow: divides the channels of all blocks, where time matters more than accuracy.
 
     Raises:
@@ -80,7 +81,7 @@ class CNN(nn.Module):
             self.blocks = add_blocks(self, n_features, widths, sizes, pooling)
         else:
             _add_single(self, n_features, widths)
-            self.sizes, self.pool = sizes, pooling_of(pooling)
+            self.sizes, self.pool = sizes, pooling_named(pooling)
         self.paired = depth.double
         self.fc = nn.Linear(widths[-1], shapes["frame"][0])
         initialize(self)

@@ -13,8 +13,8 @@ Pooling = Callable[[Tensor, tuple[int, int]], Tensor]
 POOLINGS: dict[str, Pooling] = {"average": functional.avg_pool2d, "max": functional.max_pool2d}
 
 
-def pooling_of(kind: str) -> Pooling:
-    """A way to pool by its name.
+def pooling_named(kind: str) -> Pooling:
+    """Find a pooling function by its name.
 
     Raises:
         BadInput: an unknown word.
@@ -29,7 +29,7 @@ class DoubleConvBlock(nn.Module):
 
     Q. Kong et al., PANNs (IEEE/ACM TASLP 2020); Y. Cao et al., two-stage SED and localization (DCASE 2019).
 
-    Args of the constructor:
+    Args:
         n_inputs, n_outputs: channels.
         size: (frames, bins) that become one.
         pooling: average or max.
@@ -46,7 +46,7 @@ class DoubleConvBlock(nn.Module):
         self.bn1 = BatchNorm(n_outputs)
         self.conv2 = nn.Conv2d(n_outputs, n_outputs, 3, padding=1, bias=False)
         self.bn2 = BatchNorm(n_outputs)
-        self.size, self.pool = size, pooling_of(pooling)
+        self.size, self.pool = size, pooling_named(pooling)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channel, frame, bin) -> (batch, output channel, frame // size, bin // size)."""
@@ -84,7 +84,7 @@ def add_blocks(
 
 
 def narrowed(widths: Sequence[int], narrow: int) -> tuple[int, ...]:
-    """Channels divided by a whole number.
+    """Divide channels by a whole number.
 
     Raises:
         BadInput: they do not divide.
@@ -117,7 +117,7 @@ def initialize_gru(gru: nn.GRU) -> None:
     """Draw a GRU gate by gate: uniform by its inputs, the candidate's recurrence orthogonal, biases zero.
 
     The two-stage system does so with the forward direction only and leaves the backward one to the library
-    (`Two-stage` spec, section 5); here both are drawn this way.
+    (docs/sources.md, Networks); here both are drawn this way.
     """
     for name, weight in gru.named_parameters():
         with torch.no_grad():

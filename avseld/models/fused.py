@@ -32,9 +32,9 @@ N_MOMENT = 8
 
 
 class FusedCRNN(nn.Module):
-    """Equivariant encoder of the sound field, GRU, attention to its own vectors, and `PersonAttention`.
+    """Equivariant encoder of the sound field, GRU, attention between its steps, and `PersonAttention`.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the audio features, those of `sound_field`.
         shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
         hidden: units of the GRU in each direction.

@@ -1,20 +1,20 @@
-"""Boxes of people to the vectors that a network sees."""
+"""Gaussian vectors: boxes of people as values on a grid of azimuths and one of elevations."""
 
 import torch
 from torch import Tensor
 
 
 def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> Tensor:
-    """One bell along the width and one along the height of the picture for every box.
+    """Make a Gaussian along the width and one along the height of the frame for every box.
 
     exp(-(i - centre)^2 / half^2) on a grid of n_points, so that the value at the edge of the box is 1/e; an absent
     box (all zeros) gives zeros. Point i stands for azimuth 180 - 10 i and elevation 90 - 5 i degrees.
-    `Sony audio-visual SELD` spec, section 5.
+    As in sony/audio-visual-seld-dcase2023 @ d712445, `object_detection.py`.
 
     Args:
-        boxes: (..., n_boxes, 4), x0 y0 x1 y1 in 0..1 of an equirectangular picture.
+        boxes: (..., n_boxes, 4), x0 y0 x1 y1 in 0..1 of an equirectangular frame.
         n_points: points of the grid.
-        wrap: let the bell along the width continue on the other side of the seam at +-180 degrees.
+        wrap: let the Gaussian along the width continue on the other side of the seam at +-180 degrees.
 
     Returns:
         (..., 2 = azimuth elevation, n_boxes, n_points).
@@ -29,6 +29,6 @@ def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> T
     if wrap:
         around = torch.remainder(distance + last / 2, last) - last / 2
         distance = torch.cat([around[..., :1, :, :], distance[..., 1:, :, :]], dim=-3)
-    # A box without width would divide by zero: half a pixel of the published picture keeps it finite.
+    # A box without width would divide by zero: half a pixel of the published frame (360 wide) keeps it finite.
     bell = torch.exp(-((distance / half.clamp(min=last / 720)[..., None]) ** 2))
     return torch.where((boxes.sum(dim=-1) > 0)[..., None, :, None], bell, 0.0)

@@ -1,7 +1,8 @@
-"""General architecture: a network for what sounds, one for where, and one that aligns them.
+"""General architecture: a network for event detection, one for direction estimation, and one that aligns them.
 
 T. N. T. Nguyen et al., A general network architecture for sound event localization and detection using transfer
-learning and recurrent neural network (arXiv 2011.07859), table 1; `General architecture` spec, sections 1 and 9.
+learning and recurrent neural network (arXiv 2011.07859), table 1. Where the paper is silent:
+docs/sources.md, General architecture.
 """
 
 import math
@@ -35,7 +36,7 @@ class Module:
     heads: tuple[str, ...]
 
     def narrowed(self, narrow: int) -> "Module":
-        """The module with a part of its channels and units."""
+        """Divide its channels and units by a whole number."""
         widths = narrowed(self.widths, narrow)
         return replace(self, widths=widths, hidden=self.hidden // narrow)
 
@@ -54,19 +55,19 @@ DIRECTIONS = {
     "doa_gcc": {"doa": "doa_gcc"},
     "hist": {"azimuth": "azi_hist", "elevation": "ele_hist"},
 }
-"""ways to hear directions: the modules that together tell azimuth and elevation, by their names in the network"""
+"""ways to estimate directions: the modules that together give azimuth and elevation, by their names in the network"""
 
 
 class GeneralNetwork(nn.Module):
     """One module of table 1: four convolution blocks, recurrence, one linear layer a head.
 
-    sed_t starts from the convolutions of a PANN Cnn14 (Q. Kong et al., 2020; `pretrained_roles`, for
-    `avseld.models.transfer.load_role`): it hears a single channel, as the PANNs do.
+    sed_t can be initialised with the convolutions of a PANN Cnn14 (Q. Kong et al., PANNs, IEEE/ACM TASLP 2020; role
+    `panns`): like the PANNs it takes a single channel.
 
     Parameters, with 14 classes: sed_m 5,184,526, sed_t 5,182,798, doa_iv 1,789,499, doa_gcc 1,790,363, azi_hist
     1,784,040, ele_hist 445,155.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: heads of the target; those of the module.
         module: sed_m, sed_t, doa_iv, doa_gcc, azi_hist or ele_hist.
@@ -93,7 +94,7 @@ class GeneralNetwork(nn.Module):
         row = MODULES[module].narrowed(narrow)
         if (n_features, n_bins) != (row.n_features, row.n_bins):
             raise BadInput(
-                f"{module} hears {row.n_features} x {row.n_bins} values a frame, not {n_features} x {n_bins}; "
+                f"{module} takes {row.n_features} x {row.n_bins} values a frame, not {n_features} x {n_bins}; "
                 f"choose the features general with the part {module}"
             )
         if set(shapes) != set(row.heads):
@@ -143,7 +144,7 @@ class Alignment(nn.Module):
 
     491,320 parameters for 14 classes and the heads for activity and x, y, z.
 
-    Args of the constructor:
+    Args:
         n_inputs: posteriors a label frame.
         shapes: heads of the target; any.
         hidden: units in each direction.
@@ -174,18 +175,17 @@ class Alignment(nn.Module):
 
 
 class GeneralSystem(nn.Module):
-    """A module that hears what sounds, modules that hear where, and the alignment network over what they say.
+    """A module for events, modules for directions, and the alignment network over their posteriors.
 
-    Any SED module goes with any way to hear directions. The modules are trained before, each on its own, and stay as
-    they are unless they are to be tuned: `avseld.models.transfer.load_role` puts their weights in, as sed and doa,
-    or as sed, azimuth and elevation for hist.
+    Any SED module goes with any way to estimate directions. The modules are trained before, each on its own, and are
+    frozen unless `fine_tune` is set. Roles of pretrained weights: sed and doa, or sed, azimuth and elevation for hist.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features of all modules side by side.
         shapes: heads of the target, sed among them, per class; any.
         sed: sed_m or sed_t.
         doa: doa_iv, doa_gcc or hist.
-        fine_tune: let the modules learn, too.
+        fine_tune: train the modules, too.
         hidden, n_recurrent, dropout: of the alignment network.
         narrow: of the modules, as they were trained.
 
@@ -216,7 +216,7 @@ class GeneralSystem(nn.Module):
         expected = max(row.n_features for row in rows), sum(row.n_bins for row in rows)
         if (n_features, n_bins) != expected:
             raise BadInput(
-                f"{', '.join(self.parts.values())} hear {expected[0]} x {expected[1]} values a frame side by side, not "
+                f"{', '.join(self.parts.values())} take {expected[0]} x {expected[1]} values a frame side by side, not "
                 f"{n_features} x {n_bins}; choose the features general with these parts"
             )
         heads = {"sed": shapes["sed"], **HEADS}
@@ -239,7 +239,7 @@ class GeneralSystem(nn.Module):
         return sum(weight.numel() for weight in self.alignment.parameters())
 
     def train(self, mode: bool = True) -> "GeneralSystem":
-        """Training or evaluation; modules that do not learn stay in evaluation."""
+        """Switch between training and evaluation; frozen modules stay in evaluation."""
         super().train(mode)
         if not self.fine_tune:
             for name in self.parts:
@@ -264,7 +264,7 @@ class GeneralSystem(nn.Module):
         return {name: hold(head, times, x.shape[2]) for name, head in aligned.items()}
 
     def posteriors(self, x: Tensor) -> Tensor:
-        """What the modules say: probabilities (batch, step, classes + 72 azimuths + 19 elevations)."""
+        """Run the modules: probabilities (batch, step, classes + 72 azimuths + 19 elevations)."""
         logits: dict[str, Tensor] = {}
         first = 0
         with torch.set_grad_enabled(self.fine_tune and torch.is_grad_enabled()):
@@ -273,5 +273,5 @@ class GeneralSystem(nn.Module):
                 own = x[:, : row.n_features, :, first : first + row.n_bins]
                 logits |= getattr(self, name).steps(own)
                 first += row.n_bins
-            said = [logits[head].flatten(2) for head in ("sed", *HEADS)]
-            return torch.cat(said, dim=2).sigmoid()
+            ordered = [logits[head].flatten(2) for head in ("sed", *HEADS)]
+            return torch.cat(ordered, dim=2).sigmoid()

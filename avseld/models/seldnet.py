@@ -1,8 +1,8 @@
 """SELDnet: convolutions, recurrence and one small network for each head, 2018 to 2024.
 
 `SELDnet` follows S. Adavanne et al., Sound event localization and detection of overlapping sources using
-convolutional recurrent neural networks, IEEE JSTSP 2018, and the DCASE baselines of 2019 and 2020 (`SELDnet` spec,
-section 5). `SeldNet` follows the DCASE baselines of 2022 to 2024 (`DCASE baselines` spec, 1.6 and 2.2).
+convolutional recurrent neural networks, IEEE JSTSP 2018, and the DCASE baselines of 2019 and 2020.
+`SeldNet` follows the DCASE baselines of 2022 to 2024. Repositories and what they do: docs/sources.md, Networks.
 """
 
 import math
@@ -15,7 +15,7 @@ from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, check_shape, hold
 from avseld.models.temporal import ResetFirstGRU, attend, pooled, product
 
-# Of the library in which SELDnet was published, as batch normalization goes.
+# Defaults of batch normalization in Keras, with which SELDnet was published.
 EPS, MOMENTUM = 1e-3, 0.01
 
 
@@ -25,7 +25,7 @@ class SELDnet(nn.Module):
     Trainable parameters, and in brackets with the moving statistics of the normalization, which the published totals
     count and `parameter_count` gives: 2018 512,564 (513,148), 2019 611,201 (613,537), 2020 513,120 (513,288).
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: heads of the target, per frame; any.
         width: channels of the convolutions.
@@ -113,7 +113,7 @@ class SeldNet(nn.Module):
 
     742,172 parameters for FOA with distance (DCASE2024); 737,141 without (2023); 604,533 without attention (2022).
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: heads of the target; one head, per frame.
         width: channels of the convolutions.
@@ -183,7 +183,7 @@ class SeldNet(nn.Module):
         return {self.head: x.unflatten(2, self.shape)}
 
     def encode(self, x: Tensor) -> Tensor:
-        """Embedding (batch, step, hidden) of the sound."""
+        """Encode audio: (batch, step, hidden)."""
         check_shape(x, self.frames_per_step)
         for layer in self.conv_block_list:
             x = layer(x)
@@ -199,7 +199,7 @@ def _same_number(bin_pooling: Sequence[int], frame_pooling: Sequence[int]) -> No
 
 
 def _initialize(layer: nn.Module) -> None:
-    """Kernels uniform by fan-in and fan-out, biases zero, as published; the recurrent layers see to themselves."""
+    """Draw kernels uniformly by fan-in and fan-out, biases zero, as published; recurrent layers have their own."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:

@@ -18,11 +18,11 @@ def product(x: Tensor) -> Tensor:
 class ResetFirstGRU(nn.Module):
     """Bidirectional GRU layer in its original form, both directions multiplied or side by side.
 
-    The reset gate acts on the state before it is multiplied (K. Cho et al., EMNLP 2014), the gates are straight
-    lines cut off at 0 and 1, and there is one bias vector: what Keras up to 2.2 computes and what the counts of
-    SELDnet contain (`SELDnet` spec, section 5). `nn.GRU` has none of the three.
+    The reset gate is applied to the state before the matrix product (K. Cho et al., EMNLP 2014), gates are hard
+    sigmoids, and there is one bias vector: what Keras up to 2.2 computes and what the parameter counts of SELDnet
+    contain (docs/sources.md, Networks). `nn.GRU` has none of the three.
 
-    Args of the constructor:
+    Args:
         n_inputs: size of the input.
         hidden: units in each direction.
         merge: product or concat.
@@ -53,7 +53,7 @@ class ResetFirstGRU(nn.Module):
         to_gates, to_candidate = self.weight_state.split([2 * self.hidden, self.hidden], dim=2)
         state = x.new_zeros(2, x.shape[0], self.hidden)
         states = []
-        # Few operations a frame: this loop is all of the time that the layer takes.
+        # Few operations per frame: nearly all time of the layer is spent in this loop.
         for gate, new in zip(gates.unbind(0), candidate.unbind(0), strict=True):
             update, reset = (torch.baddbmm(gate, state, to_gates) * 0.2 + 0.5).clamp(0, 1).chunk(2, dim=2)
             new = torch.tanh(torch.baddbmm(new, reset * state, to_candidate))
@@ -129,7 +129,7 @@ TEMPORAL_MODELS = {"gru": BidirectionalGRU, "gru_attention": AttentiveGRU}
 def attend(x: Tensor, attention: nn.ModuleList, norm: nn.ModuleList) -> Tensor:
     """Self-attention over all frames, layer by layer, each added to its input and normalized; no positions.
 
-    `DCASE baselines` spec, section 1.6.
+    As in partha2409/DCASE2024_seld_baseline @ 0b07887, `seldnet_model.py`.
 
     Args:
         x: (batch, frame, width).

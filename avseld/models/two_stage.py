@@ -1,7 +1,7 @@
 """Two-stage sound event detection and localization (Y. Cao et al., DCASE 2019, arXiv 1905.00268).
 
-One architecture twice: first it learns what sounds when, then a second copy that starts from the first one's
-convolutions learns directions where the reference is active. `Two-stage` spec, sections 1, 5 and 8.
+One architecture twice: the first stage is trained on sound event detection; the second, initialised with its
+convolutions, on directions where the reference is active. Where the paper is silent: docs/sources.md, Networks.
 """
 
 import math
@@ -21,7 +21,7 @@ class CRNN10(nn.Module):
     5,890,977 parameters for 10 features, 11 classes and the heads for activity, azimuth and elevation; 4,708,257
     without recurrence (published as VGG9).
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: heads of the target, per frame; any.
         widths: channels of the convolution blocks.
@@ -33,7 +33,7 @@ class CRNN10(nn.Module):
     """
 
     find_unused_parameters = True
-    """one of the heads does not learn in a stage"""
+    """one of the heads gets no gradient in a stage"""
 
     def __init__(
         self,
@@ -83,12 +83,12 @@ class CRNN10(nn.Module):
 
 
 class TwoStage(nn.Module):
-    """Both stages as one network: `sed` hears events and does not learn any more, `doa` learns where they are.
+    """Both stages as one network: `sed` detects events and is frozen, `doa` is trained on their directions.
 
-    `sed` gets the weights of a finished first stage and `doa` the convolutions among them (`pretrained_roles`, for
-    `avseld.models.transfer.load_role`). While it trains only the second stage runs.
+    The role sed of pretrained weights fills `sed` with a finished first stage and `doa` with its convolutions. In
+    training only the second stage runs.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: sed and doa.
         widths, recurrent, pooling: of both stages, see `CRNN10`.
@@ -98,7 +98,7 @@ class TwoStage(nn.Module):
     """
 
     find_unused_parameters = True
-    """one of the heads does not learn in a stage"""
+    """one of the heads gets no gradient in a stage"""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class TwoStage(nn.Module):
         return sum(weight.numel() for weight in self.doa.parameters())
 
     def train(self, mode: bool = True) -> "TwoStage":
-        """Training or evaluation of the second stage; the first keeps its statistics in either."""
+        """Switch the second stage between training and evaluation; the first stays in evaluation."""
         super().train(mode)
         self.sed.eval()
         return self

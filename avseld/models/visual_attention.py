@@ -1,6 +1,7 @@
-"""Audio-visual baselines of DCASE 2024 and 2025: sound asks the pictures, by a transformer decoder.
+"""Audio-visual baselines of DCASE 2024 and 2025: audio attends to visual features by a transformer decoder.
 
-`DCASE baselines` spec, sections 2.3, 2.4 and 3.4.
+Follows partha2409/DCASE2024_seld_baseline @ 0b07887 and partha2409/DCASE2025_seld_baseline @ 42a48b6,
+`seldnet_model.py`; see docs/sources.md, Networks.
 """
 
 import math
@@ -16,16 +17,16 @@ from avseld.models.gaussian_vectors import gaussian_vectors
 from avseld.models.seldnet import SeldNet
 
 N_POINTS = 37
-"""of a Gaussian vector"""
+"""points of a Gaussian vector, one per 10 degrees of azimuth and 5 of elevation"""
 
 
 class SeldNetVisual(SeldNet):
-    """`SeldNet` whose embedding of every step attends to what is seen at every label frame of the window.
+    """`SeldNet` whose embedding of every step attends to the visual input of every label frame of the window.
 
-    With frames, 2,067,228 parameters (FOA with distance, maps of 7 x 7): the published 2,726,556 count 659,328 of a
+    With embeddings, 2,067,228 parameters (FOA with distance, maps of 7 x 7): the published 2,726,556 count 659,328 of a
     decoder layer that is never run. Names are the published ones but for that layer.
 
-    Args of the constructor:
+    Args:
         n_features, n_bins: shape of the features.
         shapes: heads of the target; one head, per frame.
         visual: none, boxes (as Gaussian vectors), embeddings (of an image network; formerly called frames) or both.
@@ -40,7 +41,7 @@ class SeldNetVisual(SeldNet):
     """
 
     find_unused_parameters = True
-    """those of vision do not learn where nothing is shown"""
+    """the visual branch gets no gradient from windows without video"""
 
     def __init__(
         self,

@@ -224,13 +224,13 @@ def test_an_unusable_checkpoint_is_refused_and_changes_no_weight(tmp_path):
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(BadInput, match="sed_m hears 4 x 128 values a frame, not 1 x 64"):
+    with pytest.raises(BadInput, match="sed_m takes 4 x 128 values a frame, not 1 x 64"):
         GeneralNetwork(1, 64, {"sed": (14,)}, "sed_m")
     with pytest.raises(BadInput, match="azi_hist has the heads azimuth, not sed"):
         GeneralNetwork(1, 72, {"sed": (14,)}, "azi_hist")
     with pytest.raises(BadInput, match="'ear' is none of"):
         GeneralNetwork(1, 64, {"sed": (14,)}, "ear")
-    with pytest.raises(BadInput, match="hear 4 x 256 values"):
+    with pytest.raises(BadInput, match="take 4 x 256 values"):
         GeneralSystem(4, 128, SHAPES)
     with pytest.raises(BadInput, match="'eye' is none of doa_iv, doa_gcc, hist"):
         GeneralSystem(4, 256, SHAPES, doa="eye")

@@ -1,7 +1,7 @@
-"""Convolutions over a sound field that turn with it: scalars stay, horizontal vectors turn by the same angle.
+"""Convolutions that are equivariant to rotation about the vertical axis: scalars stay, horizontal vectors rotate.
 
-Kernels that are shared by the two components of a vector, have no bias, and are gated by scalars keep vectors vectors;
-what scalars may know of them is their length. The construction is that of vector neurons and of tensor field
+Kernels that are shared by the two components of a vector, have no bias, and are gated by scalars are equivariant;
+scalar channels see vectors only through their norm. The construction is that of vector neurons and of tensor field
 networks of order 1 (C. Deng et al., ICCV 2021; N. Thomas et al., arXiv 1802.08219), about one axis.
 """
 
@@ -13,17 +13,18 @@ from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm
 
 TINY = 1e-6
+"""added to squared lengths, so that the gradient of the square root is finite at zero"""
 
 
 def length(x: Tensor, dim: int) -> Tensor:
-    """Length of vectors, with a gradient where they vanish."""
+    """Compute the length of vectors, with a finite gradient at zero."""
     return (x.square().sum(dim=dim) + TINY).sqrt()
 
 
 class FieldBlock(nn.Module):
     """3 x 3 convolution of scalars and vectors, normalization, rectifier or gate, and pooling.
 
-    Args of the constructor:
+    Args:
         n_scalars, n_vectors: channels in.
         scalars, vectors: channels out.
         pooling: (frames, bands) that become one: the largest scalar, the mean vector.

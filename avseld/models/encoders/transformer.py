@@ -1,4 +1,4 @@
-"""Transformer encoders of audio that take the place of the convolutions in the audio-visual network."""
+"""Transformer encoders of audio."""
 
 import math
 
@@ -11,9 +11,9 @@ from avseld.models.blocks import BatchNorm
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block: self-attention, then two linear layers (`Sony audio-visual SELD` spec, B3).
+    """Pre-norm transformer block: self-attention, then two linear layers, as in MRSAudio/MRSAudio_Main @ e6427da.
 
-    Args of the constructor:
+    Args:
         width: of a token.
         n_heads: of the attention.
     """
@@ -37,18 +37,19 @@ class Block(nn.Module):
         batch, token, width = x.shape
         rows = self.qkv(self.norm1(x)).reshape(batch, token, 3, self.n_heads, width // self.n_heads)
         query, key, value = rows.permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        x = x + self.proj(seen.transpose(1, 2).reshape(batch, token, width))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        x = x + self.proj(attended.transpose(1, 2).reshape(batch, token, width))
         return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
 
 
 class PublishedTransformer(nn.Module):
-    """The transformer encoder as its authors have it: tokens are frequency bins, so that time is lost.
+    """The published transformer encoder: tokens are frequency bins, so that the time axis is lost.
 
-    What the decoder takes for eight steps of time are eight groups of bins, each described by pooled time (`Sony
-    audio-visual SELD` spec, B3). 396,059 parameters for 3 features. Windows of 128 frames and 257 bins only.
+    MRSAudio/MRSAudio_Main @ e6427da, `net/net_seld.py`. The eight steps of its output are eight groups of bins, each
+    described by pooled time (docs/sources.md, Networks). 396,059 parameters for 3 features. Windows of 128 frames and
+    257 bins only.
 
-    Args of the constructor:
+    Args:
         n_features: channels of the features.
         n_bins: bins of the features, 257; checked when it runs.
     """
@@ -83,12 +84,12 @@ class PublishedTransformer(nn.Module):
 
 
 class TimeTransformer(nn.Module):
-    """A transformer encoder whose tokens are moments: short convolutions make them, attention relates them.
+    """A transformer encoder whose tokens are time frames: convolutions make them, attention relates them.
 
-    A token stands for 4 frames; four tokens become one step of the decoder. Positions are sines, so that windows of
-    any length can be run.
+    A token covers 4 frames; four tokens become one step. Positions are encoded by sines, so that windows of any length
+    can be run.
 
-    Args of the constructor:
+    Args:
         n_features: channels of the features.
         n_bins: bins of the features.
         width: of a step.
@@ -131,7 +132,7 @@ class TimeTransformer(nn.Module):
 
 
 def positions(n: int, width: int) -> Tensor:
-    """Sines and cosines of places (n, width) (A. Vaswani et al., NeurIPS 2017)."""
+    """Encode positions by sines and cosines: (n, width) (A. Vaswani et al., NeurIPS 2017)."""
     place = torch.arange(n)[:, None]
     rate = torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
     return torch.stack([torch.sin(place * rate), torch.cos(place * rate)], dim=2).flatten(1)
