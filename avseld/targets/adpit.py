@@ -1,8 +1,10 @@
-"""Auxiliary duplicating permutation-invariant training (Shimada et al., ICASSP 2022; ADPIT).
+"""Auxiliary duplicating permutation-invariant training (ADPIT).
 
-A target holds six dummy tracks: A0 if a class has one source, B0 B1 if it has two, C0 C1 C2 if three; the others are
-zero. As only one of the three cases is there, the best order of each is found by itself, and what is held against the
-output is their sum. As published, the first order wins a tie.
+K. Shimada et al., Multi-ACCDOA: localizing and detecting overlapping sounds from the same class with auxiliary
+duplicating permutation invariant training, ICASSP 2022. A target has six dummy tracks: A0 if a class has one source, B0
+B1 if it has two, C0 C1 C2 if three; the others are zero. Only one of the three cases is present in a frame and class:
+the best order of each is found independently, and the sum of the three is compared with the output. The first order
+wins a tie, as in sony/audio-visual-seld-dcase2023 @ d712445, `seld_trainer.py`.
 """
 
 from functools import lru_cache
@@ -12,19 +14,20 @@ import torch
 from torch import Tensor
 
 TWO = [order for order in product((1, 2), repeat=3) if set(order) == {1, 2}]
+"""orders of two sources on three tracks, one of them twice: index of the dummy track of each track"""
 THREE = list(permutations((3, 4, 5)))
-"""the orders in which two and three sources may stand on three tracks: places of their dummy tracks"""
+"""orders of three sources on three tracks"""
 
 
 def adpit(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Error of the best of the allowed track orders.
+    """Compute the error to the best of the allowed track orders.
 
     Args:
         output: (batch, frame, track = 3, axis, class).
         target: (batch, frame, dummy track = 6, axis, class).
 
     Returns:
-        Mean squared error over tracks and axes (batch, frame, class), and the order that has it, as of `best_order`.
+        Mean squared error over tracks and axes (batch, frame, class), and the best order as returned by `best_order`.
     """
     order = best_order(output, target)
     return (output - in_order(target, order)).square().mean(dim=(2, 3)), order
@@ -32,12 +35,17 @@ def adpit(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def best_order(output: Tensor, target: Tensor) -> Tensor:
-    """The order that lies closest to the output; arguments as for `adpit`.
+    """Find the track order with the least squared error.
 
-    No order is made: how much closer to the output a dummy track lies than silence, added up over three tracks, tells.
+    Permuted targets are not built: the best order maximizes the reduction of the squared error against an all-zero
+    target, which is a sum over the tracks.
+
+    Args:
+        output: (batch, frame, track = 3, axis, class).
+        target: (batch, frame, dummy track = 6, axis, class).
 
     Returns:
-        Dummy tracks of two sources and of three, (batch, frame, case = 2, track = 3, class).
+        (batch, frame, case = two sources, three sources, track = 3, class): index of the dummy track of each track.
     """
     gain: Tensor | float = 0.0
     for axis in range(output.shape[3]):
@@ -48,11 +56,11 @@ def best_order(output: Tensor, target: Tensor) -> Tensor:
 
 
 def in_order(target: Tensor, order: Tensor) -> Tensor:
-    """What each track is held against.
+    """Compute the reference of each track in a given order.
 
     Args:
         target: (batch, frame, dummy track = 6, axis, class).
-        order: of `best_order`.
+        order: from `best_order`.
 
     Returns:
         (batch, frame, track = 3, axis, class).
@@ -62,7 +70,15 @@ def in_order(target: Tensor, order: Tensor) -> Tensor:
 
 
 def _best(gain: Tensor, orders: list[tuple[int, ...]]) -> Tensor:
-    """The first order of the largest gain; to (batch, frame, track, class)."""
+    """Select the first order with the largest gain.
+
+    Args:
+        gain: (batch, frame, track, dummy track, class) reduction of the squared error.
+        orders: candidates.
+
+    Returns:
+        (batch, frame, track, class).
+    """
     values = [
         gain[:, :, 0, first] + gain[:, :, 1, second] + gain[:, :, 2, third] for first, second, third in orders
     ]
@@ -75,6 +91,6 @@ def _best(gain: Tensor, orders: list[tuple[int, ...]]) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _table(orders: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
-    """Orders (order, track) on a device, uploaded once: an upload in each step would keep a GPU waiting."""
+    """Put orders (order, track) on a device, once: a copy in each step would make the GPU wait for the CPU."""
     with torch.inference_mode(False):
         return torch.tensor(orders, device=device)
