@@ -217,7 +217,7 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
         raise BadInput(f"{what}.name: '{part.name}' is none of {', '.join(sorted(table))}")
     known = list(inspect.signature(table[part.name]).parameters)[len(arguments) :]
     part = replace(
-        part, options={_current_name(what, option, known): v for option, v in part.options.items()}
+        part, options=dict(_current(what, option, value, known) for option, value in part.options.items())
     )
     for option in part.options:
         if option not in known:
@@ -232,14 +232,21 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
 OLD_OPTIONS = {("target", "held"): "frames_per_output", ("model", "blind"): "video_dropout"}
 """(kind of part, name of an option in older recipes and runs) -> name today"""
 
+OLD_VALUES = {("model", "visual", "frames"): "embeddings"}
+"""(kind of part, option, its value in older recipes and runs) -> value today"""
 
-def _current_name(what: str, option: str, known: Sequence[str]) -> str:
-    """Translate an old option name into the one that a part takes."""
-    current = OLD_OPTIONS.get((what, option))
-    if current is None or option in known or current not in known:
-        return option
-    _say_old(f"{what}.options.{option}", current)
-    return current
+
+def _current(what: str, option: str, value: Any, known: Sequence[str]) -> tuple[str, Any]:
+    """Translate an old option name, or an old value of an option, into the one that a part takes."""
+    name = OLD_OPTIONS.get((what, option))
+    if name is not None and name in known and option not in known:
+        _say_old(f"{what}.options.{option}", name)
+        option = name
+    if isinstance(value, str) and (what, option, value) in OLD_VALUES:
+        current = OLD_VALUES[what, option, value]
+        _say_old(f"{what}.options.{option} {value}", current)
+        value = current
+    return option, value
 
 
 @cache

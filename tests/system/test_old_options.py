@@ -19,3 +19,25 @@ def test_an_option_under_its_old_name_builds_the_same_target_and_is_reported_onc
     assert [record.getMessage() for record in caplog.records] == [
         "target.options.held is an old name: write frames_per_output"
     ]
+
+
+def test_an_old_value_of_an_option_builds_the_same_network_and_is_reported_once(caplog):
+    _say_old.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        for value in ("frames", "frames", "embeddings"):
+            options = {
+                "visual": value,
+                "width": 8,
+                "hidden": 16,
+                "n_heads": 2,
+                "feedforward": 16,
+                "n_values": 49,
+            }
+            target = Part("multi_accddoa")
+            system = System(
+                Blueprint(Part("logmel_iv"), Part("seldnet_visual", options), target, ["a"], chunk=1.0)
+            )
+            assert system.visual_spec.n_values == 49 and system.visual_spec.n_boxes == 0
+    assert [record.getMessage() for record in caplog.records] == [
+        "model.options.visual frames is an old name: write embeddings"
+    ]
