@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
+OLD_DATA_NAMES = {"listen": "inference_chunk", "resident": "device_cache"}
+"""former name of a field of `Data` -> its name"""
+
 VideoControl = Literal["aligned", "shuffled", "blank"]
 
 
@@ -65,7 +68,7 @@ class Data:
     resident: Literal["auto", "never", "always"] | None = None
 
     def __post_init__(self) -> None:
-        for old, new in (("listen", "inference_chunk"), ("resident", "device_cache")):
+        for old, new in OLD_DATA_NAMES.items():
             if (value := getattr(self, old)) is not None:
                 log.warning("data.%s is the old name of data.%s", old, new)
                 setattr(self, new, value)

@@ -1,4 +1,4 @@
-"""Recordings to batches: random windows read by seeking, boxes looked up, labels encoded.
+"""Training windows: drawn at random, read by seeking, with visual input and encoded labels, in batches.
 
 Every window is a function of the seed and its running number alone. So the same windows come with any number of
 worker processes, in one process or in several, and a resumed run continues where it stopped without a saved state.
@@ -65,7 +65,7 @@ def load_visual_input(recording: Recording, spec: VisualSpec | None = None) -> V
 
 
 def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recording]]:
-    """Recordings to train on, to validate on and to test on.
+    """Choose the recordings to train on, to validate on and to test on.
 
     Where `validate` or `test` names rooms or recordings of a training fold, training goes without these. With
     `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as the network
@@ -152,7 +152,7 @@ def visual_inputs(
 
 
 def reference(recording: Recording, n_classes: int) -> Events:
-    """The labels of a recording.
+    """Read the labels of a recording.
 
     Raises:
         BadInput: no labels, an unknown class, or labels beyond the end of the audio.
@@ -171,7 +171,7 @@ def reference(recording: Recording, n_classes: int) -> Events:
 class Windows(Dataset[Batch]):
     """Random windows of a list of recordings, each a function of seed and index.
 
-    Args of the constructor:
+    Args:
         recordings: where the windows come from; every header is checked.
         system: decides sample rate, window and target.
         data: how to draw, and what is shown.
@@ -216,7 +216,7 @@ class Windows(Dataset[Batch]):
         return info.n_samples
 
     def __getitem__(self, index: int) -> Batch:
-        """Waveform (channel, sample), visual input unless blank, and the target's arrays."""
+        """Return a window: waveform (channel, sample), visual input unless blank, and the target's arrays."""
         random = np.random.default_rng([self.seed, index])
         window = self._draw(random)
         for change in self.augment:
@@ -228,7 +228,7 @@ class Windows(Dataset[Batch]):
         return {name: torch.from_numpy(value) for name, value in item.items()}
 
     def draw(self, index: int) -> tuple[int, int]:
-        """Recording and first sample of a window that nothing changes."""
+        """Draw the recording and the first sample of a window, without augmentation."""
         return self._place(np.random.default_rng([self.seed, index]))
 
     def draw_all(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -253,7 +253,7 @@ class Windows(Dataset[Batch]):
         return which, int(random.integers(max(self.length[which] - self.n_samples, 1)))
 
     def _draw(self, random: np.random.Generator) -> Window:
-        """A stretch of a recording."""
+        """Draw and read a stretch of a recording."""
         which, begin = self._place(random)
         start = begin / self.rate
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
@@ -266,14 +266,14 @@ class Windows(Dataset[Batch]):
 
 
 class Numbers(Sampler[int]):
-    """The running numbers of the windows that one process computes in one stretch of steps.
+    """Running numbers of the windows that one process computes in some consecutive steps.
 
-    Args of the constructor:
+    Args:
         first_step: steps done before.
         steps: steps to do.
         batch_size: windows a step over all processes.
-        rank: this process.
-        n_processes: of so many.
+        rank: number of this process.
+        n_processes: number of processes.
     """
 
     def __init__(
@@ -292,11 +292,11 @@ class Numbers(Sampler[int]):
             yield from range(begin, begin + self.share)
 
 
-class Ahead:
-    """Batches that a thread reads while a step runs.
+class Prefetcher:
+    """Lets a thread read the next batches while a step runs.
 
-    Args of the constructor:
-        batches: what is read.
+    Args:
+        batches: the batches to read.
     """
 
     def __init__(self, batches: DataLoader[Batch]) -> None:
@@ -311,17 +311,17 @@ class Ahead:
 
 def loader(
     windows: Windows, numbers: Numbers, workers: int, device: torch.device | None = None
-) -> DataLoader[Batch] | Ahead:
-    """Batches of windows in the order of their numbers.
+) -> DataLoader[Batch] | Prefetcher:
+    """Load batches of windows in the order of their numbers.
 
     Without workers, a thread reads ahead while a GPU computes. On a processor reading and computing take turns: all its
     cores work on a step, and a thread beside them keeps them waiting for longer than it reads (docs/performance.md).
 
     Args:
-        windows: what is read.
-        numbers: which of them.
-        workers: processes that read.
-        device: that computes; the processor if None.
+        windows: the windows to read.
+        numbers: their running numbers.
+        workers: number of reading processes.
+        device: the device that computes; the CPU if None.
     """
     batches = DataLoader(
         windows,
@@ -332,4 +332,4 @@ def loader(
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
     )
-    return batches if workers or device is None or device.type == "cpu" else Ahead(batches)
+    return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)

@@ -1,4 +1,4 @@
-"""One system while it learns: a step, a validation over whole recordings, and what is logged of them."""
+"""The Lightning module: training steps, validation over whole recordings, and logging of both."""
 
 import math
 import time
@@ -20,7 +20,7 @@ from avseld.base.files import replacing
 from avseld.config import Data, Part
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
 from avseld.data.device_recordings import DeviceRecordings, cached_bytes
-from avseld.data.windows import Ahead, Batch, Numbers, Windows, loader, reference, visual_inputs
+from avseld.data.windows import Batch, Numbers, Prefetcher, Windows, loader, reference, visual_inputs
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
@@ -32,7 +32,7 @@ from avseld.training.optimizers import optimizer_of, schedule_of
 from avseld.training.random_state import random_state, set_random_state
 from avseld.vision.visual_input import VisualInput
 
-NOBODYS = -1
+NO_RECORDING = -1
 """stands for a recording, because Lightning takes no empty share"""
 DRAWING_INTERVAL_S = 15.0
 """least time between two drawings"""
@@ -41,9 +41,9 @@ ALL_AT_ONCE = -2
 
 
 class Learner(lightning.LightningModule):
-    """What Lightning drives. An epoch is the stretch of steps between two validations.
+    """Trains a system under Lightning. An epoch is the steps between two validations.
 
-    Args of the constructor:
+    Args:
         system: learns.
         windows: to train on.
         validation: recordings to validate on, whole.
@@ -100,7 +100,7 @@ class Learner(lightning.LightningModule):
             },
         }
 
-    def train_dataloader(self) -> DataLoader[Batch] | Ahead | Stretches:
+    def train_dataloader(self) -> DataLoader[Batch] | Prefetcher | Stretches:
         """Give this process's share of the windows of the coming epoch."""
         numbers = Numbers(
             self.current_epoch * self.validate_every,
@@ -122,9 +122,9 @@ class Learner(lightning.LightningModule):
         return self.cache is not None or fits(self.windows, self.device)
 
     def val_dataloader(self) -> DataLoader[int]:
-        """Places of this process's share of the recordings; `NOBODYS` where there are fewer of them than processes."""
-        share = self._share() or [NOBODYS]
-        if share != [NOBODYS] and self._validates_on_device():
+        """Give the places of this process's share of the recordings, or `NO_RECORDING` where it has none."""
+        share = self._share() or [NO_RECORDING]
+        if share != [NO_RECORDING] and self._validates_on_device():
             share = [ALL_AT_ONCE]
         return DataLoader(share, batch_size=None)  # type: ignore[arg-type]
 
@@ -257,7 +257,7 @@ class Learner(lightning.LightningModule):
     def validation_step(self, place: int, number: int) -> None:
         """Run one whole recording, exactly as prediction does, and count."""
         place = int(place)
-        if place == NOBODYS:
+        if place == NO_RECORDING:
             return
         # As in prediction, whatever the training's precision.
         with torch.autocast(self.device.type, enabled=False):
@@ -306,7 +306,7 @@ class Learner(lightning.LightningModule):
             self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
 
     def on_validation_epoch_end(self) -> None:
-        """Add up the counts of all processes, score, and show the first recording."""
+        """Add up the counts of all processes, compute scores, and draw the first recording."""
         gathered = [item for part in _gather(self.results) for item in part]
         results = [one for _, one in sorted(gathered, key=lambda item: item[0])]
         values = {f"scores/{name}": value for name, value in self.validator.summarize(results).items()}
@@ -337,8 +337,12 @@ class Learner(lightning.LightningModule):
         self.history = checkpoint.get("history", [])
 
     def _write_history(self) -> None:
-        lines = [",".join(self.history[0])]
-        lines += [",".join(f"{value:.9g}" for value in row.values()) for row in self.history]
+        # A resumed run of an earlier version may lack a score: its cells stay empty.
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        lines = [",".join(names)]
+        lines += [
+            ",".join(f"{row[name]:.9g}" if name in row else "" for name in names) for row in self.history
+        ]
         with replacing(Path(str(self.trainer.loggers[0].log_dir)) / "metrics.csv") as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

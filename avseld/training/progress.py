@@ -1,4 +1,4 @@
-"""One bar for a whole training: steps done, loss, and the scores of the last validation."""
+"""Progress bar over a whole training: steps, loss, and the scores of the last validation."""
 
 import logging
 import time
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Progress(Callback):
-    """A bar over the steps of the whole training, on the first process only.
+    """Shows a bar over the steps of the whole training, on the first process only.
 
-    Args of the constructor:
-        steps: of the whole training.
+    Args:
+        steps: steps of the whole training.
     """
 
     def __init__(self, steps: int) -> None:
@@ -56,7 +56,7 @@ class Progress(Callback):
             self.bar.set_postfix({"loss": f"{outputs['last_loss']:.4f}", **self.scores}, refresh=False)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Say why the bar stands still."""
+        """Show that the bar stands still for a validation."""
         self.validation_began_s = time.perf_counter()
         if self.bar is not None:
             self.bar.set_description("validate")

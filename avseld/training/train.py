@@ -1,4 +1,4 @@
-"""Training: a recipe and a prepared folder -> a run folder. Lightning is imported here and nowhere else."""
+"""Training: a recipe and a prepared folder -> a run folder."""
 
 import logging
 import os
@@ -28,7 +28,7 @@ from avseld.augment.scenes import SCENE_AUGMENTATIONS
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import exact_div
-from avseld.config import Data, Hardware, InitFrom, Part
+from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part
 from avseld.data.windows import SceneChange, Windows, choose
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
@@ -75,12 +75,12 @@ def train(
 
     Args:
         data: recordings and windows.
-        features: what the network hears.
+        features: input features.
         model: the network.
         target: the output format with its loss.
         optimizer: adam, adamw or sgd, with torch's options.
         out: the run folder; must not exist unless resume.
-        schedule: learning rate over the steps: constant, cosine or one_cycle, with torch's options.
+        schedule: learning rate over the steps: constant, cosine, one_cycle (with torch's options), step or linear.
         steps: batches to learn from.
         validate_every: steps between validations.
         validate_first: score the untrained system, too.
@@ -184,7 +184,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
             "--model.options.wrap true"
         )
     if "rotate" in [part.name for part in parts] and system.visual_spec.n_values:
-        raise BadInput("augment: rotate cannot turn what an image network said of the pictures; leave it out")
+        raise BadInput("augment: rotate cannot rotate embeddings of video frames; leave it out")
     scenes: list[SceneChange] = []
     for part in parts:
         try:
@@ -299,7 +299,7 @@ def _trainer(
 
 
 def _finding_unused_parameters(hardware: Hardware) -> Hardware:
-    """Several processes wait for the gradient of every weight unless they are told that some have none."""
+    """Set the DDP strategy that accepts parameters without a gradient, where there are several processes."""
     several = hardware.num_nodes > 1 or hardware.devices not in (1, "1", "auto")
     if hardware.devices == "auto" and hardware.accelerator != "cpu":
         several = several or torch.cuda.device_count() > 1
@@ -309,8 +309,9 @@ def _finding_unused_parameters(hardware: Hardware) -> Hardware:
 
 
 def _claim(out: Path, resume: bool) -> None:
-    """Refuse a run folder that is in use; only the first process looks, since it makes the folder itself."""
-    if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("NODE_RANK", 0)):
+    """Refuse a run folder that is in use; only the first process checks, since it creates the folder itself."""
+    # torchrun sets RANK, srun SLURM_PROCID; Lightning's own launcher NODE_RANK and LOCAL_RANK.
+    if any(int(os.environ.get(name, 0)) for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
         return
     taken = (out / "config.yaml").exists()
     if taken and not resume:
@@ -324,9 +325,10 @@ def _claim(out: Path, resume: bool) -> None:
 def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
     """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
     before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
+    before["data"].setdefault("inference_chunk", before["data"].get("listen"))
     for config in (before, now):
         config.pop("hardware", None)
-        for name in ("prepared", "workers", "device_cache", "resident"):
+        for name in ("prepared", "workers", "device_cache", *OLD_DATA_NAMES):
             config["data"].pop(name, None)
     for name in sorted(set(before) | set(now)):
         if before.get(name) != now.get(name):
@@ -346,7 +348,7 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return _plain(asdict(value))
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _plain(inner) for key, inner in value.items() if key not in OLD_DATA_NAMES}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return str(value.absolute()) if isinstance(value, Path) else value

@@ -9,8 +9,8 @@ import torch
 from avseld.base.errors import BadInput
 from avseld.config import Data, Part
 from avseld.data.windows import (
-    Ahead,
     Numbers,
+    Prefetcher,
     Windows,
     choose,
     load_visual_input,
@@ -86,7 +86,7 @@ def test_the_number_of_workers_does_not_change_the_windows(prepared, system):
     windows = Windows(read_manifest(prepared), system, settings(prepared), seed=1)
     alone = list(loader(windows, Numbers(5, 3, 8), workers=0))
     ahead = loader(windows, Numbers(5, 3, 8), workers=0, device=torch.device("mps"))
-    assert isinstance(ahead, Ahead) and len(ahead) == 3  # a background thread reads for a GPU
+    assert isinstance(ahead, Prefetcher) and len(ahead) == 3  # a background thread reads for a GPU
     for others in (list(loader(windows, Numbers(5, 3, 8), workers=2)), list(ahead)):
         for one, other in zip(alone, others, strict=True):
             assert all(torch.equal(one[name], other[name]) for name in one)

@@ -19,7 +19,7 @@ from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.build import Blueprint, System
 from avseld.training.captured import CapturedStep
-from avseld.training.train import train
+from avseld.training.train import _claim, train
 
 CPU = torch.device("cpu")
 SYSTEMS = {
@@ -173,3 +173,24 @@ def test_a_loss_that_is_not_finite_stops_training_in_one_line(prepared, tmp_path
             data, *SYSTEMS["av_foa"], Part("adam", {"lr": 1e30}), tmp_path / "run", steps=20, validate_every=10,
             hardware=Hardware("cpu", 1),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("launcher", ["RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"])
+def test_only_the_first_process_of_any_launcher_claims_the_run_folder(tmp_path, monkeypatch, launcher):
+    (tmp_path / "config.yaml").write_text("steps: 1")
+    monkeypatch.setenv(launcher, "1")
+    _claim(tmp_path, resume=False)
+    monkeypatch.setenv(launcher, "0")
+    with pytest.raises(BadInput, match="holds a run already"):
+        _claim(tmp_path, resume=False)
+
+
+def test_a_run_whose_recipe_has_old_names_of_data_is_resumed(prepared, tmp_path):
+    words = {"steps": 4, "validate_every": 2, "hardware": Hardware("cpu", 1)}
+    data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4)
+    train(data, *SYSTEMS["av_foa"], Part("adam"), tmp_path / "run", **words)
+    config = tmp_path / "run" / "config.yaml"
+    text = config.read_text()
+    assert "listen" not in text and "resident" not in text
+    config.write_text(text.replace("inference_chunk", "listen").replace("device_cache", "resident"))
+    train(data, *SYSTEMS["av_foa"], Part("adam"), tmp_path / "run", resume=True, **words)
