@@ -1,4 +1,4 @@
-"""Benchmarks: the same work done here and the published way, in one run on one machine."""
+"""The command bench: times a part of the work against the published implementation, in one run on one machine."""
 
 import json as json_format
 import sys

@@ -1,4 +1,4 @@
-"""A corpus for timing: its recordings are noise, its videos moving patterns, its labels drawn; all else is as real."""
+"""A corpus for benchmarks: noise, videos of moving patterns, random labels and boxes, in the real file formats."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -68,7 +68,7 @@ def write_recording(
 
 
 def _events(seconds: int, random: np.random.Generator) -> Events:
-    """Two sources in every label frame."""
+    """Draw two sources for every label frame."""
     n = seconds * 10
     rows = []
     for source in range(2):
@@ -99,7 +99,7 @@ def _write_video(path: Path, seconds: int) -> None:
 
 
 def _write_sparse(path: Path, seconds: int) -> None:
-    """A wav whose samples are a hole in the file."""
+    """Write a wav whose samples are a hole in the file."""
     n_bytes = seconds * RATE * 8
     header = b"RIFF" + (36 + n_bytes).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     header += (1).to_bytes(2, "little") + (4).to_bytes(2, "little") + RATE.to_bytes(4, "little")

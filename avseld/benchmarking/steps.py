@@ -1,4 +1,4 @@
-"""Training steps: windows a second, ours and the published way."""
+"""Benchmark of training steps: windows per second, here and as in the published implementation."""
 
 import tempfile
 import time
@@ -72,14 +72,14 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
 
 
 def fresh_system(chunk: float = 1.27) -> System:
-    """The published audio-visual system, from one seed."""
+    """Build the published audio-visual system with weights from one seed."""
     torch.manual_seed(SEED)
     model = Part("avcrnn", {"width": 64, "hidden": 256})
     return System(Blueprint(Part("amplitude_ipd"), model, Part("multi_accdoa"), CLASSES, chunk=chunk))
 
 
 def start_up(folder: Path) -> dict[str, Any]:
-    """Seconds from nothing to the end of the first step, the second one, and the recordings that there are."""
+    """Measure the seconds from the start to the end of the first step, and the hours of the corpus."""
     keep_freed_memory()
     begin = time.perf_counter()
     system = fresh_system()
@@ -94,14 +94,14 @@ def start_up(folder: Path) -> dict[str, Any]:
 
 
 def windows_of(folder: Path, system: System) -> Windows:
-    """Training windows as a training run draws them."""
+    """Build training windows as a training run draws them."""
     data = Data(folder)
     there = [recording for recording in read_manifest(folder) if recording.fold == "fold3"]
     return Windows(there, system, data, SEED)
 
 
 def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, Tensor]], Tensor]:
-    """A training step: batch -> loss."""
+    """Return a function that takes a training step: batch -> loss."""
     optimizer = torch.optim.Adam(system.model.parameters(), lr=1e-3, weight_decay=1e-6)
     system.train()
 
@@ -121,7 +121,7 @@ def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, T
 def ours_a_second(
     folder: Path, steps: int, precision: str, compiled: bool, chunk: float = 1.27
 ) -> dict[str, Any]:
-    """Windows a second with everything a training run does for a step: reading, features, labels, gradient."""
+    """Measure windows per second of whole training steps: reading, features, labels, gradient, optimizer."""
     keep_freed_memory()
     system = fresh_system(chunk)
     if compiled:
@@ -132,7 +132,7 @@ def ours_a_second(
 
 
 def published_a_second(folder: Path, steps: int, weights: Path | None) -> dict[str, Any]:
-    """The same by the published way: everything anew for every window."""
+    """Measure the same for the published implementation, which loads everything anew for every window."""
     there = [recording for recording in read_manifest(folder) if recording.fold == "fold3"]
     look = published.detector(weights)
     clips = published.Clips(there, look)
@@ -168,7 +168,7 @@ def published_a_second(folder: Path, steps: int, weights: Path | None) -> dict[s
 
 
 def loss_difference(folder: Path, steps: int) -> dict[str, Any]:
-    """How far the loss after some steps from one seed lies from that of PyTorch's layers."""
+    """Measure how far the loss after some steps lies from that of PyTorch's layers, from the same seed."""
     losses = []
     for path in (nullcontext, pytorch_layers):
         system = fresh_system()
@@ -194,7 +194,7 @@ def _rate(
     warm_up: int,
     steps: int,
 ) -> float:
-    """Windows a second of the median step, reading included."""
+    """Compute windows per second from the median step, reading included."""
     seconds = []
     for number in range(warm_up + steps):
         begin = time.perf_counter()

@@ -18,7 +18,7 @@ class Blueprint:
         format: channel format of the recordings.
         chunk: seconds of a training window.
         legacy: reproduce the published defects.
-        listen: seconds of a window when whole recordings are run; `chunk` if None.
+        inference_chunk: seconds of a window when whole recordings are run; `chunk` if None.
     """
 
     features: Part
@@ -28,12 +28,14 @@ class Blueprint:
     format: str = "foa"
     chunk: float = 1.27
     legacy: bool = False
-    listen: float | None = None
+    inference_chunk: float | None = None
 
     @classmethod
     def from_json(cls, text: str) -> "Blueprint":
         """Read a blueprint that `to_json` wrote."""
         words = json.loads(text)
+        if "listen" in words:  # its name up to version 0.1
+            words["inference_chunk"] = words.pop("listen")
         features, model, target = (Part(**words.pop(name)) for name in ("features", "model", "target"))
         return cls(features, model, target, **words)
 

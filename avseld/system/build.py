@@ -103,8 +103,8 @@ class System(nn.Module):
             raise BadInput(
                 f"target: labels every {self.label_hop} s are no multiple of frames every {self.hop} s"
             )
-        seconds = self.blueprint.chunk if self.blueprint.listen is None else self.blueprint.listen
-        self.run_frames = samples(seconds, self.sample_rate, "listen") // self.hop_samples + 1
+        seconds = self.blueprint.inference_chunk or self.blueprint.chunk
+        self.run_frames = samples(seconds, self.sample_rate, "inference_chunk") // self.hop_samples + 1
         self.kept_frames = (self.run_frames - 1) // self.label_frames * self.label_frames
         if self.kept_frames == 0:
             raise BadInput(
@@ -117,7 +117,7 @@ class System(nn.Module):
         kind = self.model.visual_input
         if kind != "first_boxes" and self.run_frames != self.window_frames:
             raise BadInput(
-                "data.listen: a network with visual input for every label frame runs windows of one length"
+                "data.inference_chunk: a network with visual input for every label frame runs windows of one length"
             )
         n_label_frames = -(-self.window_frames // self.label_frames)
         return visual_spec(kind, self.model.n_boxes, self.model.n_values, n_label_frames, self.label_hop)

@@ -15,12 +15,10 @@ import lightning
 import torch
 import yaml
 from lightning.pytorch.callbacks import (
-    Callback,
     EarlyStopping,
     ModelCheckpoint,
 )
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.io import CheckpointIO
 
 from avseld.augment.checks import check_names
 from avseld.augment.features import FEATURE_AUGMENTATIONS
@@ -37,15 +35,15 @@ from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.system.checkpoint import save_system
 from avseld.system.pretrained import initialize_from
+from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
 from avseld.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
 STATISTICS_WINDOWS = 256
-"""training windows from which features learn their mean and deviation"""
+"""training windows from which the mean and standard deviation of the features are computed"""
 
 PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
 
@@ -158,7 +156,7 @@ def train(
 
 @contextmanager
 def _known_warnings_ignored() -> Iterator[None]:
-    """Ignore the warnings of Lightning about what is meant."""
+    """Ignore warnings of Lightning about what is intended here."""
     with warnings.catch_warnings():
         for message in (
             "does not have many workers",
@@ -172,7 +170,7 @@ def _known_warnings_ignored() -> Iterator[None]:
 
 
 def augmentation(system: System, parts: list[Part], format: str) -> list[SceneChange]:
-    """The changes of scenes by their names in a recipe; those of features go into the system.
+    """Build the augmentations that a recipe names; those of features are added to the system.
 
     Raises:
         BadInput: an unknown name or option, or a change that the channel format does not allow.
@@ -198,7 +196,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
 
 
 def _criterion(best_by: str | None, validator: Validator) -> str:
-    """The name by which the best weights are kept.
+    """Return the name of the score that selects the best weights.
 
     Raises:
         BadInput: no such score.
@@ -207,52 +205,6 @@ def _criterion(best_by: str | None, validator: Validator) -> str:
     if best_by is not None and best_by not in known:
         raise BadInput(f"best_by: '{best_by}' is none of {', '.join(known)}")
     return best_by or validator.default
-
-
-class WholeFiles(CheckpointIO):
-    """Checkpoints that are whole or absent, and that are read without executing anything in them."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write to a temporary name, then rename: a full disk leaves the previous checkpoint as it was."""
-        with replacing(path) as temporary:
-            try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # torch's zip writer hides the cause, which is always the disk
-                raise OSError(
-                    f"{path}: cannot be written, is the disk full? The previous one is whole"
-                ) from error
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read with `weights_only`."""
-        try:
-            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        except Exception as error:
-            raise BadInput(f"{path}: no readable checkpoint ({error}); resume from another one") from error
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint that another one has replaced."""
-        Path(path).unlink(missing_ok=True)
-
-
-class Weights(Callback):
-    """Keep the weights for use, beside the checkpoints for resuming: the best ones and the last ones."""
-
-    def __init__(self, out: Path, best: ModelCheckpoint) -> None:
-        self.out, self.best = out, best
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write before the checkpoints of the same moment, which Lightning keeps for last."""
-        if not trainer.is_global_zero or not isinstance(pl_module, Learner):
-            return
-        save_system(pl_module.system, self.out / "last.safetensors")
-        if self.best.monitor is None:
-            save_system(pl_module.system, self.out / "model.safetensors")
-            return
-        score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
-        if before is None or (score > before if self.best.mode == "max" else score < before):
-            save_system(pl_module.system, self.out / "model.safetensors")
 
 
 def _trainer(
@@ -283,13 +235,13 @@ def _trainer(
         enable_progress_bar=False,
         logger=TensorBoardLogger(out, name="", version=""),
         callbacks=[
-            Weights(out, best),
+            WeightFiles(out, best),
             *stop,
             best,
             last,
             Progress(steps),
         ],
-        plugins=[WholeFiles()],
+        plugins=[AtomicCheckpoints()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
@@ -344,7 +296,7 @@ def _write_config(path: Path, recipe: dict[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses and paths as what YAML knows; paths absolute, so that the file works from any folder."""
+    """Turn dataclasses and paths into what YAML knows, paths absolute so that the file works from any folder."""
     if hasattr(value, "__dataclass_fields__"):
         return _plain(asdict(value))
     if isinstance(value, dict):
@@ -355,7 +307,7 @@ def _plain(value: Any) -> Any:
 
 
 def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:
-    """Configuration and versions as texts in TensorBoard."""
+    """Write configuration and versions as texts to TensorBoard."""
     if not trainer.is_global_zero:
         return
     assert isinstance(trainer.logger, TensorBoardLogger)

@@ -30,7 +30,7 @@ def prepared(tmp_path_factory):
 
 def run(prepared: Path, out: Path, features: Part, model: Part, target: Part, **changes) -> Path:
     words = {
-        "data": Data(prepared, validate=["fold3_room5"], batch_size=4, chunk=1.28, listen=4.0, video="blank"),
+        "data": Data(prepared, validate=["fold3_room5"], batch_size=4, chunk=1.28, inference_chunk=4.0, video="blank"),
         "features": features, "model": model, "target": target,
         "optimizer": Part("adam", {"lr": 1e-2}), "out": out, "steps": 4, "validate_every": 2,
         "best_by": "last", "hardware": Hardware("cpu", 1),

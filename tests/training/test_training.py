@@ -23,7 +23,8 @@ from avseld.inference.predictor import load, predict_all
 from avseld.io.manifest import pick, read_manifest
 from avseld.metrics import score
 from avseld.recipes import recipe_path
-from avseld.training.train import WholeFiles, train
+from avseld.training.callbacks import AtomicCheckpoints
+from avseld.training.train import train
 
 AVSELD = [sys.executable, "-m", "avseld"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -158,18 +159,18 @@ def test_classes_and_directions_of_tones_are_learned(prepared, tmp_path):
 
 def test_a_full_disk_leaves_the_previous_checkpoint_intact(tmp_path):
     path = tmp_path / "last.ckpt"
-    WholeFiles().save_checkpoint({"weights": torch.ones(1000)}, path)
+    AtomicCheckpoints().save_checkpoint({"weights": torch.ones(1000)}, path)
     script = (
         "import resource, signal, torch\n"
-        "from avseld.training.train import WholeFiles\n"
+        "from avseld.training.callbacks import AtomicCheckpoints\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        f"WholeFiles().save_checkpoint({{'weights': torch.zeros(1_000_000)}}, {str(path)!r})\n"
+        f"AtomicCheckpoints().save_checkpoint({{'weights': torch.zeros(1_000_000)}}, {str(path)!r})\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode != 0 and "is the disk full" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
-    assert torch.equal(WholeFiles().load_checkpoint(path)["weights"], torch.ones(1000))
+    assert torch.equal(AtomicCheckpoints().load_checkpoint(path)["weights"], torch.ones(1000))
 
 
 def test_code_in_a_training_checkpoint_is_never_executed(tmp_path):
@@ -179,7 +180,7 @@ def test_code_in_a_training_checkpoint_is_never_executed(tmp_path):
 
     torch.save({"weights": Trap()}, tmp_path / "x.ckpt")
     with pytest.raises(BadInput, match=r"x\.ckpt: no readable checkpoint"):
-        WholeFiles().load_checkpoint(tmp_path / "x.ckpt")
+        AtomicCheckpoints().load_checkpoint(tmp_path / "x.ckpt")
     assert not (tmp_path / "sprung").exists()
 
 

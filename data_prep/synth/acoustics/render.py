@@ -25,7 +25,7 @@ MIN_ACTIVE_SHARE = 0.5
 SILENT_RMS = 0.01
 """level against which the noise is set in a scene without events"""
 NOISE_CUTOFF_HZ = 20
-"""lower limit of hearing; energy below it would only take up headroom"""
+"""threshold of audibility; energy below it would only take up headroom"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -185,9 +185,9 @@ def _draw_person(
         360,
         colours["hair"],
     )
-    colours = colours | {"eyes": (25, 25, 30), "mouth": (150, 50, 50)}
+    colours = colours | {"eye": (25, 25, 30), "mouth": (150, 50, 50)}
     for side in (-1, 1):
-        oval(side * 0.018, 0.066, 0.006, 0.005, "eyes")
+        oval(side * 0.018, 0.066, 0.006, 0.005, "eye")
     oval(0, 0.104, 0.015, 0.006, "mouth")
     return image.reduce(2)
 
