@@ -28,7 +28,8 @@ from avseld.benchmarking.corpus import CLASSES, write_recording
 from avseld.benchmarking.steps import BATCH, fresh_system
 from avseld.config import Data, Part
 from avseld.data.device_cache import DeviceCache, Places
-from avseld.data.windows import Numbers, Windows
+from avseld.data.loader import Numbers
+from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest, write_manifest
 from avseld.training.captured import CapturedStep
 from avseld.training.optimizers import optimizer_of

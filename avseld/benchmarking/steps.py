@@ -15,7 +15,8 @@ from avseld.benchmarking import published
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.benchmarking.machine import alone, floor_of_step, made_of
 from avseld.config import Data, Part
-from avseld.data.windows import Numbers, Windows, loader
+from avseld.data.loader import Numbers, loader
+from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.blueprint import Blueprint

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.data.windows import Batch, Numbers, Windows
+from avseld.data.loader import Numbers
+from avseld.data.windows import Batch, Windows
 from avseld.vision.visual_input import latest
 
 N_CHECKED_WINDOWS = 8

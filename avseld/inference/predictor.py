@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.data.windows import visual_inputs
+from avseld.data.visual import visual_inputs
 from avseld.inference.run_folder import WEIGHTS
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import Boxes, read_boxes

@@ -20,7 +20,9 @@ from avseld.base.files import replacing
 from avseld.config import Data, Part
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
 from avseld.data.device_recordings import DeviceRecordings, cached_bytes
-from avseld.data.windows import Batch, Numbers, Prefetcher, Windows, loader, reference, visual_inputs
+from avseld.data.loader import Numbers, Prefetcher, loader
+from avseld.data.visual import visual_inputs
+from avseld.data.windows import Batch, Windows, reference
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.audio import read_audio
 from avseld.io.events import Events

@@ -27,7 +27,8 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import exact_div
 from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part
-from avseld.data.windows import SceneChange, Windows, choose
+from avseld.data.folds import choose
+from avseld.data.windows import SceneChange, Windows
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes

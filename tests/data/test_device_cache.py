@@ -10,7 +10,8 @@ from avseld.base.errors import BadInput
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.config import Data, Hardware, Part
 from avseld.data.device_cache import DeviceCache, Stretches
-from avseld.data.windows import Numbers, Windows, loader
+from avseld.data.loader import Numbers, loader
+from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System

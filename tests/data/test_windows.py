@@ -8,17 +8,10 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.config import Data, Part
-from avseld.data.windows import (
-    Numbers,
-    Prefetcher,
-    Windows,
-    choose,
-    load_visual_input,
-    loader,
-    reference,
-    visual_inputs,
-    with_video,
-)
+from avseld.data.folds import choose, with_video
+from avseld.data.loader import Numbers, Prefetcher, loader
+from avseld.data.visual import load_visual_input, visual_inputs
+from avseld.data.windows import Windows, reference
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest

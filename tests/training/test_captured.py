@@ -13,7 +13,8 @@ from avseld.config import Data, Hardware, Part
 from avseld.data.device_cache import DeviceCache
 from avseld.data.device_recordings import DeviceRecordings
 from avseld.data.draws import bounded, first_draws
-from avseld.data.windows import Windows, reference, visual_inputs
+from avseld.data.visual import visual_inputs
+from avseld.data.windows import Windows, reference
 from avseld.evaluation.validation import Validator
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers

@@ -1,0 +1,80 @@
+"""Batches of training windows, in the order of their running numbers."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from avseld.base.prefetch import prefetch
+from avseld.base.rates import exact_div
+from avseld.data.windows import Batch, Windows
+
+
+class Numbers(Sampler[int]):
+    """Running numbers of the windows that one process computes in some consecutive steps.
+
+    Args:
+        first_step: steps done before.
+        steps: steps to do.
+        batch_size: windows a step over all processes.
+        rank: number of this process.
+        n_processes: number of processes.
+    """
+
+    def __init__(
+        self, first_step: int, steps: int, batch_size: int, rank: int = 0, n_processes: int = 1
+    ) -> None:
+        self.first_step, self.steps, self.batch_size = first_step, steps, batch_size
+        self.share = exact_div(batch_size, n_processes, "windows of a batch and processes")
+        self.rank = rank
+
+    def __len__(self) -> int:
+        return self.steps * self.share
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self.first_step, self.first_step + self.steps):
+            begin = step * self.batch_size + self.rank * self.share
+            yield from range(begin, begin + self.share)
+
+
+class Prefetcher:
+    """Lets a thread read the next batches while a step runs.
+
+    Args:
+        batches: the batches to read.
+    """
+
+    def __init__(self, batches: DataLoader[Batch]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from prefetch(self.batches)
+
+
+def loader(
+    windows: Windows, numbers: Numbers, workers: int, device: torch.device | None = None
+) -> DataLoader[Batch] | Prefetcher:
+    """Load batches of windows in the order of their numbers.
+
+    Without workers, a thread reads ahead while a GPU computes. On a processor reading and computing take turns: all its
+    cores work on a step, and a thread beside them keeps them waiting for longer than it reads (docs/performance.md).
+
+    Args:
+        windows: the windows to read.
+        numbers: their running numbers.
+        workers: number of reading processes.
+        device: the device that computes; the CPU if None.
+    """
+    batches = DataLoader(
+        windows,
+        batch_size=numbers.share,
+        sampler=numbers,
+        num_workers=workers,
+        pin_memory=device is not None and device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="forkserver" if workers else None,
+    )
+    return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)

@@ -1,0 +1,81 @@
+"""Visual input of recordings: boxes and embeddings read for the videos that a run uses."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.config import VideoControl
+from avseld.data.folds import visible
+from avseld.io.boxes import read_boxes
+from avseld.io.embeddings import read_embeddings
+from avseld.io.manifest import Recording
+from avseld.vision.visual_input import VisualInput, VisualSpec
+
+log = logging.getLogger(__name__)
+
+
+def load_visual_input(recording: Recording, spec: VisualSpec | None = None) -> VisualInput:
+    """Read the visual input of one recording.
+
+    Args:
+        recording: names the files of boxes and of embeddings, and the video of both.
+        spec: what the network takes from a video.
+
+    Raises:
+        BadInput: a file is missing, damaged or of another video.
+    """
+    spec = spec or VisualSpec()
+    video = recording.video if recording.video and recording.video.exists() else None
+    boxes = embeddings = None
+    if spec.n_boxes:
+        assert recording.boxes is not None
+        boxes = read_boxes(recording.boxes, video)
+    if spec.n_values:
+        assert recording.embeddings is not None
+        embeddings = read_embeddings(recording.embeddings, video)
+    visual = VisualInput(boxes, spec, embeddings)
+    if visual.duration < recording.duration - LABEL_HOP:
+        log.warning(
+            "%s: the video ends at %.1f s, the audio at %.1f s; it is used as far as it goes",
+            recording.name,
+            visual.duration,
+            recording.duration,
+        )
+    return visual
+
+
+def visual_inputs(
+    recordings: Sequence[Recording], control: VideoControl, spec: VisualSpec | None = None, seed: int = 0
+) -> dict[str, VisualInput | None]:
+    """Load the visual input of each recording: of its own video, of that of another recording, or None.
+
+    Args:
+        recordings: all of them.
+        control: aligned, shuffled or blank.
+        spec: what the network takes from a video.
+        seed: decides which other recording.
+
+    Raises:
+        BadInput: fewer than two videos to shuffle.
+    """
+    shown: dict[str, VisualInput | None] = {recording.name: None for recording in recordings}
+    if control == "blank":
+        return shown
+    seen = [r for r in recordings if visible(r, spec)]
+    source = list(seen)
+    if control == "shuffled":
+        if len(seen) < 2:
+            raise BadInput(
+                "video: shuffled needs at least two recordings with boxes; run avseld-detect boxes (or embed)"
+            )
+        order = np.random.default_rng([seed, 0x5EED]).permutation(len(seen))
+        source = [seen[order[(int(place) + 1) % len(order)]] for place in np.argsort(order)]
+    for recording, other in zip(seen, source, strict=True):
+        shown[recording.name] = load_visual_input(
+            replace(other, duration=0.0) if other is not recording else recording, spec
+        )
+    return shown
