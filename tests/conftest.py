@@ -1,6 +1,7 @@
 """Fixtures of all tests: reference values, the folder of recordings beside the repository, and options."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -64,6 +65,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config, "workerinput"
     ):  # the process that starts the others
         config.pluginmanager.register(Skips(ROOT / "tests" / "allowed_skips.txt"))
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a command called in a test does to logging: its handler writes to a stream that the test closes."""
+    loggers = [logging.getLogger(name) for name in ("avseld", "detection", "data_prep")]
+    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

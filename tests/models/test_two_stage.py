@@ -16,7 +16,7 @@ from avseld.models.convolution import DoubleConvBlock
 from avseld.models.transfer import load_role, read_weights, transfer
 from avseld.models.two_stage import CRNN10, TwoStage
 from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest_frame
-from avseld.training.schedules import line, stairs
+from avseld.training.schedules import linear_factor, step_factor
 
 SHAPES = {"sed": (11,), "doa": (2, 11)}
 SMALL = {"widths": (4, 4, 8, 8)}
@@ -321,11 +321,11 @@ def test_directions_are_rounded_to_the_grid_and_wrapped_or_clipped(legacy, told)
 
 
 def test_the_learning_rate_falls_as_published():
-    rate = [1e-3 * stairs(step, **DECAY) for step in (0, 30_000, 31_999, 32_000, 49_999, 50_000)]
+    rate = [1e-3 * step_factor(step, **DECAY) for step in (0, 30_000, 31_999, 32_000, 49_999, 50_000)]
     assert rate == pytest.approx([1e-3, 1e-3, 1e-3, 9e-4, 3.874204890e-4, 3.486784401e-4], rel=1e-9)
-    task4 = [1e-3 * stairs(step, 200, 0.9) for step in (0, 199, 200, 400, 5000)]
+    task4 = [1e-3 * step_factor(step, 200, 0.9) for step in (0, 199, 200, 400, 5000)]
     assert task4 == pytest.approx([1e-3, 1e-3, 9e-4, 8.1e-4, 7.18e-5], rel=1e-3)
-    assert [line(step, 100, 0.1) for step in (0, 50, 100, 200)] == pytest.approx([1, 0.55, 0.1, 0.1])
+    assert [linear_factor(step, 100, 0.1) for step in (0, 50, 100, 200)] == pytest.approx([1, 0.55, 0.1, 0.1])
 
 
 def test_the_published_features_have_ten_maps_of_96_and_their_lags():
