@@ -52,6 +52,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def from_root(text: str) -> str:
     """Rewrite the links of a page in the repository's root for the site, where `docs/` is the root."""
     text = re.sub(r"\]\(docs/", "](", text)
+    text = text.replace("[CITATION.cff](CITATION.cff)", "`CITATION.cff`")  # no page of the site
     for source, page in ROOT_PAGES.items():
         text = text.replace(f"]({source}", f"]({page}")
     return text

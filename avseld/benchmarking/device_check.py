@@ -1,6 +1,6 @@
 """What a GPU does with the published training: steps a second by path, work and kernels of a step, whole trainings.
 
-python -m avseld.benchmarking.device_check FOLDER [--rehearse] [--steps N] [--json FILE]
+`python -m avseld.benchmarking.device_check FOLDER [--rehearse] [--steps N] [--json FILE]`
 
 Run by `scripts/bench_gpu.sh --device-check`. Ends within six minutes. With --rehearse the same code runs on the CPU
 with two steps, so that a run on a rented GPU does not fail on a slip.

@@ -41,8 +41,12 @@ class LogMelGCC(nn.Module):
     Args:
         n_channels: channels of the recordings, at least 2.
         sample_rate: Hz.
-        n_fft, win_length, hop: transform, window and hop, samples.
-        n_mels, low_hz, high_hz: see `Mel`; n_mels even.
+        n_fft: transform, window and hop, samples.
+        win_length: transform, window and hop, samples.
+        hop: transform, window and hop, samples.
+        n_mels: see `Mel`; n_mels even.
+        low_hz: see `Mel`; n_mels even.
+        high_hz: see `Mel`; n_mels even.
         pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
         gcc_fft: transform and window of the correlation, samples; None uses n_fft and win_length.

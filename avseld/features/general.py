@@ -123,7 +123,8 @@ class GeneralFeatures(nn.Module):
         n_channels: channels of the recordings.
         parts: names from `PARTS`, in their order.
         sample_rate: Hz.
-        n_fft, hop: transform and hop, samples.
+        n_fft: transform and hop, samples.
+        hop: transform and hop, samples.
         gcc_fft: transform of the correlations, samples.
         pad_mode: padding at the ends, constant or reflect.
         standardize: standardize by statistics of the training part.

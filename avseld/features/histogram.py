@@ -27,7 +27,8 @@ class Histograms(nn.Module):
     Args:
         sample_rate: Hz.
         n_fft: transform, samples.
-        low_hz, high_hz: range of the bins that count, Hz.
+        low_hz: range of the bins that count, Hz.
+        high_hz: range of the bins that count, Hz.
         loud: required ratio of the magnitude to the noise floor; 0 skips the test.
         onset: required ratio to the magnitude of the frames before; 0 skips the test.
         coherence: required ratio of the first two eigenvalues of the covariance; 0 skips the test.

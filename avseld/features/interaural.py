@@ -18,7 +18,8 @@ class Interaural(nn.Module):
     Args:
         n_channels: channels of the recordings: 2, left and right.
         sample_rate: Hz.
-        n_fft, hop: transform and hop, samples.
+        n_fft: transform and hop, samples.
+        hop: transform and hop, samples.
         pad_mode: padding at the ends, constant or reflect.
         floor: amplitude that is added before the logarithm, about the noise of 16-bit audio in a bin.
 

@@ -27,7 +27,9 @@ class MagnitudePhase(nn.Module):
     Args:
         n_channels: channels of the recordings.
         sample_rate: Hz.
-        n_fft, win_length, hop: transform, window and hop, samples.
+        n_fft: transform, window and hop, samples.
+        win_length: transform, window and hop, samples.
+        hop: transform, window and hop, samples.
         pad_mode: padding at the ends, constant or reflect.
         symmetric: the window of 2018, see `Stft`.
         orthonormal: divide the spectrum by the root of n_fft.

@@ -65,8 +65,12 @@ class LogMel(nn.Module):
     Args:
         n_channels: channels of the recordings.
         sample_rate: Hz.
-        n_fft, win_length, hop: transform, window and hop, samples.
-        n_mels, low_hz, high_hz: see `Mel`.
+        n_fft: transform, window and hop, samples.
+        win_length: transform, window and hop, samples.
+        hop: transform, window and hop, samples.
+        n_mels: see `Mel`.
+        low_hz: see `Mel`.
+        high_hz: see `Mel`.
         pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
         standardize: standardize by statistics of the training part.
@@ -135,8 +139,12 @@ class LogMelIV(nn.Module):
     Args:
         n_channels: channels of the recordings: 4, W Y Z X.
         sample_rate: Hz.
-        n_fft, win_length, hop: transform, window and hop, samples.
-        n_mels, low_hz, high_hz: see `Mel`.
+        n_fft: transform, window and hop, samples.
+        win_length: transform, window and hop, samples.
+        hop: transform, window and hop, samples.
+        n_mels: see `Mel`.
+        low_hz: see `Mel`.
+        high_hz: see `Mel`.
         pad_mode: padding at the ends, constant or reflect.
         top_db: see `decibel`.
         intensity: normalization of every bin before the mel bands: energy, with axes y z x (DCASE 2021 to 2024), or

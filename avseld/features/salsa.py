@@ -26,8 +26,11 @@ class SalsaLite(nn.Module):
     Args:
         n_channels: channels of the recordings, at least 2.
         sample_rate: Hz.
-        n_fft, win_length, hop: transform, window and hop, samples.
-        low_hz, high_hz: range of the bins, Hz.
+        n_fft: transform, window and hop, samples.
+        win_length: transform, window and hop, samples.
+        hop: transform, window and hop, samples.
+        low_hz: range of the bins, Hz.
+        high_hz: range of the bins, Hz.
         alias_hz: spatial aliasing frequency of the array, Hz.
         pad_mode: padding at the ends, constant or reflect.
         standardize: standardize by statistics of the training part.

@@ -19,7 +19,8 @@ class SoundField(nn.Module):
     Args:
         n_channels: channels of the recordings: 4, W Y Z X.
         sample_rate: Hz.
-        n_fft, hop: transform and hop, samples.
+        n_fft: transform and hop, samples.
+        hop: transform and hop, samples.
         n_mels: mel bands.
         pad_mode: padding at the ends, constant or reflect.
 

@@ -20,7 +20,8 @@ class AudioVisualCRNN(nn.Module):
     """Audio embedding beside the visual embedding of the window's first video frame, then a temporal model.
 
     Args:
-        n_features, n_bins: shape of the audio features.
+        n_features: shape of the audio features.
+        n_bins: shape of the audio features.
         shapes: heads of the target, per frame; any.
         width: values of the visual embedding, and channels of encoders that have an option `width`.
         hidden: units of the temporal model, in each direction.

@@ -58,7 +58,8 @@ class BinNorm(nn.Module):
 
     Args:
         n_bins: bins.
-        eps, momentum: as in `nn.BatchNorm2d`.
+        eps: as in `nn.BatchNorm2d`.
+        momentum: as in `nn.BatchNorm2d`.
     """
 
     def __init__(self, n_bins: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
@@ -77,7 +78,8 @@ class ConvBlock(nn.Module):
     """A convolution of 3 x 3 frames and bins, normalization, rectifier and, if asked for, max pooling.
 
     Args:
-        n_inputs, n_outputs: channels.
+        n_inputs: channels.
+        n_outputs: channels.
         pooling: (frames, bins) that become one; None for no pooling.
         bias: of the convolution.
         norm: normalization; per channel if None.

@@ -41,7 +41,8 @@ class CNN(nn.Module):
     For 10 classes: 4,309,450 parameters with 5 layers, 4,691,274 with 9, 75,497,802 with 13.
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: frame and clip, both one number a class.
         layers: 5, 9 or 13.
         pooling: average or max, by 2 x 2 after every block but the last.

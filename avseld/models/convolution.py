@@ -30,7 +30,8 @@ class DoubleConvBlock(nn.Module):
     Q. Kong et al., PANNs (IEEE/ACM TASLP 2020); Y. Cao et al., two-stage SED and localization (DCASE 2019).
 
     Args:
-        n_inputs, n_outputs: channels.
+        n_inputs: channels.
+        n_outputs: channels.
         size: (frames, bins) that become one.
         pooling: average or max.
 

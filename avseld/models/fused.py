@@ -35,7 +35,8 @@ class FusedCRNN(nn.Module):
     """Equivariant encoder of the sound field, GRU, attention between its steps, and `PersonAttention`.
 
     Args:
-        n_features, n_bins: shape of the audio features, those of `sound_field`.
+        n_features: shape of the audio features, those of `sound_field`.
+        n_bins: shape of the audio features, those of `sound_field`.
         shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
         hidden: units of the GRU in each direction.
         n_boxes: people at a time.

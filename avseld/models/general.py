@@ -68,7 +68,8 @@ class GeneralNetwork(nn.Module):
     1,784,040, ele_hist 445,155.
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: heads of the target; those of the module.
         module: sed_m, sed_t, doa_iv, doa_gcc, azi_hist or ele_hist.
         dropout: before the heads.
@@ -181,12 +182,15 @@ class GeneralSystem(nn.Module):
     frozen unless `fine_tune` is set. Roles of pretrained weights: sed and doa, or sed, azimuth and elevation for hist.
 
     Args:
-        n_features, n_bins: shape of the features of all modules side by side.
+        n_features: shape of the features of all modules side by side.
+        n_bins: shape of the features of all modules side by side.
         shapes: heads of the target, sed among them, per class; any.
         sed: sed_m or sed_t.
         doa: doa_iv, doa_gcc or hist.
         fine_tune: train the modules, too.
-        hidden, n_recurrent, dropout: of the alignment network.
+        hidden: of the alignment network.
+        n_recurrent: of the alignment network.
+        dropout: of the alignment network.
         narrow: of the modules, as they were trained.
 
     Raises:

@@ -26,10 +26,12 @@ class SELDnet(nn.Module):
     count and `parameter_count` gives: 2018 512,564 (513,148), 2019 611,201 (613,537), 2020 513,120 (513,288).
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: heads of the target, per frame; any.
         width: channels of the convolutions.
-        bin_pooling, frame_pooling: of each convolution.
+        bin_pooling: of each convolution.
+        frame_pooling: of each convolution.
         hidden: units of each recurrent layer and of the heads.
         n_recurrent: recurrent layers.
         dropout: after each pooling and in the heads.
@@ -114,10 +116,12 @@ class SeldNet(nn.Module):
     742,172 parameters for FOA with distance (DCASE2024); 737,141 without (2023); 604,533 without attention (2022).
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: heads of the target; one head, per frame.
         width: channels of the convolutions.
-        bin_pooling, frame_pooling: of each convolution.
+        bin_pooling: of each convolution.
+        frame_pooling: of each convolution.
         hidden: units of the GRU in each direction, and of all that follows.
         n_recurrent: GRU layers.
         n_attention: self-attention layers.

@@ -22,7 +22,8 @@ class CRNN10(nn.Module):
     without recurrence (published as VGG9).
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: heads of the target, per frame; any.
         widths: channels of the convolution blocks.
         recurrent: False leaves the GRU out.
@@ -89,9 +90,12 @@ class TwoStage(nn.Module):
     training only the second stage runs.
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: sed and doa.
-        widths, recurrent, pooling: of both stages, see `CRNN10`.
+        widths: of both stages, see `CRNN10`.
+        recurrent: of both stages, see `CRNN10`.
+        pooling: of both stages, see `CRNN10`.
 
     Raises:
         BadInput: another pooling.

@@ -27,14 +27,22 @@ class SeldNetVisual(SeldNet):
     decoder layer that is never run. Names are the published ones but for that layer.
 
     Args:
-        n_features, n_bins: shape of the features.
+        n_features: shape of the features.
+        n_bins: shape of the features.
         shapes: heads of the target; one head, per frame.
         visual: none, boxes (as Gaussian vectors), embeddings (of an image network; formerly called frames) or both.
         n_values: values of an embedding: 72 for the map of the whole panorama, 49 for the published crop, 768 for ViT.
         n_boxes: boxes of a video frame.
         n_layers: of the decoder.
         feedforward: width within them.
-        width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention, n_heads, dropout: as in `SeldNet`.
+        width: as in `SeldNet`.
+        bin_pooling: as in `SeldNet`.
+        frame_pooling: as in `SeldNet`.
+        hidden: as in `SeldNet`.
+        n_recurrent: as in `SeldNet`.
+        n_attention: as in `SeldNet`.
+        n_heads: as in `SeldNet`.
+        dropout: as in `SeldNet`.
 
     Raises:
         BadInput: an unknown word, poolings of different number, or bins that do not suffice.

@@ -50,7 +50,8 @@ class Learner(lightning.LightningModule):
         windows: to train on.
         validation: recordings to validate on, whole.
         data: batch size, workers, video control.
-        optimizer, schedule: parts.
+        optimizer: parts.
+        schedule: parts.
         steps: of the whole training.
         validate_every: steps of an epoch.
         challenge: year of the scores.

@@ -12,7 +12,8 @@ class ConvEncoder(nn.Module):
     """Three convolutions with pooling; the frequency axis is averaged away. Parameter names as published.
 
     Args:
-        n_features, n_bins: shape of the features; any number of bins from 32 on.
+        n_features: shape of the features; any number of bins from 32 on.
+        n_bins: shape of the features; any number of bins from 32 on.
         width: channels.
     """
 

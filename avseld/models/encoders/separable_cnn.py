@@ -14,7 +14,8 @@ class SeparableBlock(nn.Module):
     """3 x 3 convolution of each channel, 1 x 1 convolution across channels, each normalized and rectified; pooling.
 
     Args:
-        n_inputs, n_outputs: channels.
+        n_inputs: channels.
+        n_outputs: channels.
         pooling: (frames, bins) that become one.
     """
 

@@ -25,8 +25,10 @@ class FieldBlock(nn.Module):
     """3 x 3 convolution of scalars and vectors, normalization, rectifier or gate, and pooling.
 
     Args:
-        n_scalars, n_vectors: channels in.
-        scalars, vectors: channels out.
+        n_scalars: channels in.
+        n_vectors: channels in.
+        scalars: channels out.
+        vectors: channels out.
         pooling: (frames, bands) that become one: the largest scalar, the mean vector.
     """
 
