@@ -123,17 +123,7 @@ class DeviceCache:
         Returns:
             The arrays that `Windows` gives, each with the window first, on the device.
         """
-        n_samples, n_channels = self.windows.n_samples, self.windows.n_channels
-        # Every window is one row of an overlapping view, so that one kernel copies them all.
-        rows = self.audio.as_strided(
-            (self.audio.shape[0] - n_samples + 1, n_samples * n_channels), (n_channels, 1)
-        )
-        sound = rows[places.sample].unflatten(1, (n_samples, n_channels))
-        item = {
-            "waveform": sound.transpose(1, 2)
-            .to(torch.float32, memory_format=torch.contiguous_format)
-            .div_(32768)
-        }
+        item = {"waveform": gather_sound(self.audio, places.sample, self.windows.n_samples)}
         for name, table in self.tables.items():
             item[name] = table[places.label_row]
         if self.visual is not None:
@@ -275,13 +265,29 @@ def _read_16_bits(path: Path) -> Tensor:
         return torch.from_numpy(file.read(dtype="int16", always_2d=True))
 
 
+def gather_sound(audio: Tensor, first: Tensor, n_samples: int) -> Tensor:
+    """Copy windows of 16-bit audio with one kernel.
+
+    Args:
+        audio: (sample, channel) int16.
+        first: (window,) first samples, on the same device.
+        n_samples: length of a window.
+
+    Returns:
+        (window, channel, sample) float32 in [-1, 1).
+    """
+    n_channels = audio.shape[1]
+    # Every window is one row of an overlapping view.
+    rows = audio.as_strided((len(audio) - n_samples + 1, n_samples * n_channels), (n_channels, 1))
+    sound = rows[first].unflatten(1, (n_samples, n_channels)).transpose(1, 2)
+    return sound.to(torch.float32, memory_format=torch.contiguous_format).div_(32768)
+
+
 def cached_bytes(windows: Windows) -> int:
     """Count the bytes of the sound of all recordings at 16 bits, which is nearly all that is kept."""
     return int(windows.length.sum()) * windows.n_channels * 2
 
 
-def fits(windows: Windows, device: torch.device) -> bool:
-    """Tell whether the corpus takes less than half of what is free on a CUDA device."""
-    if device.type != "cuda" or windows.augment:
-        return False
-    return cached_bytes(windows) < torch.cuda.mem_get_info(device)[0] / 2
+def fits(n_bytes: int, device: torch.device) -> bool:
+    """Tell whether so many bytes take less than half of what is free on a CUDA device."""
+    return device.type == "cuda" and n_bytes < torch.cuda.mem_get_info(device)[0] / 2

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from avseld.data.device_cache import read_all
+from avseld.data.device_cache import gather_sound, read_all
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
 from avseld.system.build import System
@@ -81,31 +81,24 @@ class DeviceRecordings:
         for places in self._batches():
             grid = concatenate_grids([self.grids[place] for place in places])
             start = np.concatenate([self._first_samples(place) for place in places])
-            rows = self.audio.as_strided(
-                (len(self.audio) - self.span + 1, self.span * self._n_channels), (self._n_channels, 1)
-            )
-            sound = rows[torch.from_numpy(start).to(self.device)].unflatten(1, (self.span, self._n_channels))
+            sound = gather_sound(self.audio, torch.from_numpy(start).to(self.device), self.span)
             visual = torch.cat([self.visual[place] for place in places]) if self.has_video else None
-            heads = run_windows(self.system, sound.transpose(1, 2).float().div_(32768), visual, grid)
+            heads = run_windows(self.system, sound, visual, grid)
             yield list(self._outputs(places, heads))
 
     def _outputs(self, places: list[int], heads: dict[str, Tensor]) -> Iterator[RecordingOutput]:
         first = 0
         for place in places:
             grid = self.grids[place]
+            n_frames = int(grid.n_frames[0])
             own = join_windows(
-                {name: head[first : first + len(grid)] for name, head in heads.items()}, int(grid.n_frames[0])
+                {name: head[first : first + len(grid)] for name, head in heads.items()}, n_frames
             )
             first += len(grid)
             with torch.inference_mode():
-                labels = {
-                    name: self._spread(value, int(grid.n_frames[0]))
-                    for name, value in self.labels[place].items()
-                }
-                loss = self.system.target.loss({name: head[None] for name, head in own.items()}, labels)[
-                    "loss"
-                ]
-            yield RecordingOutput(place, own, loss)
+                labels = {name: self._spread(value, n_frames) for name, value in self.labels[place].items()}
+                losses = self.system.target.loss({name: head[None] for name, head in own.items()}, labels)
+            yield RecordingOutput(place, own, losses["loss"])
 
     def _batches(self) -> Iterator[list[int]]:
         """Share the recordings out among batches of at most `WINDOWS_PER_BATCH` windows."""
@@ -119,10 +112,6 @@ class DeviceRecordings:
             count += len(grid)
         if batch:
             yield batch
-
-    @property
-    def _n_channels(self) -> int:
-        return self.audio.shape[1]
 
     def _first_samples(self, place: int) -> np.ndarray:
         first = self.grids[place].first_frame - self.system.margin
@@ -160,7 +149,7 @@ class DeviceRecordings:
         return value[None]
 
 
-def cached_bytes(system: System, recordings: Sequence[Recording]) -> int:
+def recordings_bytes(system: System, recordings: Sequence[Recording]) -> int:
     """Count the bytes of sound and labels of recordings on the device."""
     seconds = sum(recording.duration for recording in recordings)
     labels = sum(value.nbytes for value in system.target.encode(Events.empty(), 0.0, 1, system.hop).values())

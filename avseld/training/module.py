@@ -1,12 +1,11 @@
 """The Lightning module: training steps, validation over whole recordings, and logging of both."""
 
-import math
-import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import numpy as np
@@ -18,40 +17,37 @@ from torch.utils.data import DataLoader
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.config import Data, Part
-from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, fits
-from avseld.data.device_recordings import DeviceRecordings, cached_bytes
+from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, cached_bytes, fits
+from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
 from avseld.data.loader import Numbers, Prefetcher, loader
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import Batch, Windows, reference
 from avseld.evaluation.validation import RecordingResult, Validator
-from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
+from avseld.training.drawing import PredictionDrawing
 from avseld.training.optimizers import optimizer_of, schedule_of
 from avseld.training.random_state import random_state, set_random_state
 from avseld.vision.visual_input import VisualInput
 
-NO_RECORDING = -1
-"""stands for a recording, because Lightning takes no empty share"""
-DRAWING_INTERVAL_S = 15.0
-"""least time between two drawings"""
-ALL_AT_ONCE = -2
-"""stands for all recordings of a share, which run from the device"""
+log = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept", DeviceCache, DeviceRecordings)
 
 
 class Learner(lightning.LightningModule):
     """Trains a system under Lightning. An epoch is the steps between two validations.
 
     Args:
-        system: learns.
-        windows: to train on.
+        system: the system to train.
+        windows: training windows.
         validation: recordings to validate on, whole.
-        data: batch size, workers, video control.
-        optimizer: parts.
-        schedule: parts.
+        data: batch size, workers, video control, device cache.
+        optimizer: name and options of the optimizer.
+        schedule: name and options of the learning rate schedule; constant if None.
         steps: of the whole training.
         validate_every: steps of an epoch.
         challenge: year of the scores.
@@ -78,22 +74,18 @@ class Learner(lightning.LightningModule):
         self.shown: list[VisualInput | None] = [shown[recording.name] for recording in validation]
         self.validator = Validator(system, challenge)
         self.automatic_optimization = False
-        self.cache: DeviceCache | None = None
         self.captured: CapturedStep | None = None
-        self.device_recordings: DeviceRecordings | None = None
-        self.unlogged: tuple[int, torch.Tensor] | None = None
+        self.unlogged: tuple[int, torch.Tensor, list[float]] | None = None
         self.results: list[tuple[int, RecordingResult]] = []
         self.loss_names: list[str] = []
-        self.painter = ThreadPoolExecutor(1)
-        self.drawing: Future[None] | None = None
-        self.drawn_at_s = -math.inf
+        self.drawing: PredictionDrawing | None = None
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
         self.configure_optimizers()  # a wrong name or option must show before anything is written
 
     def configure_optimizers(self) -> Any:
-        """Optimizer and learning rate by their names in the recipe."""
+        """Build optimizer and learning rate schedule by their names in the recipe."""
         optimizer = optimizer_of(self.optimizer, self.system)
         return {
             "optimizer": optimizer,
@@ -112,39 +104,54 @@ class Learner(lightning.LightningModule):
             self.global_rank,
             self.trainer.world_size,
         )
-        if self._is_cached():
-            if self.cache is None:
-                self.cache = DeviceCache(self.windows, self.device)
+        if self.cache is not None:
             # Several processes exchange gradients at the end of each `training_step`: one step a stretch.
             return Stretches(self.cache, numbers, STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1)
         return loader(self.windows, numbers, self.settings.workers, self.device)
 
-    def _is_cached(self) -> bool:
-        if self.settings.device_cache != "auto":
-            return self.settings.device_cache == "always"
-        return self.cache is not None or fits(self.windows, self.device)
+    @cached_property
+    def cache(self) -> DeviceCache | None:
+        """The training recordings on the device, or None where they are read from their files."""
+        return self._kept_on_device(
+            cached_bytes(self.windows), lambda: DeviceCache(self.windows, self.device)
+        )
+
+    @cached_property
+    def device_recordings(self) -> DeviceRecordings | None:
+        """This process's share of the validation's recordings on the device, or None."""
+        target = self.system.target
+        if self.validator.task != "seld" or target.ranked is not None or target.probabilities is not None:
+            return None
+        chosen = [
+            [of_all[place] for place in self._share()]
+            for of_all in (self.validation, self.references, self.shown)
+        ]
+        n_bytes = recordings_bytes(self.system, chosen[0])  # type: ignore[arg-type]
+        return self._kept_on_device(n_bytes, lambda: DeviceRecordings(self.system, *chosen))  # type: ignore[arg-type]
+
+    def _kept_on_device(self, n_bytes: int, make: Callable[[], Kept]) -> Kept | None:
+        """Make what `data.device_cache` keeps on the device; None where it is not kept.
+
+        Raises:
+            BadInput: it can't be kept, and `data.device_cache` is always.
+        """
+        choice = self.settings.device_cache
+        if choice == "never" or (choice == "auto" and not fits(n_bytes, self.device)):
+            return None
+        try:
+            return make()
+        except BadInput as error:
+            if choice == "always":
+                raise
+            log.info("not kept on the device: %s", error)
+            return None
 
     def val_dataloader(self) -> DataLoader[int]:
-        """Give the places of this process's share of the recordings, or `NO_RECORDING` where it has none."""
-        share = self._share() or [NO_RECORDING]
-        if share != [NO_RECORDING] and self._validates_on_device():
-            share = [ALL_AT_ONCE]
-        return DataLoader(share, batch_size=None)  # type: ignore[arg-type]
+        """Give one item: the share of the recordings of this process, which may be empty, is run as one."""
+        return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
 
     def _share(self) -> list[int]:
         return list(range(self.global_rank, len(self.validation), self.trainer.world_size))
-
-    def _validates_on_device(self) -> bool:
-        """Tell whether the validation's recordings are run from the device, many at once."""
-        target = self.system.target
-        if self.validator.task != "seld" or target.ranked is not None or target.probabilities is not None:
-            return False
-        if self.settings.device_cache != "auto" or self.device_recordings is not None:
-            return self.settings.device_cache != "never"
-        if self.device.type != "cuda":
-            return False
-        needed = cached_bytes(self.system, [self.validation[place] for place in self._share()])
-        return needed < torch.cuda.mem_get_info(self.device)[0] / 2
 
     def on_train_epoch_start(self) -> None:
         """Take up the random generators where a resumed run left them."""
@@ -160,18 +167,19 @@ class Learner(lightning.LightningModule):
         """
         if isinstance(batch, Stretch):
             return self._train_stretch(batch)
-        step = self.global_step
+        step, rate = self.global_step, self._rate()
         self._seed(step)
         losses = self._learn(batch)
         self._update()
-        return {"last_loss": self._log_losses(step, losses[None]), "steps": 1}
+        return {"last_loss": self._log_losses(step, losses[None], [rate]), "steps": 1}
 
     def _train_stretch(self, stretch: Stretch) -> dict[str, Any]:
         if self.captured is None and self._can_be_captured():
             self.captured = CapturedStep(self._learn, self.optimizers().optimizer, stretch.cache)  # type: ignore[union-attr]
-        first, losses = self.global_step, []
+        first, losses, rates = self.global_step, [], []
         for step in range(len(stretch)):
             self._seed(first + step)
+            rates.append(self._rate())
             places = stretch.places[step]
             if self.captured is not None:
                 losses.append(self.captured(places).clone())
@@ -180,9 +188,13 @@ class Learner(lightning.LightningModule):
                 losses.append(self._learn(stretch.cache.batch(places)))
                 self._update()
         # The losses of the stretch before are read, so that the GPU has work queued while the host waits for them.
-        before, self.unlogged = self.unlogged, (first, torch.stack(losses))
+        before, self.unlogged = self.unlogged, (first, torch.stack(losses), rates)
         last = self._log_losses(*before) if before is not None else None
         return {"last_loss": last, "steps": len(stretch)}
+
+    def _rate(self) -> float:
+        """Return the learning rate of the coming step."""
+        return float(self.optimizers().optimizer.param_groups[0]["lr"])  # type: ignore[union-attr]
 
     def _count_step(self) -> None:
         """Count a step that Lightning's optimizer has not taken, and set the next learning rate."""
@@ -218,8 +230,8 @@ class Learner(lightning.LightningModule):
         self.optimizers().step()  # type: ignore[union-attr]
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
-    def _log_losses(self, first: int, losses: torch.Tensor) -> float | None:
-        """Log the losses (step, loss) of some steps in a row, and the learning rate.
+    def _log_losses(self, first: int, losses: torch.Tensor, rates: list[float]) -> float | None:
+        """Log the losses (step, loss) of some steps in a row, and their learning rates (step,).
 
         Raises:
             BadInput: the loss is not finite.
@@ -241,12 +253,11 @@ class Learner(lightning.LightningModule):
                 f"the loss is not finite at step {step}; the best weights so far are kept, lower optimizer.options.lr"
             )
         if self.trainer.is_global_zero:
-            rate = float(self.lr_schedulers().get_last_lr()[0])  # type: ignore[union-attr]
             for step in due:
                 row = {
                     f"{name}/train": float(v) for name, v in zip(self.loss_names, values[step], strict=True)
                 }
-                row[f"lr-{type(self.optimizers().optimizer).__name__}"] = rate  # type: ignore[union-attr]
+                row[f"lr-{type(self.optimizers().optimizer).__name__}"] = rates[step]  # type: ignore[union-attr]
                 self.trainer.loggers[0].log_metrics(row, step=first + step)
         return float(values[due[-1], place])
 
@@ -257,39 +268,24 @@ class Learner(lightning.LightningModule):
             self.unlogged = None
         self.results, self.example = [], None
 
-    def validation_step(self, place: int, number: int) -> None:
-        """Run one whole recording, exactly as prediction does, and count."""
-        place = int(place)
-        if place == NO_RECORDING:
-            return
+    def validation_step(self, item: int, number: int) -> None:
+        """Run this process's share of the recordings, whole and exactly as prediction does, and count."""
         # As in prediction, whatever the training's precision.
         with torch.autocast(self.device.type, enabled=False):
-            if place == ALL_AT_ONCE:
-                self._validate_on_device()
-            else:
-                self._validate_recording(place)
+            if self.device_recordings is not None:
+                self._validate_on_device(self.device_recordings)
+                return
+            for place in self._share():
+                visual = self.shown[place]
+                boxes = visual.at if visual else None
+                recording, events = self.validation[place], self.references[place]
+                self._keep(place, self.validator.evaluate_recording(recording, events, boxes))
 
-    def _validate_recording(self, place: int) -> None:
-        visual = self.shown[place]
-        boxes = visual.at if visual else None
-        result = self.validator.evaluate_recording(self.validation[place], self.references[place], boxes)
-        if place == 0:
-            self.example = result.prediction
-        self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
-
-    def _validate_on_device(self) -> None:
-        """Run the recordings in batches; the host counts one batch while the device runs the next."""
-        share = self._share()
-        if self.device_recordings is None:
-            self.device_recordings = DeviceRecordings(
-                self.system,
-                [self.validation[place] for place in share],
-                [self.references[place] for place in share],
-                [self.shown[place] for place in share],
-            )
-        reduce = self.system.target.reduce
+    def _validate_on_device(self, recordings: DeviceRecordings) -> None:
+        """Run recordings in batches; the host counts one batch while the device runs the next."""
+        share, reduce = self._share(), self.system.target.reduce
         waiting: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]] = []
-        for outputs in self.device_recordings.run():
+        for outputs in recordings.run():
             fetched = []
             for one in outputs:
                 heads = reduce(one.heads, self.system.hop) if reduce else one.heads
@@ -303,10 +299,13 @@ class Learner(lightning.LightningModule):
 
     def _count(self, fetched: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]]) -> None:
         for place, heads, loss in fetched:
-            result = self.validator.device_result(self.references[place], heads, float(loss))
-            if place == 0:
-                self.example = result.prediction
-            self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
+            self._keep(place, self.validator.device_result(self.references[place], heads, float(loss)))
+
+    def _keep(self, place: int, result: RecordingResult) -> None:
+        """Keep what is scored of a recording, and of the first one the prediction, which is drawn."""
+        if place == 0:
+            self.example = result.prediction
+        self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, compute scores, and draw the first recording."""
@@ -319,7 +318,7 @@ class Learner(lightning.LightningModule):
             self.history.append({"step": float(self.global_step), **values})
             self._write_history()
             if self.example is not None:
-                self._show()
+                self._show(self.example)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep every random generator's state."""
@@ -349,46 +348,22 @@ class Learner(lightning.LightningModule):
         with replacing(Path(str(self.trainer.loggers[0].log_dir)) / "metrics.csv") as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def _show(self) -> None:
-        """Draw the first recording's prediction into TensorBoard.
-
-        A drawing takes a second of Python: a thread does it, and where validations follow each other within seconds
-        not each of them is drawn, but always the last.
-        """
-        now, is_last = time.monotonic(), self.global_step >= self.steps
-        if now - self.drawn_at_s < DRAWING_INTERVAL_S and not is_last:
-            return
-        if self.drawing is not None:
-            self.drawing.result()
-        self.drawn_at_s = now
-        self.drawing = self.painter.submit(self._draw, self.example or Events.empty(), self.global_step)
-
-    def _draw(self, prediction: Events, step: int) -> None:
-        from avseld.reporting import figure  # brings matplotlib, which a short run never needs
-
-        recording = self.validation[0]
-        stop = min(recording.duration, 60.0)
-        rate = self.system.sample_rate
-        drawn = figure(
-            read_audio(recording.audio, 0, round(stop * rate)),
-            rate,
-            self.references[0].within(0, stop),
-            prediction.within(0, stop),
-            self.system.blueprint.classes,
-            title=recording.name,
-        )
-        board = self.trainer.loggers[0]
-        assert isinstance(board, TensorBoardLogger)
-        board.experiment.add_figure("prediction", drawn, step)
+    def _show(self, prediction: Events) -> None:
+        if self.drawing is None:
+            board = self.trainer.loggers[0]
+            assert isinstance(board, TensorBoardLogger)
+            self.drawing = PredictionDrawing(board, self.system.blueprint.classes, self.system.sample_rate)
+        is_last = self.global_step >= self.steps
+        self.drawing.draw(self.validation[0], self.references[0], prediction, self.global_step, is_last)
 
     def on_fit_end(self) -> None:
         """Wait for the last drawing."""
         if self.drawing is not None:
-            self.drawing.result()
+            self.drawing.wait()
 
 
 def _gather(mine: Any) -> list[Any]:
-    """What every process has, in the order of the processes."""
+    """Gather an object of every process, in the order of the processes."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return [mine]
     everyone: list[Any] = [None] * torch.distributed.get_world_size()

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from avseld.base.errors import BadInput
@@ -20,6 +22,7 @@ from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.build import Blueprint, System
 from avseld.training.captured import CapturedStep
+from avseld.training.schedules import linear_factor
 from avseld.training.train import _claim, train
 
 CPU = torch.device("cpu")
@@ -165,6 +168,40 @@ def test_validation_on_the_device_gives_the_scores_of_ordinary_validation(prepar
         assert len(ours.prediction) == len(ordinary.prediction)
         np.testing.assert_allclose(ours.prediction.azimuth, ordinary.prediction.azimuth, atol=0.01)
         np.testing.assert_array_equal(ours.counts["seld"].tp, ordinary.counts["seld"].tp)
+
+
+@pytest.mark.parametrize("cached", ["always", "never"])
+def test_the_learning_rate_that_is_logged_is_that_of_the_step(prepared, tmp_path, cached):
+    data = Data(prepared, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, device_cache=cached)
+    train(
+        data, *SYSTEMS["av_foa"], Part("adam", {"lr": 0.01}), tmp_path / "run", schedule=Part("linear", {"last": 0.1}),
+        steps=20, validate_every=20, hardware=Hardware("cpu", 1),
+    )  # fmt: skip
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    logged = {one.step: one.value for one in events.Scalars("lr-Adam")}
+    assert logged.keys() == {9, 19}
+    for step, rate in logged.items():
+        assert rate == pytest.approx(0.01 * linear_factor(step, 20, 0.1))
+
+
+def test_where_a_corpus_cannot_be_cached_auto_reads_files_and_always_says_why(
+    prepared, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("avseld.training.module.fits", lambda n_bytes, device: True)  # as on a large GPU
+    folder = tmp_path / "float"
+    write_corpus(folder, 5, 4)
+    for recording in read_manifest(folder):
+        sound, rate = soundfile.read(recording.audio, dtype="float32")
+        soundfile.write(recording.audio, sound, rate, subtype="FLOAT")
+    words = {"steps": 2, "validate_every": 2, "hardware": Hardware("cpu", 1)}
+    for choice in ("auto", "always"):
+        data = Data(folder, ["fold3"], ["fold4"], ["fold4"], True, batch_size=4, device_cache=choice)
+        if choice == "auto":
+            train(data, *SYSTEMS["av_foa"], Part("adam"), tmp_path / choice, **words)
+            assert (tmp_path / choice / "model.safetensors").is_file()
+        else:
+            with pytest.raises(BadInput, match="not 16 bits"):
+                train(data, *SYSTEMS["av_foa"], Part("adam"), tmp_path / choice, **words)
 
 
 def test_a_loss_that_is_not_finite_stops_training_in_one_line(prepared, tmp_path):
