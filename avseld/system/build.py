@@ -103,7 +103,8 @@ class System(nn.Module):
             raise BadInput(
                 f"target: labels every {self.label_hop} s are no multiple of frames every {self.hop} s"
             )
-        seconds = self.blueprint.inference_chunk or self.blueprint.chunk
+        chunk, inference_chunk = self.blueprint.chunk, self.blueprint.inference_chunk
+        seconds = chunk if inference_chunk is None else inference_chunk
         self.run_frames = samples(seconds, self.sample_rate, "inference_chunk") // self.hop_samples + 1
         self.kept_frames = (self.run_frames - 1) // self.label_frames * self.label_frames
         if self.kept_frames == 0:

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,34 @@ def write_arrays(path: Path, made: dict[str, np.ndarray]) -> None:
         values[key] = value
     np.savez_compressed(path, **values)
     print(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB")
+
+
+def adpit_loss(function: Callable, stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute a published ADPIT loss and its gradient for the stored output and target."""
+    import torch
+
+    output = torch.from_numpy(stored["loss/output"]).requires_grad_()
+    value = function(output, torch.from_numpy(stored["loss/target"]))
+    value.backward()
+    return {"loss/value": np.array(value.item()), "loss/grad": output.grad.numpy()}
+
+
+def make_parts(text: str, name: str, parts: dict[str, Callable]) -> None:
+    """Make the parts of an .npz file that the command line asks for.
+
+    Args:
+        text: description of the script.
+        name: the file, from the folder of reference values on.
+        parts: by name, (stored arrays, folder) -> arrays; called in the order of --parts.
+    """
+    given = arguments(text, list(parts))
+    path = given.out / name
+    with np.load(path) as file:
+        stored = dict(file)
+    made = {}
+    for part in given.parts:
+        made |= parts[part](stored, given.out)
+    write_arrays(path, made)
 
 
 def nested(value: object) -> object:

@@ -12,9 +12,8 @@ import sys
 import types
 
 import numpy as np
-from common import arguments, some, write_arrays
+from common import adpit_loss, make_parts, some
 
-PARTS = ["features", "labels", "boxes", "network", "loss"]
 SAMPLE_RATE, WINDOW, FFT, HOP = 24_000, 30_480, 512, 240
 KEPT_FRAMES = 8  # every eighth of 128
 CLASSES, FEATURES = 13, 7
@@ -81,25 +80,12 @@ def network(stored, folder):
 
 
 def loss(stored, folder):
-    import torch
     from seld_trainer import MSELoss_ADPIT
 
-    output = torch.from_numpy(stored["loss/output"]).requires_grad_()
-    value = MSELoss_ADPIT()(output, torch.from_numpy(stored["loss/target"]))
-    value.backward()
-    return {"loss/value": np.array(value.item()), "loss/grad": output.grad.numpy()}
+    return adpit_loss(MSELoss_ADPIT(), stored)
 
 
-def main() -> None:
-    given = arguments(__doc__, PARTS)
-    path = given.out / "components/av_baseline.npz"
-    with np.load(path) as file:
-        stored = dict(file)
-    made = {}
-    for part in given.parts:
-        made |= globals()[part](stored, given.out)
-    write_arrays(path, made)
-
+PARTS = {part.__name__: part for part in (features, labels, boxes, network, loss)}
 
 if __name__ == "__main__":
-    main()
+    make_parts(__doc__, "components/av_baseline.npz", PARTS)

@@ -14,9 +14,8 @@ The loss's output and target, drawn at random, stay those of the file.
 from pathlib import Path
 
 import numpy as np
-from common import arguments, some, write_arrays
+from common import adpit_loss, make_parts, some
 
-PARTS = ["features", "labels", "network", "loss"]
 LABEL_FRAMES = 60
 KEPT = {"foa/logmel_iv": 10, "mic/logmel_gcc": 10, "mic/salsa_lite": 25}  # every so many frames of 300
 PRETRAINED = "components/dcase2024_foa_pretrained.safetensors"
@@ -85,25 +84,12 @@ def with_published_weights(model, audio: np.ndarray, path: Path) -> np.ndarray:
 
 
 def loss(stored, folder):
-    import torch
     from seldnet_model import MSELoss_ADPIT
 
-    output = torch.from_numpy(stored["loss/output"]).requires_grad_()
-    value = MSELoss_ADPIT()(output, torch.from_numpy(stored["loss/target"]))
-    value.backward()
-    return {"loss/value": np.array(value.item()), "loss/grad": output.grad.numpy()}
+    return adpit_loss(MSELoss_ADPIT(), stored)
 
 
-def main() -> None:
-    given = arguments(__doc__, PARTS)
-    path = given.out / "components/dcase2024.npz"
-    with np.load(path) as file:
-        stored = dict(file)
-    made = {}
-    for part in given.parts:
-        made |= globals()[part](stored, given.out)
-    write_arrays(path, made)
-
+PARTS = {part.__name__: part for part in (features, labels, network, loss)}
 
 if __name__ == "__main__":
-    main()
+    make_parts(__doc__, "components/dcase2024.npz", PARTS)

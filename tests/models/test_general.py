@@ -3,18 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from reference.signals import plane_wave
 
 from avseld.base.errors import BadInput
 from avseld.features.general import PARTS, GeneralFeatures
-from avseld.features.histogram import Histograms
-from avseld.features.single_source import directions, is_onset, noise_floor, smoothed_magnitude
-from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
 from avseld.models.transfer import load_role, transfer
 from avseld.targets import TARGETS
-from avseld.targets.activity import Activity
-from avseld.targets.bins import DirectionBins, bin_of, degrees_of
+from avseld.targets.bins import bin_of
 
 SHAPES = {"sed": (14,), "doa": (3, 14)}
 
@@ -32,16 +29,6 @@ def network(module: str) -> GeneralNetwork:
 def system(sed: str, doa: str, **options) -> GeneralSystem:
     feature = GeneralFeatures(4, [sed, *DIRECTIONS[doa].values()])
     return GeneralSystem(feature.n_features, feature.n_bins, SHAPES, sed, doa, **options)
-
-
-def plane_wave(azimuth: float, elevation: float, seconds: float = 1.0, noise: float = 0.02, seed: int = 0):
-    """Create bursts of noise from one direction with faint noise in every channel, (1, channel, sample)."""
-    random = np.random.default_rng(seed)
-    n = round(seconds * 24000)
-    sound = random.normal(size=n) * (np.arange(n) // 4800 % 2)
-    x, y, z = unit_vector(azimuth, elevation)
-    waveform = np.array([1, y, z, x])[:, None] * sound + noise * random.normal(size=(4, n))
-    return torch.from_numpy(waveform)[None]
 
 
 def cnn14(path, n_inputs: int = 1, drop: str = "") -> dict[str, torch.Tensor]:
@@ -240,158 +227,6 @@ def test_what_does_not_fit_is_refused():
         GeneralFeatures(1, ["doa_iv"])
     with pytest.raises(BadInput, match=r"histogram: .*'width'"):
         GeneralFeatures(4, ["azi_hist"], histogram={"width": 3})
-
-
-def salsa_bins() -> torch.Tensor:
-    """Create bins (batch, channel, frame, bin) with a source in frames 10 to 20; reference: thomeou/SALSA @ 30bc6b8."""
-    random = np.random.default_rng(0)
-    bins = random.normal(size=(6, 30, 4)) + 1j * random.normal(size=(6, 30, 4))
-    x, y, z = unit_vector(40, 20)
-    source = random.normal(size=(6, 11)) + 1j * random.normal(size=(6, 11))
-    bins[:, 10:21] = 5 * source[:, :, None] * np.array([1, y, z, x]) + 0.05 * bins[:, 10:21]
-    return torch.from_numpy(bins.transpose(2, 1, 0).copy())[None]
-
-
-def test_single_source_bins_have_their_reference_values():
-    spectrum = salsa_bins()
-    magnitude = smoothed_magnitude(spectrum[:, 0], wrap=True)
-    loud = magnitude > 1.5 * noise_floor(magnitude)
-    _, place, vector = directions(spectrum, loud, 5.0, wrap=True)
-    assert len(vector) == 83 and float(vector.sum()) == pytest.approx(138.270896, abs=1e-5)
-    here = int(((place[:, 0] == 15) & (place[:, 1] == 2)).nonzero())
-    assert vector[here, [1, 2, 0]].tolist() == pytest.approx([0.606499, 0.342123, 0.717712], abs=1e-6)
-    _, _, everything = directions(spectrum, torch.ones_like(loud), 0.0, wrap=True)
-    assert len(everything) == 180 and float(everything.sum()) == pytest.approx(195.290035, abs=1e-5)
-
-
-def test_the_noise_floor_follows_the_noise_and_not_the_signal():
-    noise = torch.randn(1, 602, 1, 2, generator=torch.Generator().manual_seed(0))
-    magnitude = smoothed_magnitude(torch.view_as_complex(noise))[:, 2:]
-    level = float(magnitude.mean())
-    magnitude[:, 500:540] = 10 * level
-    floor = noise_floor(magnitude)[0, :, 0]
-    assert 0.7 * level < float(floor[200:500].mean()) < 1.1 * level
-    rise = (floor[500:540] / floor[499:539]).log() / np.log(1.02)
-    assert (rise[5:] < 0.11).all() and rise.sum() < 8, "quick steps, then slow ones"
-    steps = torch.cat([torch.full((5,), 4.0), torch.full((10,), 0.1), torch.full((20,), 10.0)])
-    follows = noise_floor(steps[None, :, None])[0, :, 0]
-    ratio = (follows[1:] / follows[:-1])[4:]
-    assert ratio.tolist() == pytest.approx([0.98] * 10 + [1.02] * 3 + [1.002] * 17, rel=1e-5)
-    assert float(noise_floor(torch.zeros(1, 50, 1)).min()) == pytest.approx(1e-6)
-
-
-def test_decaying_bins_do_not_vote():
-    level = torch.cat([torch.ones(10), 2 * 0.8 ** torch.arange(20)])[None, :, None]
-    passed = is_onset(level)[0, :, 0]
-    assert passed[:11].all() and not passed[13:].any()
-
-
-@pytest.mark.parametrize("azimuth", [-180, -120, -45, 0, 30, 90, 175])
-@pytest.mark.parametrize("elevation", [-45, -10, 0, 35])
-def test_histograms_point_at_a_plane_wave_in_noise(azimuth, elevation):
-    x = GeneralFeatures(4, ["azi_hist", "ele_hist"])(plane_wave(azimuth, elevation, 0.6, noise=0.1).float())
-    votes = torch.expm1(x[0, 0]).sum(dim=0)
-    around, along = votes[:72], votes[72:]
-    assert degrees_of("azimuth", int(around.argmax())) == azimuth
-    assert degrees_of("elevation", int(along.argmax())) == elevation
-    near = [(int(around.argmax()) + k) % 72 for k in (-2, -1, 0, 1, 2)]
-    assert float(around[near].sum() / around.sum()) > 0.8
-
-
-def test_two_sources_make_two_peaks():
-    waveform = plane_wave(-60, 0, 1.2, seed=1) + plane_wave(80, 30, 1.2, seed=2).roll(4800, dims=2)
-    votes = torch.expm1(GeneralFeatures(4, ["azi_hist"])(waveform.float())[0, 0]).sum(dim=0)
-    order = votes.argsort(descending=True)[:6]
-    found = {int(k) for k in order}
-    assert {int(bin_of("azimuth", -60)), int(bin_of("azimuth", 80))} <= found
-
-
-def test_diffuse_noise_and_silence_give_few_votes():
-    noise = torch.randn(1, 4, 24000, generator=torch.Generator().manual_seed(0))
-    wave = plane_wave(30, 0).float()
-    feature = GeneralFeatures(4, ["azi_hist"])
-    count = [float(torch.expm1(feature(x)).sum()) for x in (noise, wave, torch.zeros(1, 4, 24000))]
-    assert count[0] < 0.1 * count[1] and count[2] == 0
-
-
-def test_every_single_source_test_removes_votes():
-    spectrum = GeneralFeatures(4).short(plane_wave(30, 0, noise=0.1).float())
-    votes = [
-        len(Histograms(**options).single_source_bins(spectrum)[2])
-        for options in ({}, {"loud": 0}, {"onset": 0}, {"coherence": 0})
-    ]
-    assert all(votes[0] < more for more in votes[1:])
-
-
-def test_recordings_of_a_batch_are_independent():
-    one, other = plane_wave(30, 0, 0.5).float(), plane_wave(-100, 20, 0.5, seed=4).float()
-    feature = GeneralFeatures(4, ["azi_hist", "ele_hist"])
-    both = feature(torch.cat([one, other]))
-    assert torch.allclose(both[:1], feature(one)) and torch.allclose(both[1:], feature(other))
-
-
-def test_directions_become_the_nearest_classes():
-    assert bin_of("azimuth", [-180, 180, 177.6, 177.4, 0, -2, 175]).tolist() == [0, 0, 0, 71, 36, 36, 71]
-    assert bin_of("elevation", [-45, 45, 0, 60, -90, 12]).tolist() == [0, 18, 9, 18, 0, 11]
-    for angle, n in (("azimuth", 72), ("elevation", 19)):
-        assert bin_of(angle, degrees_of(angle, np.arange(n))).tolist() == list(range(n))
-
-
-def test_direction_classes_are_the_union_of_active_sources():
-    events = Events.from_rows(
-        [(0, 0.4, 0, 0, 30, 0, 1), (0.2, 0.6, 0, 1, -60, 20, 1), (0.2, 0.6, 3, 0, 180, 20, 1)]
-    )
-    target = DirectionBins(14).encode(events, 0.0, 64, 0.0125)
-    assert target["azimuth"].shape == (64, 72) and target["elevation"].shape == (64, 19)
-    heard = [
-        set(degrees_of("azimuth", np.flatnonzero(target["azimuth"][t]))) for t in (0, 15, 16, 32, 47, 48)
-    ]
-    assert heard == [{30}, {30}, {30, -60, -180}, {-60, -180}, {-60, -180}, set()]
-    assert set(degrees_of("elevation", np.flatnonzero(target["elevation"][20]))) == {0, 20}
-    only = DirectionBins(14, ["elevation"])
-    assert set(only.shapes) == {"elevation"} and set(only.encode(events, 0, 8, 0.0125)) == {"elevation"}
-
-
-@pytest.mark.parametrize("name", ["activity", "bins"])
-def test_published_labels_lie_around_the_start_of_their_frame(name):
-    events = Events.from_rows([(0.1, 0.2, 0, 0, 30, 0, 1)])
-    for legacy, first in ((False, 8), (True, 4)):
-        target = next(iter(TARGETS[name](14, legacy=legacy).encode(events, 0.0, 32, 0.0125).values()))
-        assert np.flatnonzero(target.any(axis=1)).tolist() == list(range(first, first + 8))
-
-
-def test_encoded_direction_classes_are_decoded():
-    events = Events.from_rows([(0, 0.3, 0, 0, 30, 10, 1), (0.1, 0.3, 5, 0, -180, 10, 1)])
-    target = DirectionBins(14)
-    logit = {name: value * 20 - 10 for name, value in target.encode(events, 0.0, 32, 0.0125).items()}
-    found = target.decode(logit, 0.0125)
-    assert found.azimuth.tolist() == [30, -180, 30, -180, 30] and set(found.elevation) == {10}
-    assert found.source.tolist() == [0, 0, 1, 0, 1] and np.allclose(found.onset, [0, 0.1, 0.1, 0.2, 0.2])
-    azimuth = DirectionBins(14, ["azimuth"]).decode({"azimuth": logit["azimuth"]}, 0.0125)
-    assert azimuth.azimuth.tolist() == found.azimuth.tolist() and np.isnan(azimuth.elevation).all()
-
-
-def test_encoded_activity_is_decoded():
-    random = np.random.default_rng(0)
-    heard = [(f, c) for f in range(20) for c in range(5) if random.random() < 0.4]
-    rows = [(0.1 * f, 0.1 * f + 0.1, c, 0, np.nan, np.nan, np.nan) for f, c in heard]
-    events, target = Events.from_rows(rows), Activity(5)
-    found = target.decode({"sed": target.encode(events, 0, 160, 0.0125)["sed"] * 20 - 10}, 0.0125)
-    assert (found.label == events.label).all() and np.allclose(found.onset, events.onset)
-    assert np.isnan(found.azimuth).all() and len(found) == len(events)
-
-
-def test_frames_that_share_an_output_count_once_in_the_loss():
-    events = Events.from_rows([(0, 0.2, 1, 0, 30, 0, 1)])
-    for target in (Activity(3), DirectionBins(3)):
-        wanted = {k: torch.from_numpy(v)[None] for k, v in target.encode(events, 0, 33, 0.0125).items()}
-        logit = {k: torch.zeros_like(v) for k, v in wanted.items()}
-        loss = target.loss(logit, wanted)["loss"]
-        assert float(loss) == pytest.approx(np.log(2) * len(wanted), rel=1e-6)
-        logit = {k: torch.where(torch.arange(33)[:, None] % 8 > 0, 50.0, v) for k, v in logit.items()}
-        assert target.loss(logit, wanted)["loss"] == loss
-        right = {k: v * 40 - 20 for k, v in wanted.items()}
-        assert float(target.loss(right, wanted)["loss"]) < 1e-6
 
 
 def test_the_alignment_has_the_published_loss_weights():
