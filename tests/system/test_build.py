@@ -18,6 +18,7 @@ from avseld.system.build import System
         ({"features": Part("amplitude_ipd", {"hop": 241})}, r"not a multiple"),
         ({"chunk": 1.275}, r"not a multiple"),
         ({"chunk": 0.05}, r"hold no label frame"),
+        ({"inference_chunk": 0.0}, r"hold no label frame"),
     ],
 )
 def test_a_wrong_key_in_a_recipe_is_refused_by_name(changes, says):

@@ -1,29 +1,14 @@
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from system_material import blueprint, noise, stretch
+from system_material import blueprint, noise, outputs
 
 from avseld.base.errors import BadInput
 from avseld.config import InitFrom, Part
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system, save_system
-from avseld.system.inference import iterate_heads
 from avseld.system.pretrained import initialize_from
-
-
-@pytest.fixture(scope="module")
-def system() -> System:
-    torch.manual_seed(0)
-    return System(blueprint()).eval()
-
-
-def outputs(system, waveform, **options) -> np.ndarray:
-    read = partial(stretch, waveform)
-    parts = [heads["accdoa"] for _, heads in iterate_heads(system, read, waveform.shape[1], **options)]
-    return torch.cat(parts).numpy()
 
 
 def test_a_system_is_restored_from_its_file(system, tmp_path):

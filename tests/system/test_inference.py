@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from system_material import blueprint, noise, stretch
+from system_material import blueprint, noise, outputs, stretch
 
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
@@ -18,18 +18,6 @@ from avseld.system.inference import (
     run_windows,
     window_grid,
 )
-
-
-@pytest.fixture(scope="module")
-def system() -> System:
-    torch.manual_seed(0)
-    return System(blueprint()).eval()
-
-
-def outputs(system, waveform, **options) -> np.ndarray:
-    read = partial(stretch, waveform)
-    parts = [heads["accdoa"] for _, heads in iterate_heads(system, read, waveform.shape[1], **options)]
-    return torch.cat(parts).numpy()
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.2, 2.4, 3.61, 7.005])
