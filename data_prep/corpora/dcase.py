@@ -17,6 +17,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
+from data_prep.corpora.one_class import merge_classes, one_class_list
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
@@ -134,6 +135,7 @@ def dcase(
     folds: str = "",
     no_labels: bool = False,
     beyond: Literal["refuse", "drop"] = "refuse",
+    one_class: str = "",
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
 
@@ -147,11 +149,14 @@ def dcase(
         folds: only these, separated by commas (fold3,fold4); all if empty.
         no_labels: accept recordings without csv, as in an evaluation set.
         beyond: refuse or drop rows of a csv that begin after the end of the audio.
+        one_class: merge all classes into one of this name (sound), to train a network that locates sounds of any
+            kind.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
     corpus, findings = DATASETS[dataset], Findings(strict=True)
+    classes = one_class_list(one_class) if one_class else corpus.classes
     check_place(prepared, raw, [*corpus.audio.values(), corpus.labels, *corpus.videos, corpus.boxes])
     recordings = find(raw, corpus, format, findings, no_labels)
     if folds:
@@ -162,13 +167,14 @@ def dcase(
         recording = with_duration(found, corpus.sample_rate)
         check_video(recording, findings)
         if recording.labels:
-            labels[recording.name] = labels_of(recording, rules)
+            events = labels_of(recording, rules)
+            labels[recording.name] = merge_classes(events) if one_class else events
         checked.append(recording)
     _warn_about_sizes(checked, raw, corpus)
     boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in checked}
     for recording in checked:
         _copy_boxes(recording, prepared, boxes[recording.name])
-    write_prepared(prepared, checked, labels, corpus.classes)
+    write_prepared(prepared, checked, labels, classes)
     return 0
 
 
