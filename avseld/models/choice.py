@@ -5,9 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from avseld.base.errors import BadInput
+from avseld.base.plugins import find_part
 
 Choice = str | Mapping[str, Any]
-"""A name, or {name: ..., options: {...}}."""
+"""A name, or {name: ..., options: {...}}; the name may be an import path, package.module:Class."""
+
+GROUPS = {"encoder": "avseld.audio_encoders", "temporal": "avseld.temporal_models"}
+"""what is chosen -> group of entry points"""
 
 
 def build_choice(
@@ -32,11 +36,11 @@ def build_choice(
     name, options = part.pop("name", None), part.pop("options", None) or {}
     if part or not isinstance(name, str) or not isinstance(options, Mapping):
         raise BadInput(f"{what}: give a name or {{name: ..., options: {{...}}}}, not {choice!r}")
-    if name not in table:
-        raise BadInput(f"{what}: '{name}' is none of {', '.join(table)}")
-    known = list(inspect.signature(table[name]).parameters)[len(arguments) :]
+    constructor = find_part(what, name, table, GROUPS[what])
+    parameters = list(inspect.signature(constructor).parameters.values())[len(arguments) :]
+    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
     for option in options:
-        if option not in known:
+        if option not in known and len(known) == len(parameters):
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise BadInput(f"{what}.options.{option}: {name} has no such option; {has}")
-    return table[name](*arguments, **{k: v for k, v in defaults.items() if k in known} | dict(options))
+    return constructor(*arguments, **{k: v for k, v in defaults.items() if k in known} | dict(options))

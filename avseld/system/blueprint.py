@@ -1,8 +1,11 @@
 """The description of a system that is stored beside its weights."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from avseld.base.plugins import is_import_path
 from avseld.config import Part
 
 
@@ -19,6 +22,7 @@ class Blueprint:
         chunk: seconds of a training window.
         legacy: reproduce the published defects.
         inference_chunk: seconds of a window when whole recordings are run; `chunk` if None.
+        origins: packages or folders of the parts that are not of this package, for messages.
     """
 
     features: Part
@@ -29,6 +33,7 @@ class Blueprint:
     chunk: float = 1.27
     legacy: bool = False
     inference_chunk: float | None = None
+    origins: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> "Blueprint":
@@ -37,8 +42,34 @@ class Blueprint:
         if "listen" in words:  # its name up to version 0.1
             words["inference_chunk"] = words.pop("listen")
         features, model, target = (Part(**words.pop(name)) for name in ("features", "model", "target"))
+        words["origins"] = tuple(words.get("origins", ()))
         return cls(features, model, target, **words)
 
     def to_json(self) -> str:
         """Write the blueprint as one line of JSON."""
-        return json.dumps(asdict(self))
+        words = asdict(self)
+        if not self.origins:  # files of systems without such parts stay as they were
+            del words["origins"]
+        return json.dumps(words)
+
+    @property
+    def import_paths(self) -> set[str]:
+        """Import paths (`package.module:Class`) among the names of the parts and in their options."""
+        return import_paths([asdict(part) for part in (self.features, self.model, self.target)])
+
+
+def import_paths(value: Any) -> set[str]:
+    """Collect the import paths (`package.module:Class`) in nested lists and mappings."""
+
+    def words(inner: Any) -> Iterator[str]:
+        if isinstance(inner, Mapping):
+            for key, member in inner.items():
+                yield from words(key)
+                yield from words(member)
+        elif isinstance(inner, list | tuple):
+            for member in inner:
+                yield from words(member)
+        elif is_import_path(inner):
+            yield inner
+
+    return set(words(value))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.plugins import comes_from_elsewhere, find_part
 from avseld.base.rates import exact_div, samples
 from avseld.config import Part
 from avseld.features import FEATURES
@@ -21,6 +22,7 @@ from avseld.io.formats import check_features, format_named
 from avseld.models import MODELS
 from avseld.models.blocks import at_least_float32
 from avseld.system.blueprint import Blueprint
+from avseld.system.dry_run import dry_run, in_one_line
 from avseld.system.protocols import Feature, Model, Target, complete
 from avseld.targets import TARGETS
 from avseld.vision.visual_input import VisualSpec, visual_spec
@@ -48,7 +50,8 @@ class System(nn.Module):
         visual_spec: what the network takes from a video.
 
     Raises:
-        BadInput: an unknown part or option, or rates that do not divide.
+        BadInput: an unknown part or option, rates that do not divide, or a part of another package that does not keep
+            its contract (`avseld.system.dry_run`).
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -87,11 +90,15 @@ class System(nn.Module):
             self._training_loss = partial(self.model.training_loss, target=self.target)
         self._set_windows()
         self.visual_spec: VisualSpec = self._visual_spec()
+        if any(map(comes_from_elsewhere, (self.features, *self.model.modules(), self.target))):
+            dry_run(self)
 
     def _set_windows(self) -> None:
         """Compute the lengths of windows and of what is kept from them."""
         self.sample_rate: int = self.features.sample_rate
         self.hop: float = self.features.hop
+        if self.features.stft is None:
+            self.features.stft = HopFrames(samples(self.hop, self.sample_rate, "hop"))
         self.hop_samples: int = self.features.stft.hop
         self.window_samples = samples(self.blueprint.chunk, self.sample_rate, "chunk")
         self.window_frames = (
@@ -212,23 +219,41 @@ class System(nn.Module):
         return self.model(features, visual)
 
 
+class HopFrames:
+    """Lengths for features without a transform: a frame hears the samples of one hop.
+
+    Args:
+        hop: samples.
+    """
+
+    def __init__(self, hop: int) -> None:
+        self.n_fft = self.hop = hop
+
+
 def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **options: Any) -> Any:
     """Construct a part by name, refusing unknown names and options in one line."""
-    if part.name not in table:
-        raise BadInput(f"{what}.name: '{part.name}' is none of {', '.join(sorted(table))}")
-    known = list(inspect.signature(table[part.name]).parameters)[len(arguments) :]
+    constructor = find_part(f"{what}.name", part.name, table, GROUPS[what])
+    parameters = list(inspect.signature(constructor).parameters.values())[len(arguments) :]
+    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
     part = replace(
         part, options=dict(_current(what, option, value, known) for option, value in part.options.items())
     )
     for option in part.options:
-        if option not in known:
+        if option not in known and len(known) == len(parameters):
             raise BadInput(
                 f"{what}.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
-    return table[part.name](
-        *arguments, **{**{k: v for k, v in options.items() if k in known}, **part.options}
-    )
+    chosen = {**{k: v for k, v in options.items() if k in known}, **part.options}
+    if not comes_from_elsewhere(constructor):
+        return constructor(*arguments, **chosen)
+    if what != "target" and not issubclass(constructor, nn.Module):
+        raise BadInput(f"{what}.name: {part.name} is no torch.nn.Module; derive it from that class")
+    with in_one_line(f"{what} {part.name}: its constructor"):
+        return constructor(*arguments, **chosen)
 
+
+GROUPS = {"features": "avseld.features", "model": "avseld.models", "target": "avseld.targets"}
+"""kind of part -> group of entry points"""
 
 OLD_OPTIONS = {("target", "held"): "frames_per_output", ("model", "blind"): "video_dropout"}
 """(kind of part, name of an option in older recipes and runs) -> name today"""

@@ -3,14 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.base.plugins import MissingPart, comes_from_elsewhere, origin
 from avseld.models.transfer import current_names
-from avseld.system.blueprint import Blueprint
+from avseld.system.blueprint import Blueprint, import_paths
 from avseld.system.build import System
 
 STATISTICS = "features."
@@ -21,12 +23,22 @@ def save_system(system: System, path: Path | str) -> None:
     """Write weights, feature statistics and blueprint; the file appears whole or not at all."""
     state = system.model.state_dict() | system.features.state_dict(prefix=STATISTICS)
     state = {name: value.detach().contiguous().cpu() for name, value in state.items()}
+    blueprint = replace(system.blueprint, origins=_origins(system))
     with replacing(path) as temporary:
-        save_file(state, temporary, metadata={"avseld": system.blueprint.to_json()})
+        save_file(state, temporary, metadata={"avseld": blueprint.to_json()})
+
+
+def _origins(system: System) -> tuple[str, ...]:
+    """List the packages or folders of the parts that are not of this package."""
+    parts = [system.features, *system.model.modules(), system.target]
+    return tuple(dict.fromkeys(origin(part) for part in parts if comes_from_elsewhere(part)))
 
 
 def load_system(path: Path | str, legacy: bool | None = None) -> System:
     """Build a system from a file that `save_system` wrote; nothing in the file is executed.
+
+    A part with an import path is imported only where `config.yaml` beside the weights, the run's own recipe, names it,
+    too: weights from elsewhere import nothing.
 
     Args:
         path: a safetensors file.
@@ -36,7 +48,8 @@ def load_system(path: Path | str, legacy: bool | None = None) -> System:
         The system in evaluation, on the CPU.
 
     Raises:
-        BadInput: missing, damaged, or of another architecture than its blueprint.
+        BadInput: missing, damaged, of another architecture than its blueprint, or with a part that is not installed
+            or that the recipe beside it does not name.
     """
     path = Path(path)
     if not path.is_file():
@@ -50,9 +63,33 @@ def load_system(path: Path | str, legacy: bool | None = None) -> System:
     if text is None:
         raise BadInput(f"{path}: weights without a blueprint; use a file written by avseld train")
     blueprint = Blueprint.from_json(text)
-    system = System(blueprint if legacy is None else replace(blueprint, legacy=legacy))
+    _check_import_paths(blueprint, path)
+    try:
+        system = System(blueprint if legacy is None else replace(blueprint, legacy=legacy))
+    except MissingPart as error:
+        if not blueprint.origins:
+            raise
+        where = ", ".join(blueprint.origins)
+        raise BadInput(f"{path}: {error} (the run was trained with parts of {where})") from error
     load_weights(system, state, path)
     return system.eval()
+
+
+def _check_import_paths(blueprint: Blueprint, path: Path) -> None:
+    """Refuse import paths that the recipe beside a weights file does not name."""
+    wanted = blueprint.import_paths
+    if not wanted:
+        return
+    recipe = path.parent / "config.yaml"
+    try:
+        named = import_paths(yaml.safe_load(recipe.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        named = set()
+    if unknown := sorted(wanted - named):
+        raise BadInput(
+            f"{path}: the weights name the part {unknown[0]}, which {recipe} does not; code is imported only where "
+            "the run's own recipe names it: give the whole run folder"
+        )
 
 
 def load_weights(system: System, state: dict[str, Tensor], origin: Path | str) -> None:

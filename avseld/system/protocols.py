@@ -43,7 +43,8 @@ class Feature(Protocol):
     Attributes:
         sample_rate: Hz that recordings must have.
         hop: seconds between frames.
-        stft: its transform; decides how much sound around a window is read.
+        stft: its transform; decides how much sound around a window is read. If None, a frame hears the samples of
+            one hop.
         n_features, n_bins: shape of a frame.
         formats: channel formats that it accepts; all if empty.
         adopt: for features made of parts, copies the statistics of one part: (part, mean, deviation).
@@ -51,9 +52,9 @@ class Feature(Protocol):
 
     sample_rate: int
     hop: float
-    stft: Transform
     n_features: int
     n_bins: int
+    stft: Transform | None = None
     formats: tuple[str, ...] = ()
     adopt: Callable[[str, Tensor, Tensor], None] | None = None
 

@@ -77,7 +77,7 @@ def test_a_wrong_member_of_a_model_is_an_error_of_one_line(monkeypatch, members,
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("missing", ["sample_rate", "stft", "n_bins"])
+@pytest.mark.parametrize("missing", ["sample_rate", "hop", "n_bins"])
 def test_features_without_a_required_member_are_refused(missing):
     features = FEATURES["amplitude_ipd"]()
     delattr(features, missing)
