@@ -27,6 +27,8 @@ from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP, frames_within
 from avseld.io.events import Events, check_row, number, parse, read_lines, read_table
 from avseld.io.geometry import direction, unit_vector
+from avseld.io.sheet_columns import EXAMPLES
+from avseld.io.sheets import delimiter_of
 
 POLAR = {
     4: ("frame", "class", "azimuth", "elevation"),
@@ -46,6 +48,9 @@ COLUMN_ALIASES = {
     "ele": "elevation",
     "dist": "distance",
 }
+
+MAX_HEAD_LINES = 5
+"""lines from which the delimiter is decided"""
 
 Coordinates = Literal["auto", "polar", "cartesian"]
 """how six columns without a header are read"""
@@ -87,7 +92,7 @@ def read_dcase(
         BadInput: missing, or a bad row; names file and line.
     """
     path = Path(path)
-    lines = read_lines(path)
+    lines = _with_commas(read_lines(path))
     raw = path.read_bytes()
     dialect = Dialect(
         newline="\r\n" if b"\r\n" in raw else "\n",
@@ -167,6 +172,14 @@ def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> 
     return frames_within(first, last)
 
 
+def _with_commas(lines: list[str]) -> list[str]:
+    """Write commas for the semicolons or tabs between numbers, and points for decimal commas."""
+    delimiter = delimiter_of("\n".join(lines[:MAX_HEAD_LINES]))
+    if delimiter == ",":
+        return lines
+    return [line.replace(",", ".").replace(delimiter, ",") for line in lines]
+
+
 def _header(text: str, path: Path) -> tuple[str, ...]:
     words = [word.strip().lower() for word in text.split(",")]
     try:
@@ -174,10 +187,7 @@ def _header(text: str, path: Path) -> tuple[str, ...]:
     except ValueError:
         names = tuple(COLUMN_ALIASES.get(word, word) for word in words)
         if not {"frame", "class"} <= set(names) or not set(names) <= COLUMN_NAMES:
-            raise BadInput(
-                f"{path}:1: unknown columns {text.strip()}; expected rows of numbers or a header of "
-                f"{', '.join(sorted(COLUMN_NAMES))}"
-            ) from None
+            raise BadInput(f"{path}:1: unknown columns {text.strip()}; expected {EXAMPLES}") from None
         return names
     return ()
 

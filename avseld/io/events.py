@@ -119,18 +119,29 @@ def number(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def write_events(path: Path | str, events: Events) -> None:
+def write_events(path: Path | str, events: Events, names: Sequence[str] = ()) -> None:
     """Write the canonical CSV of a prepared folder: a header, then seconds, degrees and metres.
 
     The column `onscreen` is written only where a value is annotated.
+
+    Args:
+        path: the file.
+        events: the rows.
+        names: of the classes, to write in place of indices.
     """
     columns = _columns(events)
-    names = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN_COLUMNS
-    lines = [",".join(names)]
-    rows = zip(*columns[: len(names)], strict=True)
-    lines += [",".join(number(float(value)) for value in row) for row in rows]
+    header = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN_COLUMNS
+    rows = [[number(float(value)) for value in row] for row in zip(*columns[: len(header)], strict=True)]
+    if names:
+        place = COLUMNS.index("class")
+        rows = [[*row[:place], _quoted(names[int(row[place])]), *row[place + 1 :]] for row in rows]
+    lines = [",".join(header), *(",".join(row) for row in rows)]
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if any(sign in name for sign in ',;"\t') else name
 
 
 def read_events(path: Path | str, n_classes: int | None = None) -> Events:

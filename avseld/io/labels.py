@@ -1,18 +1,34 @@
-"""Labels and predictions in either CSV format: that of a prepared folder, or the frame CSV of DCASE.
+"""Labels and predictions in any format: csv of a prepared folder, frame CSV of DCASE, or a sheet of events.
 
-The format is decided here and nowhere else. Facts of a challenge year (unit of distance, hop, whether frames after the
-end count) are arguments: this module knows no challenge.
+The format of a file is decided here and nowhere else. Facts of a challenge year (unit of distance, hop, whether frames
+after the end count) are arguments: this module knows no challenge.
 """
 
+import difflib
 import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.dcase_csv import Coordinates, read_dcase
-from avseld.io.events import COLUMNS, Events, read_events, read_lines
+from avseld.io.dcase_csv import COLUMN_ALIASES, COLUMN_NAMES, MAX_HEAD_LINES, Coordinates, read_dcase
+from avseld.io.events import COLUMNS, ONSCREEN_COLUMNS, Events, read_events, read_lines
+from avseld.io.sheet_columns import column_named
+from avseld.io.sheets import (
+    HEAD_BYTES,
+    XLSX,
+    Sheet,
+    delimiter_of,
+    is_audacity,
+    is_number,
+    read_sheet,
+    sheet_events,
+)
 
 log = logging.getLogger(__name__)
 
@@ -22,25 +38,76 @@ LATE_S = 30.0
 """longest time between the last annotated event and the end of a recording of unknown length"""
 MAX_MEDIAN_M = 15.0
 """a median below it looks like metres, above it like centimetres: sources in rooms are 15 cm to 15 m away"""
-HEAD_BYTES = 64
-"""enough of a file to hold the first cell of its first line"""
+LabelFormat = Literal["prepared", "frames", "sheet"]
+"""csv of a prepared folder; frame CSV of DCASE; a sheet of events, see `avseld.io.sheets`"""
 
 
-def is_prepared_csv(path: Path | str) -> bool:
-    """Return whether a CSV is one of a prepared folder (its header begins with `onset`), not a frame CSV of DCASE.
+@dataclass(frozen=True)
+class Labels:
+    """Events of a recording as they stand in a file."""
+
+    path: Path
+    events: Events
+    lines: tuple[int, ...] | None = None
+    """line of each row, where the reader knows it"""
+
+    def line(self, row: int) -> int:
+        """Return the line number (from 1) of a row."""
+        return line_of_row(self.path, row) if self.lines is None else self.lines[row]
+
+
+def label_format(path: Path | str) -> LabelFormat:
+    """Decide from its first lines how a file lists events.
+
+    An empty file counts as a frame CSV without events.
 
     Raises:
         BadInput: the file cannot be read.
     """
+    path = Path(path)
+    if path.suffix.lower() == XLSX:
+        return "sheet"
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError:
         raise BadInput(f"{path}: not found; check the path") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    first_cell = head.decode("utf-8-sig", errors="replace").split("\n")[0].split(",")[0]
-    return first_cell.strip() == COLUMNS[0]
+    text = head.decode("utf-8-sig", errors="replace")
+    filled = [line for line in text.splitlines()[:MAX_HEAD_LINES] if line.strip()]
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or is_audacity(text):
+        return "sheet"
+    if not filled or "\0" in text:
+        return "frames"
+    delimiter = delimiter_of(text)
+    words = [word.strip() for word in filled[0].split(delimiter)]
+    if all(map(is_number, words)):
+        return "frames"
+    if delimiter != ",":
+        return "sheet"
+    if tuple(words) in (COLUMNS, ONSCREEN_COLUMNS):
+        return "prepared" if _class_is_index(filled, COLUMNS.index("class")) else "sheet"
+    names = [COLUMN_ALIASES.get(word.lower(), word.lower()) for word in words]
+    if {"frame", "class"} <= set(names) <= COLUMN_NAMES and _class_is_index(filled, names.index("class")):
+        return "frames"
+    # Rows without a header that are damaged are named by the reader of frame CSVs.
+    return "sheet" if any(column_named(word)[0] for word in words) or not is_number(words[0]) else "frames"
+
+
+def _class_is_index(lines: list[str], place: int) -> bool:
+    """Return whether the class in the first rows after a header is an index, not a name."""
+    cells = [line.split(",")[place] for line in lines[1:] if line.count(",") >= place]
+    return all(map(is_number, cells)) or not any(re.search(r"[^\W\d_]", cell) for cell in cells)
+
+
+def is_prepared_csv(path: Path | str) -> bool:
+    """Return whether a file is a CSV of a prepared folder.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    return label_format(path) == "prepared"
 
 
 def read_labels(
@@ -49,8 +116,10 @@ def read_labels(
     coordinates: Coordinates = "auto",
     metres_per_unit: float = 0.01,
     hop: float = LABEL_HOP,
+    classes: Sequence[str] | None = None,
+    recording: str | None = None,
 ) -> Events:
-    """Read events from a CSV of a prepared folder or from a frame CSV of DCASE in any dialect.
+    """Read the events of one recording from a file in any format.
 
     Args:
         path: the file; an empty one holds no events.
@@ -58,6 +127,8 @@ def read_labels(
         coordinates: how six columns of a frame CSV without a header are read, see `avseld.io.dcase_csv.read_dcase`.
         metres_per_unit: unit of the distances in a frame CSV, 0.01 for centimetres.
         hop: seconds between the frames of a frame CSV.
+        classes: names of the classes, for files that name them.
+        recording: name of the recording, for a sheet of many.
 
     Returns:
         One row of events per row of the file, in the file's order.
@@ -65,9 +136,74 @@ def read_labels(
     Raises:
         BadInput: missing, or a bad row; names file and line.
     """
-    if is_prepared_csv(path):
-        return read_events(path, n_classes)
-    return read_dcase(path, n_classes, coordinates, metres_per_unit, hop)[0]
+    return read_label_rows(path, n_classes, coordinates, metres_per_unit, hop, classes, recording).events
+
+
+def read_label_rows(
+    path: Path | str,
+    n_classes: int | None = None,
+    coordinates: Coordinates = "auto",
+    metres_per_unit: float = 0.01,
+    hop: float = LABEL_HOP,
+    classes: Sequence[str] | None = None,
+    recording: str | None = None,
+) -> Labels:
+    """Read the events of one recording, and their lines; arguments and errors as for `read_labels`."""
+    path = Path(path)
+    kind = label_format(path)
+    if kind == "prepared":
+        return Labels(path, read_events(path, n_classes))
+    if kind == "frames":
+        return Labels(path, read_dcase(path, n_classes, coordinates, metres_per_unit, hop)[0])
+    return labels_of_sheet(read_sheet(path), n_classes, classes, recording)
+
+
+def labels_of_sheet(
+    sheet: Sheet,
+    n_classes: int | None = None,
+    classes: Sequence[str] | None = None,
+    recording: str | None = None,
+) -> Labels:
+    """Convert the rows that a sheet has of one recording.
+
+    Args:
+        sheet: of one recording or many.
+        n_classes: refuse class indices from here on, where there are no names.
+        classes: names of the classes.
+        recording: name of the recording, for a sheet of many.
+
+    Raises:
+        BadInput: a bad row, class names without a list of classes, no row of the recording, or several recordings and
+            no name.
+    """
+    if listed := sheet.recordings():
+        if recording is None and len(listed) > 1:
+            raise BadInput(
+                f"{sheet.path}: lists {len(listed)} recordings ({', '.join(listed[:3])}, ...); name one, or leave out "
+                "the column file"
+            )
+        name = listed[0] if recording is None else recording
+        if name not in listed:
+            near = difflib.get_close_matches(name, listed, 1)
+            hint = f" (there is {near[0]})" if near else ""
+            raise BadInput(
+                f"{sheet.path}: no row of {name}{hint}; a row with its file alone says that it has no events"
+            )
+        sheet = sheet.of(name)
+    found = sheet_events(sheet, classes, n_classes)
+    if found.names:
+        raise BadInput(
+            f"{sheet.path}: names classes ({', '.join(found.names[:3])}, ...) and no list of classes says their "
+            "indices; give it with --classes"
+        )
+    distance = found.events.distance[~np.isnan(found.events.distance)]
+    if len(distance) and np.median(distance) > MAX_MEDIAN_M:
+        log.warning(
+            "%s: distances are read as metres, their median is %.0f; name the column distance_cm if they are in cm",
+            sheet.path,
+            np.median(distance),
+        )
+    return Labels(sheet.path, found.events, found.lines)
 
 
 def coordinates_of(
@@ -81,10 +217,10 @@ def coordinates_of(
         hop: seconds between frames.
 
     Returns:
-        `polar` or `cartesian`, and the file's events; `auto` and no events for a CSV of a prepared folder and for a
-        file with a bad row (which is named when the file itself is read).
+        `polar` or `cartesian`, and the file's events; `auto` and no events for a file that is no frame CSV and for
+        one with a bad row (which is named when the file itself is read).
     """
-    if is_prepared_csv(path):
+    if label_format(path) != "frames":
         return "auto", Events.empty()
     try:
         events, dialect = read_dcase(path, metres_per_unit=metres_per_unit, hop=hop)

@@ -82,7 +82,7 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
         classes = read_classes(folder)
     with report.noting():
         recordings = read_manifest(folder)
-    rules = LabelRules(len(classes)) if classes else LabelRules(sys.maxsize)
+    rules = LabelRules(len(classes), classes=tuple(classes)) if classes else LabelRules(sys.maxsize)
     _check_all(recordings, rules, sample_rate, report, prepared=True)
     _check_leaks(recordings, report)
     missing = {

@@ -1,6 +1,8 @@
-"""Prepare your own recordings: wav files, and mp4 and csv files of the same names."""
+"""Prepare your own recordings: audio of any rate, and videos and labels of the same names."""
 
+import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +10,8 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
-from avseld.io.audio import SOUNDS
+from avseld.io.audio import SOUNDS, audio_info
+from avseld.io.label_files import find_labels
 from avseld.io.labels import METRES_PER_UNIT
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.video import VIDEOS
@@ -23,6 +26,10 @@ from data_prep.corpora.recordings import (
     with_duration,
     write_prepared,
 )
+from data_prep.jobs import FileJob, work_through
+from data_prep.media.resample import is_resampled, resample_audio
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
 
@@ -48,42 +55,89 @@ def own(
         prepared: the folder to write.
         format: foa (W Y Z X), mic, binaural, stereo or mono.
         video: folder of mp4 files; recordings without one are counted.
-        labels: folder of csv files in any dialect of DCASE, one for every recording (an empty file has no
-            events).
+        labels: folder with a csv (or tsv, xlsx, or txt of Audacity) for every recording, or one sheet for all with a
+            column `file`: events (onset and offset, or start and end, or duration; class by name or index; azimuth,
+            elevation) or frame csv of DCASE. An empty file has no events.
         classes: text file with one class a line; the 13 classes of STARSS23 if left out.
         fold_from: nothing; the subfolders of `audio` (FOLD/ROOM/NAME.wav or FOLD/NAME.wav); or names such as
             fold3_room21_mix013.
-        distance: unit of the csv files' distances.
-        sample_rate: Hz that all files must have.
-        beyond: refuse or drop rows of a csv that begin after the end of the audio.
+        distance: unit of the distances in frame csv files; those of sheets are metres unless the header says cm.
+        sample_rate: Hz of the prepared audio; files of other rates are resampled into PREPARED/audio.
+        beyond: refuse events after the end of the audio, or drop what is after it.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
     findings = Findings(strict=True)
-    for folder in (audio, video, labels):
+    for folder in (audio, video, labels if labels is None or not labels.is_file() else None):
         _check_folder(folder, prepared)
     names = _classes(classes)
     sounds = by_name(visible_files(audio, SOUNDS), findings)
     if not sounds:
         raise BadInput(f"{audio}: no {' or '.join(SOUNDS)} file below it; check --audio")
     videos = by_name(visible_files(video, VIDEOS), findings) if video else {}
-    tables = by_name(visible_files(labels, (".csv",)), findings) if labels else {}
     _check_partners(sounds, videos, video, findings)
-    rules = LabelRules(len(names), METRES_PER_UNIT[distance], beyond=beyond)
+    tables = find_labels(labels, sounds) if labels else {}
+    rules = LabelRules(len(names), METRES_PER_UNIT[distance], beyond=beyond, classes=names)
     recordings, events = [], {}
     for name, path in tqdm(sounds.items(), "check", unit="recording"):
         if labels and name not in tables:
-            raise BadInput(f"{labels / name}.csv: not found; give an empty file if there are no events")
+            raise BadInput(_no_labels(labels, name))
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
-        found = Recording(name, path, format, videos.get(name), labels=tables.get(name), fold=fold, room=room)
-        recording = with_duration(found, sample_rate)
+        found = Recording(name, path, format, videos.get(name), fold=fold, room=room)
+        recording = with_duration(found, sample_rate, resampled=True)
         check_video(recording, findings)
         if labels:
-            events[name] = labels_of(recording, rules)
+            events[name] = labels_of(recording, rules, tables[name])
         recordings.append(recording)
+    recordings = resampled(recordings, prepared, sample_rate)
     write_prepared(prepared, recordings, events, names)
     return 0
+
+
+def _no_labels(labels: Path, name: str) -> str:
+    if labels.is_dir():
+        return f"{labels / name}.csv: not found; give an empty file if there are no events"
+    return f"{labels}: no row of {name}; a row with its file alone says that it has no events"
+
+
+def resampled(recordings: list[Recording], prepared: Path, sample_rate: int) -> list[Recording]:
+    """Resample the audio that has another rate into PREPARED/audio.
+
+    Args:
+        recordings: with their audio as found.
+        prepared: the prepared folder.
+        sample_rate: Hz.
+
+    Returns:
+        The recordings, with the paths of resampled audio where it was resampled.
+
+    Raises:
+        BadInput: a file cannot be resampled; the reasons are logged.
+    """
+    rates = {recording.name: audio_info(recording.audio).sample_rate for recording in recordings}
+    due = {
+        recording.name: FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav", (sample_rate,))
+        for recording in recordings
+        if rates[recording.name] != sample_rate
+    }
+    if not due:
+        return recordings
+    others = ", ".join(map(str, sorted(set(rates.values()) - {sample_rate})))
+    log.info(
+        "%d of %d recordings are resampled from %s to %d Hz, into %s",
+        len(due),
+        len(recordings),
+        others,
+        sample_rate,
+        prepared / "audio",
+    )
+    if work_through(list(due.values()), resample_audio, is_resampled, 0, "resample"):
+        raise BadInput(f"{prepared}: not all audio could be resampled; see above")
+    return [
+        replace(recording, audio=due[recording.name].target) if recording.name in due else recording
+        for recording in recordings
+    ]
 
 
 def _check_folder(folder: Path | None, prepared: Path) -> None:

@@ -14,9 +14,11 @@ from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
-from avseld.io.labels import Coordinates, line_of_row, read_labels
+from avseld.io.label_files import LabelFile
+from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, write_manifest
 from avseld.io.video import video_info
+from data_prep.media.resample import resampled_length
 
 log = logging.getLogger(__name__)
 
@@ -73,43 +75,68 @@ class LabelRules:
     metres_per_unit: float = 0.01
     coordinates: Coordinates = "auto"
     beyond: Literal["refuse", "drop"] = "refuse"
-    """what is done with rows that begin after the end of the audio"""
+    """what is done with events after the end of the audio"""
+    classes: tuple[str, ...] = ()
+    """names by index, for labels that name classes"""
 
 
-def with_duration(recording: Recording, sample_rate: int) -> Recording:
+def with_duration(recording: Recording, sample_rate: int, resampled: bool = False) -> Recording:
     """Return a recording with the duration in the header of its audio.
+
+    Args:
+        recording: names the audio.
+        sample_rate: Hz.
+        resampled: accept another rate and return the duration after resampling.
 
     Raises:
         BadInput: missing, unreadable, empty, wrong rate or wrong channel count.
     """
-    info = audio_info(recording.audio, recording.format, sample_rate)
+    info = audio_info(recording.audio, recording.format, None if resampled else sample_rate)
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
+    if info.sample_rate != sample_rate:
+        return replace(recording, duration=resampled_length(info, sample_rate) / sample_rate)
     return replace(recording, duration=info.duration)
 
 
-def labels_of(recording: Recording, rules: LabelRules) -> Events:
+def labels_of(recording: Recording, rules: LabelRules, file: LabelFile | None = None) -> Events:
     """Read the labels of a recording and check that they lie within its audio.
 
+    Args:
+        recording: its duration is that of the audio.
+        rules: conventions of the corpus.
+        file: where the labels are; by default the recording's own file.
+
     Raises:
-        BadInput: missing, a bad row, a class that is not in the list, or a row that begins after the end of
+        BadInput: missing, a bad row, a class that is not in the list, or an event that begins or ends after the end of
             the audio; names file and line.
     """
-    path = recording.labels
-    if path is None:
-        return Events.empty()
-    events = read_labels(path, rules.n_classes, rules.coordinates, rules.metres_per_unit)
-    late = events.onset >= recording.duration - ROUNDING_S
-    if not late.any():
+    if file is None:
+        if recording.labels is None:
+            return Events.empty()
+        file = LabelFile(recording.labels, recording.name)
+    labels = file.read(
+        rules.n_classes, rules.coordinates, rules.metres_per_unit, classes=rules.classes or None
+    )
+    events, end = labels.events, recording.duration
+    late = events.onset >= end - ROUNDING_S
+    across = ~late & (
+        events.offset > end + LABEL_HOP + ROUNDING_S
+    )  # the last label frame may end after the audio
+    if not late.any() and not across.any():
         return events
     if rules.beyond == "drop":
-        log.warning("%s: %d rows after the end of the audio are left out", path, late.sum())
-        return events.select(~late)
-    line = line_of_row(path, int(np.argmax(late)))
+        if late.any():
+            log.warning("%s: %d rows after the end of the audio are left out", labels.path, late.sum())
+        if across.any():
+            log.warning("%s: %d events are ended with the audio", labels.path, across.sum())
+        return replace(events, offset=np.where(across, end, events.offset)).select(~late)
+    row = int(np.argmax(late | across))
+    what = f"begins at {events.onset[row]:.1f} s" if late[row] else f"lasts until {events.offset[row]:.1f} s"
     raise BadInput(
-        f"{path}:{line}: begins at {events.onset[late][0]:.1f} s, {recording.audio.name} ends at "
-        f"{recording.duration:.2f} s; correct the csv (frames count from 0), or leave such rows out with "
-        "--beyond drop"
+        f"{labels.path}:{labels.line(row)}: {what}, {recording.audio.name} ends at "
+        f"{end:.2f} s; correct the labels (times in seconds, frames count from 0), or leave out what is after the end "
+        "with --beyond drop"
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
-from avseld.io.dcase_csv import read_dcase, write_dcase
-from avseld.io.events import parse
+from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
+from avseld.io.events import Events, parse, read_events, write_events
+from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
+from avseld.io.labels import label_format
+from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import VIDEOS, video_info
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.ffmpeg import run_ffmpeg
@@ -47,8 +51,9 @@ def cut(
     """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
 
     Files of one name anywhere below the source are one recording: its formats (foa_dev, mic_dev, ...), its video, its
-    labels (frame csv of DCASE). Audio is cut to the sample and copied without loss; a video is encoded anew, so that it
-    can begin between two key frames.
+    labels (in any format that `avseld-prep own` reads, also one sheet with a column `file`; frame csv stays frame csv).
+    All labels are read before anything is written. Audio is cut to the sample and copied without loss; a video is
+    encoded anew, so that it can begin between two key frames.
 
     Args:
         source: folder, searched with its subfolders.
@@ -70,12 +75,13 @@ def cut(
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise BadInput(f"{target}: lies in {source}; give a folder beside it")
     files: dict[str, list[Path]] = {}
-    for path in visible_files(source, (*SOUNDS, *VIDEOS, ".csv")):
+    for path in visible_files(source, (*SOUNDS, *VIDEOS)):
         files.setdefault(path.stem, []).append(path)
     lengths = {name: _duration(paths) for name, paths in files.items()}
     durations = {name: length for name, length in lengths.items() if length is not None}
     if not durations:
         raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
+    labels = read_all_labels(source, durations)
     listed = None if times is None else read_times(times, durations)
     due = []
     for name, duration in durations.items():
@@ -84,12 +90,61 @@ def cut(
             if listed is None
             else listed.get(name, [])
         )
-        labelled = any(path.suffix.lower() == ".csv" for path in files[name])
         for clip in clips:
-            if labelled:
-                _on_label_frame(clip, name)
+            for found in labels.get(name, []):
+                if found.dialect:
+                    _on_label_frame(clip, name)
+                due.append(_label_job(found, source, target, clip))
             due += [_job(path, source, target, clip) for path in files[name]]
     return int(work_through(due, _cut, _is_cut, jobs, "cut") > 0)
+
+
+@dataclass(frozen=True)
+class WholeLabels:
+    """Labels of a recording before it is cut."""
+
+    path: Path
+    events: Events
+    dialect: Dialect | None = None
+    """of a frame csv; None for events with times"""
+    names: tuple[str, ...] = ()
+    """classes, where the file names them"""
+
+
+def read_all_labels(source: Path, names: Collection[str]) -> dict[str, list[WholeLabels]]:
+    """Read the labels of all recordings below a folder.
+
+    Args:
+        source: the folder.
+        names: of the recordings.
+
+    Returns:
+        By name of the recording, one for every file that has labels of it.
+
+    Raises:
+        BadInput: a bad row; names file and line.
+    """
+    labels: dict[str, list[WholeLabels]] = {}
+    for path in visible_files(source, (*TABLES, *TRACKS)):
+        sheet = None if path.suffix.lower() in TRACKS else sheet_of_many(path)
+        if sheet is not None:
+            for listed in sheet.recordings():
+                if listed in names:
+                    found = sheet_events(sheet.of(listed))
+                    labels.setdefault(listed, []).append(WholeLabels(path, found.events, names=found.names))
+        elif path.stem in names:
+            labels.setdefault(path.stem, []).append(_whole_labels(path))
+    return labels
+
+
+def _whole_labels(path: Path) -> WholeLabels:
+    kind = label_format(path)
+    if kind == "frames":
+        return WholeLabels(path, *read_dcase(path))
+    if kind == "prepared":
+        return WholeLabels(path, read_events(path))
+    found = sheet_events(read_sheet(path))
+    return WholeLabels(path, found.events, names=found.names)
 
 
 def equal_clips(name: str, duration: float, seconds: float, hop: float, rest: bool = False) -> list[Clip]:
@@ -180,15 +235,17 @@ def _job(path: Path, source: Path, target: Path, clip: Clip) -> FileJob:
     return FileJob(path, made, (clip.start, clip.stop))
 
 
-def _cut(source: Path, target: Path, start: float, stop: float) -> str:
-    suffix = source.suffix.lower()
-    if suffix in SOUNDS:
+def _label_job(labels: WholeLabels, source: Path, target: Path, clip: Clip) -> FileJob:
+    made = (target / labels.path.relative_to(source)).with_name(f"{clip.name}.csv")
+    return FileJob(labels.path, made, (clip.start, clip.stop, labels))
+
+
+def _cut(source: Path, target: Path, start: float, stop: float, labels: WholeLabels | None = None) -> str:
+    if labels is not None:
+        return cut_labels(labels, target, start, stop)
+    if source.suffix.lower() in SOUNDS:
         return cut_sound(source, target, start, stop)
-    return (
-        cut_labels(source, target, start, stop)
-        if suffix == ".csv"
-        else cut_video(source, target, start, stop)
-    )
+    return cut_video(source, target, start, stop)
 
 
 def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
@@ -212,18 +269,25 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
     return ""
 
 
-def cut_labels(source: Path, target: Path, start: float, stop: float) -> str:
-    """Write the rows of the label frames of a section, counted from its start, in the dialect of the file.
+def cut_labels(labels: WholeLabels, target: Path, start: float, stop: float) -> str:
+    """Write the labels of a section, with times counted from its start.
+
+    Rows of a frame csv stay rows of one in its dialect; events with times are cut at both ends, and are written with
+    the names of their classes where the file has names.
 
     Args:
-        source: frame csv of DCASE.
+        labels: of the whole recording.
         target: the csv to write.
-        start: seconds, on a label frame.
+        start: seconds, on a label frame for frame csv.
         stop: seconds.
     """
-    events, dialect = read_dcase(source)
-    kept = events.select((events.onset > start - 1e-6) & (events.onset < stop - 1e-6))
-    write_dcase(target, replace(kept, onset=kept.onset - start, offset=kept.offset - start), dialect)
+    events = labels.events
+    if labels.dialect is not None:
+        kept = events.select((events.onset > start - 1e-6) & (events.onset < stop - 1e-6))
+        shifted = replace(kept, onset=kept.onset - start, offset=kept.offset - start)
+        write_dcase(target, shifted, labels.dialect)
+    else:
+        write_events(target, events.within(start, stop), labels.names)
     return ""
 
 
@@ -260,7 +324,7 @@ def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
 
 def _is_cut(job: FileJob) -> bool:
     """Return whether an existing clip has the length that would be written."""
-    start, stop = job.arguments
+    start, stop = job.arguments[:2]
     if job.target.suffix.lower() not in SOUNDS:
         return True
     try:

@@ -9,7 +9,7 @@ import soundfile
 import soxr
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import SOUNDS, audio_info, to_integers
+from avseld.io.audio import SOUNDS, AudioInfo, audio_info, to_integers
 from data_prep.jobs import FileJob, pair, work_through
 
 SOURCES = (*SOUNDS, ".ogg")
@@ -72,7 +72,7 @@ def resample_audio(
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
     subtype_in = soundfile.info(str(source)).subtype
     subtype_out = subtype_in if subtype == "keep" and subtype_in in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
-    length = -(-info.n_samples * sample_rate // info.sample_rate)
+    length = resampled_length(info, sample_rate)
     # The header of a plain wav holds its size in 32 bits.
     container = "RF64" if length * info.channels * 8 >= 1 << 32 else "WAV"
     stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float64", quality="HQ")
@@ -108,6 +108,21 @@ def _check_block(source: Path, block: np.ndarray, read: int, n_samples: int) -> 
         raise BadInput(f"{source}: ends after {read} of {n_samples} samples; copy it again from its origin")
     if not np.isfinite(block).all():
         raise BadInput(f"{source}: holds samples that are not finite; export it again")
+
+
+def resampled_length(info: AudioInfo, sample_rate: int) -> int:
+    """Return the number of samples of a file at another rate, rounded up."""
+    return -(-info.n_samples * sample_rate // info.sample_rate)
+
+
+def is_resampled(job: FileJob) -> bool:
+    """Return whether the target of a job has the rate that is its argument, and the whole length of its source."""
+    sample_rate = job.arguments[0]
+    try:
+        target, source = audio_info(job.target), audio_info(job.source)
+    except BadInput:
+        return False
+    return target.sample_rate == sample_rate and target.n_samples == resampled_length(source, sample_rate)
 
 
 def _has_rate(sample_rate: int, job: FileJob) -> bool:

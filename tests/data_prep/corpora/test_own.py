@@ -5,6 +5,7 @@ import pytest
 from raw_tree import state, write_sound, write_video
 
 from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info
 from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
@@ -55,6 +56,48 @@ def test_every_label_format_is_read(tmp_path, text, azimuth, distance):
     assert events.elevation == pytest.approx(10, abs=0.2)
 
 
+def test_one_sheet_with_names_of_classes_serves_all_recordings(tmp_path):
+    write_sound(tmp_path / "audio" / "Take 1.WAV")
+    write_sound(tmp_path / "audio" / "take 2.wav", seed=1)
+    sheet = tmp_path / "labels.csv"
+    sheet.write_text("File;Start;End;Class;Azimuth\nTake 1.WAV;0,1;0,9;Water tap;30\ntake 2.wav;;;;\n")
+    own(tmp_path / "audio", tmp_path / "prepared", labels=sheet)
+    one = read_events(tmp_path / "prepared" / "labels" / "Take 1.csv")
+    assert one.label.tolist() == [10] and one.onset.tolist() == [0.1] and one.azimuth.tolist() == [30]
+    assert len(read_events(tmp_path / "prepared" / "labels" / "take 2.csv")) == 0
+    sheet.write_text("File;Start;End;Class;Azimuth\nTake 1.WAV;0,1;0,9;Water tap;30\n")
+    with pytest.raises(BadInput, match="no row of take 2; a row with its file alone"):
+        own(tmp_path / "audio", tmp_path / "other", labels=sheet)
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_event_that_ends_after_its_recording_is_refused_or_ended_with_it(tmp_path):
+    write_sound(tmp_path / "audio" / "a.wav", 1.0)
+    sheet = tmp_path / "labels.csv"
+    sheet.write_text("onset,offset,class\n0.1,0.5,knock\n0.3,9.5,bell\n2,3,bell\n")
+    with pytest.raises(BadInput, match=r"labels.csv:3: lasts until 9.5 s, a.wav ends at 1.00 s"):
+        own(tmp_path / "audio", tmp_path / "prepared", labels=sheet)
+    assert not (tmp_path / "prepared").exists()
+    own(tmp_path / "audio", tmp_path / "prepared", labels=sheet, beyond="drop")
+    assert read_events(tmp_path / "prepared" / "labels" / "a.csv").offset.tolist() == [0.5, 1.0]
+
+
+def test_audio_of_other_rates_is_resampled_while_it_is_prepared(tmp_path, caplog):
+    write_sound(tmp_path / "audio" / "Take 1.WAV", 1.5, rate=48000)
+    write_sound(tmp_path / "audio" / "b.wav", 1.0, seed=1)
+    (tmp_path / "labels.csv").write_text("file,onset,offset,class\nTake 1,1.2,1.6,3\nb,0,1,3\n")
+    with caplog.at_level("INFO"):
+        own(tmp_path / "audio", tmp_path / "prepared", labels=tmp_path / "labels.csv")
+    one, two = read_manifest(tmp_path / "prepared")
+    assert one.audio == tmp_path / "prepared" / "audio" / "Take 1.wav" and two.audio.parent.name == "audio"
+    assert two.audio == tmp_path / "audio" / "b.wav" and one.duration == 1.5
+    assert audio_info(one.audio).n_samples == 36000 and audio_info(one.audio).sample_rate == 24000
+    assert "1 of 2 recordings are resampled from 48000 to 24000 Hz" in caplog.text
+    made = one.audio.stat().st_mtime_ns
+    own(tmp_path / "audio", tmp_path / "prepared", labels=tmp_path / "labels.csv")
+    assert one.audio.stat().st_mtime_ns == made
+
+
 def test_distances_in_metres_stay_metres(tmp_path):
     write_sound(tmp_path / "audio" / "a.wav")
     (tmp_path / "labels").mkdir()
@@ -89,7 +132,6 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
         "no video has the name": {"video": video},
         "no such folder": {"video": tmp_path / "nowhere"},
         "4 channels instead of 2": {"format": "binaural"},
-        "24000 Hz instead of 48000": {"sample_rate": 48000},
         "names its fold|name its fold": {"fold_from": "folder"},
         "does not say fold": {"fold_from": "name"},
         "nothing.txt: not found": {"classes": tmp_path / "nothing.txt"},

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import read_events
 from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import sample_frames, video_info
 from data_prep.media.binaural import binaural
 from data_prep.media.cut import cut, cut_video, equal_clips
@@ -61,6 +63,32 @@ def test_concatenated_labels_of_clips_equal_those_of_the_recording(real):
     assert np.allclose(np.sort(onsets), np.sort(whole.onset)) and sorted(azimuths) == sorted(
         whole.azimuth.tolist()
     )
+
+
+def test_labels_of_any_format_are_cut_and_looked_at_before_anything_is_written(real):
+    labels = real / "raw" / "metadata_dev" / "a.csv"
+    labels.write_text('Start;End;Class;Azimuth\n0,5;2,3;a "loud", knock;30\n2,5;2,75;bell;-90\n')
+    cut(real / "raw", real / "clips", seconds=2.0, rest=True, jobs=1)
+    parts = [read_sheet(path) for path in sorted((real / "clips" / "metadata_dev").iterdir())]
+    found = [sheet_events(part, ['a "loud", knock', "bell"]).events for part in parts]
+    assert [events.onset.tolist() for events in found] == [[0.5], [0.0, 0.5], []]
+    assert [events.offset.round(6).tolist() for events in found] == [[2.0], [0.3, 0.75], []]
+    assert found[1].label.tolist() == [0, 1] and found[1].azimuth.tolist() == [30, -90]
+    labels.write_text("Start;End;Class\n0,5;loud;knock\n")
+    with pytest.raises(BadInput, match=r"a\.csv:2: 'loud' is not a number"):
+        cut(real / "raw", real / "other", jobs=1)
+    assert not (real / "other").exists()
+
+
+def test_one_sheet_of_many_recordings_becomes_a_csv_of_each_clip(real):
+    (real / "raw" / "metadata_dev" / "a.csv").unlink()
+    (real / "raw" / "sheet.tsv").write_text(
+        "file\tonset\toffset\tclass\na.wav\t0.25\t1.5\t3\nb.wav\t0\t1\t2\n"
+    )
+    cut(real / "raw", real / "clips", seconds=1.3, jobs=1)
+    first, second, third = sorted((real / "clips").glob("*.csv"))
+    assert read_events(first).offset.tolist() == [1.3] and read_events(second).label.tolist() == [3]
+    assert len(read_events(third)) == 0 and third.name == "a_002.csv"
 
 
 def test_a_second_run_skips_existing_clips_and_replaces_damaged_ones(real):

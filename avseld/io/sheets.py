@@ -1,0 +1,320 @@
+"""Sheets of events as people write them: csv of any delimiter, xlsx, label tracks of Audacity.
+
+A sheet has a header. Its columns are recognized by the names in `avseld.io.sheet_columns`, in any case, with or without
+a unit (`Start (s)`, `distance_cm`); classes are names or indices; numbers may have a decimal comma.
+"""
+
+import csv
+import difflib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.events import Events, check_row
+from avseld.io.geometry import direction
+from avseld.io.sheet_columns import columns_of
+
+log = logging.getLogger(__name__)
+
+MEDIA_SUFFIXES = (".wav", ".flac", ".mp4", ".m4v", ".mov", ".mkv", ".csv", ".ogg", ".mp3")
+"""suffixes that a cell of the column `file` may have"""
+XLSX = ".xlsx"
+HEAD_BYTES = 1 << 14
+"""enough of a file for its header and a row"""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of a sheet as text.
+
+    Args:
+        path: the file.
+        columns: known column of each cell, None where it is unknown.
+        factors: to seconds, metres or degrees, by place.
+        rows: line number in the file and cells; empty rows are left out.
+    """
+
+    path: Path
+    columns: tuple[str | None, ...]
+    factors: tuple[float, ...]
+    rows: list[tuple[int, list[str]]] = field(repr=False)
+
+    def recordings(self) -> list[str]:
+        """List the names in the column `file`, without folder and suffix, in their order; empty without the column."""
+        if "file" not in self.columns:
+            return []
+        place = self.columns.index("file")
+        names: dict[str, None] = {}
+        for line, cells in self.rows:
+            name = recording_name(cells[place] if place < len(cells) else "")
+            if not name:
+                raise BadInput(f"{self.path}:{line}: no file; name the recording of every row")
+            names[name] = None
+        return list(names)
+
+    def of(self, recording: str) -> "Sheet":
+        """Select the rows of one recording."""
+        if "file" not in self.columns:
+            return self
+        place = self.columns.index("file")
+        rows = [(line, cells) for line, cells in self.rows if recording_name(cells[place]) == recording]
+        return Sheet(self.path, self.columns, self.factors, rows)
+
+
+@dataclass(frozen=True)
+class SheetEvents:
+    """Events of a sheet, the line of each, and the names of classes where the sheet was read without a list of them."""
+
+    events: Events
+    lines: tuple[int, ...]
+    names: tuple[str, ...] = ()
+
+
+def recording_name(cell: str) -> str:
+    """Return the name of a recording from a cell: without folder, and without the suffix of sound, video or csv."""
+    name = PurePosixPath(cell.strip().replace("\\", "/")).name
+    suffix = PurePosixPath(name).suffix
+    return name[: -len(suffix)] if suffix.lower() in MEDIA_SUFFIXES else name
+
+
+def read_sheet(path: Path | str) -> Sheet:
+    """Read a csv with a header, an xlsx (its first sheet) or a label track of Audacity.
+
+    Raises:
+        BadInput: missing, unreadable, or columns that are no events; shows an example of each format.
+    """
+    path = Path(path)
+    if path.suffix.lower() == XLSX:
+        rows = list(_xlsx_rows(path))
+    else:
+        text = read_text(path)
+        delimiter = delimiter_of(text)
+        if is_audacity(text):
+            tracks = [
+                (line, cells) for line, cells in _csv_rows(path, text, "\t") if cells[0].strip() != "\\"
+            ]
+            return Sheet(path, ("onset", "offset", "class"), (1.0, 1.0, 1.0), tracks)
+        rows = list(_csv_rows(path, text, delimiter))
+    if not rows:
+        return Sheet(path, (), (), [])
+    columns, factors = columns_of(path, *rows[0])
+    return Sheet(path, columns, factors, rows[1:])
+
+
+def sheet_events(
+    sheet: Sheet, classes: Sequence[str] | None = None, n_classes: int | None = None
+) -> SheetEvents:
+    """Convert the rows of a sheet to events.
+
+    Args:
+        sheet: rows of one recording; a row that has nothing but its file says that the recording has no events.
+        classes: names by index; None keeps the names of the sheet, in their order.
+        n_classes: without names, refuse class indices from here on.
+
+    Returns:
+        One row of events per row of the sheet. Distances are metres unless the header names another unit; without the
+        column, elevation is 0 where there is an azimuth.
+
+    Raises:
+        BadInput: a bad row; names file and line.
+    """
+    place = sheet.columns.index("class") if "class" in sheet.columns else 0
+    cells_of_class = [cells[place] for _, cells in sheet.rows if place < len(cells) and cells[place]]
+    # Indices stay indices only where all classes are indices.
+    found: list[str] | None = None if all(map(is_number, cells_of_class)) else []
+    values, lines = [], []
+    for line, cells in sheet.rows:
+        row = {name: cell for name, cell in zip(sheet.columns, cells, strict=False) if name}
+        if not any(cell for name, cell in row.items() if name != "file"):
+            continue
+        values.append(_event(sheet, line, row, classes, n_classes, found))
+        lines.append(line)
+    return SheetEvents(Events.from_rows(values), tuple(lines), tuple(found or ()))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8, or in UTF-16 with a byte order mark, as spreadsheets export it.
+
+    Raises:
+        BadInput: missing or not text.
+    """
+    try:
+        return decoded(path.read_bytes())
+    except FileNotFoundError:
+        raise BadInput(f"{path}: not found; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text ({error}); save it as csv in UTF-8") from error
+
+
+def decoded(raw: bytes) -> str:
+    """Decode UTF-8 or UTF-16 by the byte order mark."""
+    return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def delimiter_of(text: str) -> str:
+    """Return tab, semicolon or comma: the first of them that the first line with text has."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return next((mark for mark in "\t;" if mark in first), ",")
+
+
+def is_audacity(text: str) -> bool:
+    """Return whether a text is a label track of Audacity: start, end and label between tabs, without a header."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    cells = first.split("\t")
+    return len(cells) == 3 and all(is_number(cell) for cell in cells[:2])
+
+
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a number, with a decimal point or a decimal comma."""
+    try:
+        float(_with_point(cell))
+    except ValueError:
+        return False
+    return True
+
+
+def _event(
+    sheet: Sheet,
+    line: int,
+    row: dict[str, str],
+    classes: Sequence[str] | None,
+    n_classes: int | None,
+    found: list[str] | None,
+) -> list[float]:
+    path = sheet.path
+    factor = dict(zip(sheet.columns, sheet.factors, strict=True))
+
+    def value(name: str, otherwise: float = np.nan) -> float:
+        return _number(row[name], path, line) * factor[name] if row.get(name) else otherwise
+
+    onset, offset = value("onset"), value("offset")
+    if "onset" not in sheet.columns:
+        frame = value("frame")
+        if not frame >= 0 or frame % 1:
+            raise BadInput(f"{path}:{line}: frame '{row.get('frame', '')}' is no index; frames count from 0")
+        onset, offset = frame * LABEL_HOP, (frame + 1) * LABEL_HOP
+    elif "offset" not in sheet.columns:
+        offset = onset + value("duration")
+    if np.isnan(onset) or np.isnan(offset):
+        raise BadInput(f"{path}:{line}: no onset or no offset; give both in seconds, such as 0.4 and 2.1")
+    if onset < 0 or offset < onset:
+        raise BadInput(
+            f"{path}:{line}: from {onset:g} to {offset:g} s is no stretch of a recording; correct the row"
+        )
+    azimuth, elevation = value("azimuth"), value("elevation")
+    if "x" in sheet.columns:
+        vector = [value(axis) for axis in "xyz"]
+        if not np.isnan(vector).any():
+            azimuth, elevation = map(float, direction(np.array(vector)))
+    elif "elevation" not in sheet.columns and not np.isnan(azimuth):
+        elevation = 0.0
+    label = class_index(row.get("class", ""), path, line, classes, found)
+    check_row(path, line, label, azimuth, elevation, n_classes if classes is None else len(classes))
+    source = value("source", 0.0)
+    if source % 1:
+        raise BadInput(
+            f"{path}:{line}: source '{row['source']}' is no whole number; number the sources from 0"
+        )
+    return [onset, offset, label, source, azimuth, elevation, value("distance"), value("onscreen")]
+
+
+def class_index(
+    cell: str, path: Path, line: int, classes: Sequence[str] | None, found: list[str] | None = None
+) -> float:
+    """Return the index of a class given by its name (without regard to case, blanks and signs) or its index.
+
+    Args:
+        cell: name or index.
+        path: the file, for messages.
+        line: its line.
+        classes: names by index, if known.
+        found: without `classes`, the names so far, to which a new one is added; None takes cells for indices.
+
+    Raises:
+        BadInput: empty, or none of the classes; suggests the nearest.
+    """
+    cell = cell.strip()
+    if not cell:
+        raise BadInput(f"{path}:{line}: no class; give its name or index")
+    if classes is None:
+        if found is None:
+            return _number(cell, path, line)
+        if cell not in found:
+            found.append(cell)
+        return float(found.index(cell))
+    alike = [index for index, name in enumerate(classes) if _plain(name) == _plain(cell)]
+    if len(alike) > 1:
+        alike = [index for index in alike if classes[index] == cell] or alike
+    if is_number(cell):
+        number = _number(cell, path, line)
+        if alike and number != alike[0]:
+            raise BadInput(
+                f"{path}:{line}: {cell} is the name of class {alike[0]} and an index; rename the classes"
+            )
+        return number
+    if len(alike) != 1:
+        near = difflib.get_close_matches(_plain(cell), [_plain(name) for name in classes], 1, 0.6)
+        hint = "".join(f" (did you mean {name}?)" for name in classes if near and _plain(name) == near[0])
+        shown = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
+        raise BadInput(
+            f"{path}:{line}: class '{cell}'{hint} is none of {shown}; correct it, or the list of classes (--classes)"
+        )
+    return float(alike[0])
+
+
+def _plain(name: str) -> str:
+    return "".join(re.findall(r"[^\W_]+", name.casefold())) or name
+
+
+def _with_point(cell: str) -> str:
+    cell = cell.strip()
+    return cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell
+
+
+def _number(cell: str, path: Path, line: int) -> float:
+    try:
+        number = float(_with_point(cell))
+    except ValueError:
+        raise BadInput(f"{path}:{line}: '{cell.strip()}' is not a number; correct the row") from None
+    if not np.isfinite(number):
+        raise BadInput(f"{path}:{line}: '{cell.strip()}' is not finite; correct the row")
+    return number
+
+
+def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped):
+                yield reader.line_num, stripped
+    except csv.Error as error:
+        raise BadInput(f"{path}:{reader.line_num}: no csv ({error}); export it again") from error
+
+
+def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    try:
+        import openpyxl  # an optional extra
+    except ImportError:
+        raise BadInput(
+            f"{path}: reading xlsx needs openpyxl; pip install 'avseld[xlsx]', or save the sheet as csv"
+        ) from None
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; check the path")
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        for line, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
+            cells = ["" if cell is None else str(cell).strip() for cell in row]
+            if any(cells):
+                yield line, cells
+    except BadInput:
+        raise
+    except Exception as error:  # openpyxl raises what zipfile and its XML parser raise
+        reason = " ".join(str(error).split())
+        raise BadInput(f"{path}: no readable xlsx ({reason}); save it again, or as csv") from error
