@@ -31,6 +31,11 @@ COMMANDS = {
         "avseld.evaluation.score", "score", "score prediction files against label files", positional=True
     ),
     "evaluate": Command("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
+    "locate": Command(
+        "avseld.evaluation.locate",
+        "locate",
+        "score localization without classes, beside a plain baseline and the untrained network",
+    ),
     "plot": Command(
         "avseld.reporting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
     ),

@@ -6,6 +6,11 @@ COMMANDS = {
     "synth": Command(
         "data_prep.synth.corpus", "synth", "generate a corpus of audio-visual scenes with exact labels"
     ),
+    "convolve": Command(
+        "data_prep.measured.convolve",
+        "convolve",
+        "make test recordings of real sounds through measured room responses",
+    ),
     "dcase": Command(
         "data_prep.corpora.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),

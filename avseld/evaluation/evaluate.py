@@ -97,7 +97,7 @@ def evaluate(
         )
         to_tensorboard(folder, chosen[0], gained)
     if untrained:
-        fresh = Predictor(_untrained(predictor.system, config["seed"]).to(predictor.system.device))
+        fresh = untrained_predictor(predictor, config["seed"])
         _, results["untrained"], _ = _predict_and_score(
             fresh, recordings, references, "blank", config["seed"], year
         )
@@ -194,11 +194,18 @@ def _cell(name: str, value: float | None) -> str:
     return text if text == "-" else text + SCORES[name].unit
 
 
-def _untrained(system: System, seed: int) -> System:
+def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:
+    """Return a predictor with the same network and random weights; statistics of features are kept.
+
+    Args:
+        predictor: the trained system.
+        seed: of the weights.
+    """
+    system = predictor.system
     lightning.seed_everything(seed, verbose=False)
     fresh = System(system.blueprint)
     fresh.features.load_state_dict(system.features.state_dict())
-    return fresh
+    return Predictor(fresh.to(system.device))
 
 
 def _write_overlay(

@@ -9,6 +9,7 @@ from avseld.config import VideoControl
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import load, predict_all
 from avseld.inference.run_folder import recordings_of
+from avseld.inference.thresholds import set_threshold
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ def predict(
     control: VideoControl = "aligned",
     device: str = "auto",
     legacy: bool | None = None,
+    threshold: float | None = None,
 ) -> None:
     """Predict one recording, or a fold of a prepared folder, into DCASE csv files.
 
@@ -38,6 +40,7 @@ def predict(
         control: visual input: the own video (aligned), the video of another recording (shuffled) or none (blank).
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included.
+        threshold: decision threshold in place of the recipe's, 0 to 1; higher gives fewer events.
 
     Raises:
         BadInput: files are missing or unusable.
@@ -45,6 +48,7 @@ def predict(
     if audio is None and video is not None:
         raise BadInput(f"--video {video}: needs --audio, the sound of the recording")
     predictor = load(run, weights, device, legacy)
+    set_threshold(predictor.system, threshold)
     if audio is not None:
         path = out or Path("predictions") / f"{audio.stem}.csv"
         path = path / f"{audio.stem}.csv" if path.suffix != ".csv" else path

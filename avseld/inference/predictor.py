@@ -66,7 +66,7 @@ class Predictor:
         Raises:
             BadInput: wrong rate, channel count or length, or an unreadable file.
         """
-        read, n_samples = self._reader(audio)
+        read, n_samples = self.reader(audio)
         visual = None
         if video is not None and self.system.model.vision:
             visual = self._visual_at(video)
@@ -87,13 +87,14 @@ class Predictor:
         Raises:
             BadInput: as `predict`.
         """
-        read, n_samples = self._reader(recording.audio)
+        read, n_samples = self.reader(recording.audio)
         if silent:
             n_channels = read(0, 1).shape[0]
             read = partial(_silence, n_channels)
         return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
-    def _reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
+    def reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
+        """Check a recording and return what reads its sections, and its length in samples."""
         least = self.system.features.stft.n_fft
         if isinstance(audio, np.ndarray):
             channels = format_named(self.system.blueprint.format).channels

@@ -81,7 +81,7 @@ def dry_sound(
     """
     synthesize = (synthesizers or STARSS23_SYNTHESIZERS)[label]
     if bank and label in bank:
-        synthesize = partial(_from_file, bank[label][rng.integers(len(bank[label]))])
+        synthesize = partial(read_excerpt, bank[label][rng.integers(len(bank[label]))])
     return normalize_level(synthesize(seconds, rng)).astype(np.float32)
 
 
@@ -118,7 +118,20 @@ def _block_rms(sound: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(padded.reshape(-1, BLOCK_SAMPLES)).mean(axis=1))
 
 
-def _from_file(path: Path, seconds: float, rng: np.random.Generator) -> np.ndarray:
+def read_excerpt(path: Path, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Read an excerpt of a sound file, of any level, that begins and ends with sound.
+
+    Args:
+        path: the file; channels are averaged.
+        seconds: longest duration; the excerpt may be shorter.
+        rng: chooses the excerpt.
+
+    Returns:
+        (sample,) float32 at `SAMPLE_RATE`.
+
+    Raises:
+        BadInput: unreadable or silent.
+    """
     whole = _read(path)
     length = round(seconds * SAMPLE_RATE)
     start = int(rng.integers(max(len(whole) - length, 0) + 1))

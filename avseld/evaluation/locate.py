@@ -1,0 +1,291 @@
+"""The command `locate`: localization without classes by trained systems, a plain baseline and an untrained network."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.data.visual import visual_inputs
+from avseld.evaluation.evaluate import untrained_predictor
+from avseld.inference.intensity_baseline import IntensityHistogram
+from avseld.inference.predictor import Predictor, load
+from avseld.inference.thresholds import predict_at_thresholds
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.events import Events
+from avseld.io.labels import read_labels
+from avseld.io.manifest import Recording, pick, read_manifest
+from avseld.metrics.location import (
+    HIT_DEG,
+    LocationFrames,
+    LocationScores,
+    choose_threshold,
+    concatenate_frames,
+    locate_frames,
+    location_scores,
+    scores_by_overlap,
+    scores_by_polyphony,
+)
+
+NETWORK_THRESHOLDS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2).tolist())
+BASELINE_GATES_DB = tuple(np.arange(1.0, 25.0, 1.0).tolist())
+"""decibels above the background, the threshold of the baseline"""
+SIZE_INCHES = (7.0, 5.0)
+MAX_COLUMNS = 3
+"""numbers of sources in the table; more are in the JSON file"""
+
+GROUPS: dict[str, Callable[[LocationFrames], dict[int, LocationScores]]] = {
+    "overlap": scores_by_overlap,
+    "recording": scores_by_polyphony,
+}
+Locator = Callable[[Recording, Sequence[float]], list[Events]]
+"""(recording, thresholds) -> events by threshold"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one system.
+
+    Args:
+        name: of the system.
+        thresholds: that were tried.
+        curve: scores of all frames by threshold.
+        threshold: the one of the table.
+        frames: of all recordings at that threshold.
+    """
+
+    name: str
+    thresholds: tuple[float, ...]
+    curve: list[LocationScores]
+    threshold: float
+    frames: LocationFrames = field(repr=False)
+
+
+def locate(
+    prepared: Path,
+    runs: str = "",
+    fold: str = "",
+    threshold: float | None = None,
+    false_rows: float | None = None,
+    per: Literal["overlap", "recording"] = "overlap",
+    untrained: bool = True,
+    weights: Literal["best", "last"] = "best",
+    device: str = "auto",
+    seed: int = 0,
+    out: Path = Path("locate"),
+) -> None:
+    """Score the localization of sounds of any class by trained systems, and draw recall against false rows a minute.
+
+    A hit is a predicted row within 20 degrees of the reference sound that it is assigned to, in a label frame of 100
+    ms; every other row is false. The first row of the table is a baseline without training: the peaks of the
+    histogram of intensity vectors, with an energy gate.
+
+    Args:
+        prepared: prepared folder with FOA recordings and labels.
+        runs: run folders, separated by commas.
+        fold: a fold, a room or a recording; all recordings if empty.
+        threshold: of the networks in the table; by default their own.
+        false_rows: choose the threshold of every system instead, the baseline's gate too: that of the highest recall
+            with at most so many false rows a minute on these recordings. Choose on a validation set.
+        per: group by the sources in a frame (overlap), or by the largest number at once in a recording, silence
+            included.
+        untrained: add the first network with random weights.
+        weights: best or last.
+        device: cpu, cuda, ..., or auto.
+        seed: of the random weights.
+        out: folder of table (locate.txt), scores (locate.json) and curve (locate.png).
+
+    Raises:
+        BadInput: files are missing or unusable.
+    """
+    recordings = _recordings(prepared, fold)
+    references = {recording.name: _reference(recording) for recording in recordings}
+    locators: dict[str, tuple[Locator, tuple[float, ...], float]] = {
+        "baseline": (_baseline, BASELINE_GATES_DB, IntensityHistogram().gate_db)
+    }
+    names = [word.strip() for word in runs.split(",") if word.strip()]
+    for name in names:
+        predictor = load(name, weights, device)
+        locators[name] = _network(predictor, recordings, threshold)
+        if untrained and "untrained" not in locators:
+            locators["untrained"] = _network(untrained_predictor(predictor, seed), recordings, threshold)
+    if "untrained" in locators:
+        locators["untrained"] = locators.pop("untrained")  # the last row
+    results = [
+        _score(name, recordings, references, *locator, false_rows) for name, locator in locators.items()
+    ]
+    text = table(results, per)
+    _write(out, results, text)
+    sys.stdout.write(text)
+    log.info("%s", out / "locate.png")
+
+
+def table(results: Sequence[Result], per: str = "overlap") -> str:
+    """Format the scores of systems, one row each; a cell lists the values for 1, 2, ... sources.
+
+    Args:
+        results: by system.
+        per: key of `GROUPS`.
+    """
+    groups = [GROUPS[per](result.frames) for result in results]
+    numbers = sorted({n for group in groups for n in group if n > 0})[:MAX_COLUMNS]
+    what = "sources in a frame" if per == "overlap" else "sources at once in a recording"
+    heading = " / ".join(map(str, numbers))
+    width = max(len(result.name) for result in results)
+    lines = [
+        f"{heading} {what}",
+        "",
+        f"{'':<{width}} {'threshold':>10} {'median error':>18} {'recall':>18} {'false rows/min':>18} "
+        f"{'in silence/min':>15}",
+    ]
+    for result, group in zip(results, groups, strict=True):
+        chosen = [group.get(n) for n in numbers]
+
+        def cell(name: str, digits: int, chosen: list[LocationScores | None] = chosen) -> str:
+            return " / ".join(_number(getattr(each, name) if each else np.nan, digits) for each in chosen)
+
+        silence = scores_by_overlap(result.frames).get(0)
+        lines.append(
+            f"{result.name:<{width}} {result.threshold:>10g} {cell('median_deg', 1):>18} {cell('recall', 2):>18} "
+            f"{cell('false_per_minute', 0):>18} {_number(silence.false_per_minute if silence else np.nan, 0):>15}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def curve_figure(results: Sequence[Result]) -> Figure:
+    """Draw recall against false rows a minute over the thresholds, a line a system and a dot at its threshold.
+
+    Args:
+        results: by system.
+    """
+    picture = Figure(SIZE_INCHES, layout="constrained")
+    FigureCanvasAgg(picture)
+    axes = picture.add_subplot()
+    for result in results:
+        rate = [scores.false_per_minute for scores in result.curve]
+        line = axes.plot(rate, [scores.recall for scores in result.curve], label=result.name)[0]
+        here = location_scores(result.frames)
+        axes.plot(here.false_per_minute, here.recall, "o", color=line.get_color())
+    axes.set_xscale("symlog", linthresh=10)
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("false rows a minute")
+    axes.set_ylabel(f"recall within {HIT_DEG:g}°")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    return picture
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _recordings(prepared: Path, fold: str) -> list[Recording]:
+    recordings = [each for each in read_manifest(prepared) if each.format == "foa" and each.labels]
+    if fold:
+        recordings = pick(recordings, [fold])
+    if not recordings:
+        raise BadInput(f"{prepared}: no FOA recordings with labels; prepare some with avseld-prep")
+    return recordings
+
+
+def _reference(recording: Recording) -> Events:
+    assert recording.labels is not None
+    events = read_labels(recording.labels)
+    if np.isnan(events.azimuth).any():
+        raise BadInput(f"{recording.labels}: an event without direction; give labels with directions")
+    return events
+
+
+def _baseline(recording: Recording, gates_db: Sequence[float]) -> list[Events]:
+    waveform, rate = read_audio(recording.audio), audio_info(recording.audio).sample_rate
+    return IntensityHistogram().predict_at_gates(waveform, rate, gates_db)
+
+
+def _network(
+    predictor: Predictor, recordings: Sequence[Recording], threshold: float | None
+) -> tuple[Locator, tuple[float, ...], float]:
+    """Return the locator of a network, the thresholds to try and the one of the table."""
+    own = getattr(predictor.system.target, "threshold", None)
+    if (
+        own is None
+        or predictor.task not in ("seld", "directions")
+        or predictor.system.blueprint.format != "foa"
+    ):
+        raise BadInput(
+            f"{predictor.system.blueprint.target.name}: locating needs a system for FOA recordings whose output "
+            "has directions and one threshold; choose another run"
+        )
+    visuals = visual_inputs(recordings, "aligned", predictor.system.visual_spec, 0)
+
+    def locator(recording: Recording, thresholds: Sequence[float]) -> list[Events]:
+        return predict_at_thresholds(predictor, recording, thresholds, visuals[recording.name])
+
+    return locator, NETWORK_THRESHOLDS, float(own if threshold is None else threshold)
+
+
+def _score(
+    name: str,
+    recordings: Sequence[Recording],
+    references: Mapping[str, Events],
+    locator: Locator,
+    tried: tuple[float, ...],
+    threshold: float,
+    false_rows: float | None,
+) -> Result:
+    thresholds = tuple(sorted({*tried, threshold}))
+    parts: list[list[LocationFrames]] = [[] for _ in thresholds]
+    for recording in tqdm(recordings, name, unit="recording"):
+        for part, events in zip(parts, locator(recording, thresholds), strict=True):
+            part.append(locate_frames(references[recording.name], events, recording.duration))
+    frames = [concatenate_frames(part) for part in parts]
+    curve = [location_scores(each) for each in frames]
+    chosen = thresholds.index(threshold)
+    if false_rows is not None:
+        chosen = choose_threshold(
+            np.array(thresholds),
+            np.array([scores.false_per_minute for scores in curve]),
+            np.array([scores.recall for scores in curve]),
+            false_rows,
+        )
+    return Result(name, thresholds, curve, thresholds[chosen], frames[chosen])
+
+
+def _write(out: Path, results: Sequence[Result], text: str) -> None:
+    about = {
+        result.name: {
+            "threshold": result.threshold,
+            "all": _json(location_scores(result.frames)),
+            **{
+                f"per_{per}": {str(n): _json(scores) for n, scores in group(result.frames).items()}
+                for per, group in GROUPS.items()
+            },
+            "curve": [
+                {"threshold": threshold, **_json(scores)}
+                for threshold, scores in zip(result.thresholds, result.curve, strict=True)
+            ],
+        }
+        for result in results
+    }
+    with replacing(out / "locate.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    with replacing(out / "locate.txt") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    with replacing(out / "locate.png") as temporary:
+        curve_figure(results).savefig(temporary, dpi=100)
+
+
+def _json(scores: LocationScores) -> dict[str, float | int | None]:
+    """Return plain numbers by name; JSON has no NaN."""
+    return {name: None if np.isnan(value) else value for name, value in asdict(scores).items()}

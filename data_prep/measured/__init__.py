@@ -1,0 +1,1 @@
+"""Test recordings from measured room responses: real sounds in real rooms at known directions."""

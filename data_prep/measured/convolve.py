@@ -1,0 +1,222 @@
+"""The command `convolve`: a test set of real sounds through measured room responses, with known directions."""
+
+import csv
+import logging
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing, visible_files
+from avseld.base.rates import LABEL_HOP
+from avseld.io.audio import audio_info
+from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
+from data_prep.measured.responses import RoomResponse, diffuse_noise, read_response
+from data_prep.measured.scenes import SILENCE_AFTER_S, SILENCE_BEFORE_S, Source, draw_sources, render
+from data_prep.synth.layouts.plan import write_wav
+from data_prep.synth.sounds.banks import SOUND_SUFFIXES
+
+MAX_SOURCES = 3
+MIN_SECONDS = SILENCE_BEFORE_S + SILENCE_AFTER_S + 2.0
+MAX_SECONDS = 600
+SCENES_FILE = "scenes.csv"
+"""file in the folder that lists every source with its sound file, response and direction"""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One recording: its name, room and number of sources."""
+
+    name: str
+    room: int
+    n_sources: int
+
+
+def convolve(
+    sounds: Path,
+    responses: str,
+    out: Path,
+    conventions: str = "auto",
+    recordings: int = 48,
+    seconds: float = 10.0,
+    sources: str = "1,2",
+    snr_db: float = 15.0,
+    seed: int = 0,
+) -> None:
+    """Make test recordings with known directions from real sounds and measured first-order room responses.
+
+    Each sound goes through a whole response that is turned so that its direct sound comes from the wanted direction.
+    Sources stand still; noise alone begins and ends a recording: pink noise through the late response in twelve
+    orientations, so that it has the colour and the decay of the room and no direction. Recordings take the responses
+    and the numbers of sources in turn. The folder has the layout of STARSS23 with one class (avseld-prep dcase
+    --one_class sound makes a prepared folder of it): foa_dev, W Y Z X at 24 kHz, and metadata_dev. A label frame
+    is active where the power of the dry sound is within 20 dB of its loudest frame; pauses up to 0.2 s count as
+    active. The same options and files give the same bytes.
+
+    Args:
+        sounds: folder of sound files; files of one subfolder are taken for sounds of one kind, and kinds take turns.
+        responses: first-order room responses of any sample rate, separated by commas.
+        out: folder to make.
+        conventions: ambix (W Y Z X, SN3D), n3d (W Y Z X) or fuma (W X Y Z, W / sqrt 2), one for all responses or one
+            each, separated by commas; auto chooses by the energies of the direct sound.
+        recordings: number of recordings.
+        seconds: duration of each, in tenths of a second.
+        sources: numbers of simultaneous sources, separated by commas.
+        snr_db: level of the sources above the noise, in W, in the frames in which a source is active.
+        seed: seed of all randomness.
+
+    Raises:
+        BadInput: an option out of range, an unusable sound or response, or `out` holds something; names it.
+    """
+    numbers = _numbers(sources)
+    _check(recordings, seconds, snr_db, seed)
+    kinds = sounds_by_kind(sounds, max(numbers))
+    rooms = _read_responses(responses, conventions)
+    for room in rooms:
+        log.info(
+            "%s: %s, direct sound from azimuth %.0f, elevation %.0f degrees",
+            room.name,
+            room.convention,
+            *room.angles,
+        )
+    with _whole_folder(out) as folder:
+        listing = []
+        for index, planned in enumerate(tqdm(_plan(recordings, len(rooms), numbers), unit="recording")):
+            rng = np.random.default_rng([seed, index])
+            room = rooms[planned.room]
+            drawn = draw_sources(_draw_files(kinds, planned.n_sources, rng), seconds, rng)
+            rendering = render(drawn, room, snr_db, rng)
+            write_wav(folder / "foa_dev" / f"{planned.name}.wav", rendering.mix)
+            path = folder / "metadata_dev" / f"{planned.name}.csv"
+            write_dcase(path, rendering.labels, Dialect(columns=POLAR[5]))
+            listing += [_row(planned, number, source, room, sounds) for number, source in enumerate(drawn)]
+        with (
+            replacing(folder / SCENES_FILE) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, list(listing[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(listing)
+    log.info("%s: %d recordings, %d sources", out, recordings, len(listing))
+
+
+def sounds_by_kind(folder: Path, n_kinds: int) -> list[list[Path]]:
+    """List sound files by the folder they lie in, and read the header of each.
+
+    Args:
+        folder: searched with its subfolders.
+        n_kinds: least number of kinds; files of one folder count as a kind each if there are fewer folders.
+
+    Raises:
+        BadInput: no such folder, fewer sounds, or an unreadable one.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; give a folder of sound files")
+    files = visible_files(folder, SOUND_SUFFIXES)
+    if len(files) < n_kinds:
+        raise BadInput(
+            f"{folder}: {len(files)} sound files ({', '.join(SOUND_SUFFIXES)}) for {n_kinds} sources at once; add some"
+        )
+    for path in files:
+        audio_info(path)
+    kinds: dict[Path, list[Path]] = {}
+    for path in files:
+        kinds.setdefault(path.parent, []).append(path)
+    return list(kinds.values()) if len(kinds) >= n_kinds else [[path] for path in files]
+
+
+def _read_responses(responses: str, conventions: str) -> list[RoomResponse]:
+    paths = [Path(word.strip()) for word in responses.split(",") if word.strip()]
+    names = [word.strip() for word in conventions.split(",")]
+    if not paths:
+        raise BadInput("responses: give at least one room response")
+    if len(names) == 1:
+        names *= len(paths)
+    if len(names) != len(paths):
+        raise BadInput(f"conventions: {len(names)} for {len(paths)} responses; give one, or one each")
+    rooms = [read_response(path, name) for path, name in zip(paths, names, strict=True)]
+    for room in rooms:
+        diffuse_noise(room, 1, np.random.default_rng(0))  # refuses a response that is too short for it
+    return rooms
+
+
+def _plan(recordings: int, n_rooms: int, numbers: list[int]) -> list[Planned]:
+    """Distribute recordings over rooms and numbers of sources in turn; all of them are a test fold."""
+    return [
+        Planned(
+            f"fold4_room{1 + index % n_rooms}_mix{1 + index // n_rooms:03d}",
+            index % n_rooms,
+            numbers[index // n_rooms % len(numbers)],
+        )
+        for index in range(recordings)
+    ]
+
+
+def _draw_files(kinds: list[list[Path]], n_sources: int, rng: np.random.Generator) -> list[Path]:
+    """Draw sounds of different kinds."""
+    chosen = rng.choice(len(kinds), n_sources, replace=False)
+    return [kinds[kind][rng.integers(len(kinds[kind]))] for kind in chosen]
+
+
+def _row(
+    planned: Planned, number: int, source: Source, room: RoomResponse, sounds: Path
+) -> dict[str, object]:
+    return {
+        "recording": planned.name,
+        "source": number,
+        "sound": source.file.relative_to(sounds).as_posix(),
+        "response": room.name,
+        "azimuth": source.azimuth,
+        "elevation": source.elevation,
+    }
+
+
+def _numbers(sources: str) -> list[int]:
+    try:
+        numbers = [int(word) for word in sources.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(1 <= number <= MAX_SOURCES for number in numbers):
+        raise BadInput(f"sources {sources}: give numbers from 1 to {MAX_SOURCES}, separated by commas")
+    return numbers
+
+
+def _check(recordings: int, seconds: float, snr_db: float, seed: int) -> None:
+    if recordings < 1:
+        raise BadInput(f"recordings {recordings}: give at least 1")
+    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+        raise BadInput(f"seconds {seconds}: give {MIN_SECONDS:g} to {MAX_SECONDS}")
+    if abs(seconds / LABEL_HOP - round(seconds / LABEL_HOP)) > 1e-6:
+        raise BadInput(f"seconds {seconds}: give tenths of a second, the length of a label frame")
+    if not -60 <= snr_db <= 120:
+        raise BadInput(f"snr_db {snr_db}: give -60 to 120 decibels")
+    if seed < 0:
+        raise BadInput(f"seed {seed}: give 0 or more")
+
+
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """Make a folder under a temporary name beside `out` and rename it at the end; nothing is left if the block raises.
+
+    Raises:
+        BadInput: `out` exists and is not an empty folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BadInput(f"{out}: exists; give a new folder")
+    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if out.is_dir():
+            out.rmdir()
+        temporary.replace(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
