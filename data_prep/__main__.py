@@ -11,6 +11,12 @@ COMMANDS = {
         "convolve",
         "make test recordings of real sounds through measured room responses",
     ),
+    "statistics": Command(
+        "data_prep.synth.label_statistics",
+        "statistics",
+        "measure a folder of labels, to generate scenes like them (synth --like)",
+        positional=True,
+    ),
     "dcase": Command(
         "data_prep.corpora.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +16,11 @@ from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
 from data_prep.jobs import workers
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
+from data_prep.synth.label_statistics import read_statistics
 from data_prep.synth.layouts import legacy
 from data_prep.synth.layouts.plan import CorpusOptions, PlannedRecording
 from data_prep.synth.layouts.starss23 import finish_starss23, plan_starss23, write_starss23
-from data_prep.synth.presets import parse_presets
+from data_prep.synth.presets import get_preset, parse_presets
 from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, SOUND_SUFFIXES, FilesByClass, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.video.sprites import DRAWN_CLASSES, read_image
@@ -39,7 +40,8 @@ def synth(
     recordings: int = 40,
     seconds: float | None = None,
     formats: str = "foa",
-    preset: str = "easy",
+    preset: str | None = None,
+    like: Path | None = None,
     soundbank: Path | None = None,
     images: Path | None = None,
     seed: int = 0,
@@ -66,8 +68,11 @@ def synth(
         seconds: duration of each, in tenths of a second; by default that of the corpus (60, 30 for tut2018, 10 for
             task4).
         formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo.
-        preset: difficulty: simple, easy, reverberant, noisy or crowded. In layout starss23 several, separated by
-            commas, are assigned to the rooms in turn, and presets.csv lists the preset of each recording.
+        preset: difficulty: simple, easy (the default), reverberant, noisy or crowded; or starss: numbers of sources,
+            lengths, classes, elevations and motion as in the labels of STARSS22. In layout starss23 several, separated
+            by commas, are assigned to the rooms in turn, and presets.csv lists the preset of each recording.
+        like: folder of csv labels, or a table that `avseld-prep statistics` made of one, to resemble in place of
+            STARSS22; preset is starss then.
         soundbank: folder of sounds with one subfolder per class; classes without files are synthesized.
         images: folder of images with one subfolder per class, used in place of drawn people and objects.
         seed: seed of all randomness.
@@ -89,7 +94,7 @@ def synth(
         recordings,
         float(LAYOUTS[layout].seconds if seconds is None else seconds) if layout in LAYOUTS else 0.0,
         tuple(word.strip() for word in formats.split(",") if word.strip()),
-        preset,
+        preset or ("starss" if like else "easy"),
         str(soundbank) if soundbank else None,
         str(images) if images else None,
         seed,
@@ -100,6 +105,7 @@ def synth(
         test_share,
         str(sofa) if sofa else None,
         boxes,
+        str(like) if like else None,
     )
     _check(options)
     sounds = scan_bank(Path(soundbank), SOUND_SUFFIXES) if soundbank else {}
@@ -131,7 +137,7 @@ def synth(
         out,
         len(planned) - n_test,
         n_test,
-        preset,
+        options.preset,
     )
 
 
@@ -193,14 +199,33 @@ def _check(options: CorpusOptions) -> None:
     frame_rate(options.fps)
     if len(parse_presets(options.preset)) > 1 and options.layout != "starss23":
         raise BadInput(f"layout {options.layout}: takes one preset, not {options.preset}")
+    _check_like(options)
     for name in options.formats:
         receiver_format(name, options.sofa)
+
+
+def _check_like(options: CorpusOptions) -> None:
+    """Refuse statistics that no scene can be drawn from."""
+    drawn = [name for name in parse_presets(options.preset) if get_preset(name).statistics]
+    if drawn and options.layout != "starss23":
+        raise BadInput(f"layout {options.layout}: preset {drawn[0]} needs the layout starss23")
+    if options.like is None:
+        return
+    if not drawn:
+        raise BadInput(f"like {options.like}: preset {options.preset} has no label statistics; give starss")
+    statistics = read_statistics(Path(options.like))
+    if unknown := [label for label in statistics.classes if label >= len(CLASSES)]:
+        raise BadInput(
+            f"{options.like}: class {unknown[0]}, but the layout has {len(CLASSES)} classes; give labels of its classes"
+        )
 
 
 def _claim(out: Path, options: CorpusOptions) -> None:
     """Write the options to the folder, or refuse a folder that holds other options or other files."""
     path = out / OPTIONS_FILE
     expected: dict[str, Any] = json.loads(json.dumps(asdict(options)))
+    # Options that a folder of an earlier version does not name had their defaults.
+    default = {field.name: field.default for field in fields(options)}
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out}: is a file; give a folder")
     if not path.is_file():
@@ -211,7 +236,7 @@ def _claim(out: Path, options: CorpusOptions) -> None:
         return
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        other = sorted(key for key in expected if stored.get(key) != expected[key])
+        other = sorted(key for key in expected if stored.get(key, default[key]) != expected[key])
     except (ValueError, AttributeError):
         raise BadInput(f"{path}: not readable; remove the folder or give a new one") from None
     if other:

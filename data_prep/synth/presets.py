@@ -1,8 +1,10 @@
 """Difficulty presets of generated scenes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from avseld.base.errors import BadInput
+from data_prep.synth.label_statistics import STARSS22
 
 Range = tuple[float, float]
 
@@ -31,6 +33,11 @@ class Preset:
     """how many times more often a human class is drawn than another class"""
     allow_same_class: bool = False
     """whether two events of one class may overlap"""
+    statistics: Path | None = None
+    """table of label statistics from which events, positions and motion are drawn; gaps, shares of moving sources and
+    weights of people are unused then"""
+    max_polyphony: int | None = None
+    """largest number of sources at once with `statistics`; as there if None"""
 
 
 PRESETS = {
@@ -67,6 +74,7 @@ PRESETS = {
         people_weight=3,
         allow_same_class=True,
     ),
+    "starss": Preset((0.2, 0.8), (5, 30), (), (0, 5), (0, 1), distance_m=(0.7, 4.0), statistics=STARSS22),
 }
 
 

@@ -35,6 +35,7 @@ class CorpusOptions:
     test_share: float
     sofa: str | None = None
     boxes: str = "exact"
+    like: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from avseld.io.dcase_csv import write_dcase
 from data_prep.synth.acoustics.formats import receiver_format
 from data_prep.synth.acoustics.render import render
 from data_prep.synth.acoustics.rooms import draw_room
+from data_prep.synth.label_statistics import read_statistics_once
 from data_prep.synth.layouts.plan import (
     RECORDING_SEEDS,
     ROOM_SEEDS,
@@ -26,8 +27,9 @@ from data_prep.synth.layouts.plan import (
 )
 from data_prep.synth.presets import get_preset, parse_presets
 from data_prep.synth.scene import Scene, draw_scene
+from data_prep.synth.scene_like import draw_scene_like
 from data_prep.synth.sounds.banks import FilesByClass
-from data_prep.synth.sounds.events import dry_sound
+from data_prep.synth.sounds.events import SHORTEST_SYNTHESIS_S, dry_sound
 from data_prep.synth.video.camera import Camera
 from data_prep.synth.video.detector_noise import yolox_nano_noise
 from data_prep.synth.video.writer import frame_rate, frame_times, write_video
@@ -74,7 +76,12 @@ def plan_scene(
     room = draw_room(recording.room, preset.rt60_s, np.random.default_rng(room_seed))
     seed = np.random.SeedSequence([options.seed, RECORDING_SEEDS, recording.index])
     scene_seed, audio_seed, box_seed = seed.spawn(3)
-    scene = draw_scene(room, options.seconds, preset, np.random.default_rng(scene_seed))
+    rng = np.random.default_rng(scene_seed)
+    if preset.statistics is None:
+        scene = draw_scene(room, options.seconds, preset, rng)
+    else:
+        statistics = read_statistics_once(options.like or preset.statistics)
+        scene = draw_scene_like(statistics, room, options.seconds, preset, rng)
     return scene, audio_seed, box_seed
 
 
@@ -98,10 +105,12 @@ def write_starss23(
     if boxes_path.is_file():  # written last
         return
     scene, audio_seed, box_seed = plan_scene(recording, options)
+    shortest = SHORTEST_SYNTHESIS_S if get_preset(preset_name(recording, options)).statistics else 0.0
+    dry = partial(dry_sound, bank=sounds, shortest=shortest)
     for name in options.formats:
         # A fresh seed for each format, so that all formats hold the same sounds.
         format = receiver_format(name, options.sofa)
-        rendering = render(scene, format, partial(dry_sound, bank=sounds), fresh_seed(audio_seed))
+        rendering = render(scene, format, dry, fresh_seed(audio_seed))
         write_wav(path(format.folder, ".wav"), rendering.mix)
     write_dcase(path("metadata_dev", ".csv"), rendering.labels)
     rate = frame_rate(options.fps)

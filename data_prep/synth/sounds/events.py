@@ -28,6 +28,9 @@ PEAK_LIMIT = 0.5
 EDGE_S = 0.01
 """fade at the edges of excerpts from files, against clicks"""
 
+SHORTEST_SYNTHESIS_S = 1.5
+"""every synthesizer fills this time; shorter sounds are cut out of it"""
+
 Synthesizer = Callable[[float, np.random.Generator], np.ndarray]
 """(duration in seconds, rng) -> sound (sample,) at `SAMPLE_RATE`, of any level"""
 
@@ -66,6 +69,7 @@ def dry_sound(
     rng: np.random.Generator,
     bank: FilesByClass | None = None,
     synthesizers: Sequence[Synthesizer] = (),
+    shortest: float = 0.0,
 ) -> np.ndarray:
     """Synthesize or read one sound of a class at the common level.
 
@@ -75,6 +79,7 @@ def dry_sound(
         rng: chooses the file and the excerpt, or the parameters of the synthesis.
         bank: files by class; classes without files are synthesized.
         synthesizers: by class index; those of STARSS23 if empty.
+        shortest: a shorter sound is cut out of one that lasts this long, in seconds.
 
     Returns:
         (sample,) float32 at `SAMPLE_RATE`.
@@ -82,6 +87,8 @@ def dry_sound(
     synthesize = (synthesizers or STARSS23_SYNTHESIZERS)[label]
     if bank and label in bank:
         synthesize = partial(read_excerpt, bank[label][rng.integers(len(bank[label]))])
+    if seconds < shortest:
+        return normalize_level(_excerpt(synthesize(shortest, rng), seconds)).astype(np.float32)
     return normalize_level(synthesize(seconds, rng)).astype(np.float32)
 
 
@@ -111,6 +118,15 @@ def normalize_level(sound: np.ndarray) -> np.ndarray:
         return sound
     power = np.sqrt(np.square(loud[len(loud) // 2 :]).mean())
     return sound * min(TARGET_RMS / power, PEAK_LIMIT / np.abs(sound).max())
+
+
+def _excerpt(sound: np.ndarray, seconds: float) -> np.ndarray:
+    """Cut `seconds` out of a sound (sample,), from its first active block."""
+    excerpt = _trim(sound)[: round(seconds * SAMPLE_RATE)].copy()
+    edge = min(round(EDGE_S * SAMPLE_RATE), len(excerpt) // 2)
+    if edge:
+        excerpt[len(excerpt) - edge :] *= np.linspace(1, 0, edge)
+    return excerpt
 
 
 def _block_rms(sound: np.ndarray) -> np.ndarray:

@@ -112,7 +112,7 @@ class Camera:
             rng: randomness of the scores.
         """
         k = len(self.scene.people)
-        box = np.array([[placed.box() for placed in self.people(t)] for t in time]).reshape(-1, k, 4)
+        box = np.array([[placed.box() for placed in self.people(t)] for t in time]).reshape(len(time), k, 4)
         height = box[..., 3] - box[..., 1]
         share = np.clip((height - SCORED_HEIGHT[0]) / (SCORED_HEIGHT[1] - SCORED_HEIGHT[0]), 0, 1)
         mean = SCORE_RANGE[0] + (SCORE_RANGE[1] - SCORE_RANGE[0]) * share
