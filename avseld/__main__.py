@@ -1,5 +1,7 @@
 """The command line of the library: a table of commands."""
 
+import json
+
 from avseld.base.cli import Command, run
 from avseld.base.memory import keep_freed_memory
 from avseld.recipes import recipe_path
@@ -20,12 +22,32 @@ def training_words(words: list[str]) -> list[str]:
     return words
 
 
+def sound_words(words: list[str]) -> list[str]:
+    """Join the files after `--audio`, as a shell expands a pattern, to one list; file names may hold commas."""
+    joined: list[str] = []
+    files: list[str] | None = None
+    for word in [*words, "--"]:
+        if files is not None and word.startswith("--"):
+            joined += ["--audio", *([json.dumps(files, ensure_ascii=False)] if files else [])]
+            files = None
+        if word == "--audio" or word.startswith("--audio="):
+            files = [word.removeprefix("--audio=")] if "=" in word else []
+        elif files is not None:
+            files.append(word)
+        else:
+            joined.append(word)
+    return joined[:-1]
+
+
 COMMANDS = {
     "train": Command(
         "avseld.training.train", "train", "train a system from a recipe", prepare=training_words
     ),
     "predict": Command(
-        "avseld.inference.predict", "predict", "write the DCASE csv of a recording or of a fold"
+        "avseld.inference.predict",
+        "predict",
+        "write the DCASE csv of sound files or of a fold",
+        prepare=sound_words,
     ),
     "score": Command(
         "avseld.evaluation.score", "score", "score prediction files against label files", positional=True

@@ -118,7 +118,7 @@ def _normalized(types: dict[str, Any], words: list[str]) -> list[str]:
             name = "--" + name[2:].replace("-", "_")
             word = name + equals + value if name in types else word
         alone = following.lower() not in ("true", "false", "yes", "no")
-        normalized.append(f"{word}=true" if types.get(word) is bool and alone else word)
+        normalized.append(f"{word}=true" if types.get(word) in (bool, bool | None) and alone else word)
     return normalized
 
 

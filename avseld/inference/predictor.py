@@ -1,7 +1,8 @@
 """The predictor: a trained system, applied to recordings of any length."""
 
+import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,12 +15,12 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.data.visual import visual_inputs
 from avseld.inference.run_folder import WEIGHTS
-from avseld.io.audio import audio_info, read_audio
-from avseld.io.boxes import Boxes, read_boxes
+from avseld.io.boxes import Boxes, describe_source, read_boxes, read_source, source_of
 from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events
-from avseld.io.formats import format_named
 from avseld.io.manifest import Recording
+from avseld.io.resampling import open_array, open_recording
+from avseld.io.video import video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, predict_events
@@ -41,6 +42,7 @@ class Predictor:
 
     def __init__(self, system: System, batch_size: int = 16) -> None:
         self.system, self.batch_size = system.eval(), batch_size
+        self._said: set[str] = set()
 
     @property
     def classes(self) -> list[str]:
@@ -52,24 +54,39 @@ class Predictor:
         """Task of the target: seld, sed, tagging or directions."""
         return self.system.target.task
 
-    def predict(self, audio: Path | str | np.ndarray, video: Path | str | Boxes | None = None) -> Events:
+    def predict(
+        self,
+        audio: Path | str | np.ndarray | torch.Tensor,
+        video: Path | str | Boxes | None = None,
+        sample_rate: int | None = None,
+        channels: Sequence[int] | None = None,
+        detector: Path | str | None = None,
+        detector_fps: float | None = None,
+    ) -> Events:
         """Predict the events of one recording of any length.
 
         Args:
-            audio: a file in the system's sample rate and channel format, or an array (channel, sample).
+            audio: a file of any sample rate, or an array (channel, sample) or (sample, channel): floats in -1..1, or
+                integers (uint8, int16, int32), which are divided by their full scale. What has another rate than the
+                system is resampled.
             video: a 360-degree video (people are detected first), a boxes file (.npz), Boxes, or None. A network
                 without visual input ignores it, with a warning.
+            sample_rate: Hz of an array; None for the system's rate. A file has its own.
+            channels: channels of the recording to take, counted from 1, in the order of the system's format; None
+                takes all.
+            detector: weights file of the detector for a video; None takes the installed default.
+            detector_fps: frames of the video per second in which people are detected; None as in training.
 
         Returns:
             One row per active source and label frame of 100 ms.
 
         Raises:
-            BadInput: wrong rate, channel count or length, or an unreadable file.
+            BadInput: wrong type, channel count or length, or an unreadable file.
         """
-        read, n_samples = self.reader(audio)
+        read, n_samples = self.reader(audio, sample_rate, channels)
         visual = None
         if video is not None and self.system.model.vision:
-            visual = self._visual_at(video)
+            visual = self._visual_at(video, detector, detector_fps)
         elif video is not None:
             log.warning("%s has no visual input: the video is ignored", self.system.blueprint.model.name)
         return predict_events(self.system, read, n_samples, visual, self.batch_size)
@@ -93,60 +110,122 @@ class Predictor:
             read = partial(_silence, n_channels)
         return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
-    def reader(self, audio: Path | str | np.ndarray) -> tuple[Reader, int]:
-        """Check a recording and return what reads its sections, and its length in samples."""
-        least = self.system.features.stft.n_fft
-        if isinstance(audio, np.ndarray):
-            channels = format_named(self.system.blueprint.format).channels
-            if audio.ndim != 2 or len(audio) != channels:
-                raise BadInput(
-                    f"an array of shape {audio.shape}; {self.system.blueprint.format} needs ({channels}, samples)"
-                )
-            n_samples = audio.shape[-1]
-            read: Reader = partial(_read_array, np.asarray(audio, np.float32))
-            name = "the array"
+    def check_sound(self, audio: Path | str, channels: Sequence[int] | None = None) -> None:
+        """Refuse a file that cannot be predicted, from its header.
+
+        Args:
+            audio: the file.
+            channels: see `predict`.
+
+        Raises:
+            BadInput: unreadable, wrong channel count, or too short.
+        """
+        self.reader(audio, None, channels)
+
+    def compare_boxes(self, source: Mapping[str, Any]) -> None:
+        """Log a warning where boxes were made in another way than those of the training; once for each way.
+
+        Args:
+            source: how they were made, as from `avseld.io.boxes.source_of`.
+        """
+        known = self.system.blueprint.boxes_from
+        if known and source and dict(source) not in known:
+            trained = " and of ".join(describe_source(one) for one in known)
+            self._say(
+                f"trained with boxes of {trained}; these are of {describe_source(source)}: predictions may be worse "
+                "(detect as in training: --detector, --detector_fps)"
+            )
+
+    def _say(self, message: str) -> None:
+        """Log a warning once."""
+        if message not in self._said:
+            self._said.add(message)
+            log.warning("%s", message)
+
+    def reader(
+        self,
+        audio: Path | str | np.ndarray | torch.Tensor,
+        sample_rate: int | None = None,
+        channels: Sequence[int] | None = None,
+    ) -> tuple[Reader, int]:
+        """Check a recording and return what reads its sections, and its length in samples; arguments as `predict`."""
+        format, rate = self.system.blueprint.format, self.system.sample_rate
+        if isinstance(audio, torch.Tensor):
+            audio = audio.detach().cpu().numpy()
+        if isinstance(audio, str | Path):
+            if sample_rate is not None:
+                raise BadInput(f"{audio}: sample_rate is for arrays; a file has its own, leave it out")
+            read, n_samples = open_recording(audio, format, rate, channels)
+            name = str(audio)
         else:
-            info = audio_info(audio, self.system.blueprint.format, self.system.sample_rate)
-            n_samples, read, name = info.n_samples, partial(read_audio, audio), str(audio)
+            if sample_rate is None:
+                self._say(f"an array without sample_rate is taken as {rate} Hz; give sample_rate")
+            read, n_samples = open_array(np.asarray(audio), format, rate, sample_rate, channels)
+            name = "the array"
+        least = self.system.features.stft.n_fft
         if n_samples < least:
             raise BadInput(
                 f"{name}: {n_samples} samples are shorter than one frame of {least}; record longer"
             )
         return read, n_samples
 
-    def _visual_at(self, video: Path | str | Boxes) -> VisualAt:
-        if not isinstance(video, Boxes):
+    def _visual_at(
+        self, video: Path | str | Boxes, detector: Path | str | None, detector_fps: float | None
+    ) -> VisualAt:
+        spec = self.system.visual_spec
+        embeddings = None
+        if isinstance(video, Boxes):
+            boxes: Boxes | None = video
+        else:
             path = Path(video)
-            spec = self.system.visual_spec
-            if spec.n_values:
-                embeddings = encode(path, spec.n_values)
-                return VisualInput(detect(path) if spec.n_boxes else None, spec, embeddings).at
-            video = read_boxes(path) if path.suffix == ".npz" else detect(path)
-        return VisualInput(video, self.system.visual_spec).at
+            embeddings = encode(path, spec.n_values) if spec.n_values else None
+            if path.suffix == ".npz" and not spec.n_values:
+                boxes = read_boxes(path)
+            else:
+                boxes = self._detect(path, detector, detector_fps) if spec.n_boxes else None
+        if boxes is not None:
+            self.compare_boxes(source_of(boxes.about))
+        return VisualInput(boxes, spec, embeddings).at
+
+    def _detect(self, video: Path, detector: Path | str | None, fps: float | None) -> Boxes:
+        """Detect people as the training's boxes were made, where the options do not say otherwise."""
+        info = video_info(video)
+        if self.system.blueprint.format in ("foa", "mic") and not info.is_panorama:
+            self._say(
+                f"{video}: {info.width}x{info.height} is not an equirectangular 2:1 video; its boxes have no directions"
+            )
+        options: dict[str, Any] = {}
+        known = self.system.blueprint.boxes_from
+        if len(known) == 1:
+            names = {"fps": "fps", "looked_at": "width", "tiles": "tiles"}
+            options = {names[key]: value for key, value in known[0].items() if key in names}
+        options |= {"fps": fps} if fps is not None else {}
+        options |= {"weights": Path(detector)} if detector is not None else {}
+        return detect(video, **options)
 
 
 def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
     return np.zeros((n_channels, n_samples), np.float32)
 
 
-def _read_array(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
-    """Cut a segment from an array (channel, sample), with zeros beyond its ends, like `read_audio` from a file."""
-    first, last = max(start, 0), min(start + n_samples, waveform.shape[1])
-    segment = np.zeros((len(waveform), n_samples), np.float32)
-    if last > first:
-        segment[:, first - start : last - start] = waveform[:, first:last]
-    return segment
-
-
-def detect(video: Path) -> Boxes:
+def detect(video: Path, **options: Any) -> Boxes:
     """Detect the people in a video with the detector that is installed under `avseld.detectors`.
 
     The library imports no detector itself, so that it can be used and tested without one.
 
+    Args:
+        video: the file.
+        options: weights, fps, width, tiles; a detector of another package gets those that it has.
+
     Raises:
         BadInput: the video is unreadable, or there is no detector, or it has no weights.
     """
-    return _installed("avseld.detectors")(video)
+    find = _installed("avseld.detectors")
+    known = inspect.signature(find).parameters
+    try:
+        return find(video, **{name: value for name, value in options.items() if name in known})
+    except BadInput as error:
+        raise BadInput(str(error).replace("--weights FILE", "--detector FILE")) from error
 
 
 def encode(video: Path, n_values: int) -> VisualEmbeddings:
@@ -211,6 +290,10 @@ def predict_all(
         Events by name of the recording.
     """
     silent = video == "silent"
+    if video != "blank" and predictor.system.visual_spec.n_boxes:
+        for recording in recordings:
+            if recording.boxes is not None and recording.boxes.is_file():
+                predictor.compare_boxes(read_source(recording.boxes))
     visuals = visual_inputs(
         recordings, "aligned" if video == "silent" else video, predictor.system.visual_spec, seed
     )

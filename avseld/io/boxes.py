@@ -13,6 +13,10 @@ from avseld.io.npz import latest, read_npz, write_npz
 PERSON = 0
 """class id of a person in COCO, whose classes YOLOX has"""
 COMMAND = "avseld-detect boxes"
+SOURCE_KEYS = ("detector", "weights", "fps", "looked_at", "tiles", "noise")
+"""entries of the description that say how boxes were made: all but those of the video itself"""
+SHOWN_DIGITS = 8
+"""digits of a hash that messages show"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,47 @@ def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
         azimuth (...,) and elevation (...,), degrees.
     """
     return from_frame((box[..., 0] + box[..., 2]) / 2, (box[..., 1] + box[..., 3]) / 2)
+
+
+def source_of(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick what says how boxes were made: detector, weights (hash), frames per second, width of the picture, tiles.
+
+    Args:
+        about: description of a boxes file.
+    """
+    return {key: about[key] for key in SOURCE_KEYS if about.get(key) is not None}
+
+
+def describe_source(source: Mapping[str, Any]) -> str:
+    """Write in words how boxes were made.
+
+    Args:
+        source: as from `source_of`.
+    """
+    words = [str(source.get("detector", "unknown detector"))]
+    if "weights" in source:
+        words.append(f"weights {str(source['weights'])[:SHOWN_DIGITS]}")
+    if "fps" in source:
+        words.append(f"{source['fps']:g} frames per second")
+    if "looked_at" in source:
+        words.append(f"{source['looked_at']} pixels wide")
+    if "tiles" in source:
+        words.append(f"{source['tiles']} tiles")
+    if "noise" in source:
+        words.append("with simulated errors")
+    return ", ".join(words)
+
+
+def read_source(path: Path | str) -> dict[str, Any]:
+    """Read how the boxes of a file were made, without reading the boxes.
+
+    Args:
+        path: a file written by `write_boxes`.
+
+    Raises:
+        BadInput: missing or damaged.
+    """
+    return read_npz(path, lambda _, about: source_of(about), "boxes", COMMAND)
 
 
 def write_boxes(path: Path | str, boxes: Boxes) -> None:

@@ -40,6 +40,8 @@ MAX_MEDIAN_M = 15.0
 """a median below it looks like metres, above it like centimetres: sources in rooms are 15 cm to 15 m away"""
 LabelFormat = Literal["prepared", "frames", "sheet"]
 """csv of a prepared folder; frame CSV of DCASE; a sheet of events, see `avseld.io.sheets`"""
+EVENT_LIST_SUFFIX = ".events.csv"
+"""of the file for spreadsheets that `avseld predict` writes beside NAME.csv; it holds no prediction to score"""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ class VideoInfo:
     end: float
     """seconds on the container's clock at which the last frame ends"""
 
+    @property
+    def is_panorama(self) -> bool:
+        """Whether the picture is twice as wide as high, as an equirectangular one."""
+        return abs(float(self.aspect) - PANORAMA_ASPECT) <= ASPECT_TOLERANCE
+
 
 def video_info(path: Path | str) -> VideoInfo:
     """Read the header of a video and decode one frame, which shows that there is one.

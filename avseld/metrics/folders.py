@@ -12,6 +12,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.events import Events
 from avseld.io.labels import (
+    EVENT_LIST_SUFFIX,
     METRES_PER_UNIT,
     Coordinates,
     check_prediction,
@@ -190,6 +191,8 @@ def _sources(side: Reference, what: str) -> dict[str, Events | Path]:
         return {recording.name: recording.labels for recording in read_manifest(folder) if recording.labels}
     files: dict[str, Events | Path] = {}
     for path in visible_files(folder, (".csv",)):
+        if path.name.endswith(EVENT_LIST_SUFFIX):
+            continue
         if path.stem in files:
             raise BadInput(f"{path}: {files[path.stem]} has the same name; keep one of them")
         files[path.stem] = path

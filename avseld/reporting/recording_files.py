@@ -9,7 +9,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
-from avseld.io.labels import METRES_PER_UNIT, coordinates_of, read_labels
+from avseld.io.labels import EVENT_LIST_SUFFIX, METRES_PER_UNIT, coordinates_of, read_labels
 from avseld.io.manifest import Recording, matches, pick, read_classes, read_manifest
 
 PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
@@ -116,7 +116,8 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
 def _csv_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise BadInput(f"{folder}: not found; give the folder of the predicted csv files")
-    return {path.stem: path for path in visible_files(folder, (".csv",))}
+    found = visible_files(folder, (".csv",))
+    return {path.stem: path for path in found if not path.name.endswith(EVENT_LIST_SUFFIX)}
 
 
 def _files_of(recording: Recording, classes: list[str], prediction: Path | None) -> RecordingFiles:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from avseld.base.plugins import is_import_path
@@ -23,6 +23,8 @@ class Blueprint:
         legacy: reproduce the published defects.
         inference_chunk: seconds of a window when whole recordings are run; `chunk` if None.
         origins: packages or folders of the parts that are not of this package, for messages.
+        boxes_from: how the boxes of the training were made (`avseld.io.boxes.source_of`), each way once; empty if
+            unknown or without boxes.
     """
 
     features: Part
@@ -34,6 +36,7 @@ class Blueprint:
     legacy: bool = False
     inference_chunk: float | None = None
     origins: tuple[str, ...] = ()
+    boxes_from: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, text: str) -> "Blueprint":
@@ -48,8 +51,9 @@ class Blueprint:
     def to_json(self) -> str:
         """Write the blueprint as one line of JSON."""
         words = asdict(self)
-        if not self.origins:  # files of systems without such parts stay as they were
-            del words["origins"]
+        for name in ("origins", "boxes_from"):  # files of systems without such parts stay as they were
+            if not words[name]:
+                del words[name]
         return json.dumps(words)
 
     @property

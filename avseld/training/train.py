@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -37,8 +37,9 @@ from avseld.data.folds import choose
 from avseld.data.windows import SceneChange, Windows
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
+from avseld.io.boxes import read_source
 from avseld.io.formats import format_named
-from avseld.io.manifest import read_classes
+from avseld.io.manifest import Recording, read_classes
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
@@ -128,6 +129,7 @@ def train(
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)
+    system.blueprint = replace(system.blueprint, boxes_from=box_sources(parts["train"], system, data))
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
     learner = Learner(
@@ -161,6 +163,24 @@ def train(
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
     log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+
+
+def box_sources(recordings: Sequence[Recording], system: System, data: Data) -> list[dict[str, Any]]:
+    """List how the boxes of a training were made, each way once; empty without boxes.
+
+    Args:
+        recordings: to train on.
+        system: takes boxes or not.
+        data: says whether videos are used.
+    """
+    if data.video == "blank" or not system.visual_spec.n_boxes:
+        return []
+    sources: list[dict[str, Any]] = []
+    for recording in recordings:
+        source = read_source(recording.boxes) if recording.boxes is not None else {}
+        if source and source not in sources:
+            sources.append(source)
+    return sources
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from avseld.io.events import Events, write_events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, write_manifest
+from avseld.io.resampling import resampled_length
 from avseld.io.video import video_info
-from data_prep.media.resample import resampled_length
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,9 @@ def with_duration(recording: Recording, sample_rate: int, resampled: bool = Fals
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
     if info.sample_rate != sample_rate:
-        return replace(recording, duration=resampled_length(info, sample_rate) / sample_rate)
+        return replace(
+            recording, duration=resampled_length(info.n_samples, info.sample_rate, sample_rate) / sample_rate
+        )
     return replace(recording, duration=info.duration)
 
 

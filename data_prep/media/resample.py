@@ -4,17 +4,14 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import soundfile
-import soxr
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import SOUNDS, AudioInfo, audio_info, to_integers
+from avseld.io.audio import SOUNDS, audio_info, to_integers
+from avseld.io.resampling import resampled_blocks, resampled_length
 from data_prep.jobs import FileJob, pair, work_through
 
 SOURCES = (*SOUNDS, ".ogg")
-BLOCK_SAMPLES = 1 << 16
-"""samples read at once, so that memory does not grow with the recording"""
 BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """sample formats of integers; others are written as they are"""
 
@@ -72,47 +69,19 @@ def resample_audio(
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
     subtype_in = soundfile.info(str(source)).subtype
     subtype_out = subtype_in if subtype == "keep" and subtype_in in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
-    length = resampled_length(info, sample_rate)
+    length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
     # The header of a plain wav holds its size in 32 bits.
     container = "RF64" if length * info.channels * 8 >= 1 << 32 else "WAV"
-    stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float64", quality="HQ")
-    clipped = read = written = 0
-    with (
-        soundfile.SoundFile(str(source)) as reader,
-        soundfile.SoundFile(
-            str(target), "w", sample_rate, info.channels, subtype_out, format=container
-        ) as writer,
-    ):
-        while read < info.n_samples:
-            block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
-            read += len(block)
-            _check_block(source, block, read, info.n_samples)
-            if info.sample_rate != sample_rate:
-                last = read >= info.n_samples
-                # Zeros after the end flush the filter and give the sample that rounding up adds.
-                tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
-                block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
-            block = block[: length - written]
-            written += len(block)
+    clipped = 0
+    with soundfile.SoundFile(
+        str(target), "w", sample_rate, info.channels, subtype_out, format=container
+    ) as writer:
+        for block in resampled_blocks(source, sample_rate):
             if subtype_out in BITS:
                 block, over = to_integers(block, BITS[subtype_out])
                 clipped += over
             writer.write(block)
-    if written != length:
-        raise RuntimeError(f"{written} samples instead of {length} came out of the resampler")
     return f"{source}: {clipped} samples clipped at full scale" if clipped else ""
-
-
-def _check_block(source: Path, block: np.ndarray, read: int, n_samples: int) -> None:
-    if not len(block):
-        raise BadInput(f"{source}: ends after {read} of {n_samples} samples; copy it again from its origin")
-    if not np.isfinite(block).all():
-        raise BadInput(f"{source}: holds samples that are not finite; export it again")
-
-
-def resampled_length(info: AudioInfo, sample_rate: int) -> int:
-    """Return the number of samples of a file at another rate, rounded up."""
-    return -(-info.n_samples * sample_rate // info.sample_rate)
 
 
 def is_resampled(job: FileJob) -> bool:
@@ -122,7 +91,9 @@ def is_resampled(job: FileJob) -> bool:
         target, source = audio_info(job.target), audio_info(job.source)
     except BadInput:
         return False
-    return target.sample_rate == sample_rate and target.n_samples == resampled_length(source, sample_rate)
+    return target.sample_rate == sample_rate and target.n_samples == resampled_length(
+        source.n_samples, source.sample_rate, sample_rate
+    )
 
 
 def _has_rate(sample_rate: int, job: FileJob) -> bool:

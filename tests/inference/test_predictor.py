@@ -2,24 +2,33 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import plane_waves
 import pytest
 import soundfile
+import soxr
 import torch
 import yaml
 
+from avseld.__main__ import main
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.inference import predictor
+from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load, predict_all
 from avseld.inference.run_folder import recordings_of
 from avseld.io.audio import read_audio
-from avseld.io.boxes import read_boxes
+from avseld.io.boxes import read_boxes, source_of
 from avseld.io.dcase_csv import read_dcase
+from avseld.io.events import Events, concatenate
 from avseld.io.manifest import read_manifest
+from avseld.io.video import VideoInfo
+from avseld.metrics.folders import _sources
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
@@ -126,14 +135,9 @@ def test_a_real_recording_goes_through_prediction_and_scoring(shared, tmp_path, 
 
 def test_unusable_recordings_are_refused_by_name(run, recording, tmp_path):
     trained = load(run)
-    for rate, channels, says in (
-        (48000, 4, "48000 Hz instead of 24000"),
-        (24000, 2, "2 channels instead of 4"),
-    ):
-        path = tmp_path / "x.wav"
-        soundfile.write(path, np.zeros((rate, channels)), rate)
-        with pytest.raises(BadInput, match=f"x\\.wav: {says}"):
-            trained.predict(path)
+    soundfile.write(tmp_path / "x.wav", np.zeros((24000, 2)), 24000)
+    with pytest.raises(BadInput, match=r"x\.wav: 2 channels instead of 4 for foa; .*--channels 1,2,3,4"):
+        trained.predict(tmp_path / "x.wav")
     soundfile.write(tmp_path / "x.wav", np.zeros((100, 4)), 24000)
     with pytest.raises(BadInput, match=r"x\.wav: 100 samples are shorter than one frame"):
         trained.predict(tmp_path / "x.wav")
@@ -144,10 +148,111 @@ def test_unusable_recordings_are_refused_by_name(run, recording, tmp_path):
         trained.predict(recording.audio, tmp_path / "x.mp4")
 
 
-@pytest.mark.parametrize("shape", [(2, 48000), (48000,), (48000, 4)])
-def test_an_array_of_another_shape_is_refused_in_one_line(run, shape):
-    with pytest.raises(BadInput, match=r"foa needs \(4, samples\)"):
-        load(run).predict(np.zeros(shape, np.float32))
+def test_a_recording_at_48_khz_an_array_of_integers_and_a_tensor_are_predicted_as_the_recording_is(
+    run, recording, tmp_path
+):
+    trained = load(run)
+    waveform = read_audio(recording.audio)
+    expected = trained.predict(recording.audio)
+    fine = soxr.resample(waveform.T.astype(float), 24000, 48000, "VHQ")
+    soundfile.write(tmp_path / "x.WAV", fine, 48000, subtype="FLOAT", format="WAV")
+    integers = (waveform * 32768).round().astype(np.int16)
+    assert trained.predict(integers, sample_rate=24000) == expected
+    assert trained.predict(torch.from_numpy(waveform.T), sample_rate=24000) == expected
+    for resampled in (trained.predict(tmp_path / "x.WAV"), trained.predict(fine, sample_rate=48000)):
+        assert resampled.duration == expected.duration
+        assert abs(len(resampled) - len(expected)) < 0.02 * len(expected)
+
+
+def test_an_array_of_unknown_rate_is_taken_as_the_systems_with_one_warning(run, caplog):
+    trained = load(run)
+    for _ in range(2):
+        trained.predict(np.zeros((4, 24000), np.float32))
+    assert caplog.text.count("taken as 24000 Hz") == 1
+
+
+def test_files_folders_and_patterns_are_predicted_into_csv_and_lists_of_events(run, recording, tmp_path):
+    sounds = tmp_path / "my takes"
+    sounds.mkdir()
+    for name in ("Take 1.WAV", "Take, 2.wav"):
+        shutil.copy(recording.audio, sounds / name)
+    several = {
+        "folder": [str(sounds)],
+        "pattern": [str(sounds / "*, 2.wav"), str(sounds / "*.WAV")],
+        "files": [str(path) for path in sounds.iterdir()],
+    }
+    for name, words in several.items():
+        main(["predict", "--run", str(run), "--audio", *words, "--audacity", "--out", str(tmp_path / name)])
+    written = {path.name: path.read_bytes() for path in (tmp_path / "folder").iterdir()}
+    assert set(written) == {
+        f"{name}{end}" for name in ("Take 1", "Take, 2") for end in (".csv", ".events.csv", ".txt")
+    }
+    for name in ("pattern", "files"):
+        assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == written
+    assert set(_sources(tmp_path / "folder", "prediction")) == {"Take 1", "Take, 2"}
+
+
+def test_an_event_list_has_a_row_from_start_to_end_of_each_sound(tmp_path):
+    frames = np.arange(10) / 10
+    moving = Events(frames, frames + 0.1, *np.array([[1, 0]] * 10).T, 175 + np.arange(10), *np.zeros((2, 10)))
+    late = Events(*np.array([[2.0, 2.1, 0, 0, -90, 30, np.nan]]).T)
+    write_event_list(tmp_path / "x.events.csv", concatenate([late, moving]), ["bell", "door, car"])
+    assert (tmp_path / "x.events.csv").read_text().splitlines() == [
+        "name,onset,offset,azimuth,elevation",
+        '"door, car",0,1,179.5,0',
+        "bell,2,2.1,-90,30",
+    ]
+    write_audacity(tmp_path / "x.txt", late, ["bell"])
+    assert (tmp_path / "x.txt").read_text() == "2.000000\t2.100000\tbell\n"
+
+
+def test_two_files_of_one_name_and_one_video_for_several_recordings_are_refused(run, recording, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(recording.audio, tmp_path / folder / "x.wav")
+    with pytest.raises(BadInput, match="has the same name"):
+        predict(run, audio=[tmp_path])
+    shutil.move(tmp_path / "b" / "x.wav", tmp_path / "b" / "y.wav")
+    with pytest.raises(BadInput, match="one file for 2 recordings"):
+        predict(run, audio=[tmp_path], video=recording.boxes)
+    with pytest.raises(BadInput, match="one file for 2 recordings"):
+        predict(run, audio=[tmp_path], out=tmp_path / "x.csv")
+    with pytest.raises(BadInput, match=r"no \.wav or \.flac file"):
+        predict(run, audio=[run])
+
+
+def test_boxes_made_in_another_way_than_those_of_the_training_are_warned_of(run, recording, tmp_path, caplog):
+    trained = load(run)
+    boxes = replace(read_boxes(recording.boxes), about={"detector": "onnx", "weights": "ab" * 32, "fps": 2.0})
+    trained.predict(recording.audio, boxes)
+    assert "trained with boxes" not in caplog.text
+    system = trained.system
+    system.blueprint = replace(system.blueprint, boxes_from=[source_of(boxes.about)])
+    save_system(system, tmp_path / "model.safetensors")
+    again = load(tmp_path)
+    again.predict(recording.audio, boxes)
+    assert "trained with boxes" not in caplog.text
+    faster = replace(boxes, about=boxes.about | {"fps": 10.0})
+    for _ in range(2):
+        again.predict(recording.audio, faster)
+    assert caplog.text.count("2 frames per second; these are of onnx, weights abababab, 10 frames") == 1
+
+
+def test_a_video_is_detected_as_in_training_unless_told_otherwise(run, recording, monkeypatch):
+    given = []
+
+    def find(video, weights=None, fps=10.0, width=None, tiles=1):
+        given.append((weights, fps, width))
+        return read_boxes(recording.boxes)
+
+    monkeypatch.setattr(predictor, "_installed", lambda group: find)
+    monkeypatch.setattr(predictor, "video_info", lambda path: VideoInfo(720, 360, Fraction(2), 0, 30, 0, 4))
+    trained = load(run)
+    boxes_from = [{"detector": "onnx", "fps": 2.0, "looked_at": 416}]
+    trained.system.blueprint = replace(trained.system.blueprint, boxes_from=boxes_from)
+    trained.predict(recording.audio, "x.mp4")
+    trained.predict(recording.audio, "x.mp4", detector="nano.onnx", detector_fps=5)
+    assert given == [(None, 2.0, 416), (Path("nano.onnx"), 5, 416)]
 
 
 def test_a_video_for_a_network_without_visual_input_is_ignored_with_a_warning(

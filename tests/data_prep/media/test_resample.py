@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from raw_tree import state, write_sound
 
 import data_prep.media.resample
+from avseld.io import resampling
 from data_prep.media.resample import resample, resample_audio
 
 
@@ -54,7 +55,7 @@ def test_block_size_does_not_change_the_samples(tmp_path, monkeypatch, n, rate, 
     source = write_sound(tmp_path / "in.wav", n / rate, 2, rate)
     resample_audio(source, tmp_path / "whole.wav")
     with monkeypatch.context() as patched:
-        patched.setattr(data_prep.media.resample, "BLOCK_SAMPLES", block)
+        patched.setattr(resampling, "BLOCK_SAMPLES", block)
         resample_audio(source, tmp_path / "blocks.wav")
     whole, _ = soundfile.read(tmp_path / "whole.wav", dtype="int16", always_2d=True)
     blocks, _ = soundfile.read(tmp_path / "blocks.wav", dtype="int16", always_2d=True)

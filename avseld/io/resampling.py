@@ -1,0 +1,249 @@
+"""Recordings at another sample rate than the one asked for: resampled block by block while they are read."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+import soxr
+
+from avseld.base.errors import BadInput
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.formats import format_named
+
+BLOCK_SAMPLES = 1 << 16
+"""samples read at once, so that memory does not grow with the recording"""
+QUALITY = "HQ"
+"""of soxr: 20 bits, as `librosa.resample(..., res_type="soxr_hq")`"""
+MAX_FLOAT = 100.0
+"""largest plausible float sample, 40 dB above full scale: beyond it an array holds unscaled integers"""
+INTEGERS = ("uint8", "int16", "int32")
+"""types of integer samples whose full scale is that of their type, as sound files use them"""
+
+
+class ReadSection(Protocol):
+    """Reads a section of a recording."""
+
+    def __call__(self, start: int, n_samples: int) -> np.ndarray:
+        """Read (channel, sample) float32, zeros beyond either end of the recording.
+
+        Args:
+            start: first sample; may be negative.
+            n_samples: length.
+        """
+        ...
+
+
+def resampled_length(n_samples: int, rate: int, sample_rate: int) -> int:
+    """Compute the length of a recording after resampling, rounded up to a sample."""
+    return -(-n_samples * sample_rate // rate)
+
+
+def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
+    """Read a file block by block at another sample rate.
+
+    Args:
+        path: audio file.
+        sample_rate: Hz.
+
+    Yields:
+        (sample, channel) float64; together n * sample_rate / rate samples, rounded up. A file of that rate keeps its
+        samples.
+
+    Raises:
+        BadInput: unreadable, empty, cut off, or with samples that are not finite.
+    """
+    info = audio_info(path)
+    if not info.n_samples:
+        raise BadInput(f"{path}: holds no samples; remove it or copy it again")
+    length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
+    stream = soxr.ResampleStream(
+        info.sample_rate, sample_rate, info.channels, dtype="float64", quality=QUALITY
+    )
+    read = written = 0
+    with soundfile.SoundFile(str(path)) as reader:
+        while read < info.n_samples:
+            block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
+            read += len(block)
+            if not len(block):
+                raise BadInput(
+                    f"{path}: ends after {read} of {info.n_samples} samples; copy it again from its origin"
+                )
+            if not np.isfinite(block).all():
+                raise BadInput(f"{path}: holds samples that are not finite; export it again")
+            if info.sample_rate != sample_rate:
+                last = read >= info.n_samples
+                # Zeros after the end flush the filter and give the sample that rounding up adds.
+                tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
+                block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
+            block = block[: length - written]
+            written += len(block)
+            yield block
+    if written != length:
+        raise RuntimeError(f"{written} samples instead of {length} came out of the resampler")
+
+
+class ResampledFile:
+    """A file at another sample rate than its own, read in rising sections; going back reads it again from its start.
+
+    Args:
+        path: audio file.
+        sample_rate: Hz.
+    """
+
+    def __init__(self, path: Path | str, sample_rate: int) -> None:
+        info = audio_info(path)
+        self.path, self.sample_rate, self.channels = path, sample_rate, info.channels
+        self.n_samples = resampled_length(info.n_samples, info.sample_rate, sample_rate)
+        self._rewind()
+
+    def _rewind(self) -> None:
+        self._blocks = resampled_blocks(self.path, self.sample_rate)
+        self._first = 0  # sample of the recording at which the buffer begins
+        self._buffer = np.zeros((0, self.channels), np.float32)
+
+    def __call__(self, start: int, n_samples: int) -> np.ndarray:
+        """Read a section; see `ReadSection`."""
+        first, last = max(start, 0), min(start + n_samples, self.n_samples)
+        section = np.zeros((self.channels, n_samples), np.float32)
+        if last <= first:
+            return section
+        if first < self._first:
+            self._rewind()
+        while self._first + len(self._buffer) < last:
+            block = next(self._blocks).astype(np.float32)
+            passed = min(max(first - self._first, 0), len(self._buffer))
+            self._buffer = np.concatenate([self._buffer[passed:], block])
+            self._first += passed
+        inside = self._buffer[first - self._first : last - self._first]
+        section[:, first - start : last - start] = inside.T
+        return section
+
+
+def open_recording(
+    path: Path | str, format: str, sample_rate: int, channels: Sequence[int] | None = None
+) -> tuple[ReadSection, int]:
+    """Open a file for reading at a sample rate and with the channels of a format.
+
+    Args:
+        path: audio file of any rate.
+        format: foa, mic, circular, binaural, stereo or mono; decides the number of channels.
+        sample_rate: Hz.
+        channels: channels of the file to take, counted from 1, in the order of the format; None takes all.
+
+    Returns:
+        The reader of sections, and the length in samples of `sample_rate`.
+
+    Raises:
+        BadInput: missing, unreadable, or another number of channels; says what is expected.
+    """
+    info = audio_info(path)
+    order = _channel_order(info.channels, format, channels, str(path))
+    read: ReadSection
+    if info.sample_rate == sample_rate:
+        read, n_samples = partial(read_audio, path), info.n_samples
+    else:
+        file = ResampledFile(path, sample_rate)
+        read, n_samples = file, file.n_samples
+    return (read if order is None else partial(_choose_channels, read, order)), n_samples
+
+
+def open_array(
+    waveform: np.ndarray,
+    format: str,
+    sample_rate: int,
+    rate: int | None = None,
+    channels: Sequence[int] | None = None,
+) -> tuple[ReadSection, int]:
+    """Bring an array to a sample rate and the channels of a format.
+
+    Args:
+        waveform: (channel, sample) or (sample, channel), the shorter axis being the channels; (sample,) for mono.
+            Floats in -1..1, or integers (uint8, int16, int32), which are divided by their full scale.
+        format: see `open_recording`.
+        sample_rate: Hz wanted.
+        rate: Hz of the array; None for `sample_rate`.
+        channels: see `open_recording`.
+
+    Returns:
+        The reader of sections, and the length in samples of `sample_rate`.
+
+    Raises:
+        BadInput: another number of channels or type of samples, samples that are not finite, or a rate that is not
+            positive; says what is expected.
+    """
+    expected = format_named(format).channels
+    if waveform.ndim == 1:
+        waveform = waveform[None]
+    if waveform.ndim != 2 or not waveform.size:
+        raise BadInput(
+            f"an array of shape {waveform.shape}; {format} needs ({expected}, samples) or (samples, {expected})"
+        )
+    if waveform.shape[0] > waveform.shape[1]:
+        waveform = waveform.T
+    order = _channel_order(len(waveform), format, channels, f"an array of shape {waveform.shape}")
+    samples = _scaled(waveform if order is None else waveform[order])
+    if rate is not None and rate != sample_rate:
+        if rate <= 0:
+            raise BadInput(f"sample_rate {rate}: give the array's rate in Hz, such as 48000")
+        length = resampled_length(samples.shape[1], rate, sample_rate)
+        # As for files: zeros after the end give the sample that rounding up adds.
+        tail = np.zeros((len(samples), 2 + int(rate // sample_rate)), np.float32)
+        longer = np.concatenate([samples, tail], axis=1)
+        samples = np.ascontiguousarray(soxr.resample(longer.T, rate, sample_rate, QUALITY).T[:, :length])
+    return partial(_section, samples), samples.shape[1]
+
+
+def _channel_order(
+    n_channels: int, format: str, channels: Sequence[int] | None, name: str
+) -> np.ndarray | None:
+    """Return the channels to take, counted from 0; None for all of them."""
+    expected = format_named(format).channels
+    if channels is None:
+        if n_channels != expected:
+            some = ",".join(map(str, range(1, expected + 1)))
+            raise BadInput(
+                f"{name}: {n_channels} channels instead of {expected} for {format}; give the recording in that "
+                f"format, or choose channels of it (--channels {some})"
+            )
+        return None
+    if len(channels) != expected or not all(1 <= channel <= n_channels for channel in channels):
+        raise BadInput(
+            f"{name}: channels {','.join(map(str, channels))} of {n_channels}; {format} needs {expected} of them, "
+            "counted from 1"
+        )
+    return np.array(channels) - 1
+
+
+def _scaled(waveform: np.ndarray) -> np.ndarray:
+    """Scale samples to float32 in -1..1."""
+    kind = waveform.dtype
+    if kind.name in INTEGERS:
+        full_scale = 2.0 ** (8 * kind.itemsize - 1)
+        middle = full_scale if kind.kind == "u" else 0.0  # 8-bit samples are unsigned, as in wav files
+        return ((waveform - np.float64(middle)) / full_scale).astype(np.float32)
+    if kind.kind != "f":
+        raise BadInput(f"an array of {kind}; expected floats in -1..1, or {', '.join(INTEGERS)}")
+    samples = waveform.astype(np.float32)
+    if not np.isfinite(samples).all():
+        raise BadInput("an array with samples that are not finite; expected floats in -1..1")
+    if (peak := float(np.abs(samples).max())) > MAX_FLOAT:
+        raise BadInput(
+            f"an array of {kind} with values up to {peak:g}; expected -1..1: divide integers by their full scale"
+        )
+    return samples
+
+
+def _choose_channels(read: ReadSection, order: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+    return read(start, n_samples)[order]
+
+
+def _section(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+    """Cut a segment from an array (channel, sample), with zeros beyond its ends, like `read_audio` from a file."""
+    first, last = max(start, 0), min(start + n_samples, waveform.shape[1])
+    segment = np.zeros((len(waveform), n_samples), np.float32)
+    if last > first:
+        segment[:, first - start : last - start] = waveform[:, first:last]
+    return segment
