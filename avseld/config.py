@@ -68,6 +68,7 @@ class Data:
     resident: Literal["auto", "never", "always"] | None = None
 
     def __post_init__(self) -> None:
+        self.prepared = Path(self.prepared)  # from Python it may be a str
         for old, new in OLD_DATA_NAMES.items():
             if (value := getattr(self, old)) is not None:
                 log.warning("data.%s is the old name of data.%s", old, new)
@@ -114,3 +115,52 @@ class InitFrom:
     modules: list[str] = field(default_factory=list)
     roles: dict[str, Path] = field(default_factory=dict)
     freeze: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.weights = None if self.weights is None else Path(self.weights)
+        self.roles = {role: Path(path) for role, path in self.roles.items()}
+
+
+@dataclass
+class Recipe:
+    """All arguments of a training, as `avseld.recipe` reads them; `avseld.train` runs it.
+
+    Args:
+        data: recordings and windows.
+        features: input features.
+        model: the network.
+        target: the output format with its loss.
+        optimizer: adam, adamw or sgd, with torch's options.
+        out: the run folder; `avseld.train` may give it instead.
+        schedule: learning rate over the steps.
+        steps: batches to learn from.
+        validate_every: steps between validations.
+        validate_first: score the untrained system, too.
+        seed: of weights, windows and everything else that is random.
+        legacy: the published rounding and averaging, defects included.
+        challenge: the year whose scores are computed.
+        best_by: score of a validation by which the best weights are kept.
+        patience: validations without a better score after which training stops.
+        init_from: weights of another run to start from.
+        augment: changes of the training windows, in their order.
+        hardware: where it runs.
+    """
+
+    data: Data
+    features: Part
+    model: Part
+    target: Part
+    optimizer: Part
+    out: Path | None = None
+    schedule: Part | None = None
+    steps: int = 20000
+    validate_every: int = 1000
+    validate_first: bool = False
+    seed: int = 0
+    legacy: bool = False
+    challenge: int = 2023
+    best_by: str | None = None
+    patience: int | None = None
+    init_from: InitFrom | None = None
+    augment: list[Part] | None = None
+    hardware: Hardware | None = None

@@ -100,6 +100,18 @@ class Windows(Dataset[Batch]):
         window = self._draw(random)
         for change in self.augment:
             window = change(window, random, lambda: self._draw(random))
+        return self._encoded(window)
+
+    def at(self, which: int, begin: int) -> Batch:
+        """Return a window of a chosen place, without augmentation.
+
+        Args:
+            which: number of the recording.
+            begin: first sample.
+        """
+        return self._encoded(self._read(which, begin))
+
+    def _encoded(self, window: Window) -> Batch:
         item = {"waveform": window.waveform}
         if window.visual is not None:
             item["visual"] = window.visual
@@ -133,7 +145,9 @@ class Windows(Dataset[Batch]):
 
     def _draw(self, random: np.random.Generator) -> Window:
         """Draw and read a stretch of a recording."""
-        which, begin = self._place(random)
+        return self._read(*self._place(random))
+
+    def _read(self, which: int, begin: int) -> Window:
         start = begin / self.rate
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
         visual = None

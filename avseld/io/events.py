@@ -1,8 +1,10 @@
 """The table of events: annotations and predictions of every corpus and challenge year, and its CSV file."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +15,44 @@ COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distan
 ONSCREEN_COLUMNS = (*COLUMNS, "onscreen")
 """columns of a file in which visibility is annotated (DCASE 2025)"""
 
+ARRAYS = ("onset", "offset", "label", "source", "azimuth", "elevation", "distance", "onscreen")
+"""attributes of `Events` that have a value for each row"""
+
+WHOLE = ("label", "source")
+"""those of them that are whole numbers"""
+
+HTML_ROWS = 20
+"""rows that a notebook shows"""
+
+
+class Event(NamedTuple):
+    """One row of `Events`, with the class name where the table knows the names."""
+
+    onset: float
+    """seconds"""
+    offset: float
+    """seconds"""
+    label: int
+    """class index"""
+    source: int
+    azimuth: float
+    """degrees, positive to the left"""
+    elevation: float
+    """degrees, positive up"""
+    distance: float
+    """metres"""
+    onscreen: float
+    """1 visible, 0 not, NaN if not annotated"""
+    name: str
+    """class name; empty if unknown"""
+
 
 @dataclass(frozen=True, eq=False)
 class Events:
     """Table of events: one class of one source, active from onset to offset in one direction.
 
     All arrays have shape (row,). NaN means "not annotated": a weak label has no onset, a label of sound event
-    detection no direction, labels before 2023 no distance.
+    detection no direction, labels before 2023 no distance. `for event in events` gives the rows as `Event`.
     """
 
     onset: np.ndarray
@@ -39,30 +72,90 @@ class Events:
     onscreen: np.ndarray = None  # type: ignore[assignment]  # becomes an array right away
     """1 visible in the video, 0 not; all NaN if not annotated"""
 
+    classes: tuple[str, ...] = field(default=(), kw_only=True)
+    """class names by index, where known; they take no part in comparisons"""
+
     def __post_init__(self) -> None:
-        whole = {"label", "source"}
         if self.onscreen is None:
             object.__setattr__(self, "onscreen", np.full(np.shape(np.atleast_1d(self.onset)), np.nan))
-        for field in fields(self):
-            array = np.asarray(getattr(self, field.name), int if field.name in whole else float)
-            object.__setattr__(self, field.name, np.atleast_1d(array))
-        lengths = {len(getattr(self, field.name)) for field in fields(self)}
+        for name in ARRAYS:
+            array = np.asarray(getattr(self, name), int if name in WHOLE else float)
+            object.__setattr__(self, name, np.atleast_1d(array))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        lengths = {len(getattr(self, name)) for name in ARRAYS}
         if len(lengths) > 1:
             raise ValueError(f"columns of different lengths: {sorted(lengths)}")
 
     def __len__(self) -> int:
         return len(self.onset)
 
+    def __iter__(self) -> Iterator[Event]:
+        names = [self.classes[label] if 0 <= label < len(self.classes) else "" for label in self.label]
+        yield from map(Event, *(getattr(self, name).tolist() for name in ARRAYS), names)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Events):
             return NotImplemented
         return all(
-            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True)
-            for f in fields(self)
+            np.array_equal(getattr(self, name), getattr(other, name), equal_nan=True) for name in ARRAYS
         )
 
     def __repr__(self) -> str:
-        return f"Events({len(self)} rows, {len(np.unique(self.label))} classes, until {self.duration:.1f} s)"
+        labels = np.unique(self.label)
+        text = f"{len(self)} rows, {len(labels)} classes, until {self.duration:.1f} s"
+        return f"Events({text}{': ' * bool(len(labels) and self.classes)}{', '.join(self._names(labels))})"
+
+    def _names(self, labels: np.ndarray) -> list[str]:
+        """Return the names of class indices; none where the table does not know the names."""
+        known = dict(enumerate(self.classes))
+        return [known.get(label, f"class {label}") for label in labels.tolist()] if self.classes else []
+
+    def _repr_html_(self) -> str:
+        """Show the first rows as a table in a notebook."""
+        columns = self.to_columns()
+        shown = {name: column[:HTML_ROWS] for name, column in columns.items()}
+        cells = [[escape(_cell(value)) for value in row] for row in zip(*shown.values(), strict=True)]
+        head = "".join(f"<th>{name}</th>" for name in columns)
+        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in cells)
+        more = f"<p>and {len(self) - HTML_ROWS} more rows</p>" if len(self) > HTML_ROWS else ""
+        return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{body}</table>{more}"
+
+    def to_columns(self) -> dict[str, list[Any]]:
+        """Return the table as lists by name of the column.
+
+        Returns:
+            onset, offset (seconds), label, class (name, only where the names are known), source, azimuth, elevation
+            (degrees), distance (metres), and onscreen where it is annotated.
+        """
+        columns: dict[str, list[Any]] = {}
+        for name in ARRAYS:
+            if name != "onscreen" or not np.isnan(self.onscreen).all():
+                columns[name] = getattr(self, name).tolist()
+            if name == "label" and self.classes:
+                columns["class"] = self._names(self.label)
+        return columns
+
+    def to_pandas(self) -> Any:
+        """Return the table as a pandas DataFrame with the columns of `to_columns`.
+
+        Raises:
+            BadInput: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError:
+            raise BadInput(
+                "Events.to_pandas needs pandas, which is not installed; pip install pandas"
+            ) from None
+        return pandas.DataFrame(self.to_columns())
+
+    def with_classes(self, classes: Sequence[str]) -> "Events":
+        """Return the same table with class names.
+
+        Args:
+            classes: names by index.
+        """
+        return replace(self, classes=tuple(classes))
 
     @classmethod
     def empty(cls) -> "Events":
@@ -77,7 +170,7 @@ class Events:
 
     def select(self, rows: np.ndarray | slice) -> "Events":
         """Select rows by a mask, by indices or by a slice."""
-        return Events(*(getattr(self, field.name)[rows] for field in fields(self)))
+        return Events(*(getattr(self, name)[rows] for name in ARRAYS), classes=self.classes)
 
     def sorted(self) -> "Events":
         """Sort by onset, class, source; rows that tie keep their order."""
@@ -95,6 +188,7 @@ class Events:
             kept.elevation,
             kept.distance,
             kept.onscreen,
+            classes=self.classes,
         )
 
     @property
@@ -104,10 +198,12 @@ class Events:
 
 
 def concatenate(parts: Iterable[Events]) -> Events:
-    """Join tables, in their order."""
+    """Join tables, in their order; class names are kept where no two tables have different ones."""
     parts = list(parts) or [Events.empty()]
+    names = {part.classes for part in parts if part.classes}
     return Events(
-        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Events))
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS),
+        classes=names.pop() if len(names) == 1 else (),
     )
 
 
@@ -117,6 +213,10 @@ def number(value: float) -> str:
         return ""
     text = f"{value:.6f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def _cell(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def write_events(path: Path | str, events: Events, names: Sequence[str] = ()) -> None:
@@ -151,6 +251,9 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
         path: a file written by `write_events`.
         n_classes: class indices from this on are refused.
 
+    Returns:
+        The table; with class names where `classes.txt` lies beside the file or its folder.
+
     Raises:
         BadInput: the file is missing, has another header or a bad row (named by its line).
     """
@@ -168,7 +271,17 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
                 if text.strip()
             ]
         )
-    return Events.from_rows(table)
+    events = Events.from_rows(table)
+    names = _classes_beside(path)
+    return events.with_classes(names) if events.label.max(initial=-1) < len(names) else events
+
+
+def _classes_beside(path: Path) -> tuple[str, ...]:
+    """Read the class names of the prepared folder in which a file of labels lies; none if there is no list."""
+    for folder in (path.parent, path.parent.parent):
+        if (folder / "classes.txt").is_file():
+            return tuple(name.strip() for name in read_lines(folder / "classes.txt") if name.strip())
+    return ()
 
 
 def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
@@ -272,4 +385,4 @@ def check_row(
 
 
 def _columns(events: Events) -> list[np.ndarray]:
-    return [getattr(events, field.name) for field in fields(Events)]
+    return [getattr(events, name) for name in ARRAYS]

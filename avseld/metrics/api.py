@@ -1,6 +1,7 @@
 """Scores of whole sets of recordings, from mappings or folders."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -18,9 +19,13 @@ BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
 
 
+ONE = "recording"
+"""name of a recording whose events are given without a name"""
+
+
 def score(
-    reference: Reference,
-    prediction: Prediction,
+    reference: Reference | Events,
+    prediction: Prediction | Events,
     challenge: int | str,
     average: str = "macro",
     jackknife: bool = False,
@@ -34,9 +39,9 @@ def score(
     """Score predictions like the official scorer of a challenge year.
 
     Args:
-        reference: events by recording name, or a folder of csv files: labels of a prepared folder, or frame
-            csv as DCASE distributes them. Folders are searched recursively.
-        prediction: events by recording name, or a folder of csv files of the same names.
+        reference: events of one recording, or events by recording name, or a folder of csv files: labels of a
+            prepared folder, or frame csv as DCASE distributes them. Folders are searched recursively.
+        prediction: the same; a folder has csv files of the same names.
         challenge: 2019 to 2025.
         average: macro or micro; 2019, 2020 and 2021 define micro only.
         jackknife: add 95 % confidence intervals over recordings.
@@ -49,16 +54,31 @@ def score(
         grid: 2019 only: quantize directions to the 10-degree grid, as its stand-alone script does.
 
     Returns:
-        Scores by name, as attributes and items.
+        Scores by name, as attributes and items; printed, they are the table of the command `score`.
 
     Raises:
         BadInput: recordings that do not match, or bad files; names them.
     """
     rule = rule_of(challenge)
+    given = (reference, prediction)
+    classes = next((side.classes for side in _tables(given) if side.classes), ())
+    n_classes = n_classes or len(classes) or None
+    reference, prediction = ({ONE: side} if isinstance(side, Events) else side for side in given)
     pairs = open_pair(reference, prediction, rule, n_classes, missing, distance_unit)
     options = seld.ScoringOptions(pairs.n_classes, corrected, pairs.distance, onscreen)
     table = count_pairs(pairs, rule, options, grid)
-    return scores_from_counts(table, average, challenge, jackknife, corrected)
+    scores = scores_from_counts(table, average, challenge, jackknife, corrected)
+    classes = pairs.classes or classes
+    return replace(scores, classes=classes) if len(classes) == pairs.n_classes else scores
+
+
+def _tables(given: Iterable[Reference | Events]) -> Iterator[Events]:
+    """List the tables of events among references and predictions."""
+    for side in given:
+        if isinstance(side, Events):
+            yield side
+        elif isinstance(side, Mapping):
+            yield from (each for each in side.values() if isinstance(each, Events))
 
 
 def count_recording(

@@ -9,6 +9,7 @@ from avseld.base.errors import BadInput
 from avseld.metrics.counts import CLASSLESS, Counts
 from avseld.metrics.definitions import SCORES
 from avseld.metrics.rules import Rule
+from avseld.metrics.table import table
 
 EPS = float(np.finfo(float).eps)
 Table = dict[str, np.ndarray]
@@ -29,6 +30,7 @@ class Scores:
         classwise: scores by name, each (class,).
         interval: 95 % confidence intervals by name, low and high.
         classwise_interval: the same of each class, (class, 2).
+        classes: class names, where known.
     """
 
     challenge: int
@@ -38,6 +40,11 @@ class Scores:
     classwise: dict[str, list[float]] = field(default_factory=dict)
     interval: dict[str, list[float]] = field(default_factory=dict)
     classwise_interval: dict[str, list[list[float]]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Write the table that the command `score` prints."""
+        return table(self, self.classes).rstrip("\n")
 
     def __getitem__(self, name: str) -> float:
         if name not in SCORES:

@@ -1,6 +1,7 @@
 """Colours of classes, the same in every figure, overlay and viewer."""
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,6 +41,6 @@ def labels_in(*tables: Events | None) -> list[int]:
     return [int(label) for label in np.unique(np.concatenate(labels))] if labels else []
 
 
-def class_name(label: int, classes: list[str]) -> str:
+def class_name(label: int, classes: Sequence[str]) -> str:
     """Return the name of a class, or its number if the list of names is too short."""
     return classes[label] if label < len(classes) else f"class {label}"

@@ -1,6 +1,6 @@
 """Figure of a recording: spectrogram, activity, azimuth and elevation over a common time axis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ def figure(
     sample_rate: int,
     reference: Events | None,
     prediction: Events | None,
-    classes: list[str],
+    classes: Sequence[str] | None = None,
     start: float = 0.0,
     stop: float | None = None,
     title: str = "",
@@ -57,7 +57,7 @@ def figure(
         sample_rate: Hz.
         reference: annotated events, or None.
         prediction: predicted events, or None.
-        classes: class names by index.
+        classes: class names by index; None for those of the events.
         start: start of the time axis, seconds.
         stop: its end, seconds; None for the end of the audio.
         title: written above, such as the name of the recording.
@@ -68,6 +68,8 @@ def figure(
     Raises:
         BadInput: the audio has no samples between start and stop.
     """
+    if classes is None:
+        classes = _names_of([table for table in (reference, prediction) if table is not None])
     duration = audio.shape[-1] / sample_rate
     stop = duration if stop is None else min(stop, duration)
     if not 0 <= start < stop:
@@ -98,6 +100,13 @@ def figure(
     if title:
         drawn.suptitle(title, fontsize=13)
     return drawn
+
+
+def _names_of(tables: Sequence[Events]) -> Sequence[str]:
+    """Return the class names of the first table that has some, else the indices."""
+    n_classes = 1 + max((int(table.label.max(initial=-1)) for table in tables), default=0)
+    named = [table.classes for table in tables if table.classes]
+    return named[0] if named else [f"class {index}" for index in range(n_classes)]
 
 
 def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: float, stop: float) -> None:
@@ -134,7 +143,7 @@ def draw_spectrogram(axis: Axes, samples: np.ndarray, sample_rate: int, start: f
 
 
 def _draw_activity(
-    axis: Axes, tracks: dict[str, list[EventTrack]], labels: list[int], classes: list[str]
+    axis: Axes, tracks: dict[str, list[EventTrack]], labels: list[int], classes: Sequence[str]
 ) -> None:
     row_of = {label: row for row, label in enumerate(labels)}
     lane_of = {kind: assign_lanes(listed) for kind, listed in tracks.items()}
@@ -200,7 +209,7 @@ def _joined(lines: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     return np.concatenate([time for time, _ in pairs]), np.concatenate([angle for _, angle in pairs])
 
 
-def _add_legend(drawn: Figure, tables: dict[str, Events], labels: list[int], classes: list[str]) -> None:
+def _add_legend(drawn: Figure, tables: dict[str, Events], labels: list[int], classes: Sequence[str]) -> None:
     handles: list[Patch | Line2D] = [
         Patch(color=colour(label), label=class_name(label, classes)) for label in labels
     ]

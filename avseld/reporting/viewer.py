@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import logging
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes, people
-from avseld.io.events import Events
+from avseld.io.events import ARRAYS, Events
 from avseld.io.geometry import wrap
 from avseld.io.video import open_panorama
 from avseld.reporting.colours import COLOURS, colour
@@ -160,10 +160,7 @@ def _stills(video: Path, stop: float, every: float) -> list[str]:
 
 def _table(events: Events) -> dict[str, list[float | int | None]]:
     events = replace(events, azimuth=wrap(events.azimuth))
-    return {
-        field.name: [_number(value, DECIMALS.get(field.name)) for value in getattr(events, field.name)]
-        for field in fields(Events)
-    }
+    return {name: [_number(value, DECIMALS.get(name)) for value in getattr(events, name)] for name in ARRAYS}
 
 
 def _number(value: float, decimals: int | None) -> float | int | None:

@@ -174,9 +174,10 @@ def predict_events(
     visual_at: VisualAt | None = None,
     batch_size: int | None = None,
 ) -> Events:
-    """Detect the events of a whole recording; arguments as for `iterate_heads`."""
+    """Detect the events of a whole recording, with class names; arguments as for `iterate_heads`."""
     parts = iterate_heads(system, read, n_samples, visual_at, batch_size)
-    return concatenate([decode_heads(system, first, heads) for first, heads in parts])
+    events = concatenate([decode_heads(system, first, heads) for first, heads in parts])
+    return events.with_classes(system.blueprint.classes)
 
 
 def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
 import yaml
 from lightning.pytorch.callbacks import (
@@ -21,30 +20,21 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from avseld.augment.checks import (
-    augmentation_class,
-    check_feature_change,
-    check_names,
-    check_scene_change,
-)
-from avseld.augment.scenes import VisualLayout, Window
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
-from avseld.base.plugins import comes_from_elsewhere
 from avseld.base.rates import exact_div
 from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part
+from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
-from avseld.data.windows import SceneChange, Windows
+from avseld.data.windows import Windows
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.boxes import read_source
-from avseld.io.formats import format_named
 from avseld.io.manifest import Recording, read_classes
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.system.dry_run import ONE_EVENT
 from avseld.system.pretrained import initialize_from
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
@@ -106,6 +96,7 @@ def train(
     Raises:
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
+    out = Path(out)  # from Python it may be a str
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     hardware = hardware or Hardware()
     epochs = exact_div(steps, validate_every, "steps and validate_every")
@@ -196,47 +187,6 @@ def _known_warnings_ignored() -> Iterator[None]:
         ):
             warnings.filterwarnings("ignore", message=f".*{message}.*")
         yield
-
-
-def augmentation(system: System, parts: list[Part], format: str) -> list[SceneChange]:
-    """Build the augmentations that a recipe names; those of features are added to the system.
-
-    Raises:
-        BadInput: an unknown name or option, or a change that the channel format does not allow.
-    """
-    check_names([part.name for part in parts])
-    if "rotate" in [part.name for part in parts] and not system.model.wrap:
-        log.warning(
-            "rotate may turn people across the picture's seam, where this network does not see them whole; give "
-            "--model.options.wrap true"
-        )
-    if "rotate" in [part.name for part in parts] and system.visual_spec.n_values:
-        raise BadInput("augment: rotate cannot rotate embeddings of video frames; leave it out")
-    scenes: list[SceneChange] = []
-    for part in parts:
-        constructor, of_features = augmentation_class(part.name)
-        try:
-            change = constructor(**part.options) if of_features else constructor(format, **part.options)
-        except TypeError as error:
-            raise BadInput(f"augment: {part.name}: {error}") from None
-        if comes_from_elsewhere(change):
-            _check_change(system, part.name, change)
-        (system.masks if of_features else scenes).append(change)
-    return scenes
-
-
-def _check_change(system: System, name: str, change: Any) -> None:
-    """Try an augmentation of another package on one window."""
-    if isinstance(change, torch.nn.Module):
-        shape = (1, system.features.n_features, system.window_frames, system.features.n_bins)
-        check_feature_change(name, change, torch.zeros(shape))
-        return
-    n_channels = format_named(system.blueprint.format).channels
-    waveform = np.zeros((n_channels, system.window_samples), np.float32)
-    visual = np.zeros(system.visual_spec.shape, np.float32)
-    spec = system.visual_spec
-    layout: VisualLayout = "embeddings" if spec.n_values else "tracks" if spec.tracks else "boxes"
-    check_scene_change(name, change, Window(waveform, ONE_EVENT, 0.0, visual, layout))
 
 
 def _criterion(best_by: str | None, validator: Validator) -> str:

@@ -1,3 +1,6 @@
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -132,3 +135,56 @@ def test_a_section_starts_at_zero_and_events_are_cut_at_its_ends():
     )
     assert concatenate([whole.select(slice(0, 1)), whole.select(slice(1, 3))]) == whole
     assert concatenate([]) == Events.empty()
+
+
+def named() -> Events:
+    rows = [(0.0, 0.5, 1, 0, 30, 10, 2.0), (0.1, 0.4, 0, 0, -30.25, 5, np.nan)]
+    return Events.from_rows(rows).with_classes(["<bell>", "voice", "drum"])
+
+
+def test_rows_are_iterated_with_the_names_of_their_classes():
+    first, second = named()
+    assert (first.onset, first.offset, first.label, first.name, first.azimuth) == (0.0, 0.5, 1, "voice", 30.0)
+    assert isinstance(first.label, int) and second.name == "<bell>" and np.isnan(second.distance)
+    assert [row.name for row in Events.from_rows([(0, 1, 7, 0, 0, 0, 1)])] == [""]
+
+
+def test_class_names_are_shown_and_travel_but_are_not_compared(tmp_path):
+    events = named()
+    assert repr(events) == "Events(2 rows, 2 classes, until 0.5 s: <bell>, voice)"
+    for derived in (
+        events.select([0]),
+        events.within(0.0, 0.3),
+        events.sorted(),
+        concatenate([events, events]),
+    ):
+        assert derived.classes == ("<bell>", "voice", "drum")
+    assert concatenate([events, events.with_classes(["a", "b"])]).classes == ()
+    assert concatenate([Events.empty(), events]).classes == events.classes
+    assert events == events.with_classes([]) and repr(events.with_classes([])).endswith("until 0.5 s)")
+    write_events(tmp_path / "labels" / "a.csv", events)
+    assert read_events(tmp_path / "labels" / "a.csv").classes == ()
+    (tmp_path / "classes.txt").write_text("x\ny\n")
+    assert read_events(tmp_path / "labels" / "a.csv").classes == ("x", "y")
+    (tmp_path / "classes.txt").write_text("x\n")  # of other labels
+    assert read_events(tmp_path / "labels" / "a.csv").classes == ()
+
+
+def test_a_notebook_shows_the_first_rows_as_a_table():
+    html = named()._repr_html_()
+    assert "<th>class</th>" in html and "<td>&lt;bell&gt;</td>" in html and "<td>-30.25</td>" in html
+    many = concatenate([named()] * 30)._repr_html_()
+    assert many.count("<tr>") == 21 and "and 40 more rows" in many
+
+
+def test_a_table_becomes_a_data_frame_where_pandas_is_installed(monkeypatch):
+    columns = named().to_columns()
+    assert list(columns) == [
+        "onset", "offset", "label", "class", "source", "azimuth", "elevation", "distance",
+    ]  # fmt: skip
+    assert columns["class"] == ["voice", "<bell>"] and columns["label"] == [1, 0]
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
+    assert named().to_pandas().keys() == columns.keys()
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(BadInput, match="needs pandas, which is not installed; pip install pandas"):
+        named().to_pandas()

@@ -1,6 +1,7 @@
 """What a score must be where one can compute it by hand."""
 
 import cProfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,9 +188,7 @@ def test_predictions_that_miss_the_frames_of_a_segment_are_counted_as_misses_unl
 
 def test_visibility_can_be_required_in_2025() -> None:
     reference = stationary_source(0, 10)
-    unseen = Events(
-        *(getattr(reference, name) for name in list(vars(reference))[:-1]), np.zeros(len(reference))
-    )
+    unseen = replace(reference, onscreen=np.zeros(len(reference)))
     assert one(reference, unseen, 2025)["F"] == pytest.approx(1)
     assert one(reference, unseen, 2025).onscreen_accuracy == 0
     assert one(reference, unseen, 2025, onscreen=True)["F"] == 0

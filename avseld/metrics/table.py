@@ -1,0 +1,66 @@
+"""The table of scores that the command `score` and `print(scores)` show."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from avseld.metrics.definitions import SCORES
+
+if TYPE_CHECKING:
+    from avseld.metrics.formulas import Scores
+
+WIDTH = 100
+MAX_CELL = 10
+MIN_FIRST, MAX_FIRST = 20, 28
+"""columns of the names of classes and rooms"""
+
+
+def table(
+    result: "Scores",
+    classes: Sequence[str] = (),
+    parts: "Mapping[str, Scores] | None" = None,
+    per: str = "",
+    note: str = "",
+) -> str:
+    """Format scores as text of at most 100 columns: all recordings, parts, classes.
+
+    Args:
+        result: scores of all recordings.
+        classes: class names; indices if empty.
+        parts: scores of rooms or overlaps, by name.
+        per: room or overlap.
+        note: appended to the title.
+    """
+    names = result.printed
+    title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
+    lines = [title, "", _row("", [_heading(name) for name in names])]
+    lines.append(_row("all", [_number(name, result[name]) for name in names]))
+    if result.interval:
+        for word, side in (("95 % from", 0), ("95 % to", 1)):
+            lines.append(_row(word, [_number(name, result.interval[name][side]) for name in names]))
+    if parts:
+        lines.append("")
+        lines += [
+            _row(f"{per} {key}", [_number(name, part[name]) for name in names]) for key, part in parts.items()
+        ]
+    lines.append("")
+    for index in range(len(result.classwise[names[0]])):
+        label = classes[index] if classes else f"class {index}"
+        lines.append(_row(label, [_number(name, result.classwise[name][index]) for name in names]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(first: str, cells: Sequence[str]) -> str:
+    width = min(MAX_CELL, (WIDTH - MIN_FIRST) // len(cells))
+    room = min(WIDTH - width * len(cells), MAX_FIRST)
+    first = first if len(first) < room else first[: room - 2] + "~"
+    return f"{first:<{room}}" + "".join(f"{cell:>{width}}" for cell in cells)
+
+
+def _heading(name: str) -> str:
+    unit = SCORES[name].unit
+    return SCORES[name].label + (f"[{unit}]" if unit else "")
+
+
+def _number(name: str, value: float) -> str:
+    # One digit more than tables that compare systems, to be held against the output of the official scorers.
+    return SCORES[name].text(value, extra_digits=1)

@@ -1,0 +1,144 @@
+"""A recipe by its name, with changes, as Python objects: `recipe("av_foa", data="prepared", steps=2000)`."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from avseld.base.errors import BadInput
+from avseld.config import OLD_DATA_NAMES, Recipe
+from avseld.recipes import FOLDER, recipe_path
+
+PARTS = ("features", "model", "target", "optimizer", "schedule")
+"""arguments of a training that are a part: a name with options"""
+
+SHORT = {"data": "prepared", "init_from": "weights"} | dict.fromkeys(PARTS, "name")
+"""argument -> its member that a bare value stands for"""
+
+
+def recipe(name: str | Path, **changes: Any) -> Recipe:
+    """Read a recipe and change some of its values.
+
+    Args:
+        name: of a packaged recipe (`avseld models` lists them), a YAML file, or a run folder.
+        changes: new values by name. `data="prepared"` is the prepared folder, `data={"batch_size": 8}` changes members,
+            `model="fused"` is a part without options, `model={"options": {"width": 96}}` changes options of the
+            recipe's part; a part of another name keeps none of its options. `validate_every` becomes at most `steps`.
+
+    Returns:
+        The recipe; `avseld.train` runs it.
+
+    Raises:
+        BadInput: an unknown recipe or name, a value of another type, or no prepared folder.
+    """
+    words = _read(name)
+    for key, value in changes.items():
+        words[key] = _changed(key, words.get(key), value)
+    if "steps" in changes and "validate_every" not in changes and isinstance(words["steps"], int):
+        words["validate_every"] = min(words.get("validate_every", words["steps"]), words["steps"])
+    if not (words.get("data") or {}).get("prepared"):
+        raise BadInput(f"recipe {name}: which recordings? add data=PREPARED, the prepared folder")
+    made: Recipe = _build(Recipe, words, "")
+    return made
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    """Read the YAML of a recipe, a file or a run."""
+    path = Path(recipe_path(str(name)))
+    path = path / "config.yaml" if path.is_dir() else path
+    try:
+        words = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        known = sorted(each.stem for each in FOLDER.glob("*.yaml"))
+        near = get_close_matches(str(name), known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"the recipes are {', '.join(known)}"
+        raise BadInput(f"{name}: no recipe, file or run folder; {meant}") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); correct it") from error
+    if not isinstance(words, dict):
+        raise BadInput(f"{path}: no recipe; expected names and values such as steps: 1000")
+    return words
+
+
+def _changed(key: str, before: Any, value: Any) -> Any:
+    """Combine a value of the recipe with a change of it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: member for name, member in asdict(value).items() if name not in OLD_DATA_NAMES}
+    if key == "augment" and value is not None:
+        value = value.split(",") if isinstance(value, str) else value
+        return [_changed("features", None, each) for each in value]
+    if key in SHORT and isinstance(value, str | Path):
+        value = {SHORT[key]: value}
+    if not isinstance(value, Mapping):
+        return value
+    before = before or {}
+    if key in PARTS and value.get("name", before.get("name")) != before.get("name"):
+        return dict(value)
+    merged = {**before, **value}
+    if key in PARTS and "options" in value:
+        merged["options"] = {**before.get("options", {}), **value["options"]}
+    return merged
+
+
+def _build(kind: type, words: Any, place: str) -> Any:
+    """Build a dataclass from names and values, checking both."""
+    if isinstance(words, kind):
+        return words
+    if not isinstance(words, Mapping):
+        raise BadInput(f"{place}: expected names and values, not {words!r}")
+    hints = get_type_hints(kind)
+    made = {}
+    for name, value in words.items():
+        here = f"{place}.{name}" if place else str(name)
+        if name not in hints:
+            near = get_close_matches(str(name), hints, 1)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(hints)}"
+            raise BadInput(f"{here}: no such name in a recipe; {meant}")
+        made[name] = _value(hints[name], value, here)
+    for each in fields(kind):
+        if each.name not in made and each.default is MISSING and each.default_factory is MISSING:
+            raise BadInput(f"{place + '.' if place else ''}{each.name}: is missing; give it")
+    return kind(**made)
+
+
+def _value(hint: Any, value: Any, place: str) -> Any:
+    """Check a value against its type, and convert what YAML and Python write otherwise."""
+    if is_dataclass(hint):
+        return _build(hint, value, place)  # type: ignore[arg-type]
+    origin, members = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return _any_of(members, value, place)
+    if origin is Literal and value not in members:
+        raise BadInput(f"{place}: '{value}' is none of {', '.join(map(str, members))}")
+    if origin is list and isinstance(value, list | tuple):
+        return [_value(members[0], each, f"{place}[{number}]") for number, each in enumerate(value)]
+    if origin is dict and isinstance(value, Mapping):
+        return {key: _value(members[1], each, f"{place}.{key}") for key, each in value.items()}
+    if hint is Any or origin is Literal:
+        return value
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    plain = isinstance(hint, type) and origin is None
+    if not plain or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise BadInput(f"{place}: {value!r} is no {getattr(origin or hint, '__name__', hint)}")
+    return value
+
+
+def _any_of(members: tuple[Any, ...], value: Any, place: str) -> Any:
+    """Check a value against several types; the error is that of the first."""
+    if value is None and NoneType in members:
+        return None
+    errors = []
+    for member in members:
+        if member is not NoneType:
+            try:
+                return _value(member, value, place)
+            except BadInput as error:
+                errors.append(error)
+    raise errors[0]
