@@ -100,6 +100,25 @@ class Hardware:
 
 
 @dataclass
+class Update:
+    """What a training step does beside the optimizer.
+
+    Args:
+        clip: largest norm of the gradients of all weights together; larger ones are shrunk by one factor.
+        accumulate: equal parts into which the windows of a step are divided; they are computed one after the other
+            and their gradients added up, for batches that do not fit into memory.
+        average: decay of an exponential moving average of the weights, such as 0.999; it is validated and saved in
+            place of the last weights.
+        warmup: steps over which the learning rate rises linearly to its first value; the schedule begins after them.
+    """
+
+    clip: float | None = None
+    accumulate: int = 1
+    average: float | None = None
+    warmup: int = 0
+
+
+@dataclass
 class InitFrom:
     """Pretrained weights from which training starts.
 

@@ -60,10 +60,13 @@ class WeightFiles(Callback):
         """Write weights before the checkpoints of the same epoch, which Lightning writes last."""
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
-        save_system(pl_module.system, self.out / "last.safetensors")
+        with pl_module.averaged():
+            save_system(pl_module.system, self.out / "last.safetensors")
+            if self._is_best(trainer):
+                save_system(pl_module.system, self.out / "model.safetensors")
+
+    def _is_best(self, trainer: lightning.Trainer) -> bool:
         if self.best.monitor is None:
-            save_system(pl_module.system, self.out / "model.safetensors")
-            return
+            return True
         score, before = trainer.callback_metrics[str(self.best.monitor)], self.best.best_model_score
-        if before is None or (score > before if self.best.mode == "max" else score < before):
-            save_system(pl_module.system, self.out / "model.safetensors")
+        return before is None or bool(score > before if self.best.mode == "max" else score < before)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +11,12 @@ from typing import Any, TypeVar
 import lightning
 import numpy as np
 import torch
-import torch.distributed
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
-from avseld.config import Data, Part
+from avseld.config import Data, Part, Update
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, cached_bytes, fits
 from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
 from avseld.data.loader import Numbers, Prefetcher, loader
@@ -30,7 +30,9 @@ from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
 from avseld.training.drawing import PredictionDrawing
 from avseld.training.optimizers import optimizer_of, schedule_of
+from avseld.training.processes import gather_objects
 from avseld.training.random_state import random_state, set_random_state
+from avseld.training.updates import WeightAverage, check_update, clip_gradients, parts_of
 from avseld.vision.visual_input import VisualInput
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Learner(lightning.LightningModule):
         steps: of the whole training.
         validate_every: steps of an epoch.
         challenge: year of the scores.
+        update: clipping, accumulation, averaged weights and warm-up; none of them if None.
     """
 
     def __init__(
@@ -64,8 +67,13 @@ class Learner(lightning.LightningModule):
         steps: int,
         validate_every: int,
         challenge: int,
+        update: Update | None = None,
     ) -> None:
         super().__init__()
+        self.update = update or Update()
+        self.average: WeightAverage | None = None
+        self.average_state: dict[str, Any] | None = None
+        check_update(self.update)
         self.system, self.windows, self.validation, self.settings = system, windows, list(validation), data
         self.optimizer, self.schedule = optimizer, schedule or Part("constant")
         self.steps, self.validate_every, self.challenge = steps, validate_every, challenge
@@ -90,7 +98,7 @@ class Learner(lightning.LightningModule):
         return {
             "optimizer": optimizer,
             "lr_scheduler": {
-                "scheduler": schedule_of(self.schedule, optimizer, self.steps),
+                "scheduler": schedule_of(self.schedule, optimizer, self.steps, self.update.warmup),
                 "interval": "step",
             },
         }
@@ -153,6 +161,17 @@ class Learner(lightning.LightningModule):
     def _share(self) -> list[int]:
         return list(range(self.global_rank, len(self.validation), self.trainer.world_size))
 
+    def on_train_start(self) -> None:
+        """Begin the average of the weights, or take up that of a resumed run."""
+        if self.update.average is not None:
+            self.average = WeightAverage(self.system.model, self.update.average)
+            if self.average_state is not None:
+                self.average.load_state_dict(self.average_state)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Put the averaged weights in place for the time of a block, where the recipe has them averaged."""
+        return nullcontext() if self.average is None else self.average.in_use()
+
     def on_train_epoch_start(self) -> None:
         """Take up the random generators where a resumed run left them."""
         if self.random_state is not None:
@@ -183,6 +202,7 @@ class Learner(lightning.LightningModule):
             places = stretch.places[step]
             if self.captured is not None:
                 losses.append(self.captured(places).clone())
+                self._average()
                 self._count_step()
             else:
                 losses.append(self._learn(stretch.cache.batch(places)))
@@ -220,14 +240,25 @@ class Learner(lightning.LightningModule):
     def _learn(self, batch: Batch) -> torch.Tensor:
         """Compute losses and gradients; returns the losses (loss,) in the order of `loss_names`."""
         self.zero_grad(set_to_none=True)
-        output = self.system(batch["waveform"], batch.get("visual"))
-        losses = self.system.training_loss(output, batch)
-        self.loss_names = list(losses)
-        self.manual_backward(losses["loss"])
-        return torch.stack([value.detach() for value in losses.values()])
+        total: torch.Tensor | float = 0.0
+        for part in parts_of(batch, self.update.accumulate):
+            output = self.system(part["waveform"], part.get("visual"))
+            losses = self.system.training_loss(output, part)
+            self.loss_names = list(losses)
+            self.manual_backward(losses["loss"] / self.update.accumulate)
+            total = total + torch.stack([value.detach() for value in losses.values()])
+        if self.update.clip is not None:
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            clip_gradients(self.system.model, self.update.clip, scaler.get_scale() if scaler else 1.0)
+        return total / self.update.accumulate  # type: ignore[return-value]
+
+    def _average(self) -> None:
+        if self.average is not None:
+            self.average.update()
 
     def _update(self) -> None:
         self.optimizers().step()  # type: ignore[union-attr]
+        self._average()
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def _log_losses(self, first: int, losses: torch.Tensor, rates: list[float]) -> float | None:
@@ -271,7 +302,7 @@ class Learner(lightning.LightningModule):
     def validation_step(self, item: int, number: int) -> None:
         """Run this process's share of the recordings, whole and exactly as prediction does, and count."""
         # As in prediction, whatever the training's precision.
-        with torch.autocast(self.device.type, enabled=False):
+        with self.averaged(), torch.autocast(self.device.type, enabled=False):
             if self.device_recordings is not None:
                 self._validate_on_device(self.device_recordings)
                 return
@@ -309,7 +340,7 @@ class Learner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Add up the counts of all processes, compute scores, and draw the first recording."""
-        gathered = [item for part in _gather(self.results) for item in part]
+        gathered = [item for part in gather_objects(self.results) for item in part]
         results = [one for _, one in sorted(gathered, key=lambda item: item[0])]
         values = {f"scores/{name}": value for name, value in self.validator.summarize(results).items()}
         values["loss/validate"] = float(np.mean([one.loss for one in results]))
@@ -323,6 +354,7 @@ class Learner(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep every random generator's state."""
         checkpoint["random_state"] = random_state()
+        checkpoint["average"] = None if self.average is None else self.average.state_dict()
         checkpoint["history"] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -331,7 +363,7 @@ class Learner(lightning.LightningModule):
         load_weights(
             self.system, {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
         )
-        self.random_state = checkpoint.get("random_state")
+        self.random_state, self.average_state = checkpoint.get("random_state"), checkpoint.get("average")
         fused = self.device.type == "cuda"
         for state in checkpoint.get("optimizer_states", []):
             for group in state["param_groups"]:  # a run may go on on another kind of device
@@ -360,12 +392,3 @@ class Learner(lightning.LightningModule):
         """Wait for the last drawing."""
         if self.drawing is not None:
             self.drawing.wait()
-
-
-def _gather(mine: Any) -> list[Any]:
-    """Gather an object of every process, in the order of the processes."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return [mine]
-    everyone: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(everyone, mine)
-    return everyone

@@ -19,17 +19,20 @@ OLD_NAMES = {"stairs": "step", "line": "linear"}
 """names of schedules up to version 0.1"""
 
 
-def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int) -> Any:
+def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int = 0) -> Any:
     """Build the learning rate schedule that a recipe names.
 
     Args:
         part: constant, cosine, one_cycle, step or linear, with its options.
         optimizer: its first learning rate is that of the schedule.
         steps: of the whole training.
+        warmup: steps before the schedule, over which the learning rate rises linearly.
 
     Raises:
-        BadInput: an unknown name or option.
+        BadInput: an unknown name or option, or a warm-up that does not end before the training.
     """
+    if warmup:
+        return _with_warmup(part, optimizer, steps, warmup)
     kinds = torch.optim.lr_scheduler
     table: dict[str, Any] = {
         "constant": partial(kinds.ConstantLR, factor=1.0, total_iters=0),
@@ -47,6 +50,17 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int) -> Any
         return table[name](optimizer, **part.options)
     except TypeError as error:
         raise BadInput(f"schedule.options: {error}") from None
+
+
+def _with_warmup(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> Any:
+    if warmup >= steps:
+        raise BadInput(f"update.warmup: {warmup} of {steps} steps; choose fewer")
+    if part.name == "one_cycle":
+        raise BadInput("update.warmup: one_cycle begins with one (schedule.options.pct_start); leave it out")
+    kinds = torch.optim.lr_scheduler
+    rise = kinds.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
+    main = schedule_of(part, optimizer, steps - warmup)
+    return kinds.SequentialLR(optimizer, [rise, main], [warmup])
 
 
 def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: float) -> Any:

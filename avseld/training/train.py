@@ -23,7 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import exact_div
-from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part
+from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.windows import Windows
@@ -66,6 +66,7 @@ def train(
     patience: int | None = None,
     init_from: InitFrom | None = None,
     augment: list[Part] | None = None,
+    update: Update | None = None,
     hardware: Hardware | None = None,
     resume: bool = False,
 ) -> None:
@@ -90,6 +91,7 @@ def train(
         patience: validations without a better score after which training stops; never if left out.
         init_from: weights of another run to start from.
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
+        update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
         hardware: where it runs.
         resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
 
@@ -124,7 +126,16 @@ def train(
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
     learner = Learner(
-        system, windows, parts["validate"], data, optimizer, schedule, steps, validate_every, challenge
+        system,
+        windows,
+        parts["validate"],
+        data,
+        optimizer,
+        schedule,
+        steps,
+        validate_every,
+        challenge,
+        update,
     )
     log.info(
         "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
