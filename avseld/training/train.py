@@ -137,13 +137,7 @@ def train(
         challenge,
         update,
     )
-    log.info(
-        "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
-        len(parts["train"]),
-        windows.length.sum() / system.sample_rate / 60,
-        len(parts["validate"]),
-        f"{sum(weight.numel() for weight in system.model.parameters()):,}",
-    )
+    _log_sizes(system, windows, len(parts["validate"]))
     if not resume:
         plain = Windows(parts["train"], system, data, seed) if scenes else windows
         learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
@@ -183,6 +177,16 @@ def box_sources(recordings: Sequence[Recording], system: System, data: Data) -> 
         if source and source not in sources:
             sources.append(source)
     return sources
+
+
+def _log_sizes(system: System, windows: Windows, n_validation: int) -> None:
+    log.info(
+        "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
+        len(windows.recordings),
+        windows.length.sum() / system.sample_rate / 60,
+        n_validation,
+        f"{sum(weight.numel() for weight in system.model.parameters()):,}",
+    )
 
 
 @contextmanager
