@@ -108,17 +108,8 @@ def train(
     if resume:
         _same_recipe(out / "config.yaml", recipe)
     lightning.seed_everything(seed, verbose=False)
-    blueprint = Blueprint(
-        features,
-        model,
-        target,
-        read_classes(data.prepared),
-        data.format,
-        data.chunk,
-        legacy,
-        data.inference_chunk,
-    )
-    system = System(blueprint)
+    classes, window = read_classes(data.prepared), (data.format, data.chunk, legacy, data.inference_chunk)
+    system = System(Blueprint(features, model, target, classes, *window))
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)
