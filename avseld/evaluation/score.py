@@ -38,8 +38,8 @@ def score(
     """Score prediction files against label files like the official scorer of a year.
 
     Args:
-        reference: folder of labels, a prepared folder, or one csv file.
-        prediction: folder of predictions, one csv file per recording, matched by name; or one csv file.
+        reference: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a column `file`.
+        prediction: folder of predictions, one csv file per recording, matched by name; or one file.
         challenge: year of the rules, 2019 to 2025.
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.

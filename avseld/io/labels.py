@@ -196,7 +196,7 @@ def labels_of_sheet(
     if found.names:
         raise BadInput(
             f"{sheet.path}: names classes ({', '.join(found.names[:3])}, ...) and no list of classes says their "
-            "indices; give it with --classes"
+            "indices; give it with --classes, or as classes.txt beside the labels"
         )
     distance = found.events.distance[~np.isnan(found.events.distance)]
     if len(distance) and np.median(distance) > MAX_MEDIAN_M:

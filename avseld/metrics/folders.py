@@ -11,13 +11,14 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.events import Events
+from avseld.io.label_files import TABLES, LabelFile, sheet_of_many
 from avseld.io.labels import (
     EVENT_LIST_SUFFIX,
     METRES_PER_UNIT,
     Coordinates,
     check_prediction,
     coordinates_of,
-    is_prepared_csv,
+    label_format,
     read_labels,
     require_distances,
     warn_about_unit,
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Reference = Mapping[str, Events] | Path | str
 Prediction = Mapping[str, Events] | Path | str
+Source = Events | Path | LabelFile
+"""of one recording: events, a file of it, or its rows of a sheet of many"""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Pairing:
     """References and predictions of a set of recordings, read on demand."""
 
     names: tuple[str, ...]
-    reference: Mapping[str, Events | Path]
-    prediction: Mapping[str, Events | Path]
+    reference: Mapping[str, Source]
+    prediction: Mapping[str, Source]
     rule: Rule
     n_classes: int
     distance: bool
@@ -69,16 +72,26 @@ class Pairing:
             BadInput: a bad row; names file and line.
         """
         source, predicted = self.reference[name], self.prediction.get(name, Events.empty())
-        reference = _read_reference(source, self.rule, self.n_classes)
+        reference = _read_reference(source, self.rule, self.n_classes, self.classes)
         if isinstance(predicted, Events):
             prediction = predicted
+        elif isinstance(predicted, LabelFile):
+            prediction = predicted.read(self.n_classes, classes=self.classes or None).events
         else:
-            prediction = read_labels(predicted, self.n_classes, self.coordinates, self.unit, self.rule.hop)
+            prediction = read_labels(
+                predicted,
+                self.n_classes,
+                self.coordinates,
+                self.unit,
+                self.rule.hop,
+                self.classes or None,
+                name,
+            )
             duration = self.durations.get(name, 0.0)
             check_prediction(predicted, prediction, reference, self.rule.hop, duration, self.rule.late_frames)
         if self.distance:
-            require_distances(reference, source if isinstance(source, Path) else name)
-            require_distances(prediction, predicted if isinstance(predicted, Path) else name)
+            require_distances(reference, _origin(source, name))
+            require_distances(prediction, _origin(predicted, name))
         return reference, prediction
 
     def room(self, name: str) -> str:
@@ -127,12 +140,13 @@ def open_pair(
     predictions = _sources(prediction, "prediction")
     if _is_file(reference) and _is_file(prediction):
         # Two files given by name belong together.
-        predictions = dict(zip(references, predictions.values(), strict=True))
+        if len(references) == len(predictions) == 1:
+            predictions = dict(zip(references, predictions.values(), strict=True))
     names = _matched_names(references, predictions, prediction, missing, "--fold or " if home else "")
     classes = _classes(reference)
     unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)
     n_classes = n_classes or len(classes) or rule.n_classes
-    coordinates, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit)
+    coordinates, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit, classes)
     return Pairing(
         names,
         references,
@@ -148,11 +162,19 @@ def open_pair(
     )
 
 
-def _read_reference(reference: Events | Path, rule: Rule, n_classes: int) -> Events:
+def _read_reference(reference: Source, rule: Rule, n_classes: int, classes: Sequence[str] = ()) -> Events:
     """Read a reference; labels are polar and in centimetres in every challenge year."""
     if isinstance(reference, Events):
         return reference
-    return read_labels(reference, n_classes, "polar", hop=rule.hop)
+    if isinstance(reference, LabelFile):
+        return reference.read(n_classes, classes=classes or None).events
+    return read_labels(
+        reference, n_classes, "polar", hop=rule.hop, classes=classes or None, recording=reference.stem
+    )
+
+
+def _origin(source: Source, name: str) -> Path | str:
+    return name if isinstance(source, Events) else source.path if isinstance(source, LabelFile) else source
 
 
 def _is_file(side: Reference) -> bool:
@@ -179,26 +201,34 @@ def _classes(reference: Reference) -> tuple[str, ...]:
     )
 
 
-def _sources(side: Reference, what: str) -> dict[str, Events | Path]:
+def _sources(side: Reference, what: str) -> dict[str, Source]:
     if isinstance(side, Mapping):
         return dict(side)
     folder = Path(side)
     if folder.is_file():
-        return {folder.stem: folder}
+        return _of_one_file(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder}: not found; give the folder of {what} csv files")
     if (folder / "manifest.csv").is_file():
         return {recording.name: recording.labels for recording in read_manifest(folder) if recording.labels}
-    files: dict[str, Events | Path] = {}
-    for path in visible_files(folder, (".csv",)):
-        if path.name.endswith(EVENT_LIST_SUFFIX):
-            continue
+    files: dict[str, Source] = {}
+    paths = visible_files(folder, (".csv",)) or visible_files(folder, TABLES)
+    paths = [path for path in paths if not path.name.endswith(EVENT_LIST_SUFFIX)]
+    if len(paths) == 1:
+        return _of_one_file(paths[0])
+    for path in paths:
         if path.stem in files:
             raise BadInput(f"{path}: {files[path.stem]} has the same name; keep one of them")
         files[path.stem] = path
     if not files:
         raise BadInput(f"{folder}: no csv file in it; give the folder of {what} csv files")
     return files
+
+
+def _of_one_file(path: Path) -> dict[str, Source]:
+    if sheet := sheet_of_many(path):
+        return {name: LabelFile(path, name, sheet) for name in sheet.recordings()}
+    return {path.stem: path}
 
 
 def _matched_names(
@@ -226,12 +256,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _inspect(
-    references: Mapping[str, Events | Path],
-    predictions: Mapping[str, Events | Path],
+    references: Mapping[str, Source],
+    predictions: Mapping[str, Source],
     rule: Rule,
     n_classes: int,
     unit: float,
     distance_unit: str | None,
+    classes: Sequence[str],
 ) -> tuple[Coordinates, bool]:
     """Decide from the largest file of each side on the coordinates of predictions and on scoring distances."""
     scored = rule.counting == "frames" and distance_unit != "none"
@@ -243,19 +274,20 @@ def _inspect(
             warn_about_unit(largest, events, unit)
     if not scored:
         return coordinates, False
-    example = _largest(references)
-    if isinstance(example, Path):
-        path, example = example, _read_reference(example, rule, n_classes)
-        if not is_prepared_csv(path):
-            warn_about_unit(path, example, METRES_PER_UNIT["cm"])
-    has_distance = example is not None and not np.isnan(example.distance).all()
+    largest = _largest(references)
+    example = Events.empty() if largest is None else _read_reference(largest, rule, n_classes, classes)
+    if isinstance(largest, Path) and label_format(largest) == "frames":
+        warn_about_unit(largest, example, METRES_PER_UNIT["cm"])
+    has_distance = len(example) > 0 and not np.isnan(example.distance).all()
     if not has_distance:
         log.warning("the references have no distance: distances are not scored")
     return coordinates, has_distance
 
 
-def _largest(side: Mapping[str, Events | Path]) -> Events | Path | None:
-    def size(item: Events | Path) -> int:
-        return len(item) if isinstance(item, Events) else item.stat().st_size
+def _largest(side: Mapping[str, Source]) -> Source | None:
+    def size(item: Source) -> int:
+        if isinstance(item, Path):
+            return item.stat().st_size
+        return len(item) if isinstance(item, Events) else len(item.sheet.rows) if item.sheet else 0
 
     return max(side.values(), key=size, default=None)

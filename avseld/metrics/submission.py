@@ -4,7 +4,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.io.dcase_csv import read_dcase
-from avseld.io.labels import is_prepared_csv
+from avseld.io.labels import label_format
 from avseld.metrics.folders import open_pair
 from avseld.metrics.rules import Rule, rule_of
 
@@ -49,8 +49,8 @@ def problems(reference: Path, prediction: Path, challenge: int, n_classes: int |
 
 
 def _columns(path: Path, rule: Rule) -> str:
-    if is_prepared_csv(path):
-        return f"{path}:1: a file of a prepared folder; submissions are frame csv without times"
+    if label_format(path) != "frames":
+        return f"{path}:1: events with times; submissions are frame csv without times"
     events, dialect = read_dcase(path, metres_per_unit=rule.prediction_unit, hop=rule.hop)
     if not len(events):
         return ""

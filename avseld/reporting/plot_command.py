@@ -53,8 +53,8 @@ def plot(
         recording: name of a recording of the prepared folder.
         predictions: folder of predicted csv files, with --prepared.
         audio: audio file of the recording.
-        reference: csv of a prepared folder or of DCASE.
-        prediction: csv of a prepared folder or of DCASE.
+        reference: its labels, in any format that `avseld-prep own` reads; of a sheet with a column `file`, its rows.
+        prediction: the same.
         video: equirectangular video, for an mp4.
         boxes: boxes file of the video.
         classes: text file with one class name per line.

@@ -40,12 +40,21 @@ class RecordingFiles:
             BadInput: a file is missing or has a bad row.
         """
         n_classes = len(self.classes) or None
-        reference = read_labels(self.reference, n_classes) if self.reference else None
+        classes = self.classes or None
+        reference = None
+        if self.reference:
+            reference = read_labels(self.reference, n_classes, classes=classes, recording=self.name)
         prediction = None
         if self.prediction:
             if metres_per_unit is None:
                 metres_per_unit = METRES_PER_UNIT[PREDICTION_UNITS[coordinates_of(self.prediction)[0]]]
-            prediction = read_labels(self.prediction, n_classes, metres_per_unit=metres_per_unit)
+            prediction = read_labels(
+                self.prediction,
+                n_classes,
+                metres_per_unit=metres_per_unit,
+                classes=classes,
+                recording=self.name,
+            )
         return reference, prediction
 
     def load_boxes(self) -> Boxes | None:

@@ -203,6 +203,20 @@ def test_one_file_can_be_scored_against_another(folders) -> None:
     assert score(reference, other, 2023, "micro")["F"] == pytest.approx(1)
 
 
+def test_references_are_read_from_one_sheet_with_names_of_classes(folders, tmp_path) -> None:
+    (tmp_path / "classes.txt").write_text("".join(f"name{i}\n" for i in range(13)))
+    rows = [line.split(",") for line in LABELS.splitlines()]
+    lines = ["File;Start;End;Class;Azimuth;Elevation;Distance (cm)"]
+    for name in ("fold4_room23_mix001", "fold4_room8_mix002"):
+        for frame, label, _, azimuth, elevation, distance in rows:
+            times = f"{int(frame) / 10};{int(frame) / 10 + 0.1:.1f}".replace(".", ",")
+            lines.append(f"{name}.wav;{times};Name{label};{azimuth};{elevation};{distance}")
+    sheet = tmp_path / "all labels.csv"
+    sheet.write_text("\n".join(lines) + "\n")
+    options = {"challenge": 2024, "distance_unit": "cm"}
+    assert score(sheet, folders[1], **options).as_dict() == score(*folders, **options).as_dict()
+
+
 def test_a_submission_is_checked_without_scoring(folders, capsys) -> None:
     run(*folders, "--challenge", 2023, "--check-only")
     assert "a valid submission for 2023" in capsys.readouterr().out

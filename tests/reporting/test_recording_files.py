@@ -29,3 +29,11 @@ def test_a_given_unit_overrides_that_of_the_format(tmp_path: Path) -> None:
     _, prediction = RecordingFiles("a", tmp_path / "a.wav", [], prediction=path).load_events(0.01)
     assert prediction is not None
     np.testing.assert_allclose(prediction.distance, 0.025)
+
+
+def test_the_reference_of_a_drawing_may_be_a_sheet_of_many_recordings(tmp_path: Path) -> None:
+    sheet = tmp_path / "all.csv"
+    sheet.write_text("file,start,end,class,azimuth\na.wav,0,1,knock,30\nb.wav,0,1,bell,40\n")
+    files = RecordingFiles("b", tmp_path / "b.wav", ["knock", "bell"], reference=sheet)
+    reference, _ = files.load_events()
+    assert reference is not None and reference.label.tolist() == [1] and reference.azimuth.tolist() == [40]
