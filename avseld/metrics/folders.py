@@ -138,10 +138,9 @@ def open_pair(
         chosen = {recording.name for recording in pick(recordings, [fold])}
         references = {name: value for name, value in references.items() if name in chosen}
     predictions = _sources(prediction, "prediction")
-    if _is_file(reference) and _is_file(prediction):
-        # Two files given by name belong together.
-        if len(references) == len(predictions) == 1:
-            predictions = dict(zip(references, predictions.values(), strict=True))
+    # Two files given by name belong together.
+    if _is_file(reference) and _is_file(prediction) and len(references) == len(predictions) == 1:
+        predictions = dict(zip(references, predictions.values(), strict=True))
     names = _matched_names(references, predictions, prediction, missing, "--fold or " if home else "")
     classes = _classes(reference)
     unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)

@@ -16,6 +16,7 @@ from avseld.base.files import fingerprint
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
+from data_prep.check.classes import ClassCounts
 from data_prep.check.orientation import MIN_FRAMES, fit, measure
 from data_prep.corpora.dcase import DATASETS, Dataset, DatasetName, find
 from data_prep.corpora.recordings import (
@@ -83,7 +84,9 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
     with report.noting():
         recordings = read_manifest(folder)
     rules = LabelRules(len(classes), classes=tuple(classes)) if classes else LabelRules(sys.maxsize)
-    _check_all(recordings, rules, sample_rate, report, prepared=True)
+    counts = ClassCounts(len(classes))
+    _check_all(recordings, rules, sample_rate, report, counts, prepared=True)
+    report.notes += counts.lines(classes) if any(recording.labels for recording in recordings) else []
     _check_leaks(recordings, report)
     missing = {
         recording.name for recording in recordings if recording.boxes and not recording.boxes.is_file()
@@ -96,18 +99,27 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
 
 def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, report: Report) -> None:
     rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar")
+    counts = None
     for format, audio in corpus.audio.items():
         if (folder / audio).is_dir():
             found: list[Recording] = []
             with report.noting():
                 found = find(folder, corpus, format, report)
-            _check_all(found, rules, sample_rate, report, prepared=False)
+            # Both formats of a corpus share their labels.
+            counts = ClassCounts(len(corpus.classes))
+            _check_all(found, rules, sample_rate, report, counts, prepared=False)
             _check_leaks(found, report)
+    report.notes += counts.lines(corpus.classes) if counts else []
     _unique(report)
 
 
 def _check_all(
-    recordings: Sequence[Recording], rules: LabelRules, sample_rate: int, report: Report, prepared: bool
+    recordings: Sequence[Recording],
+    rules: LabelRules,
+    sample_rate: int,
+    report: Report,
+    counts: ClassCounts,
+    prepared: bool,
 ) -> None:
     # In a raw corpus the boxes are of the original video; the preparation compares them with it.
     measured, labelled = [], []
@@ -129,6 +141,7 @@ def _check_all(
             known = recording if readable else replace(recording, duration=math.inf)
             events = labels_of(known, rules)
             _check_labels(recording, events, report)
+            counts.add(events)
             if readable and recording.format == "foa" and len(events):
                 pair = measure(recording, events)
                 measured.append(pair[0])

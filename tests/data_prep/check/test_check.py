@@ -76,6 +76,10 @@ def spoil_labels(folder, recordings):
     recordings[1].labels.write_text(recordings[1].labels.read_text() + "0.5,0.6,1,0,0,0,1\n")
 
 
+def spoil_end(folder, recordings):
+    recordings[1].labels.write_text(recordings[1].labels.read_text() + "0.2,9.5,1,0,0,0,1\n")
+
+
 def spoil_class(folder, recordings):
     recordings[1].labels.write_text(recordings[1].labels.read_text().replace("0.3,0.4,0", "0.3,0.4,13"))
 
@@ -104,6 +108,7 @@ SPOILED = {
     spoil_channels: "3 channels instead of 4",
     spoil_duration: "lasts 0.450 s, the manifest says 0.500",
     spoil_labels: "mix001.csv:4: begins at 0.5 s",
+    spoil_end: "mix001.csv:4: lasts until 9.5 s, fold3_room4_mix001.wav ends at 0.50 s",
     spoil_class: "mix001.csv:3: class 13",
     spoil_video: "no readable video",
     spoil_boxes: "boxes of another video",
@@ -118,6 +123,26 @@ def test_faults_are_errors(prepared, capsys, spoil):
     assert check(prepared) == 1
     errors = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error:")]
     assert len(errors) == 1 and SPOILED[spoil] in errors[0]
+
+
+def test_events_and_seconds_of_each_class_are_counted(prepared, capsys):
+    recordings = read_manifest(prepared)
+    header = "onset,offset,class,source,azimuth,elevation,distance\n"
+    rows = [
+        "0,0.1,1,0,0,0,1",
+        "0.1,0.2,1,0,9,0,1",
+        "0.1,0.2,1,1,0,0,1",
+        "0.3,0.4,1,0,0,0,1",
+        "0,0.5,3,0,0,0,",
+    ]
+    recordings[0].labels.write_text(header + "\n".join(rows) + "\n")
+    for recording in recordings[1:]:
+        recording.labels.write_text(header)
+    assert check(prepared) == 0
+    words = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["male_speech", "3", "events", "0.4", "s"] in words
+    assert ["telephone", "1", "events", "0.5", "s"] in words
+    assert any(line[:6] == ["no", "events", "of", "11", "of", "13"] for line in words)
 
 
 def test_all_errors_are_found_in_one_run(prepared, capsys):
