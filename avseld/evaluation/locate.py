@@ -3,8 +3,8 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,16 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class LocatingSystem:
+    """A system that locates sounds, with the thresholds to try and the one of the table."""
+
+    name: str
+    locator: Locator
+    thresholds: tuple[float, ...]
+    threshold: float
+
+
+@dataclass(frozen=True)
 class Result:
     """Scores of one system.
 
@@ -78,6 +88,7 @@ def locate(
     fold: str = "",
     threshold: float | None = None,
     false_rows: float | None = None,
+    choose_on: Path | None = None,
     per: Literal["overlap", "recording"] = "overlap",
     untrained: bool = True,
     weights: Literal["best", "last"] = "best",
@@ -97,7 +108,9 @@ def locate(
         fold: a fold, a room or a recording; all recordings if empty.
         threshold: of the networks in the table; by default their own.
         false_rows: choose the threshold of every system instead, the baseline's gate too: that of the highest recall
-            with at most so many false rows a minute on these recordings. Choose on a validation set.
+            with at most so many false rows a minute.
+        choose_on: prepared folder of the recordings on which it is chosen, with silence in them; by default those
+            that are scored, which makes the scores optimistic.
         per: group by the sources in a frame (overlap), or by the largest number at once in a recording, silence
             included.
         untrained: add the first network with random weights.
@@ -109,22 +122,23 @@ def locate(
     Raises:
         BadInput: files are missing or unusable.
     """
+    if choose_on is not None and false_rows is None:
+        raise BadInput(
+            f"choose_on {choose_on}: chooses thresholds for --false_rows, how many a minute; add it"
+        )
     recordings = _recordings(prepared, fold)
-    references = {recording.name: _reference(recording) for recording in recordings}
-    locators: dict[str, tuple[Locator, tuple[float, ...], float]] = {
-        "baseline": (_baseline, BASELINE_GATES_DB, IntensityHistogram().gate_db)
-    }
+    validation = recordings if choose_on is None else _recordings(choose_on, "")
+    systems = [_baseline_system()]
     names = [word.strip() for word in runs.split(",") if word.strip()]
-    for name in names:
-        predictor = load(name, weights, device)
-        locators[name] = _network(predictor, recordings, threshold)
-        if untrained and "untrained" not in locators:
-            locators["untrained"] = _network(untrained_predictor(predictor, seed), recordings, threshold)
-    if "untrained" in locators:
-        locators["untrained"] = locators.pop("untrained")  # the last row
-    results = [
-        _score(name, recordings, references, *locator, false_rows) for name, locator in locators.items()
-    ]
+    predictors = {name: load(name, weights, device) for name in names}
+    if untrained and predictors:
+        predictors["untrained"] = untrained_predictor(next(iter(predictors.values())), seed)
+    systems += [_network(name, predictor, threshold) for name, predictor in predictors.items()]
+    results = []
+    for system in systems:
+        if false_rows is not None:
+            system = _with_chosen_threshold(system, validation, false_rows)
+        results.append(_score(system, recordings))
     text = table(results, per)
     _write(out, results, text)
     sys.stdout.write(text)
@@ -208,71 +222,70 @@ def _reference(recording: Recording) -> Events:
     return events
 
 
-def _baseline(recording: Recording, gates_db: Sequence[float]) -> list[Events]:
-    waveform, rate = read_audio(recording.audio), audio_info(recording.audio).sample_rate
-    return IntensityHistogram().predict_at_gates(waveform, rate, gates_db)
+def _baseline_system() -> LocatingSystem:
+    baseline = IntensityHistogram()
+
+    def locator(recording: Recording, gates_db: Sequence[float]) -> list[Events]:
+        waveform, rate = read_audio(recording.audio), audio_info(recording.audio).sample_rate
+        return baseline.predict_at_gates(waveform, rate, gates_db)
+
+    return LocatingSystem("baseline", locator, BASELINE_GATES_DB, baseline.gate_db)
 
 
-def _network(
-    predictor: Predictor, recordings: Sequence[Recording], threshold: float | None
-) -> tuple[Locator, tuple[float, ...], float]:
-    """Return the locator of a network, the thresholds to try and the one of the table."""
+def _network(name: str, predictor: Predictor, threshold: float | None) -> LocatingSystem:
     own = getattr(predictor.system.target, "threshold", None)
-    if (
-        own is None
-        or predictor.task not in ("seld", "directions")
-        or predictor.system.blueprint.format != "foa"
-    ):
+    blueprint = predictor.system.blueprint
+    if own is None or predictor.task not in ("seld", "directions") or blueprint.format != "foa":
         raise BadInput(
-            f"{predictor.system.blueprint.target.name}: locating needs a system for FOA recordings whose output "
-            "has directions and one threshold; choose another run"
+            f"{name}: locating needs a system for FOA recordings whose output has directions and one threshold, not "
+            f"{blueprint.target.name} for {blueprint.format}; choose another run"
         )
-    visuals = visual_inputs(recordings, "aligned", predictor.system.visual_spec, 0)
 
     def locator(recording: Recording, thresholds: Sequence[float]) -> list[Events]:
-        return predict_at_thresholds(predictor, recording, thresholds, visuals[recording.name])
+        visual = visual_inputs([recording], "aligned", predictor.system.visual_spec, 0)[recording.name]
+        return predict_at_thresholds(predictor, recording, thresholds, visual)
 
-    return locator, NETWORK_THRESHOLDS, float(own if threshold is None else threshold)
+    return LocatingSystem(name, locator, NETWORK_THRESHOLDS, float(own if threshold is None else threshold))
 
 
-def _score(
-    name: str,
-    recordings: Sequence[Recording],
-    references: Mapping[str, Events],
-    locator: Locator,
-    tried: tuple[float, ...],
-    threshold: float,
-    false_rows: float | None,
-) -> Result:
-    thresholds = tuple(sorted({*tried, threshold}))
+def _score(system: LocatingSystem, recordings: Sequence[Recording]) -> Result:
+    thresholds = tuple(sorted({*system.thresholds, system.threshold}))
     parts: list[list[LocationFrames]] = [[] for _ in thresholds]
-    for recording in tqdm(recordings, name, unit="recording"):
-        for part, events in zip(parts, locator(recording, thresholds), strict=True):
-            part.append(locate_frames(references[recording.name], events, recording.duration))
+    for recording in tqdm(recordings, system.name, unit="recording"):
+        reference = _reference(recording)
+        for part, events in zip(parts, system.locator(recording, thresholds), strict=True):
+            part.append(locate_frames(reference, events, recording.duration))
     frames = [concatenate_frames(part) for part in parts]
     curve = [location_scores(each) for each in frames]
-    chosen = thresholds.index(threshold)
-    if false_rows is not None:
-        chosen = choose_threshold(
-            np.array(thresholds),
-            np.array([scores.false_per_minute for scores in curve]),
-            np.array([scores.recall for scores in curve]),
-            false_rows,
-        )
-    return Result(name, thresholds, curve, thresholds[chosen], frames[chosen])
+    return Result(
+        system.name, thresholds, curve, system.threshold, frames[thresholds.index(system.threshold)]
+    )
+
+
+def _with_chosen_threshold(
+    system: LocatingSystem, validation: Sequence[Recording], false_rows: float
+) -> LocatingSystem:
+    result = _score(system, validation)
+    chosen = choose_threshold(
+        np.array(result.thresholds),
+        np.array([scores.false_per_minute for scores in result.curve]),
+        np.array([scores.recall for scores in result.curve]),
+        false_rows,
+    )
+    return replace(system, threshold=result.thresholds[chosen])
 
 
 def _write(out: Path, results: Sequence[Result], text: str) -> None:
     about = {
         result.name: {
             "threshold": result.threshold,
-            "all": _json(location_scores(result.frames)),
+            "all": location_scores(result.frames).as_dict(),
             **{
-                f"per_{per}": {str(n): _json(scores) for n, scores in group(result.frames).items()}
+                f"per_{per}": {str(n): scores.as_dict() for n, scores in group(result.frames).items()}
                 for per, group in GROUPS.items()
             },
             "curve": [
-                {"threshold": threshold, **_json(scores)}
+                {"threshold": threshold, **scores.as_dict()}
                 for threshold, scores in zip(result.thresholds, result.curve, strict=True)
             ],
         }
@@ -284,8 +297,3 @@ def _write(out: Path, results: Sequence[Result], text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
     with replacing(out / "locate.png") as temporary:
         curve_figure(results).savefig(temporary, dpi=100)
-
-
-def _json(scores: LocationScores) -> dict[str, float | int | None]:
-    """Return plain numbers by name; JSON has no NaN."""
-    return {name: None if np.isnan(value) else value for name, value in asdict(scores).items()}

@@ -12,10 +12,14 @@ from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
 from avseld.metrics.folders import Pairing, open_pair
+from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.rules import Rule, rule_of
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
-from avseld.metrics.table import table
+from avseld.metrics.table import heading, number, row, table
+
+ANY_CLASS = 1 << 30
+"""number of classes where they do not count: labels and predictions may use different lists"""
 
 
 def score(
@@ -34,8 +38,9 @@ def score(
     onscreen: bool = False,
     n_classes: int | None = None,
     grid: bool = False,
+    class_agnostic: bool = False,
 ) -> int:
-    """Score prediction files against label files like the official scorer of a year.
+    """Score prediction files against label files like the official scorer of a year, or without classes.
 
     Args:
         reference: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a column `file`.
@@ -53,6 +58,8 @@ def score(
         onscreen: 2025, a true positive must also have the right visibility (F20 on/off).
         n_classes: number of classes, if neither classes.txt beside the labels nor the year gives it.
         grid: 2019, quantize directions to the 10-degree grid, as its stand-alone script does.
+        class_agnostic: score directions alone, every row as a sound whatever its class: median angle, recall within
+            20 degrees and false rows a minute, by number of simultaneous reference sounds; no year is needed.
 
     Returns:
         Exit status: 2 if a submission is not valid.
@@ -60,8 +67,13 @@ def score(
     Raises:
         BadInput: files do not match or cannot be read; names them.
     """
+    if class_agnostic:
+        pairing = open_pair(reference, prediction, rule_of(2023), ANY_CLASS, missing, "none", fold)
+        return _score_without_classes(pairing, per, json)
     if challenge is None:
-        raise BadInput(f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}")
+        raise BadInput(
+            f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}, or --class_agnostic true"
+        )
     if check_only:
         return _check(reference, prediction, challenge, n_classes, json)
     rule = rule_of(challenge)
@@ -102,6 +114,38 @@ def _overlaps(pairing: Pairing, counts: Counts, rule: Rule, options: ScoringOpti
 
 
 PARTS = {"room": _rooms, "overlap": _overlaps}
+
+
+def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int:
+    frames = []
+    for name in pairing.names:
+        reference, prediction = pairing.pair(name)
+        for side, events in (("reference", reference), ("prediction", prediction)):
+            if np.isnan(events.azimuth).any():
+                raise BadInput(
+                    f"{name}: the {side} has an event without direction; give files with directions"
+                )
+        frames.append(locate_frames(reference, prediction, pairing.durations.get(name, 0.0)))
+    whole = concatenate_frames(frames)
+    rows = {"all": location_scores(whole)}
+    if per == "room":
+        rooms = [pairing.room(name) or "unknown" for name in pairing.names]
+        for room in sorted(set(rooms)):
+            own = [part for part, place in zip(frames, rooms, strict=True) if place == room]
+            rows[f"room {room}"] = location_scores(concatenate_frames(own))
+    rows |= {f"{n} sources": scores for n, scores in scores_by_overlap(whole).items()}
+    if json:
+        sys.stdout.write(json_text.dumps({name: scores.as_dict() for name, scores in rows.items()}) + "\n")
+        return 0
+    names = ("median_angle", "recall_20", "false_rows")
+    lines = [f"without classes, {len(pairing)} recordings, {rows['all'].minutes:.1f} minutes", ""]
+    lines.append(row("", [*map(heading, names), "references"]))
+    for part, scores in rows.items():
+        values = (scores.median_deg, scores.recall, scores.false_per_minute)
+        cells = [number(name, value) for name, value in zip(names, values, strict=True)]
+        lines.append(row(part, [*cells, str(scores.n_references)]))
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
 
 
 def _check(reference: Path, prediction: Path, challenge: int, n_classes: int | None, json: bool) -> int:

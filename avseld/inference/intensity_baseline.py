@@ -45,10 +45,10 @@ class IntensityHistogram:
     gate_db: float = 6.0
     background: float = 0.1
     kernel_deg: float = 12.0
-    peak_share: float = 0.5
+    peak_share: float = 0.65
     separation_deg: float = 30.0
     max_sources: int = 2
-    smoothing_frames: int = 3
+    smoothing_frames: int = 5
 
     def predict(self, waveform: np.ndarray, sample_rate: int) -> Events:
         """Locate the sounds of a recording.

@@ -126,6 +126,21 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
         "onscreen_accuracy": ScoreDefinition(
             "on/off", "share of matches with the right visibility", higher_is_better=True
         ),
+        "median_angle": ScoreDefinition(
+            "median", "median angle of assigned rows, without classes", unit="°", digits=1, full_scale=180.0
+        ),
+        "recall_20": ScoreDefinition(
+            "recall",
+            "share of reference sounds with a row within 20 degrees, without classes",
+            higher_is_better=True,
+            digits=2,
+        ),
+        "false_rows": ScoreDefinition(
+            "false",
+            "rows without a reference sound within 20 degrees, without classes",
+            unit="/min",
+            digits=0,
+        ),
         "seld_score": ScoreDefinition(
             "SELD",
             "mean of the normalized errors of a year, 0 is perfect",

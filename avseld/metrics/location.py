@@ -6,7 +6,7 @@ are one sound: nobody can tell two sounds in one place apart by their direction.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -61,6 +61,10 @@ class LocationScores:
     median_deg: float
     recall: float
     false_per_minute: float
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the scores by name, None for NaN, as JSON takes them."""
+        return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
 def locate_frames(reference: Events, prediction: Events, duration: float = 0.0) -> LocationFrames:

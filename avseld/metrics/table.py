@@ -32,35 +32,38 @@ def table(
     """
     names = result.printed
     title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
-    lines = [title, "", _row("", [_heading(name) for name in names])]
-    lines.append(_row("all", [_number(name, result[name]) for name in names]))
+    lines = [title, "", row("", [heading(name) for name in names])]
+    lines.append(row("all", [number(name, result[name]) for name in names]))
     if result.interval:
         for word, side in (("95 % from", 0), ("95 % to", 1)):
-            lines.append(_row(word, [_number(name, result.interval[name][side]) for name in names]))
+            lines.append(row(word, [number(name, result.interval[name][side]) for name in names]))
     if parts:
         lines.append("")
         lines += [
-            _row(f"{per} {key}", [_number(name, part[name]) for name in names]) for key, part in parts.items()
+            row(f"{per} {key}", [number(name, part[name]) for name in names]) for key, part in parts.items()
         ]
     lines.append("")
     for index in range(len(result.classwise[names[0]])):
         label = classes[index] if classes else f"class {index}"
-        lines.append(_row(label, [_number(name, result.classwise[name][index]) for name in names]))
+        lines.append(row(label, [number(name, result.classwise[name][index]) for name in names]))
     return "\n".join(lines) + "\n"
 
 
-def _row(first: str, cells: Sequence[str]) -> str:
+def row(first: str, cells: Sequence[str]) -> str:
+    """Format a row: its name, shortened to fit, and its cells."""
     width = min(MAX_CELL, (WIDTH - MIN_FIRST) // len(cells))
     room = min(WIDTH - width * len(cells), MAX_FIRST)
     first = first if len(first) < room else first[: room - 2] + "~"
     return f"{first:<{room}}" + "".join(f"{cell:>{width}}" for cell in cells)
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
+    """Format the label and unit of a score."""
     unit = SCORES[name].unit
     return SCORES[name].label + (f"[{unit}]" if unit else "")
 
 
-def _number(name: str, value: float) -> str:
+def number(name: str, value: float) -> str:
+    """Format a value of a score."""
     # One digit more than tables that compare systems, to be held against the output of the official scorers.
     return SCORES[name].text(value, extra_digits=1)

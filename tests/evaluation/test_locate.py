@@ -51,7 +51,16 @@ def test_the_table_has_the_baseline_the_run_and_the_untrained_network(run, prepa
     rates = [point["false_per_minute"] for point in results[str(run)]["curve"]]
     assert all(np.diff(rates) <= 0) and rates[0] > rates[-1]
     assert results[str(run)]["threshold"] == 0.02  # its own
-    locate(prepared, str(run), "fold4", false_rows=1.0, untrained=False, out=tmp_path, device="cpu")
+    locate(
+        prepared,
+        str(run),
+        "fold4",
+        false_rows=1.0,
+        choose_on=prepared,
+        untrained=False,
+        out=tmp_path,
+        device="cpu",
+    )
     chosen = json.loads((tmp_path / "locate.json").read_text())[str(run)]
     assert chosen["all"]["false_per_minute"] <= 1 and chosen["threshold"] > 0.02
 
@@ -74,6 +83,8 @@ def test_bad_thresholds_and_folders_are_refused(run, prepared, tmp_path):
     recording = read_manifest(prepared)[-1]
     with pytest.raises(BadInput, match=r"threshold 1\.5"):
         predict(run, audio=recording.audio, out=tmp_path / "x.csv", device="cpu", threshold=1.5)
+    with pytest.raises(BadInput, match="choose_on"):
+        locate(prepared, choose_on=prepared, out=tmp_path / "out")
     with pytest.raises(BadInput, match="no FOA recordings with labels"):
         (tmp_path / "manifest.csv").write_text((prepared / "manifest.csv").read_text().splitlines()[0] + "\n")
         locate(tmp_path, out=tmp_path / "out")

@@ -264,3 +264,27 @@ def test_frame_files_of_2019_count_20_ms(tmp_path) -> None:
     assert ours["F"] == pytest.approx(1)
     assert ours.doa_error == pytest.approx(0, abs=1e-5)
     assert ours.frame_recall == 1
+
+
+def test_directions_are_scored_without_classes_and_without_a_year(tmp_path, capsys):
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "classes.txt").write_text("sound\n")
+    # Two sounds, the first one hit by another class; one row far off, one in silence.
+    (tmp_path / "labels" / "room1_a.csv").write_text("1,0,0,10,0\n2,0,0,10,0\n2,0,1,100,0\n")
+    (tmp_path / "predictions" / "room1_a.csv").write_text("0,9,0,0,0\n1,9,0,14,0\n2,3,0,130,0\n2,9,0,10,0\n")
+    words = ["score", str(tmp_path / "labels"), str(tmp_path / "predictions"), "--class_agnostic", "true"]
+    main([*words, "--per", "room"])
+    rows = {line[:20].strip(): line[20:].split() for line in capsys.readouterr().out.splitlines()[3:]}
+    # Angles 4, 30, 0; two hits of three; two false rows in three frames of 0.1 s.
+    assert rows["all"] == rows["room room1"] == ["4.00", "0.667", "400.0", "3"]
+    assert rows["0 sources"] == ["-", "-", "600.0", "0"]
+    assert rows["2 sources"] == ["15.00", "0.500", "600.0", "2"]
+    main([*words, "--json", "true"])
+    assert json.loads(capsys.readouterr().out)["1 sources"]["median_deg"] == pytest.approx(4.0)
+    (tmp_path / "predictions" / "room1_a.csv").write_text(
+        "onset,offset,class,source,azimuth,elevation,distance\n0,0.1,0,0,,,\n"
+    )
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "prediction has an event without direction" in capsys.readouterr().err

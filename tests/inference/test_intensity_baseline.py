@@ -34,7 +34,7 @@ def test_one_and_two_plane_waves_are_found_within_the_grid_and_silence_stays_emp
     sound, reference = scene((10, 39, 100, 20), (20, 49, -60, -30))
     scores = scores_by_overlap(locate_frames(reference, IntensityHistogram().predict(sound, RATE), 6.0))
     assert scores[1].recall > 0.95 and scores[1].median_deg < 4
-    assert scores[2].recall > 0.95 and scores[2].median_deg < 4
+    assert scores[2].recall > 0.9 and scores[2].median_deg < 4
     assert scores[0].false_per_minute == 0
 
 
