@@ -1,14 +1,16 @@
 """The command line of each package: a table of commands, whose options are the arguments of their functions."""
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from importlib import import_module
-from types import UnionType
+from types import FrameType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from avseld.base.errors import BadInput
+from avseld.base.errors import BadInput, Interrupted
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,15 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
     if command is None:
         _stop(f"{program}: no command '{words[0]}'; there are {', '.join(commands)}", 2)
         return
+    _raise_at_sigterm()
     try:
         _call(program, words[0], command, words[1:])
     except BadInput as error:
         if debug:
             raise
         _stop(f"{program} {words[0]}: {error}", 2)
-    except KeyboardInterrupt:
-        _stop(f"{program} {words[0]}: interrupted", 130)
+    except KeyboardInterrupt as stop:
+        _stop(f"{program} {words[0]}: {str(stop) or 'interrupted'}", getattr(stop, "status", 130))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -136,7 +139,23 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).replace("<class '", "").replace("'>", "").split()) or "no message"
 
 
+def _raise_at_sigterm() -> None:
+    """Let SIGTERM, by which a cluster ends a job, leave no half-written files: as Ctrl-C does."""
+    process = os.getpid()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:  # a forked child, whose parent ends it
+            os._exit(128 + number)
+        raise Interrupted("terminated", number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handle)
+
+
 def _stop(message: str, status: int) -> None:
-    """Print a message and exit."""
+    """Print a message, below the progress bar where there is one, and exit."""
+    if "tqdm" in sys.modules:
+        for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
+            bar.close()
     print(message, file=sys.stderr)  # noqa: T201 - this is the command line
     sys.exit(status)

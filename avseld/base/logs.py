@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO
 
 
 class _Plain(logging.Formatter):
@@ -12,9 +13,21 @@ class _Plain(logging.Formatter):
         return f"{record.levelname.lower()}: {message}" if record.levelno >= logging.WARNING else message
 
 
+class AboveBars(logging.StreamHandler[TextIO]):
+    """Writes a message on a line of its own where a progress bar is shown, and the bar below it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message."""
+        if "tqdm" not in sys.modules:
+            super().emit(record)
+            return
+        with sys.modules["tqdm"].tqdm.external_write_mode(file=self.stream):
+            super().emit(record)
+
+
 def to_terminal() -> None:
     """Send log messages of this project from INFO on to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = AboveBars(sys.stderr)
     handler.setFormatter(_Plain("%(message)s"))
     for name in ("avseld", "detection", "data_prep"):
         logger = logging.getLogger(name)

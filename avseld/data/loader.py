@@ -1,5 +1,6 @@
 """Batches of training windows, in the order of their running numbers."""
 
+import signal
 from collections.abc import Iterator
 
 import torch
@@ -76,5 +77,11 @@ def loader(
         pin_memory=device is not None and device.type == "cuda",
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=_ignore_interrupts if workers else None,
     )
     return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Let a reading process go on at Ctrl-C, which reaches all processes: the training stops after its step."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,7 +15,6 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
 from avseld.config import Data, Part, Update
 from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, cached_bytes, fits
 from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
@@ -32,6 +31,7 @@ from avseld.training.drawing import PredictionDrawing
 from avseld.training.optimizers import optimizer_of, schedule_of
 from avseld.training.processes import gather_objects
 from avseld.training.random_state import random_state, set_random_state
+from avseld.training.run_files import write_history
 from avseld.training.updates import WeightAverage, check_update, clip_gradients, parts_of
 from avseld.vision.visual_input import VisualInput
 
@@ -106,8 +106,8 @@ class Learner(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[Batch] | Prefetcher | Stretches:
         """Give this process's share of the windows of the coming epoch."""
         numbers = Numbers(
-            self.current_epoch * self.validate_every,
-            self.validate_every,
+            self.global_step,  # within an epoch where a stopped run is resumed
+            self.steps_to_validation,
             self.settings.batch_size,
             self.global_rank,
             self.trainer.world_size,
@@ -116,6 +116,14 @@ class Learner(lightning.LightningModule):
             # Several processes exchange gradients at the end of each `training_step`: one step a stretch.
             return Stretches(self.cache, numbers, STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1)
         return loader(self.windows, numbers, self.settings.workers, self.device)
+
+    @property
+    def steps_to_validation(self) -> int:
+        """Steps until the next validation, 0 after the last one. The last epoch may be shorter."""
+        # Not by `current_epoch`, which Lightning raises only after the first loader of a resumed run is made.
+        return min(
+            self.validate_every - self.global_step % self.validate_every, self.steps - self.global_step
+        )
 
     @cached_property
     def cache(self) -> DeviceCache | None:
@@ -292,11 +300,15 @@ class Learner(lightning.LightningModule):
                 self.trainer.loggers[0].log_metrics(row, step=first + step)
         return float(values[due[-1], place])
 
-    def on_validation_epoch_start(self) -> None:
-        """Log the losses that are left, and forget the results of the last validation."""
+    def log_remaining_losses(self) -> None:
+        """Log the losses of the last stretch, which no further one follows."""
         if self.unlogged is not None:
             self._log_losses(*self.unlogged)
             self.unlogged = None
+
+    def on_validation_epoch_start(self) -> None:
+        """Log the losses that are left, and forget the results of the last validation."""
+        self.log_remaining_losses()
         self.results, self.example = [], None
 
     def validation_step(self, item: int, number: int) -> None:
@@ -347,7 +359,7 @@ class Learner(lightning.LightningModule):
         self.log_dict(values, rank_zero_only=False, sync_dist=False)
         if self.trainer.is_global_zero:
             self.history.append({"step": float(self.global_step), **values})
-            self._write_history()
+            write_history(Path(str(self.trainer.loggers[0].log_dir)) / "metrics.csv", self.history)
             if self.example is not None:
                 self._show(self.example)
 
@@ -369,16 +381,6 @@ class Learner(lightning.LightningModule):
             for group in state["param_groups"]:  # a run may go on on another kind of device
                 group["fused"] = fused if group.get("foreach") is None else None
         self.history = checkpoint.get("history", [])
-
-    def _write_history(self) -> None:
-        # A resumed run of an earlier version may lack a score: its cells stay empty.
-        names = list(dict.fromkeys(name for row in self.history for name in row))
-        lines = [",".join(names)]
-        lines += [
-            ",".join(f"{row[name]:.9g}" if name in row else "" for name in names) for row in self.history
-        ]
-        with replacing(Path(str(self.trainer.loggers[0].log_dir)) / "metrics.csv") as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _show(self, prediction: Events) -> None:
         if self.drawing is None:

@@ -73,6 +73,13 @@ class Progress(Callback):
         self.bar.set_description("train")
         self.bar.set_postfix(self.scores)
 
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar, so that the message of the error has a line of its own."""
+        if self.bar is not None:
+            self.bar.close()
+
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Leave the full bar, and log how long it took."""
         if self.bar is None:

@@ -1,8 +1,8 @@
 """Training: a recipe and a prepared folder -> a run folder."""
 
 import logging
-import os
 import platform
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +21,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
-from avseld.base.rates import exact_div
-from avseld.config import OLD_DATA_NAMES, Data, Hardware, InitFrom, Part, Update
+from avseld.config import Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.windows import Windows
@@ -39,6 +37,15 @@ from avseld.system.pretrained import initialize_from
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
 from avseld.training.progress import Progress
+from avseld.training.run_files import (
+    check_same_recipe,
+    claim,
+    last_checkpoint,
+    plain,
+    run_of_each_seed,
+    write_config,
+)
+from avseld.training.stopping import StopAtSignal, explain_early_stop, stopping_at_signals
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +66,7 @@ def train(
     steps: int = 20000,
     validate_every: int = 1000,
     validate_first: bool = False,
-    seed: int = 0,
+    seed: int | list[int] = 0,
     legacy: bool = False,
     challenge: int = 2023,
     best_by: str | None = None,
@@ -83,7 +90,8 @@ def train(
         steps: batches to learn from.
         validate_every: steps between validations.
         validate_first: score the untrained system, too.
-        seed: of weights, windows and everything else that is random.
+        seed: of weights, windows and everything else that is random. Several (0,1,2) train one run each, in the folders
+            seed0, seed1, ... of `out`.
         legacy: the published rounding and averaging, defects included.
         challenge: the year whose scores are computed.
         best_by: score of a validation by which the best weights are kept: seld_score, F, ...; loss, or last for
@@ -99,17 +107,24 @@ def train(
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
     out = Path(out)  # from Python it may be a str
+    if isinstance(seed, list):
+        options = {name: value for name, value in locals().items() if name not in ("seed", "out")}
+        for one, folder in run_of_each_seed(seed, out, resume):
+            train(**options, seed=one, out=folder)
+        return
+    validate_every, update = _within_steps(steps, validate_every, update)
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     hardware = hardware or Hardware()
-    epochs = exact_div(steps, validate_every, "steps and validate_every")
     if challenge not in RULES:
         raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
-    _claim(out, resume)
+    claim(out, resume)
     if resume:
-        _same_recipe(out / "config.yaml", recipe)
+        check_same_recipe(out / "config.yaml", recipe)
     lightning.seed_everything(seed, verbose=False)
     classes, window = read_classes(data.prepared), (data.format, data.chunk, legacy, data.inference_chunk)
     system = System(Blueprint(features, model, target, classes, *window))
+    if system.model.find_unused_parameters:
+        hardware = _finding_unused_parameters(hardware)
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)
@@ -129,27 +144,45 @@ def train(
         update,
     )
     _log_sizes(system, windows, len(parts["validate"]))
-    if not resume:
-        plain = Windows(parts["train"], system, data, seed) if scenes else windows
-        learn_statistics(system.features, (plain[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
+    checkpoint = last_checkpoint(out) if resume else None
+    if checkpoint is None:
+        unchanged = Windows(parts["train"], system, data, seed) if scenes else windows
+        learn_statistics(system.features, (unchanged[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
         initialize_from(system, init_from)
-    if system.model.find_unused_parameters:
-        hardware = _finding_unused_parameters(hardware)
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
-    trainer = _trainer(out, hardware, steps, epochs, best_by, patience)
+    trainer = _trainer(out, hardware, steps, validate_every, best_by, patience)
     if trainer.is_global_zero and not resume:
-        _write_config(out / "config.yaml", recipe)
-    checkpoint = out / "checkpoints" / "last.ckpt" if resume else None
-    if checkpoint is not None and not checkpoint.is_file():
-        raise BadInput(f"{checkpoint}: not found; nothing to resume, start anew in another folder")
-    with _known_warnings_ignored():
-        if validate_first and not resume:
+        write_config(out / "config.yaml", recipe)
+    with _known_warnings_ignored(), stopping_at_signals(trainer):
+        if validate_first and checkpoint is None:
             trainer.validate(learner, verbose=False)
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
-    log.info("%s: the best weights are in model.safetensors; tensorboard --logdir %s shows the run", out, out)
+    explain_early_stop(trainer, learner.history, steps)
+    shown = f"tensorboard --logdir {shlex.quote(str(out))}"
+    log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
+
+
+def _within_steps(steps: int, validate_every: int, update: Update | None) -> tuple[int, Update | None]:
+    """Shorten the steps between validations and the warm-up to a short training, and say so.
+
+    Raises:
+        BadInput: fewer steps than one.
+    """
+    if min(steps, validate_every) < 1:
+        raise BadInput(f"steps: {steps}, validate_every: {validate_every}; both are 1 or more")
+    shortened = []
+    if validate_every > steps:
+        shortened.append(f"validate_every is {steps} instead of {validate_every}")
+        validate_every = steps
+    if update is not None and update.warmup >= steps:
+        shortened.append(f"update.warmup is {steps - 1} instead of {update.warmup}")
+        update = replace(update, warmup=steps - 1)
+    if shortened:
+        log.info("%s, since the training has %d steps", ", ".join(shortened), steps)
+    return validate_every, update
 
 
 def box_sources(recordings: Sequence[Recording], system: System, data: Data) -> list[dict[str, Any]]:
@@ -189,6 +222,7 @@ def _known_warnings_ignored() -> Iterator[None]:
             "smaller than the logging interval",  # a batch of a cached corpus is a stretch of steps
             "is deprecated, use `isinstance",
             "exists and is not empty",
+            "across ranks is zero",  # a finished run is resumed
             "in eval mode at the start of training",  # frozen modules
         ):
             warnings.filterwarnings("ignore", message=f".*{message}.*")
@@ -208,7 +242,12 @@ def _criterion(best_by: str | None, validator: Validator) -> str:
 
 
 def _trainer(
-    out: Path, hardware: Hardware, steps: int, epochs: int, best_by: str, patience: int | None
+    out: Path,
+    hardware: Hardware,
+    steps: int,
+    validate_every: int,
+    best_by: str,
+    patience: int | None,
 ) -> lightning.Trainer:
     folder = out / "checkpoints"
     monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
@@ -231,7 +270,7 @@ def _trainer(
     words = {name: value for name, value in asdict(hardware).items() if name != "compile"}
     return lightning.Trainer(
         **words,
-        max_epochs=epochs,
+        max_epochs=-(-steps // validate_every),
         enable_progress_bar=False,
         logger=TensorBoardLogger(out, name="", version=""),
         callbacks=[
@@ -240,13 +279,14 @@ def _trainer(
             best,
             last,
             Progress(steps),
+            StopAtSignal(out),
         ],
         plugins=[AtomicCheckpoints()],
         use_distributed_sampler=False,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        log_every_n_steps=min(10, steps // epochs),
+        log_every_n_steps=min(10, validate_every),
     )
 
 
@@ -260,52 +300,6 @@ def _finding_unused_parameters(hardware: Hardware) -> Hardware:
     return hardware
 
 
-def _claim(out: Path, resume: bool) -> None:
-    """Refuse a run folder that is in use; only the first process checks, since it creates the folder itself."""
-    # torchrun sets RANK, srun SLURM_PROCID; Lightning's own launcher NODE_RANK and LOCAL_RANK.
-    if any(int(os.environ.get(name, 0)) for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
-        return
-    taken = (out / "config.yaml").exists()
-    if taken and not resume:
-        raise BadInput(
-            f"{out}: holds a run already; choose another --out, or continue it with --resume {out}"
-        )
-    if resume and not taken:
-        raise BadInput(f"{out}: holds no run to resume; start one without --resume")
-
-
-def _same_recipe(path: Path, recipe: dict[str, Any]) -> None:
-    """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
-    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), _plain(recipe)
-    before["data"].setdefault("inference_chunk", before["data"].get("listen"))
-    for config in (before, now):
-        config.pop("hardware", None)
-        for name in ("prepared", "workers", "device_cache", *OLD_DATA_NAMES):
-            config["data"].pop(name, None)
-    for name in sorted(set(before) | set(now)):
-        if before.get(name) != now.get(name):
-            raise BadInput(
-                f"{path}: {name} is {before.get(name)} there and {now.get(name)} now; resume with the run's own "
-                "recipe, or start another run"
-            )
-
-
-def _write_config(path: Path, recipe: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(yaml.safe_dump(_plain(recipe), sort_keys=False), encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """Turn dataclasses and paths into what YAML knows, paths absolute so that the file works from any folder."""
-    if hasattr(value, "__dataclass_fields__"):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items() if key not in OLD_DATA_NAMES}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return str(value.absolute()) if isinstance(value, Path) else value
-
-
 def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:
     """Write configuration and versions as texts to TensorBoard."""
     if not trainer.is_global_zero:
@@ -313,5 +307,5 @@ def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:
     assert isinstance(trainer.logger, TensorBoardLogger)
     board = trainer.logger.experiment
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    for name, text in (("configuration", _plain(recipe)), ("versions", versions)):
+    for name, text in (("configuration", plain(recipe)), ("versions", versions)):
         board.add_text(name, "```yaml\n" + yaml.safe_dump(text, sort_keys=False) + "```")

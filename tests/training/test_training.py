@@ -205,7 +205,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(prepared, tmp_path):
     ("more", "says"),
     [
         (["--data.chnk", "3"], "unrecognized arguments: --data.chnk"),
-        (["--steps", "10"], "10 is not a multiple of 4"),
+        (["--steps", "0"], "steps: 0, validate_every: 4; both are 1 or more"),
         (["--data.train", "fold9"], "'fold9' names no fold"),
         (["--optimizer.name", "magic"], "optimizer.name: 'magic' is none of"),
         (["--data.chunk", "9"], "are shorter than a window"),

@@ -1,0 +1,103 @@
+"""The run folder: whether it is free, the recipe in it, its last checkpoint."""
+
+import logging
+import os
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.config import OLD_DATA_NAMES
+
+log = logging.getLogger(__name__)
+
+
+def last_checkpoint(out: Path) -> Path | None:
+    """Find the last checkpoint of a run; None where it was stopped before the first one."""
+    path = out / "checkpoints" / "last.ckpt"
+    if path.is_file():
+        return path
+    log.info("%s: not found; the run starts at its first step", path)
+    return None
+
+
+def run_of_each_seed(seeds: list[int], out: Path, resume: bool) -> list[tuple[int, Path]]:
+    """List seeds with the folders of their runs.
+
+    Raises:
+        BadInput: no seeds, a seed twice, or a folder that is in use.
+    """
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise BadInput(f"seed: {seeds}; give one seed, or several different ones")
+    if len(seeds) == 1:
+        return [(seeds[0], out)]
+    folders = [(seed, out / f"seed{seed}") for seed in seeds]
+    for _, folder in folders:
+        claim(folder, resume)
+    return folders
+
+
+def claim(out: Path, resume: bool) -> None:
+    """Refuse a run folder that is in use; only the first process checks, since it creates the folder itself."""
+    # torchrun sets RANK, srun SLURM_PROCID; Lightning's own launcher NODE_RANK and LOCAL_RANK.
+    if any(int(os.environ.get(name, 0)) for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
+        return
+    taken = (out / "config.yaml").exists()
+    if taken and not resume:
+        raise BadInput(
+            f"{out}: holds a run already; choose another --out, or continue it with --resume {out}"
+        )
+    if resume and not taken:
+        raise BadInput(f"{out}: holds no run to resume; start one without --resume")
+
+
+def check_same_recipe(path: Path, recipe: dict[str, Any]) -> None:
+    """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
+    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), plain(recipe)
+    before["data"].setdefault("inference_chunk", before["data"].get("listen"))
+    for config in (before, now):
+        config.pop("hardware", None)
+        for name in ("prepared", "workers", "device_cache", *OLD_DATA_NAMES):
+            config["data"].pop(name, None)
+    for name in sorted(set(before) | set(now)):
+        if before.get(name) != now.get(name):
+            raise BadInput(
+                f"{path}: {name} is {before.get(name)} there and {now.get(name)} now; resume with the run's own "
+                f"recipe, or start another run from its weights with --init_from {shlex.quote(str(path.parent))}"
+            )
+
+
+def write_config(path: Path, recipe: dict[str, Any]) -> None:
+    """Write the recipe of a run."""
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(plain(recipe), sort_keys=False), encoding="utf-8")
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the scores of all validations as csv.
+
+    Args:
+        path: of the csv file.
+        history: step and scores of each validation.
+    """
+    # A resumed run of an earlier version may lack a score: its cells stay empty.
+    names = list(dict.fromkeys(name for row in history for name in row))
+    lines = [",".join(names)]
+    lines += [",".join(f"{row[name]:.9g}" if name in row else "" for name in names) for row in history]
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses and paths into what YAML knows, paths absolute so that the file works from any folder."""
+    if hasattr(value, "__dataclass_fields__"):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items() if key not in OLD_DATA_NAMES}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
