@@ -73,7 +73,7 @@ def test_decoding_at_a_threshold_equals_prediction_with_it(run, prepared, tmp_pa
     assert trained.system.target.threshold == 0.02
     for threshold, expected in ((0.02, low), (0.1, high)):
         path = tmp_path / f"{threshold}.csv"
-        predict(run, audio=recording.audio, out=path, device="cpu", threshold=threshold)
+        predict(run, audio=[recording.audio], out=path, device="cpu", threshold=threshold)
         written, _ = read_dcase(path)
         assert np.array_equal(written.onset, expected.onset)
         assert np.allclose(written.azimuth, expected.azimuth, atol=1e-5)
@@ -82,7 +82,7 @@ def test_decoding_at_a_threshold_equals_prediction_with_it(run, prepared, tmp_pa
 def test_bad_thresholds_and_folders_are_refused(run, prepared, tmp_path):
     recording = read_manifest(prepared)[-1]
     with pytest.raises(BadInput, match=r"threshold 1\.5"):
-        predict(run, audio=recording.audio, out=tmp_path / "x.csv", device="cpu", threshold=1.5)
+        predict(run, audio=[recording.audio], out=tmp_path / "x.csv", device="cpu", threshold=1.5)
     with pytest.raises(BadInput, match="choose_on"):
         locate(prepared, choose_on=prepared, out=tmp_path / "out")
     with pytest.raises(BadInput, match="no FOA recordings with labels"):
