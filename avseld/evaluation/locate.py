@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.base.rates import LABEL_HOP
 from avseld.data.visual import visual_inputs
 from avseld.evaluation.evaluate import untrained_predictor
 from avseld.inference.intensity_baseline import IntensityHistogram
@@ -99,11 +100,11 @@ def locate(
     """Score the localization of sounds of any class by trained systems, and draw recall against false rows a minute.
 
     A hit is a predicted row within 20 degrees of the reference sound that it is assigned to, in a label frame of 100
-    ms; every other row is false. The first row of the table is a baseline without training: the peaks of the
-    histogram of intensity vectors, with an energy gate.
+    ms; every other row is false. The first row of the table, for FOA recordings, is a baseline without training: the
+    peaks of the histogram of intensity vectors, with an energy gate.
 
     Args:
-        prepared: prepared folder with FOA recordings and labels.
+        prepared: prepared folder with recordings in the format of the runs, and labels.
         runs: run folders, separated by commas.
         fold: a fold, a room or a recording; all recordings if empty.
         threshold: of the networks in the table; by default their own.
@@ -126,11 +127,12 @@ def locate(
         raise BadInput(
             f"choose_on {choose_on}: chooses thresholds for --false_rows, how many a minute; add it"
         )
-    recordings = _recordings(prepared, fold)
-    validation = recordings if choose_on is None else _recordings(choose_on, "")
-    systems = [_baseline_system()]
     names = [word.strip() for word in runs.split(",") if word.strip()]
     predictors = {name: load(name, weights, device) for name in names}
+    format = _common_format(predictors)
+    recordings = _recordings(prepared, fold, format)
+    validation = recordings if choose_on is None else _recordings(choose_on, "", format)
+    systems = [_baseline_system()] if format == "foa" else []
     if untrained and predictors:
         predictors["untrained"] = untrained_predictor(next(iter(predictors.values())), seed)
     systems += [_network(name, predictor, threshold) for name, predictor in predictors.items()]
@@ -205,13 +207,27 @@ def _number(value: float, digits: int) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
-def _recordings(prepared: Path, fold: str) -> list[Recording]:
-    recordings = [each for each in read_manifest(prepared) if each.format == "foa" and each.labels]
+def _common_format(predictors: Mapping[str, Predictor]) -> str:
+    """Return the channel format of all systems; foa, that of the baseline, if there are none."""
+    formats = {name: predictor.system.blueprint.format for name, predictor in predictors.items()}
+    if len(set(formats.values())) > 1:
+        listed = ", ".join(f"{name}: {format}" for name, format in formats.items())
+        raise BadInput(f"runs for recordings of different formats ({listed}); compare those of one format")
+    return next(iter(formats.values()), "foa")
+
+
+def _recordings(prepared: Path, fold: str, format: str) -> list[Recording]:
+    recordings = [each for each in read_manifest(prepared) if each.format == format]
     if fold:
         recordings = pick(recordings, [fold])
-    if not recordings:
-        raise BadInput(f"{prepared}: no FOA recordings with labels; prepare some with avseld-prep")
-    return recordings
+    labelled = [recording for recording in recordings if recording.labels]
+    if not labelled:
+        raise BadInput(f"{prepared}: no {format} recordings with labels; prepare some with avseld-prep")
+    if len(labelled) < len(recordings):
+        log.warning(
+            "%s: %d recordings without labels are left out", prepared, len(recordings) - len(labelled)
+        )
+    return labelled
 
 
 def _reference(recording: Recording) -> Events:
@@ -233,12 +249,17 @@ def _baseline_system() -> LocatingSystem:
 
 
 def _network(name: str, predictor: Predictor, threshold: float | None) -> LocatingSystem:
-    own = getattr(predictor.system.target, "threshold", None)
-    blueprint = predictor.system.blueprint
-    if own is None or predictor.task not in ("seld", "directions") or blueprint.format != "foa":
+    target = predictor.system.target
+    own = getattr(target, "threshold", None)
+    # Rows of other frames than the labels' would be counted several times; planar ones have no elevation to compare.
+    if own is None or target.task not in ("seld", "directions") or target.planar:
         raise BadInput(
-            f"{name}: locating needs a system for FOA recordings whose output has directions and one threshold, not "
-            f"{blueprint.target.name} for {blueprint.format}; choose another run"
+            f"{name}: the output of {predictor.system.blueprint.target.name} has no azimuth and elevation or no "
+            "single threshold, so that it cannot be compared here; choose another run"
+        )
+    if predictor.system.label_hop != LABEL_HOP:
+        raise BadInput(
+            f"{name}: has output frames of {predictor.system.label_hop:g} s, not {LABEL_HOP:g} s; choose another run"
         )
 
     def locator(recording: Recording, thresholds: Sequence[float]) -> list[Events]:

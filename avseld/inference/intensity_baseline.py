@@ -7,6 +7,7 @@ this is its simplest member.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -125,7 +126,6 @@ def _histograms(waveform: np.ndarray, sample_rate: int, kernel_deg: float) -> tu
     # The first and the last spectrum of a label frame reach beyond it.
     power = np.square(np.abs(w)).sum(axis=0).reshape(n_frames, BLOCKS)[:, 1:-1].mean(axis=1)
     unit = intensity / length
-    tightness = 1 / np.radians(kernel_deg) ** 2  # of a von Mises-Fisher kernel
     histogram = np.zeros((n_frames, N_DIRECTIONS))
     for frame in range(n_frames):
         part = slice(frame * BLOCKS, (frame + 1) * BLOCKS)
@@ -133,8 +133,13 @@ def _histograms(waveform: np.ndarray, sample_rate: int, kernel_deg: float) -> tu
         share = weight[:, part].ravel()
         nearest = TREE.query(points.T)[1]
         histogram[frame] = np.bincount(nearest, share / max(share.sum(), 1e-300), N_DIRECTIONS)
-    smoothing = np.exp(tightness * (GRID @ GRID.T - 1))
-    return histogram @ smoothing, 10 * np.log10(np.maximum(power, 1e-20))
+    return histogram @ _kernel(kernel_deg), 10 * np.log10(np.maximum(power, 1e-20))
+
+
+@lru_cache(maxsize=2)
+def _kernel(width_deg: float) -> np.ndarray:
+    """Return the von Mises-Fisher kernel around each point of the grid: (direction, direction)."""
+    return np.exp((GRID @ GRID.T - 1) / np.radians(width_deg) ** 2)
 
 
 def _fibonacci(n: int) -> np.ndarray:

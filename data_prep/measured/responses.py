@@ -16,6 +16,7 @@ from avseld.io.audio import audio_info, read_audio
 from avseld.io.geometry import direction, unit_vector
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
+AMBISONIC_CHANNELS = tuple((order + 1) ** 2 for order in range(1, 8))
 DIRECT_MS = 2.0
 """length of the direct sound after its onset: the first reflection in a room comes later, unless source or microphone
 stand within 35 cm of a wall"""
@@ -90,16 +91,23 @@ def read_response(path: Path, convention: str = "auto") -> RoomResponse:
     """Read a room response of any sample rate.
 
     Args:
-        path: four channels.
+        path: four channels; of a higher order (9, 16, ... channels) the first four are taken, which every convention
+            gives to the first order.
         convention: a key of `CONVENTIONS`, or auto to choose it by the energies of the direct sound.
 
     Raises:
-        BadInput: unreadable, not four channels, silent, another convention than given, or none that is known.
+        BadInput: unreadable, another number of channels, silent, another convention than given, or none that is known.
     """
     info = audio_info(path)
-    if info.channels != 4:
-        raise BadInput(f"{path}: {info.channels} channels instead of 4; give a first-order room response")
-    raw = soxr.resample(read_audio(path).T.astype(np.float64), info.sample_rate, SAMPLE_RATE).T
+    if info.channels not in AMBISONIC_CHANNELS:
+        raise BadInput(
+            f"{path}: {info.channels} channels instead of 4 (9, 16, ... of a higher order); give an ambisonic room "
+            "response"
+        )
+    waveform = read_audio(path)[:4]
+    if not np.isfinite(waveform).all():
+        raise BadInput(f"{path}: holds values that are no numbers; export it again")
+    raw = soxr.resample(waveform.T.astype(np.float64), info.sample_rate, SAMPLE_RATE).T
     onset = _onset(raw[0], path)
     raw = np.pad(raw, ((0, 0), (LEAD_SAMPLES, 0)))[:, onset:]
     found = _convention(raw, convention, path)

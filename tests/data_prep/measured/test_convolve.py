@@ -65,6 +65,17 @@ def test_the_convention_and_the_direct_direction_of_a_response_are_found(tmp_pat
     assert np.array_equal(named.channels, response.channels)
 
 
+def test_the_first_order_of_a_higher_order_response_is_taken(tmp_path):
+    expected = read_response(room(tmp_path / "r.wav"))
+    sound, _ = soundfile.read(tmp_path / "r.wav")
+    soundfile.write(tmp_path / "r.wav", np.pad(sound, ((0, 0), (0, 5))), RATE, subtype="FLOAT")
+    assert np.array_equal(read_response(tmp_path / "r.wav").channels, expected.channels)
+    sound[-1, 2] = np.nan
+    soundfile.write(tmp_path / "r.wav", sound, RATE, subtype="FLOAT")
+    with pytest.raises(BadInput, match="no numbers"):
+        read_response(tmp_path / "r.wav")
+
+
 def test_another_convention_than_that_of_the_file_is_refused(tmp_path):
     path = room(tmp_path / "r.wav", "fuma")
     with pytest.raises(BadInput, match=r"r\.wav: .* as in fuma"):
