@@ -52,6 +52,7 @@ def synth(
     test_share: float = 0.25,
     sofa: Path | None = None,
     boxes: Literal["exact", "detected"] = "exact",
+    video: Literal["mp4", "none"] = "mp4",
     jobs: int = 0,
 ) -> None:
     """Generate audio-visual scenes with exact labels in the layout of a corpus.
@@ -68,9 +69,11 @@ def synth(
         seconds: duration of each, in tenths of a second; by default that of the corpus (60, 30 for tut2018, 10 for
             task4).
         formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo.
-        preset: difficulty: simple, easy (the default), reverberant, noisy or crowded; or starss: numbers of sources,
-            lengths, classes, elevations and motion as in the labels of STARSS22. In layout starss23 several, separated
-            by commas, are assigned to the rooms in turn, and presets.csv lists the preset of each recording.
+        preset: difficulty: simple, easy (the default), reverberant, noisy or crowded; starss: numbers of sources,
+            lengths, classes, elevations and motion as in the labels of STARSS22; locator: the same with any sounds, in
+            any room and noise, and with errors of the microphones, to train networks that locate sounds of any kind
+            (classes mean nothing, prepare it with `dcase --one_class`). In layout starss23 several, separated by
+            commas, are assigned to the rooms in turn, and presets.csv lists the preset of each recording.
         like: folder of csv labels, or a table that `avseld-prep statistics` made of one, to resemble in place of
             STARSS22; preset is starss then.
         soundbank: folder of sounds with one subfolder per class; classes without files are synthesized.
@@ -84,6 +87,7 @@ def synth(
         sofa: SOFA file with head responses for binaural; by default a spherical head.
         boxes: boxes of visible people: exact, or with the errors of YOLOX-Nano (missed, duplicated, displaced and false
             boxes).
+        video: mp4, or none for audio and labels only, which takes a small part of the time.
         jobs: recordings made at once; 0 for one per core.
 
     Raises:
@@ -106,6 +110,7 @@ def synth(
         str(sofa) if sofa else None,
         boxes,
         str(like) if like else None,
+        video,
     )
     _check(options)
     sounds = scan_bank(Path(soundbank), SOUND_SUFFIXES) if soundbank else {}

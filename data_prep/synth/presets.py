@@ -7,6 +7,7 @@ from avseld.base.errors import BadInput
 from data_prep.synth.label_statistics import STARSS22
 
 Range = tuple[float, float]
+Size = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,28 @@ class Preset:
     weights of people are unused then"""
     max_polyphony: int | None = None
     """largest number of sources at once with `statistics`; as there if None"""
+    returning_share: float | None = None
+    """share of events of a source that sounded before, with `statistics`; as there if None"""
+    elevation_deg: Range | None = None
+    """elevations of half of the sources, drawn evenly on the sphere, with `statistics`; the others are as there"""
+    noise_only_share: float = 0.0
+    """share of recordings without events, with `statistics`"""
+    event_gain_db: Range = (-3.0, 3.0)
+    """level of an event around the common level, with `statistics`"""
+    room_m: tuple[Size, Size] = ((5.0, 4.8, 2.5), (9.0, 7.5, 3.4))
+    """smallest and largest length, width and height of the room"""
+    array_height_m: Range = (1.2, 1.5)
+    """above the floor"""
+    min_critical_distance_m: float = 0.0
+    """of the room; shortens the reverberation of small ones"""
+    max_critical_distances: float = float("inf")
+    """largest distance of a source, in critical distances of the room, with `statistics`"""
+    any_sound: bool = False
+    """draw sounds of any timbre, so that the class of an event means nothing"""
+    any_noise: bool = False
+    """draw ambient noises of many kinds, whose levels change"""
+    array_errors: bool = False
+    """give the microphones gain, phase and frequency errors and noise of their own, and the recording any level"""
 
 
 PRESETS = {
@@ -75,6 +98,27 @@ PRESETS = {
         allow_same_class=True,
     ),
     "starss": Preset((0.2, 0.8), (5, 30), (), (0, 5), (0, 1), distance_m=(0.7, 4.0), statistics=STARSS22),
+    "locator": Preset(
+        (0.15, 2.0),
+        (0, 35),
+        (),
+        (0, 5),
+        (0, 1),
+        distance_m=(0.5, 5.0),
+        statistics=STARSS22,
+        max_polyphony=3,
+        returning_share=0.5,
+        elevation_deg=(-60, 60),
+        noise_only_share=0.1,
+        event_gain_db=(-8.0, 4.0),
+        room_m=((3.0, 2.8, 2.3), (14.0, 11.0, 5.0)),
+        array_height_m=(0.8, 1.9),
+        min_critical_distance_m=0.5,
+        max_critical_distances=3.0,
+        any_sound=True,
+        any_noise=True,
+        array_errors=True,
+    ),
 }
 
 

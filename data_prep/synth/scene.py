@@ -67,6 +67,10 @@ class Scene:
     events: tuple[SoundEvent, ...]
     people: tuple[Person, ...]
     objects: tuple[SceneObject, ...]
+    any_noise: bool = False
+    """whether the ambient noise is one of many kinds"""
+    array_errors: bool = False
+    """whether the microphones have errors"""
 
 
 def draw_scene(room: Room, duration: float, preset: Preset, rng: np.random.Generator) -> Scene:

@@ -8,7 +8,6 @@ from data_prep.synth.acoustics.rooms import Room
 from data_prep.synth.label_statistics import ClassStatistics, LabelStatistics
 from data_prep.synth.presets import Preset
 from data_prep.synth.scene import (
-    EVENT_GAIN_DB,
     VISIBLE_OBJECT_SHARE,
     VOICE_OF_CLASS,
     Scene,
@@ -51,6 +50,8 @@ def draw_scene_like(
     """
     cast = _Cast(statistics, room, preset, duration, rng)
     scheduled = draw_schedule(statistics, duration, preset.max_polyphony, rng)
+    if rng.random() < preset.noise_only_share:
+        scheduled = []
     events = tuple(cast.place(event) for event in scheduled)
     n_silent = int(rng.integers(preset.bystanders[0], preset.bystanders[1] + 1))
     silent = draw_walkers(n_silent, len(cast.sources), cast.reach, rng)
@@ -58,7 +59,16 @@ def draw_scene_like(
         wander(walker, duration, rng)
     people = [*cast.people(), *(w.person(duration, room.array_position[2], _seed(rng)) for w in silent)]
     snr_db = float(rng.uniform(*preset.snr_db))
-    return Scene(room, duration, snr_db, events, tuple(people), tuple(cast.objects()))
+    return Scene(
+        room,
+        duration,
+        snr_db,
+        events,
+        tuple(people),
+        tuple(cast.objects()),
+        preset.any_noise,
+        preset.array_errors,
+    )
 
 
 @dataclass(eq=False)
@@ -89,6 +99,7 @@ class _Cast:
     def reach(self) -> tuple[float, float]:
         """Return the smallest and largest horizontal distance of a source, metres."""
         nearest, farthest = self.preset.distance_m
+        farthest = min(farthest, self.preset.max_critical_distances * self.room.critical_distance)
         return nearest, max(min(farthest, self.room.max_source_radius), nearest + 0.2)
 
     def place(self, event: ScheduledEvent) -> SoundEvent:
@@ -96,14 +107,17 @@ class _Cast:
         known = [source for source in self.sources if source.label == event.label]
         free = [source for source in known if source.walker.planned_until <= event.onset]
         own = self.statistics.classes[event.label]
-        if free and self.rng.random() < self.statistics.returning:
+        returning = self.statistics.returning
+        if self.preset.returning_share is not None:
+            returning = self.preset.returning_share
+        if free and self.rng.random() < returning:
             source = free[self.rng.integers(len(free))]
             self._wait(source, own, event.onset)
         else:
             source = self._new_source(event, own)
             self.sources.append(source)
         self._sound(source, own, event)
-        gain_db = float(self.rng.uniform(*EVENT_GAIN_DB))
+        gain_db = float(self.rng.uniform(*self.preset.event_gain_db))
         trajectory = source.walker.trajectory(source.height)
         return SoundEvent(event.label, source.number, event.onset, event.length, trajectory, gain_db)
 
@@ -142,6 +156,8 @@ class _Cast:
     def _draw_place(self, own: ClassStatistics) -> tuple[float, float]:
         """Draw horizontal distance and height above the array, metres, at an elevation of the class."""
         elevation = np.radians(draw_quantile(own.elevation_deg, self.rng))
+        if self.preset.elevation_deg is not None and self.rng.random() < 0.5:
+            elevation = np.arcsin(self.rng.uniform(*np.sin(np.radians(self.preset.elevation_deg))))
         array_height = self.room.array_position[2]
         clearance = array_height if elevation < 0 else self.room.size[2] - array_height
         nearest, farthest = self.reach

@@ -11,7 +11,9 @@ from avseld.base.physics import SPEED_OF_SOUND_M_S
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.events import Events, concatenate
 from avseld.io.geometry import wrap
+from data_prep.synth.acoustics.channel_errors import ErrorRanges, apply_errors, self_noise
 from data_prep.synth.acoustics.formats import ReceiverFormat
+from data_prep.synth.acoustics.noises import NOISE_CUTOFF_HZ, draw_noise
 from data_prep.synth.acoustics.rooms import impulse_responses
 from data_prep.synth.motion import to_spherical
 from data_prep.synth.scene import Scene, SoundEvent
@@ -24,8 +26,6 @@ MIN_ACTIVE_SHARE = 0.5
 """a label frame is active where the sound is active for more than this share of it"""
 SILENT_RMS = 0.01
 """level against which the noise is set in a scene without events"""
-NOISE_CUTOFF_HZ = 20
-"""threshold of audibility; energy below it would only take up headroom"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +70,30 @@ def render(scene: Scene, format: ReceiverFormat, dry: DrySound, seed: np.random.
         rows.append(event_labels(event, sound, scene.duration))
         add_event(wet, scene, event, sound, format, np.random.default_rng(own_tail_seed))
     labels = concatenate(rows).sorted()
-    noise = diffuse_noise(length, format, np.random.default_rng(noise_seed))
+    draw_ambience = draw_noise if scene.any_noise else diffuse_noise
+    noise = draw_ambience(length, format, np.random.default_rng(noise_seed))
     noise *= _noise_gain(wet, noise, labels, scene.snr_db)
+    if scene.array_errors:
+        return Rendering(*_as_recorded(wet, noise, format, seed.spawn(1)[0]), labels)
     peak = np.abs(wet + noise).max(initial=0.0)
     gain = np.float32(min(1.0, MAX_PEAK / peak) if peak > 0 else 1.0)
     return Rendering(format.mix_down(wet * gain), format.mix_down(noise * gain), labels)
+
+
+def _as_recorded(
+    wet: np.ndarray, noise: np.ndarray, format: ReceiverFormat, seed: np.random.SeedSequence
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give events and noise (channel, sample) the errors of an array's microphones, their noise and any level."""
+    errors = ErrorRanges()
+    level_seed, error_seed, noise_seed = seed.spawn(3)
+    level = np.float32(10 ** (np.random.default_rng(level_seed).uniform(*errors.level_db) / 20))
+    wet, noise = (
+        apply_errors(format.mix_down(sound) * level, format, errors, np.random.default_rng(error_seed))
+        for sound in (wet, noise)
+    )
+    noise = noise + self_noise(noise.shape, errors, np.random.default_rng(noise_seed))
+    gain = np.float32(min(1.0, MAX_PEAK / max(np.abs(wet + noise).max(initial=0.0), 1e-9)))
+    return wet * gain, noise * gain
 
 
 def event_extents(scene: Scene, dry: DrySound, seed: np.random.SeedSequence) -> np.ndarray:

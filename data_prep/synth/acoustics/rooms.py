@@ -28,8 +28,14 @@ HIGH_BAND_DECAY_RATIO = 0.65
 """decay time of high frequencies relative to low ones: air and walls absorb them more"""
 TAIL_LOWPASS = 0.65
 """pole of the one-pole filter that splits the tail into bands: -3 dB at 1.7 kHz"""
+CRITICAL_DISTANCE = 0.057
+"""metres at 1 m3 and 1 s (H. Kuttruff, Room Acoustics, chapter 5.1)"""
 WALL_MARGIN_M = 0.3
 """smallest distance of a source from the walls"""
+
+
+Size = tuple[float, float, float]
+"""length, width and height"""
 
 
 @dataclass(frozen=True)
@@ -57,23 +63,43 @@ class Room:
         return float(1 - np.exp(-exponent))
 
     @property
+    def critical_distance(self) -> float:
+        """Return the distance in metres at which direct and reverberant sound have the same level."""
+        if self.rt60 == 0:
+            return np.inf
+        return float(CRITICAL_DISTANCE * np.sqrt(np.prod(self.size) / self.rt60))
+
+    @property
     def max_source_radius(self) -> float:
         """Return the largest radius, metres, at which a circle around the array stays inside the room."""
         x, y, _ = self.array_position
         return min(x, self.size[0] - x, y, self.size[1] - y) - WALL_MARGIN_M
 
 
-def draw_room(number: int, rt60_s: tuple[float, float], rng: np.random.Generator) -> Room:
+def draw_room(
+    number: int,
+    rt60_s: tuple[float, float],
+    rng: np.random.Generator,
+    size_m: tuple[Size, Size] = ((5.0, 4.8, 2.5), (9.0, 7.5, 3.4)),
+    array_height_m: tuple[float, float] = (1.2, 1.5),
+    min_critical_distance_m: float = 0.0,
+) -> Room:
     """Draw the size of a room, the position of the array near its centre, and its reverberation time.
 
     Args:
         number: room number.
         rt60_s: shortest and longest reverberation time.
         rng: the only source of randomness.
+        size_m: smallest and largest length, width and height, metres.
+        array_height_m: lowest and highest position of the array above the floor, metres.
+        min_critical_distance_m: shortens the longest reverberation time of small rooms, as they have in reality.
     """
-    size = rng.uniform((5.0, 4.8, 2.5), (9.0, 7.5, 3.4))
+    size = rng.uniform(*size_m)
+    if min_critical_distance_m:
+        longest = float(size.prod()) * (CRITICAL_DISTANCE / min_critical_distance_m) ** 2
+        rt60_s = (rt60_s[0], max(rt60_s[0], min(rt60_s[1], longest)))
     centre = size[:2] / 2 + rng.uniform(-0.3, 0.3, 2)
-    array_position = (*centre.round(2).tolist(), round(float(rng.uniform(1.2, 1.5)), 2))
+    array_position = (*centre.round(2).tolist(), round(float(rng.uniform(*array_height_m)), 2))
     return Room(
         number,
         tuple(size.round(2).tolist()),

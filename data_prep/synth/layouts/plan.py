@@ -36,6 +36,7 @@ class CorpusOptions:
     sofa: str | None = None
     boxes: str = "exact"
     like: str | None = None
+    video: str = "mp4"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ from data_prep.synth.presets import get_preset, parse_presets
 from data_prep.synth.scene import Scene, draw_scene
 from data_prep.synth.scene_like import draw_scene_like
 from data_prep.synth.sounds.banks import FilesByClass
+from data_prep.synth.sounds.classes import CLASSES
 from data_prep.synth.sounds.events import SHORTEST_SYNTHESIS_S, dry_sound
+from data_prep.synth.sounds.random_timbres import any_sound
 from data_prep.synth.video.camera import Camera
 from data_prep.synth.video.detector_noise import yolox_nano_noise
 from data_prep.synth.video.writer import frame_rate, frame_times, write_video
@@ -73,7 +75,14 @@ def plan_scene(
     """
     preset = get_preset(preset_name(recording, options))
     room_seed = np.random.SeedSequence([options.seed, ROOM_SEEDS, recording.room])
-    room = draw_room(recording.room, preset.rt60_s, np.random.default_rng(room_seed))
+    room = draw_room(
+        recording.room,
+        preset.rt60_s,
+        np.random.default_rng(room_seed),
+        preset.room_m,
+        preset.array_height_m,
+        preset.min_critical_distance_m,
+    )
     seed = np.random.SeedSequence([options.seed, RECORDING_SEEDS, recording.index])
     scene_seed, audio_seed, box_seed = seed.spawn(3)
     rng = np.random.default_rng(scene_seed)
@@ -88,7 +97,7 @@ def plan_scene(
 def write_starss23(
     out: Path, recording: PlannedRecording, options: CorpusOptions, sounds: FilesByClass, images: FilesByClass
 ) -> None:
-    """Write one recording unless it is there: wav of every format, csv, mp4, boxes.
+    """Write one recording unless it is there: wav of every format, csv; mp4 and boxes unless there is no video.
 
     Args:
         out: folder of the corpus.
@@ -101,18 +110,25 @@ def write_starss23(
     def path(kind: str, suffix: str) -> Path:
         return out / kind / recording.folder / f"{recording.name}{suffix}"
 
-    boxes_path = path("boxes_dev", ".npz")
-    if boxes_path.is_file():  # written last
+    labels, boxes_path = path("metadata_dev", ".csv"), path("boxes_dev", ".npz")
+    if (labels if options.video == "none" else boxes_path).is_file():  # written last
         return
     scene, audio_seed, box_seed = plan_scene(recording, options)
-    shortest = SHORTEST_SYNTHESIS_S if get_preset(preset_name(recording, options)).statistics else 0.0
-    dry = partial(dry_sound, bank=sounds, shortest=shortest)
+    preset = get_preset(preset_name(recording, options))
+    dry = partial(
+        dry_sound,
+        bank=sounds,
+        synthesizers=(any_sound,) * len(CLASSES) if preset.any_sound else (),
+        shortest=SHORTEST_SYNTHESIS_S if preset.statistics else 0.0,
+    )
     for name in options.formats:
         # A fresh seed for each format, so that all formats hold the same sounds.
         format = receiver_format(name, options.sofa)
         rendering = render(scene, format, dry, fresh_seed(audio_seed))
         write_wav(path(format.folder, ".wav"), rendering.mix)
-    write_dcase(path("metadata_dev", ".csv"), rendering.labels)
+    write_dcase(labels, rendering.labels)
+    if options.video == "none":
+        return
     rate = frame_rate(options.fps)
     camera = Camera(scene, options.width, images)
     video = path("video_dev", ".mp4")

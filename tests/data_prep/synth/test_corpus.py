@@ -249,4 +249,4 @@ def test_command_makes_a_corpus_and_refuses_in_one_line(
 
 def test_classes_are_those_of_starss23_in_its_order() -> None:
     assert tuple(kind.name for kind in CLASSES) == STARSS_CLASSES
-    assert set(PRESETS) == {"simple", "easy", "reverberant", "noisy", "crowded", "starss"}
+    assert set(PRESETS) == {"simple", "easy", "reverberant", "noisy", "crowded", "starss", "locator"}
