@@ -147,6 +147,24 @@ def locate(
     log.info("%s", out / "locate.png")
 
 
+def threshold_for(predictor: Predictor, recordings: Sequence[Recording], false_rows: float) -> float:
+    """Choose the threshold of a trained system on validation recordings, with silence in them.
+
+    Args:
+        predictor: the trained system; its own threshold stays as it is (`avseld.inference.thresholds.set_threshold`).
+        recordings: of a prepared folder, with labels.
+        false_rows: largest number of false rows a minute.
+
+    Returns:
+        The threshold with the highest recall within 20 degrees; that with the fewest false rows, with a warning, if all
+        have more.
+
+    Raises:
+        BadInput: recordings that are unusable, or a system without directions or with several thresholds.
+    """
+    return _with_chosen_threshold(_network("system", predictor, None), recordings, false_rows).threshold
+
+
 def table(results: Sequence[Result], per: str = "overlap") -> str:
     """Format the scores of systems, one row each; a cell lists the values for 1, 2, ... sources.
 
@@ -293,7 +311,16 @@ def _with_chosen_threshold(
         np.array([scores.recall for scores in result.curve]),
         false_rows,
     )
-    return replace(system, threshold=result.thresholds[chosen])
+    threshold = result.thresholds[chosen]
+    if result.curve[chosen].false_per_minute > false_rows:
+        log.warning(
+            "%s: no threshold has at most %g false rows a minute; %g has %.0f",
+            system.name,
+            false_rows,
+            threshold,
+            result.curve[chosen].false_per_minute,
+        )
+    return replace(system, threshold=threshold)
 
 
 def _write(out: Path, results: Sequence[Result], text: str) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.evaluation.locate import locate
+from avseld.evaluation.locate import locate, threshold_for
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load
 from avseld.inference.thresholds import predict_at_thresholds
@@ -77,6 +77,19 @@ def test_decoding_at_a_threshold_equals_prediction_with_it(run, prepared, tmp_pa
         written, _ = read_dcase(path)
         assert np.array_equal(written.onset, expected.onset)
         assert np.allclose(written.azimuth, expected.azimuth, atol=1e-5)
+
+
+def test_the_threshold_of_a_system_is_chosen_for_a_number_of_false_rows(run, prepared, caplog):
+    recordings = read_manifest(prepared)[-2:]
+    trained = load(run, device="cpu")
+    few, many = (threshold_for(trained, recordings, rate) for rate in (5.0, 1e6))
+    assert few > many and trained.system.target.threshold == 0.02
+    assert not caplog.records
+    minutes = sum(recording.duration for recording in recordings) / 60
+    rows = sum(len(predict_at_thresholds(trained, recording, [few])[0]) for recording in recordings)
+    assert rows / minutes <= 5.0
+    threshold_for(trained, recordings, -1.0)
+    assert "no threshold has at most -1 false rows" in caplog.text
 
 
 def test_bad_thresholds_and_folders_are_refused(run, prepared, tmp_path):
