@@ -1,6 +1,7 @@
 """Real sounds through room responses: the responses are computed here, so that every direction is known."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,28 @@ def test_noise_has_no_direction_and_is_stationary(tmp_path):
     assert quarters.max() / quarters.min() < 1.6
 
 
+def test_noise_is_made_of_the_late_response_alone_in_many_orientations(tmp_path):
+    response = read_response(room(tmp_path / "r.wav"))
+    late = response.channels.copy()
+    late[:, : RATE // 1000 + 80 * RATE // 1000] = 0
+    noise, same = (
+        diffuse_noise(each, RATE, np.random.default_rng(1))
+        for each in (response, replace(response, channels=late))
+    )
+    assert np.allclose(noise, same)
+    x, y, z = unit_vector(40, 10)
+    one_side = replace(response, channels=np.array([1, y, z, x])[:, None] * late[0])
+    w, *others = diffuse_noise(one_side, RATE, np.random.default_rng(1))
+    assert np.linalg.norm(np.array(others) @ w / (w @ w)) < 0.6  # 1 for a plane wave
+
+
+def test_the_sources_of_a_recording_are_at_least_30_degrees_apart(sounds):
+    for seed in range(12):
+        drawn = draw_sources([sounds / "hiss" / "0.wav"] * 3, 8.0, np.random.default_rng(seed))
+        vectors = unit_vector([each.azimuth for each in drawn], [each.elevation for each in drawn])
+        assert min(angle_between(vectors, np.roll(vectors, 1, axis=0))) >= 30
+
+
 def test_the_intensity_of_the_clean_sound_points_to_the_labels(tmp_path, sounds):
     response = read_response(room(tmp_path / "r.wav"))
     for seed in range(3):
@@ -116,6 +139,9 @@ def test_the_intensity_of_the_clean_sound_points_to_the_labels(tmp_path, sounds)
         intensity = np.array([x, y, z]) @ w
         wanted = unit_vector(rendering.labels.azimuth[0], rendering.labels.elevation[0])
         assert angle_between(intensity, wanted) < 20  # the reflection and the decay pull a little
+        lags = np.arange(-60, 61)
+        match = [abs(np.roll(sources[0].dry, lag) @ w) for lag in lags]
+        assert lags[np.argmax(match)] == 0  # labels begin with the direct sound
         onset = np.flatnonzero(np.abs(sources[0].dry) > 0)[0]
         start = slice(onset, onset + RATE // 120)  # the direct sound alone
         assert angle_between(np.array([x, y, z])[:, start] @ w[start], wanted) < 1.0
