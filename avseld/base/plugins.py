@@ -1,8 +1,8 @@
 """Parts by name: from a table of this package, from an installed package, or by import path.
 
 A name in a recipe is looked up in the table of its kind, then among the entry points of its group: `avseld.models`,
-`avseld.features`, `avseld.targets`, `avseld.augmentations`, `avseld.audio_encoders`, `avseld.temporal_models`. With a
-colon it is an import path, `package.module:Class`.
+`avseld.features`, `avseld.targets`, `avseld.augmentations`, `avseld.audio_encoders`, `avseld.temporal_models`,
+`avseld.metrics`. With a colon it is an import path, `package.module:Class`.
 """
 
 import inspect
@@ -34,7 +34,7 @@ def is_import_path(name: object) -> bool:
     return isinstance(name, str) and IMPORT_PATH.fullmatch(name) is not None
 
 
-def find_part(what: str, name: str, table: Mapping[str, Any], group: str) -> Any:
+def find_part(what: str, name: str, table: Mapping[str, Any], group: str, callables: bool = False) -> Any:
     """Find the class of a part.
 
     Args:
@@ -42,6 +42,7 @@ def find_part(what: str, name: str, table: Mapping[str, Any], group: str) -> Any
         name: a key of the table, an entry point, or an import path.
         table: classes of this package by name; they precede entry points of the same name.
         group: group of entry points.
+        callables: also accept a function.
 
     Returns:
         The class.
@@ -63,13 +64,14 @@ def find_part(what: str, name: str, table: Mapping[str, Any], group: str) -> Any
             values = " and ".join(point.value for point in chosen)
             raise BadInput(f"{what}: '{name}' is offered by {values}; write one of them in its place")
         found = _loaded(what, chosen[0])
-    if not inspect.isclass(found):
-        raise BadInput(f"{what}: {name} is no class but a {type(found).__name__}; name a class")
+    if not inspect.isclass(found) and not (callables and callable(found)):
+        wanted = "function" if callables else "class"
+        raise BadInput(f"{what}: {name} is no {wanted} but a {type(found).__name__}; name a {wanted}")
     return found
 
 
 def _listed(table: Mapping[str, Any], offered: list[EntryPoint]) -> str:
-    return ", ".join(dict.fromkeys([*table, *(point.name for point in offered)]))
+    return ", ".join(dict.fromkeys([*table, *(point.name for point in offered)])) or "the installed ones"
 
 
 def _hint(name: str) -> str:
@@ -113,7 +115,7 @@ def _member(what: str, name: str, module: str, member: str) -> Any:
     except AttributeError:
         there = [key for key, value in vars(imported).items() if getattr(value, "__module__", "") == module]
         raise MissingPart(
-            f"{what}: {name}: {module} has no '{member}'; it has {', '.join(there) or 'no class'}"
+            f"{what}: {name}: {module} has no '{member}'; it has {', '.join(there) or 'none'}"
         ) from None
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from avseld.data.device_cache import gather_sound, read_all
 from avseld.io.events import Events
+from avseld.io.formats import format_named
 from avseld.io.manifest import Recording
 from avseld.system.build import System
 from avseld.system.inference import (
@@ -152,5 +153,6 @@ class DeviceRecordings:
 def recordings_bytes(system: System, recordings: Sequence[Recording]) -> int:
     """Count the bytes of sound and labels of recordings on the device."""
     seconds = sum(recording.duration for recording in recordings)
+    n_channels = format_named(system.blueprint.format).channels
     labels = sum(value.nbytes for value in system.target.encode(Events.empty(), 0.0, 1, system.hop).values())
-    return int(seconds * (system.sample_rate * system.features.n_channels * 2 + labels / system.label_hop))
+    return int(seconds * (system.sample_rate * n_channels * 2 + labels / system.label_hop))

@@ -2,6 +2,7 @@
 
 import json as json_text
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
 from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
+from avseld.metrics.own import own_scores
 from avseld.metrics.rules import Rule, rule_of
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
@@ -39,6 +41,7 @@ def score(
     n_classes: int | None = None,
     grid: bool = False,
     class_agnostic: bool = False,
+    metrics: list[str] | None = None,
 ) -> int:
     """Score prediction files against label files like the official scorer of a year, or without classes.
 
@@ -60,6 +63,7 @@ def score(
         grid: 2019, quantize directions to the 10-degree grid, as its stand-alone script does.
         class_agnostic: score directions alone, every row as a sound whatever its class: median angle, recall within
             20 degrees and false rows a minute, by number of simultaneous reference sounds; no year is needed.
+        metrics: of other packages, package.module:function, computed as well (docs/extending.md).
 
     Returns:
         Exit status: 2 if a submission is not valid.
@@ -81,6 +85,7 @@ def score(
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
     counts = count_pairs(pairing, rule, options, grid)
     result = scores_from_counts(counts, average, challenge, jackknife, corrected)
+    result = replace(result, own=own_scores(metrics or [], pairing))
     parts = {}
     if per:
         parts = {

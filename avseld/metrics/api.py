@@ -1,6 +1,6 @@
 """Scores of whole sets of recordings, from mappings or folders."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
 from avseld.metrics.folders import Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
+from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.rules import Rule, rule_of
 
 BATCH = 64
@@ -35,6 +36,7 @@ def score(
     distance_unit: str | None = None,
     onscreen: bool = False,
     grid: bool = False,
+    metrics: Sequence[str | Metric] = (),
 ) -> Scores:
     """Score predictions like the official scorer of a challenge year.
 
@@ -52,6 +54,7 @@ def score(
         distance_unit: cm, m or none (score without distances) for prediction files; if None, the challenge's.
         onscreen: 2025 only: a true positive must also have the right visibility (F20 on/off).
         grid: 2019 only: quantize directions to the 10-degree grid, as its stand-alone script does.
+        metrics: of other packages, see `avseld.metrics.own`; their numbers are in `own` of the scores.
 
     Returns:
         Scores by name, as attributes and items; printed, they are the table of the command `score`.
@@ -69,7 +72,8 @@ def score(
     table = count_pairs(pairs, rule, options, grid)
     scores = scores_from_counts(table, average, challenge, jackknife, corrected)
     classes = pairs.classes or classes
-    return replace(scores, classes=classes) if len(classes) == pairs.n_classes else scores
+    known = classes if len(classes) == pairs.n_classes else ()
+    return replace(scores, classes=known, own=own_scores(metrics, pairs))
 
 
 def _tables(given: Iterable[Reference | Events]) -> Iterator[Events]:

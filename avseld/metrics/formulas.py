@@ -31,6 +31,7 @@ class Scores:
         interval: 95 % confidence intervals by name, low and high.
         classwise_interval: the same of each class, (class, 2).
         classes: class names, where known.
+        own: numbers of metrics of other packages, by name.
     """
 
     challenge: int
@@ -41,6 +42,7 @@ class Scores:
     interval: dict[str, list[float]] = field(default_factory=dict)
     classwise_interval: dict[str, list[list[float]]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    own: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Write the table that the command `score` prints."""
@@ -72,6 +74,8 @@ class Scores:
         out["classwise"] = _plain(self.classwise)
         if self.interval:
             out |= {"interval": _plain(self.interval), "classwise_interval": _plain(self.classwise_interval)}
+        if self.own:
+            out["own"] = _plain(self.own)
         return out
 
 

@@ -21,7 +21,7 @@ def table(
     per: str = "",
     note: str = "",
 ) -> str:
-    """Format scores as text of at most 100 columns: all recordings, parts, classes.
+    """Format scores as text of at most 100 columns: all recordings, parts, classes, other metrics.
 
     Args:
         result: scores of all recordings.
@@ -46,6 +46,9 @@ def table(
     for index in range(len(result.classwise[names[0]])):
         label = classes[index] if classes else f"class {index}"
         lines.append(row(label, [number(name, result.classwise[name][index]) for name in names]))
+    if result.own:
+        width = max(map(len, result.own))
+        lines += ["", *(f"{name:<{width}}  {value:.4g}" for name, value in result.own.items())]
     return "\n".join(lines) + "\n"
 
 
