@@ -26,6 +26,8 @@ MAX_POLYPHONY = 5
 """frames with more sources count as frames with this number"""
 STILL_DEG = 0.01
 """smaller changes between label frames are rounding errors of the angle, as labels have whole degrees"""
+LABEL_FOLDERS = ("labels", "metadata_dev")
+"""where a prepared folder and a corpus in the layout of STARSS have their labels"""
 STARSS22 = Path(__file__).with_name("starss22.json")
 """statistics of the development labels of STARSS22"""
 
@@ -85,7 +87,8 @@ def statistics(labels: Path, out: Path = Path("label_statistics.json"), source: 
     """Measure the statistics of a folder of labels and write them as a table for `avseld-prep synth --like`.
 
     Args:
-        labels: folder with a csv per recording, in the format of DCASE or of a prepared folder.
+        labels: folder with a csv per recording, in the format of DCASE or of a prepared folder; a prepared folder or a
+            corpus with labels in it.
         out: json file to write.
         source: where the labels come from, a note in the table; the folder's name by default.
 
@@ -258,7 +261,9 @@ def _frame_table(events: Events) -> _FrameTable:
 
 
 def _measure_folder(folder: Path, source: str) -> LabelStatistics:
-    paths = visible_files(folder, (".csv",))
+    # A prepared folder and a corpus in the layout of STARSS hold other tables too.
+    within = next((folder / name for name in LABEL_FOLDERS if (folder / name).is_dir()), folder)
+    paths = visible_files(within, (".csv",))
     if not paths:
         raise BadInput(f"{folder}: no csv in it; give a folder with a csv of labels per recording")
     recordings = []

@@ -97,7 +97,16 @@ PRESETS = {
         people_weight=3,
         allow_same_class=True,
     ),
-    "starss": Preset((0.2, 0.8), (5, 30), (), (0, 5), (0, 1), distance_m=(0.7, 4.0), statistics=STARSS22),
+    "starss": Preset(
+        (0.2, 0.8),
+        (5, 30),
+        (),
+        (0, 5),
+        (0, 1),
+        distance_m=(0.7, 4.0),
+        statistics=STARSS22,
+        array_height_m=(1.5, 1.9),
+    ),
     "locator": Preset(
         (0.15, 2.0),
         (0, 35),

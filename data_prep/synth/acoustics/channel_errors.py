@@ -89,9 +89,14 @@ def apply_errors(
         response_db=share * errors.response_db,
         delay_us=share * errors.delay_us,
     )
-    encoding = np.linalg.inv(capsule_gains()).astype(np.float32)
-    capsules = capsule_gains().astype(np.float32) @ recorded
-    return encoding @ _filter(capsules, draw_responses(len(sound), N_TAPS, left, rng))
+    encoding = np.linalg.inv(capsule_gains())
+    capsules = mix_channels(capsule_gains(), recorded)
+    return mix_channels(encoding, _filter(capsules, draw_responses(len(sound), N_TAPS, left, rng)))
+
+
+def mix_channels(gains: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """Mix (output, channel) gains of a sound (channel, sample) with the same rounding on any number of threads."""
+    return np.einsum("oc,cs->os", gains.astype(np.float32), sound)
 
 
 def _filter(sound: np.ndarray, responses: np.ndarray) -> np.ndarray:

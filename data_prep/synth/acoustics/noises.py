@@ -6,6 +6,7 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 from scipy.signal import oaconvolve
 
+from data_prep.synth.acoustics.channel_errors import mix_channels
 from data_prep.synth.acoustics.formats import ReceiverFormat
 from data_prep.synth.sounds import objects
 from data_prep.synth.sounds.classes import SAMPLE_RATE
@@ -101,7 +102,7 @@ def _hum(length: int, format: ReceiverFormat, rng: np.random.Generator) -> np.nd
     angle = (2 * np.pi * base * numbers)[:, None].astype(np.float32) * time
     # A tone with a phase of its own in each channel is a mixture of one cosine and one sine.
     cosine, sine = (level * np.cos(phase)).astype(np.float32), (level * np.sin(phase)).astype(np.float32)
-    hum = cosine @ np.cos(angle) + sine @ np.sin(angle)
+    hum = mix_channels(cosine, np.cos(angle)) + mix_channels(sine, np.sin(angle))
     return hum * np.sqrt(np.asarray(format.diffuse_power, np.float32))[:, None]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,8 @@ def test_own_labels_are_resembled_and_unusable_ones_refused(tmp_path: Path) -> N
     table = np.loadtxt(found, delimiter=",", ndmin=2)
     assert len(table) >= 38
     assert {tuple(row) for row in table[:, [1, 4]]} == {(8, -9)}
+    (tmp_path / "manifest.csv").write_text("name,audio\n")
+    assert read_statistics(tmp_path) == replace(read_statistics(labels), source=tmp_path.name)
     with pytest.raises(BadInput, match="has no label statistics"):
         synth(tmp_path / "no", like=labels, preset="easy", **options)
     with pytest.raises(BadInput, match="needs the layout starss23"):
