@@ -138,13 +138,13 @@ def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int
         for room in sorted(set(rooms)):
             own = [part for part, place in zip(frames, rooms, strict=True) if place == room]
             rows[f"room {room}"] = location_scores(concatenate_frames(own))
-    rows |= {f"{n} sources": scores for n, scores in scores_by_overlap(whole).items()}
+    rows |= {f"overlap {n}": scores for n, scores in scores_by_overlap(whole).items()}
     if json:
         sys.stdout.write(json_text.dumps({name: scores.as_dict() for name, scores in rows.items()}) + "\n")
         return 0
     names = ("median_angle", "recall_20", "false_rows")
     lines = [f"without classes, {len(pairing)} recordings, {rows['all'].minutes:.1f} minutes", ""]
-    lines.append(row("", [*map(heading, names), "references"]))
+    lines.append(row("", [*map(heading, names), "sounds"]))
     for part, scores in rows.items():
         values = (scores.median_deg, scores.recall, scores.false_per_minute)
         cells = [number(name, value) for name, value in zip(names, values, strict=True)]

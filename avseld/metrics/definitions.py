@@ -136,9 +136,8 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
             digits=2,
         ),
         "false_rows": ScoreDefinition(
-            "false",
-            "rows without a reference sound within 20 degrees, without classes",
-            unit="/min",
+            "false/min",
+            "rows without a reference sound within 20 degrees, a minute, without classes",
             digits=0,
         ),
         "seld_score": ScoreDefinition(

@@ -278,10 +278,10 @@ def test_directions_are_scored_without_classes_and_without_a_year(tmp_path, caps
     rows = {line[:20].strip(): line[20:].split() for line in capsys.readouterr().out.splitlines()[3:]}
     # Angles 4, 30, 0; two hits of three; two false rows in three frames of 0.1 s.
     assert rows["all"] == rows["room room1"] == ["4.00", "0.667", "400.0", "3"]
-    assert rows["0 sources"] == ["-", "-", "600.0", "0"]
-    assert rows["2 sources"] == ["15.00", "0.500", "600.0", "2"]
+    assert rows["overlap 0"] == ["-", "-", "600.0", "0"]
+    assert rows["overlap 2"] == ["15.00", "0.500", "600.0", "2"]
     main([*words, "--json", "true"])
-    assert json.loads(capsys.readouterr().out)["1 sources"]["median_deg"] == pytest.approx(4.0)
+    assert json.loads(capsys.readouterr().out)["overlap 1"]["median_deg"] == pytest.approx(4.0)
     (tmp_path / "predictions" / "room1_a.csv").write_text(
         "onset,offset,class,source,azimuth,elevation,distance\n0,0.1,0,0,,,\n"
     )
