@@ -4,22 +4,13 @@ import json
 
 from avseld.base.cli import Command, run
 from avseld.base.memory import keep_freed_memory
-from avseld.recipes import recipe_path
 
 
 def training_words(words: list[str]) -> list[str]:
-    """Recipe names become paths; `--resume RUN` stands for that run's own configuration and folder."""
-    words = [
-        recipe_path(word) if before == "--config" else word
-        for before, word in zip(["", *words], words, strict=False)
-    ]
-    if "--resume" in words:
-        place = words.index("--resume")
-        if place + 1 < len(words) and not words[place + 1].startswith("-"):
-            folder = words[place + 1]
-            rest = words[:place] + words[place + 2 :]
-            return ["--config", f"{folder}/config.yaml", "--out", folder, "--resume", *rest]
-    return words
+    """Rewrite the arguments of `train`; see `avseld.recipes.arguments`, which is imported only for them."""
+    from avseld.recipes.arguments import training_arguments
+
+    return training_arguments(words)
 
 
 def sound_words(words: list[str]) -> list[str]:

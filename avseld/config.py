@@ -18,8 +18,8 @@ class Part:
     """One exchangeable part: a name and the options of its constructor.
 
     Args:
-        name: key in the table of features, models, targets, optimizers or schedules.
-        options: arguments of its constructor, for example `--model.options.width 32`.
+        name: name of the part, or package.module:Class; --model.help (--features.help, ...) lists names and options.
+        options: options of the part, for example --model.options.width 32.
     """
 
     name: str
@@ -162,6 +162,7 @@ class Recipe:
         patience: validations without a better score after which training stops.
         init_from: weights of another run to start from.
         augment: changes of the training windows, in their order.
+        update: gradient clipping and accumulation, weight averaging, warm-up.
         hardware: where it runs.
     """
 
@@ -182,4 +183,5 @@ class Recipe:
     patience: int | None = None
     init_from: InitFrom | None = None
     augment: list[Part] | None = None
+    update: Update | None = None
     hardware: Hardware | None = None

@@ -51,9 +51,9 @@ def test_every_command_explains_its_options(room, command, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("room", "words", "says"),
     [
-        ("avseld", ["trian"], "no command 'trian'; there are train"),
-        ("avseld", ["predict", "--rum", "x"], "unrecognized arguments"),
-        ("avseld", ["predict"], "required: run"),
+        ("avseld", ["trian"], "no command 'trian'; did you mean train? There are train"),
+        ("avseld", ["predict", "--rum", "x"], "no option --rum; did you mean --run?"),
+        ("avseld", ["predict"], "--run missing; avseld predict --help lists"),
         ("avseld", ["evaluate", "--run", "/nowhere"], "/nowhere/config.yaml: not found"),
         ("avseld-prep", ["dcase", "--raw", "/nowhere", "--prepared", "/tmp/never"], "/nowhere"),
         ("avseld-detect", ["boxes", "--prepared", "/nowhere"], "/nowhere/manifest.csv: not found"),

@@ -5,11 +5,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from importlib import import_module
-from types import FrameType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from types import FrameType
+from typing import Any
 
+from avseld.base.cli_errors import explain, near_misses, option_types, refuse_unknown
 from avseld.base.errors import BadInput, Interrupted
 
 
@@ -48,7 +49,9 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
         return
     command = commands.get(words[0])
     if command is None:
-        _stop(f"{program}: no command '{words[0]}'; there are {', '.join(commands)}", 2)
+        near = near_misses(words[0], commands)
+        meant = f"did you mean {near}? There" if near else "there"
+        _stop(f"{program}: no command '{words[0]}'; {meant} are {', '.join(commands)}", 2)
         return
     _raise_at_sigterm()
     try:
@@ -79,15 +82,19 @@ def _call(program: str, name: str, command: Command, words: list[str]) -> None:
     if command.prepare:
         words = command.prepare(words)
     function: Callable[..., Any] = getattr(import_module(command.module), command.function)
+    types = option_types(function)
     parser = ArgumentParser(prog=f"{program} {name}", description=command.help, exit_on_error=False)
     parser.add_argument("--config", action=ActionConfigFile, help="a YAML file with any of the options below")
     parser.add_function_arguments(
         function, as_positional=command.positional, fail_untyped=False, sub_configs=False
     )
+    words = _normalized(types, words)
+    refuse_unknown(types, words, f"{program} {name} --help")
     try:
-        parsed = parser.parse_args(_normalized(_option_types(function), words))
+        parsed = parser.parse_args(words)
     except ArgumentError as error:
-        raise BadInput(f"{_one_line(error)}; {program} {name} --help lists the options") from error
+        positional = types if command.positional else ()
+        raise BadInput(explain(str(error), types, positional, f"{program} {name} --help")) from error
     ready = parser.instantiate(parsed)
     ready.pop("config", None)
     to_terminal()
@@ -96,33 +103,27 @@ def _call(program: str, name: str, command: Command, words: list[str]) -> None:
         sys.exit(status)
 
 
-def _option_types(function: Callable[..., Any], prefix: str = "") -> dict[str, Any]:
-    """List the options of a function, `--data.batch_size` for a member of a dataclass argument, with their types."""
-    types: dict[str, Any] = {}
-    for name, annotation in get_type_hints(function).items():
-        if name == "return":
-            continue
-        types[f"--{prefix}{name}"] = annotation
-        union = get_origin(annotation) in (Union, UnionType)
-        for member in get_args(annotation) if union else (annotation,):
-            if is_dataclass(member):
-                types |= _option_types(member, f"{prefix}{name}.")  # type: ignore[arg-type]
-    return types
-
-
 def _normalized(types: dict[str, Any], words: list[str]) -> list[str]:
     """Accept `--sample-rate` for `--sample_rate`, a switch alone (`--json`), lists without brackets (`a,b`)."""
     normalized: list[str] = []
     for before, word, following in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if "list[" in str(types.get(before.removesuffix("+"), "")) and not word.startswith("["):
-            word = f"[{word}]"
         name, equals, value = word.partition("=")
         if name.startswith("--") and name not in types:
             name = "--" + name[2:].replace("-", "_")
-            word = name + equals + value if name in types else word
+            word = name + equals + value if name.removesuffix("+") in types else word
+        if _is_list(types, before, word):
+            word = f"[{word}]"
+        elif equals and _is_list(types, name, value):
+            word = f"{name}=[{value}]"
         alone = following.lower() not in ("true", "false", "yes", "no")
         normalized.append(f"{word}=true" if types.get(word) in (bool, bool | None) and alone else word)
     return normalized
+
+
+def _is_list(types: dict[str, Any], name: str, value: str) -> bool:
+    """Return whether a value is a list without brackets; `0,1` is one where a number may stand, too."""
+    kind = str(types.get(name.removesuffix("+"), ""))
+    return "list[" in kind and not value.startswith("[") and ("," in value or not kind.startswith("int |"))
 
 
 def _overview(program: str, about: str, commands: dict[str, Command]) -> str:

@@ -1,5 +1,6 @@
 """A recipe by its name, with changes, as Python objects: `recipe("av_foa", data="prepared", steps=2000)`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from difflib import get_close_matches
@@ -10,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from avseld.base.errors import BadInput
-from avseld.config import OLD_DATA_NAMES, Recipe
+from avseld.config import OLD_DATA_NAMES, Part, Recipe
 from avseld.recipes import FOLDER, recipe_path
 
 PARTS = ("features", "model", "target", "optimizer", "schedule")
@@ -35,9 +36,9 @@ def recipe(name: str | Path, **changes: Any) -> Recipe:
     Raises:
         BadInput: an unknown recipe or name, a value of another type, or no prepared folder.
     """
-    words = _read(name)
+    words = read_recipe(name)
     for key, value in changes.items():
-        words[key] = _changed(key, words.get(key), value)
+        words[key] = with_change(key, words.get(key), value)
     if "steps" in changes and "validate_every" not in changes and isinstance(words["steps"], int):
         words["validate_every"] = min(words.get("validate_every", words["steps"]), words["steps"])
     if not (words.get("data") or {}).get("prepared"):
@@ -46,31 +47,63 @@ def recipe(name: str | Path, **changes: Any) -> Recipe:
     return made
 
 
-def _read(name: str | Path) -> dict[str, Any]:
+def read_recipe(name: str | Path) -> dict[str, Any]:
     """Read the YAML of a recipe, a file or a run."""
     path = Path(recipe_path(str(name)))
     path = path / "config.yaml" if path.is_dir() else path
     try:
-        words = yaml.safe_load(path.read_text(encoding="utf-8"))
+        words = load_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError):
         known = sorted(each.stem for each in FOLDER.glob("*.yaml"))
         near = get_close_matches(str(name), known, 1)
         meant = f"did you mean {near[0]}?" if near else f"the recipes are {', '.join(known)}"
         raise BadInput(f"{name}: no recipe, file or run folder; {meant}") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); correct it") from error
     if not isinstance(words, dict):
         raise BadInput(f"{path}: no recipe; expected names and values such as steps: 1000")
     return words
 
 
-def _changed(key: str, before: Any, value: Any) -> Any:
-    """Combine a value of the recipe with a change of it."""
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does; PyYAML takes it for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def load_yaml(text: str, place: str) -> Any:
+    """Read YAML.
+
+    Args:
+        text: YAML.
+        place: file or option, for messages.
+
+    Raises:
+        BadInput: no readable YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{place}: no readable YAML ({' '.join(str(error).split())}); correct it") from error
+
+
+def with_change(key: str, before: Any, value: Any) -> Any:
+    """Combine a value of the recipe with a change of it.
+
+    Args:
+        key: name in the recipe.
+        before: its value, or None.
+        value: the change: a bare name or path, some members, a dataclass.
+
+    Returns:
+        The new value, as YAML has it.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return {name: member for name, member in asdict(value).items() if name not in OLD_DATA_NAMES}
     if key == "augment" and value is not None:
         value = value.split(",") if isinstance(value, str) else value
-        return [_changed("features", None, each) for each in value]
+        return [with_change("features", None, each) for each in value]
     if key in SHORT and isinstance(value, str | Path):
         value = {SHORT[key]: value}
     if not isinstance(value, Mapping):
@@ -84,6 +117,35 @@ def _changed(key: str, before: Any, value: Any) -> Any:
     return merged
 
 
+def check_members(words: Mapping[str, Any]) -> None:
+    """Check names and types of what a recipe says, complete or not.
+
+    Args:
+        words: as YAML has it.
+
+    Raises:
+        BadInput: a name that no recipe has, or a value of another type.
+    """
+    hints = get_type_hints(Recipe) | {"seed": int | list[int]}
+    for name, value in words.items():
+        _refuse_unknown(name, hints, name)
+        kinds = [kind for kind in (get_args(hints[name]) or (hints[name],)) if is_dataclass(kind)]
+        if kinds and kinds[0] is not Part and isinstance(value, Mapping):
+            members = get_type_hints(kinds[0])
+            for member, inner in value.items():
+                _refuse_unknown(member, members, f"{name}.{member}")
+                _value(members[member], inner, f"{name}.{member}")
+        else:
+            _value(hints[name], value, name)
+
+
+def _refuse_unknown(name: str, known: Mapping[str, Any], place: str) -> None:
+    if name not in known:
+        near = get_close_matches(str(name), known, 1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise BadInput(f"{place}: no such name in a recipe; {meant}")
+
+
 def _build(kind: type, words: Any, place: str) -> Any:
     """Build a dataclass from names and values, checking both."""
     if isinstance(words, kind):
@@ -94,10 +156,7 @@ def _build(kind: type, words: Any, place: str) -> Any:
     made = {}
     for name, value in words.items():
         here = f"{place}.{name}" if place else str(name)
-        if name not in hints:
-            near = get_close_matches(str(name), hints, 1)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(hints)}"
-            raise BadInput(f"{here}: no such name in a recipe; {meant}")
+        _refuse_unknown(str(name), hints, here)
         made[name] = _value(hints[name], value, here)
     for each in fields(kind):
         if each.name not in made and each.default is MISSING and each.default_factory is MISSING:

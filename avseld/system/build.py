@@ -102,7 +102,12 @@ class System(nn.Module):
         self.hop_samples: int = self.features.stft.hop
         self.window_samples = samples(self.blueprint.chunk, self.sample_rate, "chunk")
         self.window_frames = (
-            exact_div(self.window_samples, self.hop_samples, "samples of a chunk and of a hop") + 1
+            exact_div(
+                self.window_samples,
+                self.hop_samples,
+                "data.chunk in samples, and the hop (features.options.hop)",
+            )
+            + 1
         )
         self.label_hop: float = self.target.label_hop or self.hop
         self.label_frames = round(self.label_hop / self.hop)

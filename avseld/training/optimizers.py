@@ -19,6 +19,24 @@ OLD_NAMES = {"stairs": "step", "line": "linear"}
 """names of schedules up to version 0.1"""
 
 
+KINDS = torch.optim.lr_scheduler
+
+
+def constant(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
+    """Keep the first learning rate."""
+    return KINDS.ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+SCHEDULES: dict[str, Any] = {
+    "constant": constant,
+    "cosine": KINDS.CosineAnnealingLR,
+    "one_cycle": KINDS.OneCycleLR,
+    "step": step_factor,
+    "linear": linear_factor,
+}
+"""name in a recipe -> torch's schedule, or a function from steps to a factor"""
+
+
 def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int = 0) -> Any:
     """Build the learning rate schedule that a recipe names.
 
@@ -33,21 +51,21 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
     """
     if warmup:
         return _with_warmup(part, optimizer, steps, warmup)
-    kinds = torch.optim.lr_scheduler
-    table: dict[str, Any] = {
-        "constant": partial(kinds.ConstantLR, factor=1.0, total_iters=0),
-        "cosine": partial(kinds.CosineAnnealingLR, T_max=steps),
-        "one_cycle": partial(kinds.OneCycleLR, max_lr=optimizer.param_groups[0]["lr"], total_steps=steps + 1),
-        "step": partial(_by_factor, factor_at=step_factor),
-        "linear": partial(_by_factor, factor_at=partial(linear_factor, steps=steps)),
+    of_training: dict[str, dict[str, Any]] = {
+        "cosine": {"T_max": steps},
+        "one_cycle": {"max_lr": optimizer.param_groups[0]["lr"], "total_steps": steps + 1},
+        "linear": {"steps": steps},
     }
     name = OLD_NAMES.get(part.name, part.name)
     if name != part.name:
         log.warning("schedule.name: %s is the old name of %s", part.name, name)
-    if name not in table:
-        raise BadInput(f"schedule.name: '{part.name}' is none of {', '.join(table)}")
+    if name not in SCHEDULES:
+        raise BadInput(f"schedule.name: '{part.name}' is none of {', '.join(SCHEDULES)}")
+    options = of_training.get(name, {}) | part.options
     try:
-        return table[name](optimizer, **part.options)
+        if name in ("step", "linear"):
+            return _by_factor(optimizer, SCHEDULES[name], **options)
+        return SCHEDULES[name](optimizer, **options)
     except TypeError as error:
         raise BadInput(f"schedule.options: {error}") from None
 
@@ -57,10 +75,9 @@ def _with_warmup(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmu
         raise BadInput(f"update.warmup: {warmup} of {steps} steps; choose fewer")
     if part.name == "one_cycle":
         raise BadInput("update.warmup: one_cycle begins with one (schedule.options.pct_start); leave it out")
-    kinds = torch.optim.lr_scheduler
-    rise = kinds.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
+    rise = KINDS.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
     main = schedule_of(part, optimizer, steps - warmup)
-    return kinds.SequentialLR(optimizer, [rise, main], [warmup])
+    return KINDS.SequentialLR(optimizer, [rise, main], [warmup])
 
 
 def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: float) -> Any:
