@@ -34,7 +34,7 @@ class ErrorRanges:
     sound pressure into the dipoles, which hides the direction of sources in reverberation"""
     self_noise_db: tuple[float, float] = (-95.0, -65.0)
     """power of the noise of a microphone, relative to full scale"""
-    level_db: tuple[float, float] = (-22.0, 6.0)
+    level_db: tuple[float, float] = (-16.0, 8.0)
     """gain of the whole recording"""
 
 
