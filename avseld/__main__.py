@@ -30,6 +30,16 @@ def sound_words(words: list[str]) -> list[str]:
     return joined[:-1]
 
 
+def run_words(words: list[str]) -> list[str]:
+    """Join the runs of `compare`, words that are no option, to one list."""
+    runs: list[str] = []
+    rest: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        is_value = before.startswith("--") and "=" not in before
+        (rest if word.startswith("-") or is_value else runs).append(word)
+    return [*([json.dumps(runs, ensure_ascii=False)] if runs else []), *rest]
+
+
 COMMANDS = {
     "train": Command(
         "avseld.training.train", "train", "train a system from a recipe", prepare=training_words
@@ -48,6 +58,13 @@ COMMANDS = {
         "avseld.evaluation.locate",
         "locate",
         "score localization without classes, beside a plain baseline and the untrained network",
+    ),
+    "compare": Command(
+        "avseld.evaluation.compare",
+        "compare",
+        "compare runs or groups of seeds: RUN RUN, NAME=RUN,RUN",
+        positional=True,
+        prepare=run_words,
     ),
     "plot": Command(
         "avseld.reporting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"

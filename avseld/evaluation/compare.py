@@ -1,0 +1,290 @@
+"""The command `compare`: scores of runs and of groups of seeds, and the differences with their intervals."""
+
+import csv
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.data.windows import reference
+from avseld.inference.predictor import Control, load, predict_all
+from avseld.inference.run_folder import read_config, recordings_of
+from avseld.metrics import RULES, SCORES, Counts
+from avseld.metrics.api import count_pairs, scores_from_counts
+from avseld.metrics.confidence import paired_bootstrap
+from avseld.metrics.counts import concatenate_counts
+from avseld.metrics.formulas import compute_scores
+from avseld.metrics.rules import Rule, rule_of
+from avseld.metrics.seld import ScoringOptions
+from avseld.reporting.comparison import comparison_figure
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A run, scored recording by recording."""
+
+    path: Path
+    counts: Counts
+    """(recording, class)"""
+    scores: dict[str, float]
+    recordings: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+def compare(
+    runs: list[str],
+    prepared: Path | None = None,
+    fold: str = "test",
+    control: Control | None = None,
+    weights: Literal["best", "last"] = "best",
+    challenge: int | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    out: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Compare runs: mean and standard deviation over seeds, and differences with 95 % intervals over recordings.
+
+    Args:
+        runs: run folders, or groups of them, NAME=RUN,RUN; a folder of several seeds (`train --seed 0,1,2`) is a group.
+        prepared: prepared folder; by default the one of each training.
+        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
+        control: visual input: aligned, shuffled, blank or silent; by default as in each training.
+        weights: best or last.
+        challenge: year of the scoring rule; by default the one of the first training.
+        draws: resampled sets of recordings of the paired bootstrap.
+        seed: of the bootstrap, and of the choice of other videos.
+        out: folder for scores.csv, differences.csv and comparison.png; only the tables are printed if left out.
+        device: cpu, cuda, ..., or auto.
+
+    Raises:
+        BadInput: a folder that is no run, or runs of different classes or recordings.
+    """
+    groups = read_groups(runs)
+    paths = [path for members in groups.values() for path in members]
+    year = challenge or read_config(paths[0])["challenge"]
+    if year not in RULES:
+        raise BadInput(f"challenge: {year} is none of {', '.join(map(str, RULES))}")
+    count = partial(
+        count_run, prepared=prepared, fold=fold, control=control, weights=weights, year=year, seed=seed, device=device
+    )  # fmt: skip
+    counted = {path: count(path) for path in dict.fromkeys(paths)}
+    check_comparable(list(counted.values()))
+    chosen = {name: [counted[path] for path in members] for name, members in groups.items()}
+    differences = group_differences(chosen, rule_of(year), draws, seed)
+    n_recordings = len(counted[paths[0]].recordings)
+    sys.stdout.write(f"DCASE {year}, {n_recordings} recordings ({fold})\n\n" + score_table(chosen) + "\n")
+    if differences:
+        sys.stdout.write("\n" + difference_table(differences) + "\n")
+    if out is not None:
+        write_tables(out, chosen, differences)
+        values = {name: [run.scores for run in members] for name, members in chosen.items()}
+        better = {True: "higher is better", False: "lower is better"}
+        titles = {
+            name: f"{SCORES[name].label} {SCORES[name].unit}\n{better[SCORES[name].higher_is_better]}"
+            for name in counted[paths[0]].scores
+        }
+        with replacing(out / "comparison.png") as temporary:
+            comparison_figure(values, titles).savefig(temporary, dpi=120)
+        log.info("%s: scores.csv, differences.csv, comparison.png", out)
+
+
+def read_groups(runs: Sequence[str]) -> dict[str, list[Path]]:
+    """Read names of runs and groups.
+
+    Args:
+        runs: RUN, or NAME=RUN,RUN; a RUN may be a folder of runs called seed0, seed1, ...
+
+    Returns:
+        Run folders by name of the group.
+
+    Raises:
+        BadInput: a folder without a run, or two groups of one name.
+    """
+    groups: dict[str, list[Path]] = {}
+    plain = [Path(run) for run in runs if "=" not in run]
+    for run in runs:
+        name, equals, members = run.rpartition("=")
+        if not equals:
+            # The last part of the path, unless another run has the same.
+            alike = [path for path in plain if path.resolve().name == Path(run).resolve().name]
+            name = Path(run).resolve().name if len(alike) == 1 else run
+        if not name or name in groups:
+            raise BadInput(f"'{run}': there are two groups of that name, or none; write NAME=RUN,RUN")
+        groups[name] = [path for member in members.split(",") if member for path in _runs_in(Path(member))]
+    if not groups or not all(groups.values()):
+        raise BadInput("which runs? write RUN RUN or NAME=RUN,RUN NAME=RUN,RUN")
+    return groups
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """List a run, or the runs of several seeds in a folder."""
+    if (folder / "config.yaml").is_file():
+        return [folder]
+    seeds = sorted(
+        folder.glob("seed*/config.yaml"), key=lambda path: (len(path.parent.name), path.parent.name)
+    )
+    if not seeds:
+        raise BadInput(f"{folder}: no run and no folder of runs; give folders made by avseld train")
+    return [path.parent for path in seeds]
+
+
+def count_run(
+    run: Path,
+    prepared: Path | None,
+    fold: str,
+    control: Control | None,
+    weights: Literal["best", "last"],
+    year: int,
+    seed: int,
+    device: str,
+) -> Counted:
+    """Predict and count the recordings of a fold; arguments as for `compare`.
+
+    Raises:
+        BadInput: a run that does not locate events.
+    """
+    predictor = load(run, weights, device)
+    if predictor.task != "seld":
+        raise BadInput(f"{run}: detects events without their directions; compare scores SELD systems")
+    recordings = recordings_of(run, prepared, fold)
+    predictions = predict_all(predictor, recordings, control or read_config(run)["data"]["video"], seed)
+    references = [reference(recording, len(predictor.classes)) for recording in recordings]
+    pairs = [
+        (one, predictions[recording.name]) for one, recording in zip(references, recordings, strict=True)
+    ]
+    has_distance = predictor.system.target.distance and not any(
+        np.isnan(one.distance).any() for one in references
+    )
+    options = ScoringOptions(len(predictor.classes), distance=bool(has_distance))
+    counts = count_pairs(pairs, rule_of(year), options)
+    scores = scores_from_counts(counts, "macro", year)
+    values = {name: scores[name] for name in scores.printed}
+    names = tuple(recording.name for recording in recordings)
+    return Counted(run, counts, values, names, tuple(predictor.classes))
+
+
+def check_comparable(runs: Sequence[Counted]) -> None:
+    """Refuse runs of different classes, recordings or scores.
+
+    Raises:
+        BadInput: names the two runs and what differs.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        for what in ("classes", "recordings"):
+            one, other = getattr(first, what), getattr(run, what)
+            if one != other:
+                differing = sorted(set(one) ^ set(other)) or ["their order"]
+                raise BadInput(
+                    f"{run.path} and {first.path} have other {what} ({', '.join(differing[:3])}); compare runs that "
+                    "were made for the same corpus, or give --prepared and --fold"
+                )
+        if list(run.scores) != list(first.scores):
+            raise BadInput(
+                f"{run.path} and {first.path}: one estimates distances, the other does not; compare runs of one kind"
+            )
+
+
+def group_differences(
+    groups: Mapping[str, Sequence[Counted]], rule: Rule, draws: int = 1000, seed: int = 0
+) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Compute the differences between groups by a paired bootstrap over recordings.
+
+    Both groups are scored on the same resampled recordings; the score of a group is the mean over its runs.
+
+    Args:
+        groups: runs by name.
+        rule: the challenge year.
+        draws: resampled sets.
+        seed: of the bootstrap.
+
+    Returns:
+        By pair of groups and score: first minus second, low and high end of its 95 % interval.
+    """
+    tables = {
+        name: concatenate_counts([
+            concatenate_counts([run.counts[[place]] for run in members])[None]
+            for place in range(len(members[0].recordings))
+        ])
+        for name, members in groups.items()
+    }  # fmt: skip
+    names = list(next(iter(groups.values()))[0].scores)
+
+    def mean_over_runs(sums: Counts, score: str) -> np.ndarray:
+        return np.asarray(compute_scores(sums, rule)[0][score]).mean(axis=-1)
+
+    return {
+        (one, two): {
+            score: paired_bootstrap(
+                tables[one], tables[two], partial(mean_over_runs, score=score), draws=draws, seed=seed
+            )
+            for score in names
+        }
+        for one, two in combinations(tables, 2)
+    }
+
+
+def score_table(groups: Mapping[str, Sequence[Counted]]) -> str:
+    """Format mean and, for several runs, standard deviation of each group's scores."""
+    names = list(next(iter(groups.values()))[0].scores)
+    lines = [["mean ± deviation over runs", "runs", *(SCORES[name].label for name in names)]]
+    for group, members in groups.items():
+        cells = []
+        for name in names:
+            values = [run.scores[name] for run in members]
+            deviation = f" ± {SCORES[name].text(float(np.std(values, ddof=1)))}" if len(values) > 1 else ""
+            cells.append(SCORES[name].text(float(np.mean(values))) + deviation)
+        lines.append([group, str(len(members)), *cells])
+    return _columns(lines)
+
+
+def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) -> str:
+    """Format differences with their intervals, a line each; a star marks an interval without 0."""
+    lines = [["difference", "score", "", "95 % from", "to", ""]]
+    for (one, two), scores in differences.items():
+        for name, values in scores.items():
+            star = "*" if values[1] > 0 or values[2] < 0 else ""
+            cells = [SCORES[name].text(value, extra_digits=1) for value in values]
+            lines.append([f"{one} - {two}", SCORES[name].label, *cells, star])
+    return _columns(lines)
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = []
+    for line in lines:
+        first, *cells = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        rows.append("  ".join([first.strip().ljust(widths[0]), *cells]).rstrip())
+    return "\n".join(rows)
+
+
+def write_tables(
+    out: Path,
+    groups: Mapping[str, Sequence[Counted]],
+    differences: Mapping[tuple[str, str], Mapping[str, Sequence[float]]],
+) -> None:
+    """Write scores.csv, a row per run, and differences.csv, a row per pair of groups and score."""
+    names = list(next(iter(groups.values()))[0].scores)
+    scores = [["group", "run", *names]]
+    for group, members in groups.items():
+        scores += [[group, str(run.path), *(f"{run.scores[name]:.6g}" for name in names)] for run in members]
+    rows = [["first", "second", "score", "difference", "low", "high"]]
+    for (one, two), pair in differences.items():
+        rows += [[one, two, name, *(f"{value:.6g}" for value in values)] for name, values in pair.items()]
+    for name, lines in (("scores.csv", scores), ("differences.csv", rows)):
+        with (
+            replacing(out / name) as temporary,
+            Path(temporary).open("w", encoding="utf-8", newline="") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows(lines)
