@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, parse, read_lines
@@ -20,6 +20,7 @@ DIRECTIONS = {
 """unit vectors, x front, y left, z up"""
 
 
+@takes_paths
 def positions(
     source: Path,
     target: Path,

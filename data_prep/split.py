@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ CLIP_SUFFIX = r"_\d{3,}$"
 """pattern of what `avseld-prep cut` appends to the name of a recording"""
 
 
+@takes_paths
 def split(
     prepared: Path,
     parts: str = "train=0.7,validate=0.1,test=0.2",
@@ -119,6 +120,7 @@ def read_shares(text: str) -> dict[str, float]:
     return shares
 
 
+@takes_paths
 def lists(prepared: Path, out: Path) -> int:
     """Write a list of the recordings of each fold, one audio path per line, as the DCASE baselines read it.
 

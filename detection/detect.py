@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint
+from avseld.base.files import fingerprint, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
@@ -52,6 +52,7 @@ class DetectionJob:
     """description in the existing boxes file; empty if there is none"""
 
 
+@takes_paths
 def boxes(
     prepared: Path,
     backend: Backend = "onnx",

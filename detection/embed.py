@@ -12,7 +12,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint
+from avseld.base.files import fingerprint, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
@@ -169,6 +169,7 @@ def embeddings_of_video(video: Path, n_values: int) -> VisualEmbeddings:
     )
 
 
+@takes_paths
 def embed(
     prepared: Path,
     encoder: Network = "resnet50",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from detection.backends.mmdet import load_model
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MAX_RELATIVE_ERROR = 1e-4
 """largest difference, relative to the largest output, that counts as rounding; it is 1e-5 even with random weights"""
 
 
+@takes_paths
 def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> None:
     """Turn an mmdet YOLOX checkpoint into ONNX for the onnx backend.
 

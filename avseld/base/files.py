@@ -1,11 +1,14 @@
-"""Atomic writing of files, and fingerprints to notice that a file has changed."""
+"""Paths given as text, atomic writing of files, and fingerprints to notice that a file has changed."""
 
 import hashlib
+import inspect
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, get_type_hints
 
 from avseld.base.errors import BadInput
 
@@ -78,3 +81,32 @@ def fingerprint(path: Path | str) -> str:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     return digest.hexdigest()[:32]
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def takes_paths(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a function take text wherever it takes a `Path`, as the functions of commands do when called from Python.
+
+    Args:
+        function: with annotations; arguments of type Path, Path | None or list[Path] are converted.
+    """
+
+    @wraps(function)
+    def converted(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        hints = get_type_hints(function)
+        given = inspect.signature(function).bind(*args, **kwargs)
+        for name, value in given.arguments.items():
+            if "Path" in str(hints.get(name)):
+                given.arguments[name] = _as_path(value)
+        return function(*given.args, **given.kwargs)  # type: ignore[arg-type]
+
+    return converted
+
+
+def _as_path(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_as_path(each) for each in value]
+    return Path(value) if isinstance(value, str) else value

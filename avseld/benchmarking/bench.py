@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 
 What = Literal["train", "predict", "features", "metrics", "detect"]
 
 
+@takes_paths
 def bench(what: What, weights: Path | None = None, json: bool = False) -> None:
     """Time a part of the work against the same work done the published way, in the same run.
 

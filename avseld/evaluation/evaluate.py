@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.validation import Validator, warn_without_distance
@@ -31,6 +31,7 @@ from avseld.system.build import System
 log = logging.getLogger(__name__)
 
 
+@takes_paths
 def evaluate(
     run: Path,
     prepared: Path | None = None,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.base.rates import LABEL_HOP
 from avseld.data.visual import visual_inputs
 from avseld.evaluation.evaluate import untrained_predictor
@@ -83,6 +83,7 @@ class Result:
     frames: LocationFrames = field(repr=False)
 
 
+@takes_paths
 def locate(
     prepared: Path,
     runs: str = "",

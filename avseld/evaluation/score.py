@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
@@ -24,6 +25,7 @@ ANY_CLASS = 1 << 30
 """number of classes where they do not count: labels and predictions may use different lists"""
 
 
+@takes_paths
 def score(
     reference: Path,
     prediction: Path,

@@ -7,6 +7,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.config import VideoControl
 from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.inputs import sound_files, videos_of
@@ -20,6 +21,7 @@ from avseld.io.labels import EVENT_LIST_SUFFIX
 log = logging.getLogger(__name__)
 
 
+@takes_paths
 def predict(
     run: Path,
     prepared: Path | None = None,

@@ -7,7 +7,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_class_list
@@ -23,6 +23,7 @@ FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 VIDEO_SUFFIX = ".mp4"
 
 
+@takes_paths
 def plot(
     run: Path | None = None,
     prepared: Path | None = None,

@@ -15,7 +15,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import ARRAYS, Events
@@ -37,6 +37,7 @@ STILL_WIDTH = 512
 DECIMALS = {"onset": 3, "offset": 3, "azimuth": 1, "elevation": 1, "distance": 2, "onscreen": 0}
 
 
+@takes_paths
 def view(
     run: Path | None = None,
     prepared: Path | None = None,

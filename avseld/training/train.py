@@ -21,6 +21,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.config import Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
@@ -55,6 +56,7 @@ STATISTICS_WINDOWS = 256
 PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
 
 
+@takes_paths
 def train(
     data: Data,
     features: Part,
@@ -106,7 +108,6 @@ def train(
     Raises:
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
-    out = Path(out)  # from Python it may be a str
     if isinstance(seed, list):
         options = {name: value for name, value in locals().items() if name not in ("seed", "out")}
         for one, folder in run_of_each_seed(seed, out, resume):

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint
+from avseld.base.files import fingerprint, takes_paths
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
@@ -42,6 +42,7 @@ class Report(Findings):
     notes: list[str] = field(default_factory=list)
 
 
+@takes_paths
 def check(
     folder: Path,
     dataset: DatasetName = "starss23",

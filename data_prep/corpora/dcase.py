@@ -14,7 +14,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, visible_files
+from avseld.base.files import fingerprint, takes_paths, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from data_prep.corpora.one_class import merge_classes, one_class_list
@@ -127,6 +127,7 @@ DATASETS = {
 }
 
 
+@takes_paths
 def dcase(
     raw: Path,
     prepared: Path,

@@ -9,7 +9,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.label_files import find_labels
 from avseld.io.labels import METRES_PER_UNIT
@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
 
 
+@takes_paths
 def own(
     audio: Path,
     prepared: Path,

@@ -17,7 +17,7 @@ import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import SOUNDS, audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
@@ -68,6 +68,7 @@ PARTS = {
 }
 
 
+@takes_paths
 def task4(
     raw: Path,
     prepared: Path,

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
@@ -126,6 +126,7 @@ LAYOUTS = {
 """the sets of 2018 with stationary sources, and the set of 2019; the splits of `real` are called 1, 8 and 9"""
 
 
+@takes_paths
 def tut(
     raw: Path,
     prepared: Path,

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, visible_files
+from avseld.base.files import replacing, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
@@ -40,6 +40,7 @@ class Planned:
     n_sources: int
 
 
+@takes_paths
 def convolve(
     sounds: Path,
     responses: str,

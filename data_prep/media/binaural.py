@@ -8,6 +8,7 @@ import soundfile
 from scipy.signal import oaconvolve
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.formats import FORMATS
 from data_prep.jobs import FileJob, pair, work_through
@@ -20,6 +21,7 @@ N_LOUDSPEAKERS = 32
 """virtual loudspeakers, well above the four channels that they play"""
 
 
+@takes_paths
 def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0) -> int:
     """Render recordings of first-order ambisonics binaurally; the first channel is the left ear.
 

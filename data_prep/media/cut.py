@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
@@ -39,6 +39,7 @@ class Clip:
     """seconds"""
 
 
+@takes_paths
 def cut(
     source: Path,
     target: Path,

@@ -7,6 +7,7 @@ from typing import Literal
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.io.audio import SOUNDS, audio_info, to_integers
 from avseld.io.resampling import resampled_blocks, resampled_length
 from data_prep.jobs import FileJob, pair, work_through
@@ -16,6 +17,7 @@ BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """sample formats of integers; others are written as they are"""
 
 
+@takes_paths
 def resample(
     source: Path,
     target: Path,

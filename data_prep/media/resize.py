@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.io.video import VIDEOS, video_info
 from data_prep.jobs import FileJob, pair, work_through, workers
 from data_prep.media.ffmpeg import run_ffmpeg
@@ -16,6 +17,7 @@ ASPECT_TOLERANCE = 0.005
 """relative difference of aspects that is ignored"""
 
 
+@takes_paths
 def resize(
     source: Path,
     target: Path,

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
 from data_prep.jobs import workers
@@ -34,6 +34,7 @@ MAX_SECONDS = 3600
 """each array of a rendered hour takes 1.4 GB (four channels, float32)"""
 
 
+@takes_paths
 def synth(
     out: Path,
     layout: Literal["starss23", "tut2018", "dcase2019", "tau_nigens2020", "task4"] = "starss23",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, visible_files
+from avseld.base.files import replacing, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import expand
 from avseld.io.events import Events
@@ -83,6 +83,7 @@ class LabelStatistics:
     """by class index; classes without events are left out"""
 
 
+@takes_paths
 def statistics(labels: Path, out: Path = Path("label_statistics.json"), source: str = "") -> None:
     """Measure the statistics of a folder of labels and write them as a table for `avseld-prep synth --like`.
 

@@ -20,9 +20,11 @@ def test_the_notebook_runs_from_a_generated_corpus_to_a_figure(tmp_path):
     assert any("image/jpeg" in output.get("data", {}) for output in outputs)
     printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
     assert "20 recordings, 13 classes" in printed
-    detected = float(printed.split("\nF ")[1].split()[0])
+    detected = float(printed.split("\nall ")[1].split()[1])  # the table of scores: ER20, F20, ...
     assert 0.1 < detected <= 1, "the network has learned nothing"
     assert (tmp_path / "notebook" / "run" / "model.safetensors").is_file()
+    assert any("<th>class</th>" in output.get("data", {}).get("text/html", "") for output in outputs)
+    assert "windows; {'waveform': (8, 4, 59520)" in printed
 
 
 def test_the_stored_notebook_shows_its_figure_and_no_error():
