@@ -19,11 +19,12 @@ from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
-from avseld.inference.run_folder import read_config, recordings_of
-from avseld.io.audio import read_audio
+from avseld.inference.run_folder import prepared_folder, read_config, recordings_of
+from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import read_boxes
+from avseld.io.classes import compare_classes
 from avseld.io.events import Events
-from avseld.io.manifest import Recording
+from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
 from avseld.metrics import SCORES, score
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
@@ -72,7 +73,14 @@ def evaluate(
     predictor = load(run, weights, device, legacy)
     warn_without_distance(predictor.system, year)
     recordings = recordings_of(run, prepared, fold)
-    references = {r.name: reference(r, len(predictor.classes)) for r in recordings}
+    place = prepared_folder(run, prepared) / "classes.txt"
+    classes = read_class_list(place)
+    indices = compare_classes(predictor.classes, classes, run, place)
+    if indices is not None and predictor.task != "seld":
+        raise BadInput(
+            f"{place}: other classes than those of {run}; prepare the folder with the run's classes"
+        )
+    references = {r.name: reference(r, len(classes)) for r in recordings}
     groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))
     folder = out or run / "evaluation"
     results: dict[str, dict[str, Any]] = {}
@@ -80,18 +88,27 @@ def evaluate(
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
         predictions[control], results[control], probabilities = _predict_and_score(
-            predictor, recordings, references, control, config["seed"], year
+            predictor, recordings, references, control, config["seed"], year, indices, len(classes)
         )
         for name, events in predictions[control].items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
+        write_class_list(classes_of_predictions(folder / control), classes)
         if control == chosen[0]:
-            _draw(folder, recordings[:figures], references, predictions[control], predictor, probabilities)
+            _draw(
+                folder,
+                recordings[:figures],
+                references,
+                predictions[control],
+                predictor,
+                probabilities,
+                classes,
+            )
     gained = {}
     if len(predictions) > 1 and predictor.task == "seld" and year >= 2020:
         gained = gains(
             references,
             predictions,
-            predictor.classes,
+            classes,
             year,
             groups if len(groups) > 1 else {},
             config["seed"],
@@ -100,7 +117,7 @@ def evaluate(
     if untrained:
         fresh = untrained_predictor(predictor, config["seed"])
         _, results["untrained"], _ = _predict_and_score(
-            fresh, recordings, references, "blank", config["seed"], year
+            fresh, recordings, references, "blank", config["seed"], year, indices, len(classes)
         )
     about = {
         "run": str(run),
@@ -156,13 +173,14 @@ def _predict_and_score(
     control: Control,
     seed: int,
     year: int,
+    indices: np.ndarray | None,
+    n_classes: int,
 ) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:
     """Return predictions by recording, their scores, and frame probabilities where the target computes them."""
     if predictor.task == "seld":
-        predictions = predict_all(predictor, recordings, control, seed)
+        predictions = predict_all(predictor, recordings, control, seed, indices)
         # As validation does: a target without distances is scored without them.
         unit = None if predictor.system.target.distance else "none"
-        n_classes = len(predictor.classes)
         scores = score(references, predictions, year, n_classes=n_classes, distance_unit=unit)
         return predictions, scores.as_dict(), {}
     validator = Validator(predictor.system, year)
@@ -210,7 +228,7 @@ def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:
 
 
 def _write_overlay(
-    recording: Recording, path: Path, reference: Events, prediction: Events, predictor: Predictor
+    recording: Recording, path: Path, reference: Events, prediction: Events, classes: list[str]
 ) -> None:
     assert recording.video is not None
     boxes = read_boxes(recording.boxes) if recording.boxes is not None and recording.boxes.is_file() else None
@@ -220,7 +238,7 @@ def _write_overlay(
         reference,
         prediction,
         boxes,
-        predictor.classes,
+        classes,
         audio=recording.audio,
         format=recording.format,
         stop=min(recording.duration, 60.0),
@@ -235,14 +253,15 @@ def _draw(
     predictions: dict[str, Events],
     predictor: Predictor,
     probabilities: dict[str, np.ndarray | None],
+    classes: list[str],
 ) -> None:
-    rate = predictor.system.sample_rate
     for number, recording in enumerate(recordings):
         stop = min(recording.duration, 60.0)
+        rate = audio_info(recording.audio).sample_rate
         sound = read_audio(recording.audio, 0, round(stop * rate))
         if predictor.task == "tagging":
             picture = clip_figure(
-                sound, rate, references[recording.name], predictions[recording.name], predictor.classes,
+                sound, rate, references[recording.name], predictions[recording.name], classes,
                 probabilities.get(recording.name), predictor.system.hop, recording.name,
             )  # fmt: skip
         else:
@@ -251,7 +270,7 @@ def _draw(
                 rate,
                 references[recording.name].within(0, stop),
                 predictions[recording.name].within(0, stop),
-                predictor.classes,
+                classes,
                 title=recording.name,
             )
         with replacing(folder / f"{recording.name}.png") as temporary:
@@ -261,7 +280,7 @@ def _draw(
             path = folder / f"{recording.name}.mp4"
             try:
                 _write_overlay(
-                    recording, path, references[recording.name], predictions[recording.name], predictor
+                    recording, path, references[recording.name], predictions[recording.name], classes
                 )
             except BadInput as error:
                 log.warning("no overlay: %s", error)

@@ -12,7 +12,7 @@ from avseld.io.video import VIDEOS
 BOXES = (".npz",)
 
 
-def sound_files(places: Sequence[Path]) -> list[Path]:
+def sound_files(places: Sequence[Path] | Path) -> list[Path]:
     """List the sound files that files, folders and patterns name.
 
     Args:
@@ -25,7 +25,7 @@ def sound_files(places: Sequence[Path]) -> list[Path]:
         BadInput: nothing there, or two files of one name, whose predictions would overwrite each other.
     """
     files: list[Path] = []
-    for place in places:
+    for place in [places] if isinstance(places, Path) else places:
         if place.is_dir():
             found = visible_files(place, SOUNDS)
             if not found:

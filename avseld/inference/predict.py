@@ -1,6 +1,7 @@
 """The command `predict`: recordings in, DCASE CSV files out."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +13,14 @@ from avseld.config import VideoControl
 from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.inputs import sound_files, videos_of
 from avseld.inference.output import write_prediction
-from avseld.inference.predictor import Predictor, load, predict_all
-from avseld.inference.run_folder import recordings_of
+from avseld.inference.predictor import load, predict_all
+from avseld.inference.run_folder import prepared_folder, recordings_of
 from avseld.inference.thresholds import set_threshold
+from avseld.io.classes import compare_classes
 from avseld.io.events import Events
 from avseld.io.labels import EVENT_LIST_SUFFIX
+from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
+from avseld.system.build import System
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +30,7 @@ def predict(
     run: Path,
     prepared: Path | None = None,
     fold: str = "test",
-    audio: list[Path] | None = None,
+    audio: list[Path] | Path | None = None,
     video: Path | None = None,
     channels: list[int] | None = None,
     detector: Path | None = None,
@@ -81,12 +85,17 @@ def predict(
         targets = _targets(out, sounds)
         for path in tqdm(sounds, desc="predict", unit="recording", disable=len(sounds) == 1):
             found = predictor.predict(path, videos.get(path.stem), None, channels, detector, detector_fps)
-            _write(targets[path], found, predictor, events is not False, audacity)
+            _write(targets[path], found, predictor.system, predictor.classes, events is not False, audacity)
         log.info("%s", targets[sounds[0]] if len(sounds) == 1 else targets[sounds[0]].parent)
         return
     folder = out or (run if run.is_dir() else run.parent) / "predictions"
-    for name, found in predict_all(predictor, recordings_of(run, prepared, fold), control).items():
-        _write(folder / f"{name}.csv", found, predictor, bool(events), audacity)
+    place = prepared_folder(run, prepared)
+    classes = read_classes(place)
+    indices = compare_classes(predictor.classes, classes, run, place / "classes.txt")
+    recordings = recordings_of(run, prepared, fold)
+    for name, found in predict_all(predictor, recordings, control, indices=indices).items():
+        _write(folder / f"{name}.csv", found, predictor.system, classes, bool(events), audacity)
+    write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
 
 
@@ -100,10 +109,12 @@ def _targets(out: Path | None, sounds: list[Path]) -> dict[Path, Path]:
     return {path: folder / f"{path.stem}.csv" for path in sounds}
 
 
-def _write(path: Path, events: Events, predictor: Predictor, event_list: bool, audacity: bool) -> None:
+def _write(
+    path: Path, events: Events, system: System, classes: Sequence[str], event_list: bool, audacity: bool
+) -> None:
     """Write the files of one recording."""
-    write_prediction(path, events, predictor.system)
+    write_prediction(path, events, system)
     if event_list:
-        write_event_list(path.with_name(path.stem + EVENT_LIST_SUFFIX), events, predictor.classes)
+        write_event_list(path.with_name(path.stem + EVENT_LIST_SUFFIX), events, classes)
     if audacity:
-        write_audacity(path.with_suffix(".txt"), events, predictor.classes)
+        write_audacity(path.with_suffix(".txt"), events, classes)

@@ -25,6 +25,26 @@ def read_config(run: Path) -> dict:
         raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
 
 
+def prepared_folder(run: Path, prepared: Path | None = None) -> Path:
+    """Return the prepared folder to work on: the one given, or the one of the training.
+
+    Args:
+        run: run folder.
+        prepared: another prepared folder, or None.
+
+    Raises:
+        BadInput: no configuration, or the training's folder is not there.
+    """
+    if prepared is not None:
+        return prepared
+    place = Path(read_config(run)["data"]["prepared"])
+    if not place.is_dir():
+        raise BadInput(
+            f"{place}: the prepared folder of {run / 'config.yaml'} is not there; say where with --prepared"
+        )
+    return place
+
+
 def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
     """List the recordings of a fold, in the channel format of the run.
 
@@ -37,6 +57,6 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
         BadInput: no configuration, or no recording of that name.
     """
     data = read_config(run)["data"]
-    recordings = read_manifest(prepared or data["prepared"])
+    recordings = read_manifest(prepared_folder(run, prepared))
     recordings = [recording for recording in recordings if recording.format == data["format"]]
     return pick(recordings, data[fold] if fold in ("test", "validate", "train") else [fold])

@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 
 from avseld.base.errors import BadInput
@@ -32,6 +33,8 @@ class Recording:
 
 
 COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
+MAX_ROOMS = 20
+"""rooms that a message lists"""
 PATH_COLUMNS = ("audio", "video", "boxes", "labels")
 
 
@@ -43,8 +46,7 @@ def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classe
     writer.writerow(COLUMNS)
     for recording in recordings:
         writer.writerow([_cell(getattr(recording, column), prepared) for column in COLUMNS])
-    with replacing(prepared / "classes.txt") as temporary:
-        temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+    write_class_list(prepared / "classes.txt", classes)
     with replacing(prepared / "manifest.csv") as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
@@ -107,22 +109,89 @@ def read_class_list(path: Path) -> list[str]:
     return classes
 
 
+def write_class_list(path: Path, classes: Sequence[str]) -> None:
+    """Write class names, one a line."""
+    with replacing(path) as temporary:
+        temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
+
+
+def classes_of_predictions(folder: Path) -> Path:
+    """Return the file that lists the classes of a folder of predictions.
+
+    It stands beside the folder, which holds nothing but csv files, as the official scorers expect.
+    """
+    return folder.with_name(f"{folder.name}.classes.txt")
+
+
+def check_classes_of_predictions(folder: Path, classes: Sequence[str], origin: object) -> None:
+    """Refuse predictions whose class indices are those of another list.
+
+    Args:
+        folder: of predictions; without a list beside it, nothing is checked.
+        classes: that the predictions are read with.
+        origin: where `classes` come from, for the message.
+
+    Raises:
+        BadInput: the lists differ.
+    """
+    path = classes_of_predictions(folder)
+    if classes and path.is_file() and read_class_list(path) != list(classes):
+        raise BadInput(
+            f"{folder}: predicted for other classes ({path}) than those of {origin}; predict again with --prepared"
+        )
+
+
 def matches(recording: Recording, token: str) -> bool:
     """Return whether a token names a recording, its fold (`fold3`) or its room of the fold (`fold3_room7`)."""
     return token in (recording.fold, f"{recording.fold}_{recording.room}", recording.name)
 
 
-def pick(recordings: Sequence[Recording], tokens: Sequence[str]) -> list[Recording]:
+def pick(recordings: Sequence[Recording], tokens: Sequence[str], option: str = "") -> list[Recording]:
     """Select the recordings of folds, rooms (`fold3_room7`) or names, in the manifest's order.
 
+    Args:
+        recordings: to select from.
+        tokens: folds, rooms or names; `all` for all recordings, unless a fold has this name.
+        option: that the tokens were given with, for the message.
+
     Raises:
-        BadInput: a token names nothing; lists the folds.
+        BadInput: a token names nothing; says what there is.
     """
+    known = set()
+    for recording in recordings:
+        known |= {recording.fold, f"{recording.fold}_{recording.room}", recording.name}
+    if "all" in tokens and "all" not in known:
+        return list(recordings)
     for token in tokens:
-        if not any(matches(recording, token) for recording in recordings):
-            folds = sorted({recording.fold for recording in recordings})
-            raise BadInput(f"'{token}' names no fold, room or recording; the folds are {', '.join(folds)}")
+        if token not in known:
+            where = f"{option}: " if option else ""
+            raise BadInput(
+                f"{where}'{token}' names no fold, room or recording; {what_there_is(recordings, token)}"
+            )
     return [recording for recording in recordings if any(matches(recording, token) for token in tokens)]
+
+
+def what_there_is(recordings: Sequence[Recording], token: str = "") -> str:
+    """Write which folds and rooms a manifest has.
+
+    Args:
+        recordings: of the manifest.
+        token: a wrong name, to which the nearest one is suggested.
+    """
+    folds = sorted({recording.fold for recording in recordings if recording.fold})
+    rooms = sorted({f"{one.fold}_{one.room}" for one in recordings if one.fold and one.room})
+    if not recordings:
+        return "there are no recordings"
+    if not folds:
+        return (
+            f"the manifest has no folds, but {len(recordings)} recordings ({recordings[0].name}, ...); all takes them "
+            "all, avseld-prep split makes folds"
+        )
+    near = get_close_matches(token, [*folds, *rooms, *(one.name for one in recordings)], 1)
+    more = f", ... ({len(rooms)})" if len(rooms) > MAX_ROOMS else ""
+    words = f"the folds are {', '.join(folds)}"
+    words += f", the rooms {', '.join(rooms[:MAX_ROOMS])}{more}" if rooms else ""
+    return words + (f"; did you mean {near[0]}?" if near else "")
 
 
 def disjoint(parts: dict[str, list[Recording]], allow_overlap: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +23,24 @@ from avseld.io.labels import (
     require_distances,
     warn_about_unit,
 )
-from avseld.io.manifest import pick, read_classes, read_manifest
+from avseld.io.manifest import (
+    Recording,
+    check_classes_of_predictions,
+    matches,
+    pick,
+    read_classes,
+    read_manifest,
+)
 from avseld.metrics.rules import Rule
 
 log = logging.getLogger(__name__)
+
+ALL = "all"
+"""the fold of all recordings"""
+PARTS = ("train", "validate", "test")
+"""parts of a run, which name folds of its prepared folder"""
+MAX_NAMES = 10
+"""recordings that a message lists"""
 
 Reference = Mapping[str, Events] | Path | str
 Prediction = Mapping[str, Events] | Path | str
@@ -54,6 +68,8 @@ class Pairing:
     rooms: Mapping[str, str] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     """class names, where known"""
+    fold: str = ""
+    """the fold that is scored, in words; empty for all recordings"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -108,6 +124,7 @@ def open_pair(
     missing: str = "error",
     distance_unit: str | None = None,
     fold: str | None = None,
+    parts: Mapping[str, Sequence[str]] | None = None,
 ) -> Pairing:
     """Match references and predictions by name.
 
@@ -118,7 +135,9 @@ def open_pair(
         n_classes: number of classes; None reads classes.txt beside the labels, else takes the challenge's.
         missing: error or empty.
         distance_unit: cm, m, none, or None for the challenge's.
-        fold: score only this fold, room or recording of the manifest beside the labels.
+        fold: score only this fold, room or recording of the manifest beside the labels; all for all recordings. If
+            None, predictions that are exactly one fold are scored as that, and it is logged.
+        parts: folds, rooms or recordings of train, validate and test of a run, which `fold` may name.
 
     Raises:
         BadInput: recordings without reference or prediction, or none at all; lists them.
@@ -130,19 +149,20 @@ def open_pair(
     home = _prepared(reference)
     recordings = read_manifest(home) if home else []
     references = _sources(reference, "reference")
-    if fold is not None:
-        if not home:
-            raise BadInput(
-                f"{reference}: no manifest.csv beside the labels knows folds; score without --fold"
-            )
-        chosen = {recording.name for recording in pick(recordings, [fold])}
-        references = {name: value for name, value in references.items() if name in chosen}
     predictions = _sources(prediction, "prediction")
+    if fold is not None and fold != ALL and not home:
+        raise BadInput(f"{reference}: no manifest.csv beside the labels knows folds; score without --fold")
+    chosen, part = choose_fold(recordings, references, predictions, fold, parts or {}, missing)
+    references = {name: value for name, value in references.items() if name in chosen}
     # Two files given by name belong together.
     if _is_file(reference) and _is_file(prediction) and len(references) == len(predictions) == 1:
         predictions = dict(zip(references, predictions.values(), strict=True))
-    names = _matched_names(references, predictions, prediction, missing, "--fold or " if home else "")
+    names = _matched_names(
+        references, predictions, prediction, missing, ", score a fold alone (--fold)" if home else ""
+    )
     classes = _classes(reference)
+    if not isinstance(prediction, Mapping):
+        check_classes_of_predictions(Path(prediction), classes, f"{reference} (classes.txt)")
     unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)
     n_classes = n_classes or len(classes) or rule.n_classes
     coordinates, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit, classes)
@@ -158,7 +178,66 @@ def open_pair(
         {recording.name: recording.duration for recording in recordings},
         {recording.name: recording.room for recording in recordings},
         classes if len(classes) == n_classes else (),
+        part,
     )
+
+
+def choose_fold(
+    recordings: Sequence[Recording],
+    references: Iterable[str],
+    predictions: Iterable[str],
+    fold: str | None,
+    parts: Mapping[str, Sequence[str]],
+    missing: str = "error",
+) -> tuple[set[str], str]:
+    """Choose the recordings to score.
+
+    Args:
+        recordings: of the manifest, empty if there is none.
+        references: names of recordings with a reference.
+        predictions: names of recordings with a prediction.
+        fold: what to score; None if not said.
+        parts: see `open_pair`.
+        missing: error or empty.
+
+    Returns:
+        Names of the recordings, and the fold in words, empty for all.
+
+    Raises:
+        BadInput: `fold` names nothing.
+    """
+    names = set(references)
+    if fold == ALL or not recordings:
+        return names, ""
+    if fold is not None:
+        tokens = parts.get(fold, [fold])
+        if fold in PARTS and fold not in parts and not any(matches(one, fold) for one in recordings):
+            raise BadInput(
+                f"--fold {fold}: which recordings are these? they stand in a run (--run RUN); or name one of the "
+                f"folds, {', '.join(sorted({one.fold for one in recordings if one.fold})) or 'of which there is none'}"
+            )
+        return {one.name for one in pick(recordings, tokens, "--fold")} & names, (
+            f"{fold} ({', '.join(tokens)})" if tokens != [fold] else fold
+        )
+    predicted = set(predictions)
+    absent = names - predicted
+    if missing == "error" and absent:
+        folds = {f"--fold {one.fold}": [one.fold] for one in recordings if one.fold}
+        folds |= {f"--fold {part}": list(tokens) for part, tokens in parts.items()}
+        for word, tokens in folds.items():
+            own = {one.name for one in recordings if any(matches(one, token) for token in tokens)} & names
+            if own and own == predicted:
+                log.warning(
+                    "the predictions are exactly the %d recordings of %s: scored as that (of all %d with --fold all)",
+                    len(own), word, len(names),
+                )  # fmt: skip
+                return own, word.removeprefix("--fold ")
+    elif absent and missing == "empty":
+        log.warning(
+            "%d of %d recordings have no prediction and count as silence (score a fold alone with --fold)",
+            len(absent), len(names),
+        )  # fmt: skip
+    return names, ""
 
 
 def _read_reference(reference: Source, rule: Rule, n_classes: int, classes: Sequence[str] = ()) -> Events:
@@ -242,8 +321,8 @@ def _matched_names(
         raise BadInput(f"{where}no reference for {_listed(extra)}; remove them or complete the references")
     if (absent := [name for name in references if name not in predictions]) and missing == "error":
         raise BadInput(
-            f"{where}no prediction for {_listed(absent)}; predict them, leave them out or count them as "
-            f"silence ({other_ways}--missing empty)"
+            f"{where}no prediction for {_listed(absent)}; predict them{other_ways}, or count them as silence, which "
+            "lowers the scores (--missing empty)"
         )
     if not references:
         raise BadInput("no recordings to score; check the reference")
@@ -251,7 +330,8 @@ def _matched_names(
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{len(names)} recordings ({', '.join(names)})" if len(names) > 1 else names[0]
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"{len(names)} recordings ({', '.join(names[:MAX_NAMES])}{more})" if len(names) > 1 else names[0]
 
 
 def _inspect(

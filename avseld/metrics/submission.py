@@ -1,5 +1,6 @@
 """Validity of a folder as a submission to a challenge year."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avseld.base.errors import BadInput
@@ -14,7 +15,15 @@ MAX_PROBLEMS = 20
 """problems that are named; the rest is counted"""
 
 
-def problems(reference: Path, prediction: Path, challenge: int, n_classes: int | None = None) -> list[str]:
+def problems(
+    reference: Path,
+    prediction: Path,
+    challenge: int,
+    n_classes: int | None = None,
+    fold: str | None = None,
+    missing: str = "error",
+    parts: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
     """List the reasons why a folder is not a valid submission; empty if it is one.
 
     Checked: exactly one file per recording, readable rows, the columns of the year, known classes, directions in
@@ -25,6 +34,9 @@ def problems(reference: Path, prediction: Path, challenge: int, n_classes: int |
         prediction: folder of the submission.
         challenge: year.
         n_classes: number of classes; None as in `avseld.metrics.score`.
+        fold: check only this fold, see `avseld.metrics.score`.
+        missing: error, or empty to accept recordings without prediction.
+        parts: see `avseld.metrics.folders.open_pair`.
 
     Returns:
         At most 20 problems, one line each, and the number of further ones.
@@ -32,13 +44,13 @@ def problems(reference: Path, prediction: Path, challenge: int, n_classes: int |
     rule = rule_of(challenge)
     reasons = []
     try:
-        pairing = open_pair(reference, prediction, rule, n_classes, distance_unit="none")
+        pairing = open_pair(reference, prediction, rule, n_classes, missing, "none", fold, parts)
     except BadInput as error:
         return [str(error)]
     for name in pairing.names:
         try:
             pairing.pair(name)
-            path = pairing.prediction[name]
+            path = pairing.prediction.get(name)
             if isinstance(path, Path) and (problem := _columns(path, rule)):
                 reasons.append(problem)
         except BadInput as error:

@@ -10,7 +10,14 @@ from avseld.base.files import visible_files
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
 from avseld.io.labels import EVENT_LIST_SUFFIX, METRES_PER_UNIT, coordinates_of, read_labels
-from avseld.io.manifest import Recording, matches, pick, read_classes, read_manifest
+from avseld.io.manifest import (
+    Recording,
+    check_classes_of_predictions,
+    matches,
+    pick,
+    read_classes,
+    read_manifest,
+)
 
 PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
 """units of distance in prediction files, by coordinates: Cartesian since 2024, planar in 2025"""
@@ -81,6 +88,8 @@ def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | N
     classes, listed = read_classes(prepared), read_manifest(prepared)
     chosen = listed if names is None else pick(listed, names)
     files = _csv_files(predictions) if predictions else {}
+    if predictions:
+        check_classes_of_predictions(predictions, classes, prepared / "classes.txt")
     if predictions:
         chosen = [recording for recording in chosen if recording.name in files]
         if not chosen:

@@ -92,6 +92,19 @@ def _check_import_paths(blueprint: Blueprint, path: Path) -> None:
         )
 
 
+def classes_of_weights(path: Path) -> list[str] | None:
+    """Read the class names of the run that a weights file is of; None for files of other projects.
+
+    Args:
+        path: any file of weights.
+    """
+    if path.suffix != ".safetensors":
+        return None
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get("avseld")
+    return Blueprint.from_json(text).classes if text else None
+
+
 def load_weights(system: System, state: dict[str, Tensor], origin: Path | str) -> None:
     """Copy weights into the network and statistics, if there are any, into the features.
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors import safe_open
@@ -11,60 +12,111 @@ from avseld.base.errors import BadInput
 from avseld.config import InitFrom
 from avseld.models.transfer import current_names, load_role, read_weights, transfer, weights_file
 from avseld.system.build import System
-from avseld.system.checkpoint import STATISTICS
+from avseld.system.checkpoint import STATISTICS, classes_of_weights
+from avseld.system.class_rows import ClassLayout, class_layouts, merge_classes
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class Taken:
+    """Names of the network's tensors by where their values come from."""
+
+    whole: list[str] = field(default_factory=list)
+    """copied as they are"""
+    rows: dict[str, int] = field(default_factory=dict)
+    """copied for the classes that both lists have, with their number"""
 
 
 def initialize_from(system: System, source: InitFrom) -> None:
     """Copy pretrained weights into a system and freeze the modules that are not to be trained.
 
-    With a role, the feature statistics of the earlier run are copied, too.
+    Without `modules`, every tensor that fits is copied; in tensors with a part for each class, such as the last layer,
+    the parts of classes of the same name. What is new, taken and frozen is logged. With a role, the feature statistics
+    of the earlier run are copied, too.
 
     Args:
         system: destination.
         source: where the weights are, which of them, and what is frozen.
 
     Raises:
-        BadInput: no weights, nothing of that name, or another shape; names the first that does not fit.
+        BadInput: no weights, none that fit, or a module or role that does not fit; names the first of it.
     """
     if source.weights is None and not source.roles and not source.freeze:
         raise BadInput("init_from: names neither weights nor roles; give --init_from.weights RUN")
-    copied: list[str] = []
+    taken = Taken()
     if source.weights is not None:
-        copied += _copy_by_name(system, Path(source.weights), source.modules)
+        taken = _copy_by_name(system, Path(source.weights), source.modules)
     for role, path in source.roles.items():
-        copied += load_role(system.model, system.model.pretrained_roles, role, path)
+        taken.whole += load_role(system.model, system.model.pretrained_roles, role, path)
         _copy_statistics(system, weights_file(path))
     system.freeze(source.freeze)
+    _report(system, taken)
+
+
+def _report(system: System, taken: Taken) -> None:
+    """Log which tensors are taken, which are new and which are frozen."""
+    names = list(system.model.state_dict())
+    known = {*taken.whole, *taken.rows}
+    new = [name for name in names if name not in known and not name.endswith("num_batches_tracked")]
+    frozen = [name for name, weight in system.model.named_parameters() if not weight.requires_grad]
     log.info(
-        "initialised %d of %d tensors, %d frozen",
-        len(set(copied)),
-        len(system.model.state_dict()),
-        sum(not weight.requires_grad for weight in system.model.parameters()),
+        "initialised %d of %d tensors, %d frozen; taken: %s; new: %s; frozen: %s",
+        len(known),
+        len(names),
+        len(frozen),
+        _by_module(list(dict.fromkeys(taken.whole))),
+        _by_module(new),
+        _by_module(frozen),
     )
+    if taken.rows:
+        log.info(
+            "taken for %d of %d classes, by name: %s",
+            max(taken.rows.values()),
+            len(system.blueprint.classes),
+            ", ".join(taken.rows),
+        )
 
 
-def _copy_by_name(system: System, path: Path, modules: list[str]) -> list[str]:
+def _by_module(names: list[str]) -> str:
+    """Write the number of tensors of each module, or the name of a single tensor."""
+    modules: dict[str, list[str]] = {}
+    for name in names:
+        modules.setdefault(name.split(".")[0], []).append(name)
+    words = [own[0] if len(own) == 1 else f"{module} ({len(own)})" for module, own in modules.items()]
+    return ", ".join(words) or "none"
+
+
+def _copy_by_name(system: System, path: Path, modules: list[str]) -> Taken:
     path = weights_file(path)
-    given = read_weights(path)
-    if modules:
-        return transfer(system.model, given, {name: name for name in modules}, path)
+    given, classes = read_weights(path), classes_of_weights(path)
     own = system.model.state_dict()
     given = current_names(given, own)
-    common = [name for name in own if name in given]
-    if not common:
-        raise BadInput(
-            f"{path}: has no weights in common with {system.blueprint.model.name}; give another run"
-        )
-    for name in common:
-        if own[name].shape != given[name].shape:
+    per_class: dict[str, ClassLayout] = {}
+    if classes is not None and classes != system.blueprint.classes:
+        per_class = class_layouts(system)
+    if modules and not any(name.startswith(f"{module}.") for module in modules for name in per_class):
+        return Taken(transfer(system.model, given, {name: name for name in modules}, path))
+    taken, parts = Taken(), {}
+    for name, value in given.items():
+        if name not in own or (modules and not any(name.startswith(f"{module}.") for module in modules)):
+            continue
+        if name in per_class:
+            merged = merge_classes(own[name], value, per_class[name], system.blueprint.classes, classes or [])
+            if merged is not None:
+                parts[name], taken.rows[name] = merged
+        elif value.shape == own[name].shape:
+            parts[name] = value
+            taken.whole.append(name)
+        elif modules:
             raise BadInput(
-                f"{path}: {name} {tuple(given[name].shape)} does not fit {system.blueprint.model.name}, "
-                f"which has {tuple(own[name].shape)}; choose init_from.modules"
+                f"{path}: '{name}' has shape {tuple(value.shape)}, the network's {tuple(own[name].shape)}; give "
+                "weights of the same architecture"
             )
-    system.model.load_state_dict(own | {name: given[name] for name in common})
-    return common
+    if all(name.endswith("num_batches_tracked") for name in parts):
+        raise BadInput(f"{path}: has no weights that fit {system.blueprint.model.name}; give another run")
+    system.model.load_state_dict(own | parts)
+    return taken
 
 
 def _copy_statistics(system: System, path: Path) -> None:

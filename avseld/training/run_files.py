@@ -12,6 +12,9 @@ import yaml
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.config import OLD_DATA_NAMES
+from avseld.io.classes import listed
+from avseld.io.manifest import read_classes
+from avseld.system.checkpoint import classes_of_weights
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,25 @@ def claim(out: Path, resume: bool) -> None:
         )
     if resume and not taken:
         raise BadInput(f"{out}: holds no run to resume; start one without --resume")
+
+
+def check_same_classes(out: Path, prepared: Path | str) -> None:
+    """Refuse to resume with another list of classes: the checkpoint would fit, with the names exchanged.
+
+    Args:
+        out: the run folder.
+        prepared: the prepared folder of today.
+
+    Raises:
+        BadInput: the lists differ.
+    """
+    weights = out / "last.safetensors"
+    before = classes_of_weights(weights) if weights.is_file() else None
+    if before is not None and before != read_classes(prepared):
+        raise BadInput(
+            f"{prepared}/classes.txt: other classes than those of the run ({listed(before)}); resume with its own "
+            f"list, or start another run with --init_from.weights {out}"
+        )
 
 
 def check_same_recipe(path: Path, recipe: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
 from avseld.training.progress import Progress
 from avseld.training.run_files import (
+    check_same_classes,
     check_same_recipe,
     claim,
     last_checkpoint,
@@ -121,6 +122,7 @@ def train(
     claim(out, resume)
     if resume:
         check_same_recipe(out / "config.yaml", recipe)
+        check_same_classes(out, data.prepared)
     lightning.seed_everything(seed, verbose=False)
     classes, window = read_classes(data.prepared), (data.format, data.chunk, legacy, data.inference_chunk)
     system = System(Blueprint(features, model, target, classes, *window))

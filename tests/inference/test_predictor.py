@@ -25,9 +25,10 @@ from avseld.inference.run_folder import recordings_of
 from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes, source_of
 from avseld.io.dcase_csv import read_dcase
-from avseld.io.events import Events, concatenate
-from avseld.io.manifest import read_manifest
+from avseld.io.events import Events, concatenate, read_events, write_events
+from avseld.io.manifest import read_manifest, write_manifest
 from avseld.io.video import VideoInfo
+from avseld.metrics import score
 from avseld.metrics.folders import _sources
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
@@ -204,6 +205,45 @@ def test_an_event_list_has_a_row_from_start_to_end_of_each_sound(tmp_path):
     ]
     write_audacity(tmp_path / "x.txt", late, ["bell"])
     assert (tmp_path / "x.txt").read_text() == "2.000000\t2.100000\tbell\n"
+
+
+@pytest.fixture
+def other_list(prepared, tmp_path):
+    """The prepared folder with its three classes in another order, and one more."""
+    recordings = [
+        replace(one, labels=tmp_path / "other" / "labels" / f"{one.name}.csv")
+        for one in read_manifest(prepared)
+    ]
+    names = ["tone 2", "knock", "tone 0", "tone 1"]
+    write_manifest(tmp_path / "other", recordings, names)
+    for one, moved in zip(read_manifest(prepared), recordings, strict=True):
+        events = read_events(one.labels)
+        write_events(moved.labels, replace(events, label=np.array([2, 3, 0])[events.label]))
+    return tmp_path / "other"
+
+
+def test_a_fold_of_other_classes_is_predicted_and_scored_by_their_names(run, prepared, other_list, tmp_path):
+    predict(run, out=tmp_path / "own", device="cpu")
+    predict(run, prepared=other_list, out=tmp_path / "mapped", device="cpu")
+    for path in (tmp_path / "own").glob("*.csv"):
+        own, mapped = read_dcase(path)[0], read_dcase(tmp_path / "mapped" / path.name)[0]
+        assert len(own) and np.array_equal(np.array([2, 3, 0])[own.label], mapped.label)
+        assert np.array_equal(own.azimuth, mapped.azimuth)
+    words = {"challenge": 2023, "average": "micro"}
+    one, other = (
+        score(folder / "labels", tmp_path / name, missing="empty", n_classes=n, **words)
+        for folder, name, n in ((prepared, "own", 3), (other_list, "mapped", 4))
+    )
+    assert one["F"] == other["F"] and one["LE"] == other["LE"]
+    with pytest.raises(BadInput, match="predicted for other classes"):
+        score(other_list / "labels", tmp_path / "own", 2023, missing="empty")
+
+
+def test_a_fold_without_any_class_of_the_run_is_refused_before_anything_is_written(run, other_list, tmp_path):
+    (other_list / "classes.txt").write_text("horn\nsiren\n")
+    with pytest.raises(BadInput, match=r"none of the classes of .*run.* \(tone 0, .* is among horn, siren"):
+        predict(run, prepared=other_list, out=tmp_path / "csv", device="cpu")
+    assert not (tmp_path / "csv").exists()
 
 
 def test_two_files_of_one_name_and_one_video_for_several_recordings_are_refused(run, recording, tmp_path):

@@ -1,3 +1,5 @@
+import shutil
+
 import plane_waves
 import pytest
 import torch
@@ -51,6 +53,63 @@ def test_what_does_not_fit_is_named(tmp_path):
         initialize_from(system(1), InitFrom(tmp_path / "nowhere"))
 
 
+FUSED = {
+    "features": Part("sound_field", {"hop": 480, "n_mels": 64}),
+    "model": Part("fused", {"hidden": 16, "frames_per_step": 5}),
+    "target": Part("multi_accdoa"), "chunk": 2.48,
+}  # fmt: skip
+PLAIN = {
+    "features": Part("logamplitude_iv"),
+    "model": Part("avcrnn", {"width": 8}),
+    "target": Part("multi_accdoa"),
+}
+TWO_HEADS = {
+    "features": Part("logmel_iv"), "model": Part("seldnet_attention", {"width": 8, "hidden": 16, "n_heads": 2}),
+    "target": Part("sed_doa"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", [PLAIN, FUSED, TWO_HEADS], ids=["avcrnn", "fused", "seldnet"])
+def test_classes_of_another_list_keep_what_they_learned_by_their_names(parts, tmp_path, caplog):
+    caplog.set_level("INFO")
+    torch.manual_seed(0)
+    before = System(Blueprint(classes=["bell", "door", "drum", "knock"], **parts)).eval()
+    after = System(Blueprint(classes=["drum", "horn", "bell", "door", "tap"], **parts)).eval()
+    save_system(before, tmp_path / "model.safetensors")
+    new = {name: value.clone() for name, value in after.model.state_dict().items()}
+    initialize_from(after, InitFrom(tmp_path))
+    assert "taken for 3 of 5 classes, by name" in caplog.text
+    waveform = torch.randn(1, 4, before.window_samples) * 0.1
+    visual = torch.rand(1, *before.visual_spec.shape) if before.model.vision else None
+    with torch.no_grad():
+        one, other = before(waveform, visual), after(waveform, visual)
+    for name in one:
+        assert torch.allclose(one[name][..., [2, 0, 1]], other[name][..., [0, 2, 3]], atol=1e-5)
+    rows = {name: value for name, value in after.model.state_dict().items() if value.shape[0] % 5 == 0}
+    assert any((value == new[name]).any() and (value != new[name]).any() for name, value in rows.items())
+
+
+def test_a_list_of_the_same_length_in_another_order_is_matched_by_name_too(tmp_path):
+    torch.manual_seed(0)
+    before, after = (
+        System(Blueprint(classes=names, **PLAIN)) for names in (["bell", "door"], ["door", "bell"])
+    )
+    save_system(before, tmp_path / "model.safetensors")
+    initialize_from(after, InitFrom(tmp_path))
+    one, other = (each.model.state_dict()["fc_xyz.bias"].reshape(3, 3, 2) for each in (before, after))
+    assert torch.equal(one, other.flip(-1))
+
+
+def test_tensors_that_do_not_fit_stay_new_and_are_named(tmp_path, caplog):
+    caplog.set_level("INFO")
+    first, second = system(0, hidden=24), system(1)
+    save_system(first, tmp_path / "model.safetensors")
+    initialize_from(second, InitFrom(tmp_path, freeze=["audio_encoder"]))
+    assert same(first, second) == {"audio_encoder", "vision_encoder"}
+    assert "taken: audio_encoder (18), vision_encoder (4)" in caplog.text
+    assert "new: gru (8), fc_xyz.weight" in caplog.text and "frozen: audio_encoder (" in caplog.text
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     return plane_waves.make(tmp_path_factory.mktemp("plane_waves"), seconds=4)
@@ -75,6 +134,18 @@ def test_frozen_weights_are_unchanged_while_others_learn(prepared, tmp_path):
     taken = load_file(tmp_path / "a" / "model.safetensors")
     assert torch.equal(taken["gru.weight_hh_l0"], after["gru.weight_hh_l0"])
     assert not torch.equal(before["fc_xyz.weight"], after["fc_xyz.weight"])
+
+
+def test_a_run_is_not_resumed_with_the_names_of_its_classes_exchanged(prepared, tmp_path):
+    run(prepared, tmp_path / "run", steps=2)
+    shutil.copytree(prepared, tmp_path / "data")
+    names = (prepared / "classes.txt").read_text().splitlines()
+    (tmp_path / "data" / "classes.txt").write_text("\n".join(names[::-1]))
+    with pytest.raises(BadInput, match=r"classes\.txt: other classes than those of the run"):
+        run(
+            prepared, tmp_path / "run", steps=2, resume=True,
+            data=Data(tmp_path / "data", validate=["fold3_room5"], batch_size=2),
+        )  # fmt: skip
 
 
 def test_training_stops_early_without_improvement(prepared, tmp_path):

@@ -1,0 +1,82 @@
+"""Lists of classes that differ: what is predicted for one list is given the indices of another, by name."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.io.events import Events
+
+log = logging.getLogger(__name__)
+
+MAX_NAMES = 8
+"""class names that a message lists"""
+
+
+def class_indices(names: Sequence[str], others: Sequence[str]) -> np.ndarray:
+    """Find names in another list.
+
+    Args:
+        names: class names.
+        others: class names to find them in.
+
+    Returns:
+        (name,) index in `others`, -1 where it is absent.
+    """
+    place = {name: index for index, name in enumerate(others)}
+    return np.array([place.get(name, -1) for name in names], int)
+
+
+def compare_classes(
+    names: Sequence[str], others: Sequence[str], origin: object, other_origin: object
+) -> np.ndarray | None:
+    """Compare two lists of classes, and log where they differ.
+
+    Args:
+        names: classes of predictions.
+        others: classes that they are to be given as.
+        origin: where `names` come from, for messages.
+        other_origin: where `others` come from.
+
+    Returns:
+        None for equal lists; else (name,) the index in `others`, -1 for classes that it lacks.
+
+    Raises:
+        BadInput: no name in common.
+    """
+    if list(names) == list(others):
+        return None
+    indices = class_indices(names, others)
+    if (indices < 0).all():
+        raise BadInput(
+            f"{other_origin}: none of the classes of {origin} ({listed(names)}) is among {listed(others)}; "
+            "prepare the folder with these classes"
+        )
+    absent = [name for name, index in zip(names, indices, strict=True) if index < 0]
+    left_out = f"; {listed(absent)} is not listed there and left out" if absent else ""
+    log.warning("%s has other classes than %s: they are matched by name%s", origin, other_origin, left_out)
+    return indices
+
+
+def with_classes(events: Events, indices: np.ndarray | None) -> Events:
+    """Give events the class indices of another list.
+
+    Args:
+        events: events.
+        indices: as from `compare_classes`; None leaves the events as they are.
+
+    Returns:
+        The events of classes that the other list has.
+    """
+    if indices is None:
+        return events
+    label = indices[events.label]
+    return replace(events, label=label).select(label >= 0)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write class names for a message."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
