@@ -40,6 +40,27 @@ def run_words(words: list[str]) -> list[str]:
     return [*([json.dumps(runs, ensure_ascii=False)] if runs else []), *rest]
 
 
+def scored_words(words: list[str]) -> list[str]:
+    """Name the words without an option: `REFERENCE PREDICTION` are --reference and --prediction."""
+    named: list[str] = []
+    names = ["--reference", "--prediction"]
+    takes_value = False
+    for place, word in enumerate(words):
+        if word.startswith("-"):
+            following = words[place + 1] if place + 1 < len(words) else "-"
+            switch = word.removeprefix("--").replace("-", "_") in SWITCHES
+            takes_value = "=" not in word and (not switch or following.lower() in ("true", "false"))
+        elif takes_value:
+            takes_value = False
+        elif names:
+            named.append(names.pop(0))
+        named.append(word)
+    return named
+
+
+SWITCHES = ("json", "jackknife", "check_only", "corrected", "onscreen", "grid", "class_agnostic", "help", "h")
+"""options of `score` that may stand alone"""
+
 COMMANDS = {
     "train": Command(
         "avseld.training.train", "train", "train a system from a recipe", prepare=training_words
@@ -51,7 +72,7 @@ COMMANDS = {
         prepare=sound_words,
     ),
     "score": Command(
-        "avseld.evaluation.score", "score", "score prediction files against label files", positional=True
+        "avseld.evaluation.score", "score", "score prediction files against label files", prepare=scored_words
     ),
     "evaluate": Command("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
     "locate": Command(

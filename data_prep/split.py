@@ -19,6 +19,10 @@ CLIP_SUFFIX = r"_\d{3,}$"
 """pattern of what `avseld-prep cut` appends to the name of a recording"""
 
 
+FAR = 0.1
+"""difference between the share of a part and the share asked for, from which on a warning is logged"""
+
+
 @takes_paths
 def split(
     prepared: Path,
@@ -48,10 +52,38 @@ def split(
     write_manifest(
         prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
     )
-    for part in shares:
-        own = [one for one in recordings if part_of[one.name] == part]
-        log.info("%s: %d recordings, %.1f min", part, len(own), sum(one.duration for one in own) / 60)
+    report(recordings, shares, part_of, by)
     return 0
+
+
+def report(
+    recordings: Sequence[Recording], shares: dict[str, float], part_of: dict[str, str], by: str
+) -> None:
+    """Log the share of the duration that each part was to get and got, and warn where they are far apart.
+
+    Args:
+        recordings: all of them.
+        shares: of the duration, by part.
+        part_of: name of the recording -> part.
+        by: recording or room.
+    """
+    whole = sum(one.duration for one in recordings)
+    farthest = 0.0
+    for part, share in shares.items():
+        own = [one for one in recordings if part_of[one.name] == part]
+        length = sum(one.duration for one in own)
+        got = length / whole if whole else 0.0
+        farthest = max(farthest, abs(got - share))
+        log.info(
+            "%s: %d recordings, %.1f min, %.0f %% (asked for %.0f %%)",
+            part, len(own), length / 60, 100 * got, 100 * share,
+        )  # fmt: skip
+    if farthest > FAR:
+        log.warning(
+            "the parts are far from what was asked for: whole %ss cannot be shared out better; cut the recordings into "
+            "clips first (avseld-prep cut), and give --clip '$^' to share out the clips of one recording",
+            by,
+        )
 
 
 def draw(

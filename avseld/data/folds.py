@@ -1,22 +1,28 @@
 """Choice of the recordings to train on, to validate on and to test on."""
 
 import logging
+import re
 from collections.abc import Sequence
 
 from avseld.base.errors import BadInput
 from avseld.config import Data
-from avseld.io.manifest import Recording, disjoint, pick, read_manifest
+from avseld.io.manifest import Recording, disjoint, matches, pick, read_manifest
+from avseld.io.run_config import PARTS
 from avseld.vision.visual_input import VisualSpec
 
 log = logging.getLogger(__name__)
+
+PUBLISHED_FOLD = r"fold\d+(_room\d+)?"
+"""names of the folds and rooms in recipes"""
 
 
 def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recording]]:
     """Choose the recordings to train on, to validate on and to test on.
 
-    Where `validate` or `test` names rooms or recordings of a training fold, training goes without these. With
-    `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as the network
-    takes them, and says how many.
+    Where the manifest has none of the folds of the data but folds train, validate and test, these are taken and written
+    into `data`; see `own_folds`. Where `validate` or `test` names rooms or recordings of a training fold, training goes
+    without these. With `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as
+    the network takes them, and says how many.
 
     Raises:
         BadInput: a name that matches nothing, parts that overlap, or nothing left to train on.
@@ -24,7 +30,8 @@ def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recordi
     there = [recording for recording in read_manifest(data.prepared) if recording.format == data.format]
     if not there:
         raise BadInput(f"{data.prepared}/manifest.csv: no recording of format {data.format}; prepare some")
-    parts = {name: pick(there, getattr(data, name)) for name in ("train", "validate", "test")}
+    own_folds(data, there)
+    parts = {name: pick(there, getattr(data, name), f"data.{name}") for name in PARTS}
     folds = {recording.fold for recording in there}
     for name in ("validate", "test"):
         held = {r.name for r in pick(there, [token for token in getattr(data, name) if token not in folds])}
@@ -41,6 +48,40 @@ def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recordi
             f"{data.prepared}: nothing left to train on; check data.train, the boxes and the frames"
         )
     return parts
+
+
+def own_folds(data: Data, recordings: Sequence[Recording]) -> None:
+    """Take the folds train, validate and test of one's own recordings where the published ones do not exist.
+
+    Without a fold validate, the best weights are selected on test, as the published baselines do, and it is said.
+
+    Args:
+        data: its train, validate and test are replaced.
+        recordings: of the manifest, in the format of the data.
+
+    Raises:
+        BadInput: the manifest has no folds at all.
+    """
+    asked = [token for name in PARTS for token in getattr(data, name)]
+    if any(matches(recording, token) for recording in recordings for token in asked):
+        return
+    folds = {recording.fold for recording in recordings if recording.fold}
+    if not folds:
+        raise BadInput(
+            f"{data.prepared}: {len(recordings)} recordings without folds; make some with "
+            f"avseld-prep split {data.prepared} --parts train=0.7,validate=0.1,test=0.2"
+        )
+    if not {"train", "test"} <= folds or any(not re.fullmatch(PUBLISHED_FOLD, token) for token in asked):
+        return
+    data.train, data.test = ["train"], ["test"]
+    data.validate = ["validate"] if "validate" in folds else ["test"]
+    log.info("%s: the folds are train, %s and test", data.prepared, data.validate[0])
+    if "validate" not in folds:
+        data.allow_overlap = True
+        log.warning(
+            "%s: no fold validate; the best weights are selected on test, whose scores are then optimistic",
+            data.prepared,
+        )
 
 
 def visible(recording: Recording, spec: VisualSpec | None = None) -> bool:

@@ -19,12 +19,13 @@ from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
-from avseld.inference.run_folder import prepared_folder, read_config, recordings_of
+from avseld.inference.run_folder import recordings_of
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.boxes import read_boxes
-from avseld.io.classes import compare_classes
+from avseld.io.classes import ClassMap, compare_classes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
+from avseld.io.run_config import prepared_folder, read_config
 from avseld.metrics import SCORES, score
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
@@ -75,8 +76,8 @@ def evaluate(
     recordings = recordings_of(run, prepared, fold)
     place = prepared_folder(run, prepared) / "classes.txt"
     classes = read_class_list(place)
-    indices = compare_classes(predictor.classes, classes, run, place)
-    if indices is not None and predictor.task != "seld":
+    class_map = compare_classes(predictor.classes, classes, run, place)
+    if class_map is not None and predictor.task != "seld":
         raise BadInput(
             f"{place}: other classes than those of {run}; prepare the folder with the run's classes"
         )
@@ -88,7 +89,7 @@ def evaluate(
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
         predictions[control], results[control], probabilities = _predict_and_score(
-            predictor, recordings, references, control, config["seed"], year, indices, len(classes)
+            predictor, recordings, references, control, config["seed"], year, class_map, len(classes)
         )
         for name, events in predictions[control].items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
@@ -117,7 +118,7 @@ def evaluate(
     if untrained:
         fresh = untrained_predictor(predictor, config["seed"])
         _, results["untrained"], _ = _predict_and_score(
-            fresh, recordings, references, "blank", config["seed"], year, indices, len(classes)
+            fresh, recordings, references, "blank", config["seed"], year, class_map, len(classes)
         )
     about = {
         "run": str(run),
@@ -173,12 +174,12 @@ def _predict_and_score(
     control: Control,
     seed: int,
     year: int,
-    indices: np.ndarray | None,
+    class_map: ClassMap | None,
     n_classes: int,
 ) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:
     """Return predictions by recording, their scores, and frame probabilities where the target computes them."""
     if predictor.task == "seld":
-        predictions = predict_all(predictor, recordings, control, seed, indices)
+        predictions = predict_all(predictor, recordings, control, seed, class_map)
         # As validation does: a target without distances is scored without them.
         unit = None if predictor.system.target.distance else "none"
         scores = score(references, predictions, year, n_classes=n_classes, distance_unit=unit)

@@ -13,7 +13,7 @@ from avseld.base.files import takes_paths
 from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
-from avseld.metrics.folders import Pairing, open_pair
+from avseld.metrics.folders import Pairing, complete_from_run, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
 from avseld.metrics.rules import Rule, rule_of
@@ -27,8 +27,8 @@ ANY_CLASS = 1 << 30
 
 @takes_paths
 def score(
-    reference: Path,
-    prediction: Path,
+    reference: Path | None = None,
+    prediction: Path | None = None,
     challenge: int | None = None,
     average: Literal["macro", "micro"] = "macro",
     jackknife: bool = False,
@@ -44,12 +44,14 @@ def score(
     grid: bool = False,
     class_agnostic: bool = False,
     metrics: list[str] | None = None,
+    run: Path | None = None,
 ) -> int:
     """Score prediction files against label files like the official scorer of a year, or without classes.
 
     Args:
-        reference: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a column `file`.
-        prediction: folder of predictions, one csv file per recording, matched by name; or one file.
+        reference: first word: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a
+            column `file`.
+        prediction: second word: folder of predictions, one csv file per recording, matched by name; or one file.
         challenge: year of the rules, 2019 to 2025.
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
@@ -59,13 +61,15 @@ def score(
         distance_unit: unit of distances in prediction files, if not the year's; none = do not score them.
         corrected: correct the defects of the official code (listed in `avseld.metrics.seld`).
         per: add the scores of each room, or of each number of simultaneous reference events.
-        fold: score only this fold or room or recording, named as in the manifest beside the labels.
+        fold: score only this fold or room or recording, named as in the manifest beside the labels; test, validate or
+            train of a run; all. By default predictions that are exactly one fold are scored as that.
         onscreen: 2025, a true positive must also have the right visibility (F20 on/off).
         n_classes: number of classes, if neither classes.txt beside the labels nor the year gives it.
         grid: 2019, quantize directions to the 10-degree grid, as its stand-alone script does.
         class_agnostic: score directions alone, every row as a sound whatever its class: median angle, recall within
             20 degrees and false rows a minute, by number of simultaneous reference sounds; no year is needed.
         metrics: of other packages, package.module:function, computed as well (docs/extending.md).
+        run: run folder instead of the two words: its prepared folder, predictions and year.
 
     Returns:
         Exit status: 2 if a submission is not valid.
@@ -73,17 +77,22 @@ def score(
     Raises:
         BadInput: files do not match or cannot be read; names them.
     """
+    labels, predictions, year, parts_of_run = complete_from_run(reference, prediction, challenge, run)
+    challenge = None if year is None else int(year)
     if class_agnostic:
-        pairing = open_pair(reference, prediction, rule_of(2023), ANY_CLASS, missing, "none", fold)
+        pairing = open_pair(
+            labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run
+        )
         return _score_without_classes(pairing, per, json)
     if challenge is None:
         raise BadInput(
             f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}, or --class_agnostic true"
         )
     if check_only:
-        return _check(reference, prediction, challenge, n_classes, json)
+        reasons = problems(labels, predictions, challenge, n_classes, fold, missing, parts_of_run)
+        return _report(reasons, predictions, challenge, json)
     rule = rule_of(challenge)
-    pairing = open_pair(reference, prediction, rule, n_classes, missing, distance_unit, fold)
+    pairing = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run)
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
     counts = count_pairs(pairing, rule, options, grid)
     result = scores_from_counts(counts, average, challenge, jackknife, corrected)
@@ -94,7 +103,7 @@ def score(
             name: scores_from_counts(part, average, challenge, corrected=corrected)
             for name, part in PARTS[per](pairing, counts, rule, options).items()
         }
-    note = ", corrected" if corrected else ""
+    note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
     if json:
         whole: dict[str, Any] = result.as_dict()
         if per:
@@ -155,8 +164,7 @@ def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int
     return 0
 
 
-def _check(reference: Path, prediction: Path, challenge: int, n_classes: int | None, json: bool) -> int:
-    reasons = problems(reference, prediction, challenge, n_classes)
+def _report(reasons: list[str], prediction: Path, challenge: int, json: bool) -> int:
     if json:
         answer = {"challenge": challenge, "valid": not reasons, "problems": reasons}
         sys.stdout.write(json_text.dumps(answer) + "\n")

@@ -14,12 +14,13 @@ from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.inputs import sound_files, videos_of
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import load, predict_all
-from avseld.inference.run_folder import prepared_folder, recordings_of
+from avseld.inference.run_folder import recordings_of
 from avseld.inference.thresholds import set_threshold
 from avseld.io.classes import compare_classes
 from avseld.io.events import Events
 from avseld.io.labels import EVENT_LIST_SUFFIX
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
+from avseld.io.run_config import prepared_folder
 from avseld.system.build import System
 
 log = logging.getLogger(__name__)
@@ -91,9 +92,9 @@ def predict(
     folder = out or (run if run.is_dir() else run.parent) / "predictions"
     place = prepared_folder(run, prepared)
     classes = read_classes(place)
-    indices = compare_classes(predictor.classes, classes, run, place / "classes.txt")
+    class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
     recordings = recordings_of(run, prepared, fold)
-    for name, found in predict_all(predictor, recordings, control, indices=indices).items():
+    for name, found in predict_all(predictor, recordings, control, class_map=class_map).items():
         _write(folder / f"{name}.csv", found, predictor.system, classes, bool(events), audacity)
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)

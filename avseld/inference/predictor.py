@@ -16,7 +16,7 @@ from avseld.base.errors import BadInput
 from avseld.data.visual import visual_inputs
 from avseld.inference.run_folder import WEIGHTS
 from avseld.io.boxes import Boxes, describe_source, read_boxes, read_source, source_of
-from avseld.io.classes import with_classes
+from avseld.io.classes import ClassMap, give_classes
 from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
@@ -281,7 +281,7 @@ def predict_all(
     recordings: Sequence[Recording],
     video: Control = "aligned",
     seed: int = 0,
-    indices: np.ndarray | None = None,
+    class_map: ClassMap | None = None,
 ) -> dict[str, Events]:
     """Predict the events of every recording.
 
@@ -290,8 +290,7 @@ def predict_all(
         recordings: of a prepared folder.
         video: visual input, see `Control`.
         seed: of the choice of other videos, for shuffled.
-        indices: class index to give the events of each class of the system (`avseld.io.classes.compare_classes`);
-            None for its own.
+        class_map: other classes to give the events (`avseld.io.classes.compare_classes`); None for the system's own.
 
     Returns:
         Events by name of the recording.
@@ -310,8 +309,8 @@ def predict_all(
             "%d of %d recordings have no visual input; predicted from audio only", n_missing, len(recordings)
         )
     return {
-        recording.name: with_classes(
-            predictor.predict_recording(recording, visuals[recording.name], silent), indices
+        recording.name: give_classes(
+            predictor.predict_recording(recording, visuals[recording.name], silent), class_map
         )
         for recording in tqdm(recordings, desc=f"predict ({video})", unit="recording")
     }

@@ -1,48 +1,15 @@
-"""The folder of a training run: its configuration, its weights, and the recordings it is evaluated on."""
+"""The folder of a training run: its weights, and the recordings it is evaluated on."""
 
+import logging
 from pathlib import Path
 
-import yaml
-
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, pick, read_manifest
+from avseld.io.manifest import Recording, matches, pick, read_manifest
+from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config
+
+log = logging.getLogger(__name__)
 
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
-
-
-def read_config(run: Path) -> dict:
-    """Read the complete configuration of a run.
-
-    Raises:
-        BadInput: the folder holds no readable configuration.
-    """
-    path = run / "config.yaml"
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
-        raise BadInput(f"{path}: not found; give the folder of a run made by avseld train") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
-
-
-def prepared_folder(run: Path, prepared: Path | None = None) -> Path:
-    """Return the prepared folder to work on: the one given, or the one of the training.
-
-    Args:
-        run: run folder.
-        prepared: another prepared folder, or None.
-
-    Raises:
-        BadInput: no configuration, or the training's folder is not there.
-    """
-    if prepared is not None:
-        return prepared
-    place = Path(read_config(run)["data"]["prepared"])
-    if not place.is_dir():
-        raise BadInput(
-            f"{place}: the prepared folder of {run / 'config.yaml'} is not there; say where with --prepared"
-        )
-    return place
 
 
 def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
@@ -51,12 +18,23 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     Args:
         run: run folder; its config.yaml names the prepared folder and the folds.
         prepared: another prepared folder, or None for the one of the training.
-        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
+        fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording; all for all
+            recordings, which is also taken where the manifest has no folds.
 
     Raises:
         BadInput: no configuration, or no recording of that name.
     """
-    data = read_config(run)["data"]
-    recordings = read_manifest(prepared_folder(run, prepared))
-    recordings = [recording for recording in recordings if recording.format == data["format"]]
-    return pick(recordings, data[fold] if fold in ("test", "validate", "train") else [fold])
+    place = prepared_folder(run, prepared)
+    parts, format = parts_of(run), read_config(run)["data"]["format"]
+    listed = read_manifest(place)
+    recordings = [recording for recording in listed if recording.format == format]
+    if not recordings:
+        there = ", ".join(sorted({recording.format for recording in listed})) or "none"
+        raise BadInput(f"{place}: no recordings of format {format}, which {run} takes; there are {there}")
+    if fold not in PARTS or any(matches(recording, fold) for recording in recordings):
+        return pick(recordings, [fold], "--fold")
+    tokens = parts[fold]
+    if not any(recording.fold for recording in recordings):
+        log.warning("%s: the manifest has no folds; all %d recordings are taken", place, len(recordings))
+        return recordings
+    return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run / 'config.yaml'})")

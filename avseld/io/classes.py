@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,16 @@ log = logging.getLogger(__name__)
 
 MAX_NAMES = 8
 """class names that a message lists"""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """How the events of one list of classes are given those of another."""
+
+    indices: np.ndarray
+    """(class,) index in the other list, -1 for classes that it lacks"""
+    names: tuple[str, ...]
+    """the other list"""
 
 
 def class_indices(names: Sequence[str], others: Sequence[str]) -> np.ndarray:
@@ -31,7 +41,7 @@ def class_indices(names: Sequence[str], others: Sequence[str]) -> np.ndarray:
 
 def compare_classes(
     names: Sequence[str], others: Sequence[str], origin: object, other_origin: object
-) -> np.ndarray | None:
+) -> ClassMap | None:
     """Compare two lists of classes, and log where they differ.
 
     Args:
@@ -41,7 +51,7 @@ def compare_classes(
         other_origin: where `others` come from.
 
     Returns:
-        None for equal lists; else (name,) the index in `others`, -1 for classes that it lacks.
+        None for equal lists.
 
     Raises:
         BadInput: no name in common.
@@ -57,23 +67,23 @@ def compare_classes(
     absent = [name for name, index in zip(names, indices, strict=True) if index < 0]
     left_out = f"; {listed(absent)} is not listed there and left out" if absent else ""
     log.warning("%s has other classes than %s: they are matched by name%s", origin, other_origin, left_out)
-    return indices
+    return ClassMap(indices, tuple(others))
 
 
-def with_classes(events: Events, indices: np.ndarray | None) -> Events:
+def give_classes(events: Events, class_map: ClassMap | None) -> Events:
     """Give events the class indices of another list.
 
     Args:
         events: events.
-        indices: as from `compare_classes`; None leaves the events as they are.
+        class_map: as from `compare_classes`; None leaves the events as they are.
 
     Returns:
         The events of classes that the other list has.
     """
-    if indices is None:
+    if class_map is None:
         return events
-    label = indices[events.label]
-    return replace(events, label=label).select(label >= 0)
+    label = class_map.indices[events.label]
+    return replace(events, label=label, classes=class_map.names).select(label >= 0)
 
 
 def listed(names: Sequence[str]) -> str:

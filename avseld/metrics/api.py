@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -11,10 +12,10 @@ from avseld.io.events import Events
 from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
-from avseld.metrics.folders import Prediction, Reference, open_pair
+from avseld.metrics.folders import Prediction, Reference, complete_from_run, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
-from avseld.metrics.rules import Rule, rule_of
+from avseld.metrics.rules import RULES, Rule, rule_of
 
 BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
@@ -25,9 +26,9 @@ ONE = "recording"
 
 
 def score(
-    reference: Reference | Events,
-    prediction: Prediction | Events,
-    challenge: int | str,
+    reference: Reference | Events | None = None,
+    prediction: Prediction | Events | None = None,
+    challenge: int | str | None = None,
     average: str = "macro",
     jackknife: bool = False,
     n_classes: int | None = None,
@@ -37,6 +38,8 @@ def score(
     onscreen: bool = False,
     grid: bool = False,
     metrics: Sequence[str | Metric] = (),
+    fold: str | None = None,
+    run: Path | str | None = None,
 ) -> Scores:
     """Score predictions like the official scorer of a challenge year.
 
@@ -44,7 +47,7 @@ def score(
         reference: events of one recording, or events by recording name, or a folder of csv files: labels of a
             prepared folder, or frame csv as DCASE distributes them. Folders are searched recursively.
         prediction: the same; a folder has csv files of the same names.
-        challenge: 2019 to 2025.
+        challenge: 2019 to 2025; with `run`, that of the training if left out.
         average: macro or micro; 2019, 2020 and 2021 define micro only.
         jackknife: add 95 % confidence intervals over recordings.
         n_classes: number of classes; if None, from classes.txt beside the labels, else that of the challenge.
@@ -55,6 +58,9 @@ def score(
         onscreen: 2025 only: a true positive must also have the right visibility (F20 on/off).
         grid: 2019 only: quantize directions to the 10-degree grid, as its stand-alone script does.
         metrics: of other packages, see `avseld.metrics.own`; their numbers are in `own` of the scores.
+        fold: score only this fold, room or recording; test, validate or train of a run; all. If None, predictions that
+            are exactly one fold are scored as that, with a warning.
+        run: run folder, whose prepared folder, predictions and year are taken where they are not given.
 
     Returns:
         Scores by name, as attributes and items; printed, they are the table of the command `score`.
@@ -62,15 +68,18 @@ def score(
     Raises:
         BadInput: recordings that do not match, or bad files; names them.
     """
-    rule = rule_of(challenge)
-    given = (reference, prediction)
+    labels, predictions, year, parts = complete_from_run(reference, prediction, challenge, run)
+    if year is None:
+        raise BadInput(f"which year's rules? give challenge, one of {', '.join(map(str, RULES))}")
+    rule = rule_of(year)
+    given = (labels, predictions)
     classes = next((side.classes for side in _tables(given) if side.classes), ())
     n_classes = n_classes or len(classes) or None
-    reference, prediction = ({ONE: side} if isinstance(side, Events) else side for side in given)
-    pairs = open_pair(reference, prediction, rule, n_classes, missing, distance_unit)
+    labels, predictions = ({ONE: side} if isinstance(side, Events) else side for side in given)
+    pairs = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts)
     options = seld.ScoringOptions(pairs.n_classes, corrected, pairs.distance, onscreen)
     table = count_pairs(pairs, rule, options, grid)
-    scores = scores_from_counts(table, average, challenge, jackknife, corrected)
+    scores = scores_from_counts(table, average, year, jackknife, corrected)
     classes = pairs.classes or classes
     known = classes if len(classes) == pairs.n_classes else ()
     return replace(scores, classes=known, own=own_scores(metrics, pairs))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,14 +32,13 @@ from avseld.io.manifest import (
     read_classes,
     read_manifest,
 )
+from avseld.io.run_config import PARTS, parts_of, predictions_of, prepared_folder, read_config, run_of
 from avseld.metrics.rules import Rule
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
 """the fold of all recordings"""
-PARTS = ("train", "validate", "test")
-"""parts of a run, which name folds of its prepared folder"""
 MAX_NAMES = 10
 """recordings that a message lists"""
 
@@ -179,6 +179,37 @@ def open_pair(
         {recording.name: recording.room for recording in recordings},
         classes if len(classes) == n_classes else (),
         part,
+    )
+
+
+def complete_from_run(
+    reference: Any, prediction: Any, challenge: int | str | None, run: Path | str | None
+) -> tuple[Any, Any, int | str | None, dict[str, list[str]]]:
+    """Take from a run what is not given.
+
+    Args:
+        reference: as for `open_pair`, or None for the prepared folder of the run.
+        prediction: as for `open_pair`, or None for the predictions of the run.
+        challenge: the year, or None for that of the training.
+        run: run folder; None for the one in which the predictions lie, if any, for the names of its folds only.
+
+    Returns:
+        Reference, prediction, year (None without a run), and the folds of train, validate and test (empty without).
+
+    Raises:
+        BadInput: neither given nor in a run.
+    """
+    if run is None:
+        if reference is None or prediction is None:
+            raise BadInput("what to score? give reference and prediction, or a run (--run RUN)")
+        inside = run_of(Path(prediction)) if isinstance(prediction, str | Path) else None
+        return reference, prediction, challenge, parts_of(inside) if inside else {}
+    run = Path(run)
+    return (
+        prepared_folder(run) if reference is None else reference,
+        predictions_of(run) if prediction is None else prediction,
+        challenge or read_config(run)["challenge"],
+        parts_of(run),
     )
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.boxes import Boxes, read_boxes
@@ -18,6 +16,7 @@ from avseld.io.manifest import (
     read_classes,
     read_manifest,
 )
+from avseld.io.run_config import CONFIG, parts_of, predictions_of, prepared_folder
 
 PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
 """units of distance in prediction files, by coordinates: Cartesian since 2024, planar in 2025"""
@@ -103,32 +102,24 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
     """Locate the files of the recordings of a run that have a prediction.
 
     Args:
-        run: folder with config.yaml and predictions/.
+        run: folder with config.yaml and predictions/ (of `predict`) or evaluation/ (of `evaluate`).
         prepared: the prepared folder, if it is not where config.yaml says.
         names: folds, rooms or recordings; None for the test recordings.
 
     Raises:
         BadInput: no run, no predictions, or no prepared folder.
     """
-    path = run / "config.yaml"
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; give the folder of a run made by avseld train")
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        data = config["data"]
-        place, tokens = Path(prepared or data["prepared"]), data.get("test") or []
-    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        place, tokens = prepared_folder(run, prepared), parts_of(run)["test"]
+    except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(
-            f"{path}: no configuration of a run ({error}); give --prepared, or train anew"
+            f"{run / CONFIG}: no configuration of a run ({error}); give --prepared, or train anew"
         ) from error
-    if not (run / "predictions").is_dir():
-        raise BadInput(f"{run / 'predictions'}: not found; predict with avseld predict --run {run}")
-    if not place.is_dir():
-        raise BadInput(f"{place}: the prepared folder of {path} is not there; say where with --prepared")
+    predictions = predictions_of(run)
     listed = read_manifest(place)
     # Another prepared folder than the training's may have other folds: then take all predicted recordings.
     tests = [token for token in map(str, tokens) if any(matches(recording, token) for recording in listed)]
-    return from_prepared(place, names or tests or None, run / "predictions")
+    return from_prepared(place, names or tests or None, predictions)
 
 
 def _csv_files(folder: Path) -> dict[str, Path]:

@@ -40,16 +40,22 @@ def class_layouts(system: System) -> dict[str, ClassLayout]:
         }
         if not axes:
             return {}
-        outputs_of = partial(_outputs, system.eval(), *_noise(system))
-        gradients = _gradients(system, list(axes), outputs_of)
+        features, visual = _noise(system.eval())
+        # Without the video the classes act less on each other; some tensors are used with it only.
+        runs = [
+            partial(_outputs, system, features, seen) for seen in (None, visual)[: 1 + (visual is not None)]
+        ]
+        gradients = [_gradients(system, list(axes), outputs_of) for outputs_of in runs]
         layouts: dict[str, ClassLayout] = {}
         for name, grown in axes.items():
+            found = [gradient[name] for gradient in gradients if name in gradient]
             layouts[name] = {}
             for axis in grown:
-                if name in gradients:
-                    layouts[name][axis] = _from_gradient(gradients[name], axis)
+                if found:
+                    numbers = (_from_gradient(gradient, axis) for gradient in found)
                 else:
-                    layouts[name][axis] = _from_change(own[name], axis, n_classes, outputs_of)
+                    numbers = (_from_change(own[name], axis, n_classes, outputs_of) for outputs_of in runs)
+                layouts[name][axis] = next((n for n in numbers if n), 0)
     system.train(was_training)
     return layouts
 

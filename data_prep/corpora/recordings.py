@@ -16,7 +16,7 @@ from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
-from avseld.io.manifest import Recording, write_manifest
+from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.io.resampling import resampled_length
 from avseld.io.video import video_info
 
@@ -168,6 +168,8 @@ def write_prepared(
 ) -> None:
     """Write labels, class list and manifest of a prepared folder; the manifest last, so that it lists existing files.
 
+    Of a folder that exists already, folds and rooms of recordings stay, for which none are found now, and boxes.
+
     Args:
         prepared: the folder.
         recordings: with paths as found; labels and boxes are replaced by their paths in the prepared folder.
@@ -175,7 +177,7 @@ def write_prepared(
         classes: names by index.
     """
     entries = []
-    for recording in recordings:
+    for recording in keep_folds(prepared, recordings):
         path = prepared / "labels" / f"{recording.name}.csv" if recording.name in labels else None
         if path:
             write_events(path, labels[recording.name])
@@ -190,6 +192,39 @@ def write_prepared(
             min(stray),
         )
     _log_summary(prepared, entries)
+
+
+def keep_folds(prepared: Path, recordings: Sequence[Recording]) -> list[Recording]:
+    """Give recordings without a fold the one that they have in an existing manifest, from `avseld-prep split`.
+
+    Args:
+        prepared: the folder, which need not exist.
+        recordings: as found now.
+    """
+    if not (prepared / "manifest.csv").is_file():
+        return list(recordings)
+    try:
+        before = {recording.name: recording for recording in read_manifest(prepared)}
+    except BadInput as error:
+        log.warning("%s; it is written anew", error)
+        return list(recordings)
+    kept = [
+        replace(one, fold=before[one.name].fold, room=one.room or before[one.name].room)
+        if not one.fold and one.name in before
+        else one
+        for one in recordings
+    ]
+    moved = [one.fold for one, found in zip(kept, recordings, strict=True) if one.fold != found.fold]
+    if moved:
+        log.info(
+            "%s: the folds of %d recordings are kept (%s)",
+            prepared,
+            len(moved),
+            ", ".join(sorted(set(moved))),
+        )
+    if new := [one.name for one in kept if not one.fold and moved]:
+        log.warning("%s: %d recordings have no fold (%s); split again", prepared, len(new), example(new))
+    return kept
 
 
 def boxes_path(prepared: Path, recording: Recording) -> Path | None:

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from avseld.__main__ import main
+from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import read_events, write_events
 from avseld.io.manifest import Recording, write_manifest
 from avseld.metrics import score
@@ -172,6 +175,77 @@ def test_labels_of_a_prepared_folder_are_read_and_the_fold_can_be_chosen(folders
     run(prepared / "labels", folders[1], "--challenge", 2023, "--fold", "fold0", "--json")
     assert json.loads(capsys.readouterr().out)["recordings"] == 1
     assert "names no fold" in failure(capsys, prepared, folders[1], "--challenge", 2023, "--fold", "fold9")
+
+
+@pytest.fixture
+def run_folder(folders, tmp_path):
+    """A run whose test part is a fold of which it has predictions; one of two recordings."""
+    prepared, home = tmp_path / "prepared", tmp_path / "run"
+    (prepared / "labels").mkdir(parents=True)
+    recordings = []
+    for name in ("fold4_room23_mix001", "fold3_room8_mix002"):
+        (prepared / "labels" / f"{name}.csv").write_text(LABELS)
+        fold, room, _ = name.split("_")
+        audio, labels = tmp_path / f"{name}.wav", prepared / "labels" / f"{name}.csv"
+        recordings.append(Recording(name, audio, "foa", labels=labels, fold=fold, room=room, duration=2.0))
+    write_manifest(prepared, recordings, [f"class {k}" for k in range(13)])
+    (home / "predictions").mkdir(parents=True)
+    shutil.copy(folders[1] / "fold4_room23_mix001.csv", home / "predictions")
+    data = {"prepared": str(prepared), "train": ["fold3"], "validate": ["fold3_room8"], "test": ["fold4"]}
+    (home / "config.yaml").write_text(yaml.safe_dump({"data": data | {"format": "foa"}, "challenge": 2022}))
+    return home
+
+
+def test_predictions_of_exactly_one_fold_are_scored_as_that_and_it_is_said(
+    folders, run_folder, tmp_path, capsys
+) -> None:
+    name = "fold4_room23_mix001"
+    one = score({name: read_dcase(next(folders[0].rglob(f"{name}.csv")))[0]},
+                {name: read_dcase(folders[1] / f"{name}.csv")[0]}, 2022)  # fmt: skip
+    prepared, predictions = tmp_path / "prepared", run_folder / "predictions"
+    for words in (
+        (prepared, predictions, "--challenge", "2022"),
+        ("--challenge", "2022", "--jackknife", "false", prepared, predictions, "--fold", "test"),
+        ("--run", run_folder),
+        ("--run", run_folder, "--fold", "fold4_room23"),
+    ):
+        run(*words, "--json")
+        printed = capsys.readouterr()
+        assert json.loads(printed.out)["F"] == pytest.approx(one["F"])
+        assert ("exactly the 1 recordings of --fold fold4" in printed.err) == ("--fold" not in words)
+    assert score(run=run_folder)["F"] == pytest.approx(one["F"])
+    assert score(run=run_folder, fold="test")["F"] == pytest.approx(one["F"])
+
+
+def test_recordings_that_count_as_silence_are_said(run_folder, capsys) -> None:
+    run("--run", run_folder, "--missing", "empty")
+    printed = capsys.readouterr()
+    assert (
+        "2 recordings" in printed.out
+        and "1 of 2 recordings have no prediction and count as silence" in printed.err
+    )
+    assert "lowers the scores" in failure(capsys, "--run", run_folder, "--fold", "all")
+
+
+def test_a_submission_of_one_fold_is_checked_as_it_is_scored(run_folder, tmp_path, capsys) -> None:
+    prepared, predictions = tmp_path / "prepared", run_folder / "predictions"
+    words = [prepared, predictions, "--check_only", "--challenge", "2022"]
+    for more in ([], ["--fold", "fold4"], ["--fold", "all", "--missing", "empty"]):
+        run(*words, *more)
+        assert "a valid submission for 2022" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        run(*words, "--fold", "all")
+    assert "no prediction for fold3_room8_mix002" in capsys.readouterr().out
+
+
+def test_a_wrong_fold_is_answered_with_its_option_and_what_there_is(run_folder, tmp_path, capsys) -> None:
+    message = failure(capsys, "--run", run_folder, "--fold", "fold4_room3")
+    assert "--fold: 'fold4_room3' names no fold" in message and "did you mean fold4_room23?" in message
+    assert "the folds are fold3, fold4, the rooms fold3_room8, fold4_room23" in message
+    moved = tmp_path / "sub"
+    shutil.copytree(run_folder / "predictions", moved)
+    message = failure(capsys, tmp_path / "prepared", moved, "--challenge", "2022", "--fold", "test")
+    assert "--run RUN" in message and "fold3, fold4" in message
 
 
 def test_distances_in_an_unlikely_unit_cause_a_warning(folders, caplog) -> None:

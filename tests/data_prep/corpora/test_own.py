@@ -1,5 +1,7 @@
 """Recordings of users: files are matched by name."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from raw_tree import state, write_sound, write_video
@@ -7,7 +9,7 @@ from raw_tree import state, write_sound, write_video
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info
 from avseld.io.events import read_events
-from avseld.io.manifest import read_classes, read_manifest
+from avseld.io.manifest import read_classes, read_manifest, write_manifest
 from data_prep.__main__ import main
 from data_prep.corpora.own import own
 
@@ -145,3 +147,18 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(BadInput, match="is taken by"):
         own(audio, prepared)
     assert not prepared.exists()
+
+
+def test_preparing_again_keeps_the_folds_of_split_and_warns_of_recordings_without(tmp_path, caplog):
+    for name in ("a", "b"):
+        write_sound(tmp_path / "audio" / f"{name}.wav", 1)
+    prepared = tmp_path / "prepared"
+    own(tmp_path / "audio", prepared)
+    recordings = read_manifest(prepared)
+    folds = {"a": "train", "b": "test"}
+    write_manifest(prepared, [replace(one, fold=folds[one.name], room="hall") for one in recordings], ["x"])
+    write_sound(tmp_path / "audio" / "c.wav", 1)
+    own(tmp_path / "audio", prepared)
+    again = {one.name: (one.fold, one.room) for one in read_manifest(prepared)}
+    assert again == {"a": ("train", "hall"), "b": ("test", "hall"), "c": ("", "")}
+    assert "1 recordings have no fold (c); split again" in caplog.text

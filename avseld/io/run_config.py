@@ -1,0 +1,83 @@
+"""The configuration of a training run, as far as it says where its data and its predictions are."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from avseld.base.errors import BadInput
+
+log = logging.getLogger(__name__)
+
+CONFIG = "config.yaml"
+PARTS = ("train", "validate", "test")
+"""parts of the data, each a list of folds, rooms or recordings"""
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """Read the complete configuration of a run.
+
+    Raises:
+        BadInput: the folder holds no readable configuration.
+    """
+    path = run / CONFIG
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise BadInput(f"{path}: not found; give the folder of a run made by avseld train") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
+
+
+def prepared_folder(run: Path, prepared: Path | None = None) -> Path:
+    """Return the prepared folder to work on: the one given, or the one of the training.
+
+    Args:
+        run: run folder.
+        prepared: another prepared folder, or None.
+
+    Raises:
+        BadInput: no configuration, or the training's folder is not there.
+    """
+    if prepared is not None:
+        return prepared
+    place = Path(read_config(run)["data"]["prepared"])
+    if not place.is_dir():
+        raise BadInput(
+            f"{place}: the prepared folder of {run / CONFIG} is not there; say where with --prepared"
+        )
+    return place
+
+
+def parts_of(run: Path) -> dict[str, list[str]]:
+    """Return the folds, rooms or recordings of train, validate and test of a run.
+
+    Raises:
+        BadInput: no configuration.
+    """
+    data = read_config(run)["data"]
+    return {part: [str(token) for token in data.get(part) or []] for part in PARTS}
+
+
+def run_of(predictions: Path) -> Path | None:
+    """Return the run in whose folder predictions lie (RUN/predictions, RUN/evaluation/aligned); None without one."""
+    homes = (predictions.parent, predictions.parent.parent)
+    return next((home for home in homes if (home / CONFIG).is_file()), None)
+
+
+def predictions_of(run: Path) -> Path:
+    """Return the folder of a run's predictions: of `predict`, or of `evaluate` with the video of the training.
+
+    Raises:
+        BadInput: there are none.
+    """
+    folder = run / "predictions"
+    if folder.is_dir():
+        return folder
+    video = str(read_config(run)["data"].get("video", "aligned"))
+    evaluated = run / "evaluation" / video
+    if not evaluated.is_dir():
+        raise BadInput(f"{folder}: not found; predict with avseld predict --run {run}")
+    log.info("%s: predictions of avseld evaluate", evaluated)
+    return evaluated
