@@ -13,7 +13,8 @@ from avseld.base.files import takes_paths
 from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
-from avseld.metrics.folders import Pairing, complete_from_run, open_pair
+from avseld.metrics.fold_choice import complete_from_run
+from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
 from avseld.metrics.rules import Rule, rule_of

@@ -12,7 +12,8 @@ from avseld.io.events import Events
 from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
-from avseld.metrics.folders import Prediction, Reference, complete_from_run, open_pair
+from avseld.metrics.fold_choice import complete_from_run
+from avseld.metrics.folders import Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.rules import RULES, Rule, rule_of

@@ -2,10 +2,9 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,20 +24,15 @@ from avseld.io.labels import (
     warn_about_unit,
 )
 from avseld.io.manifest import (
-    Recording,
     check_classes_of_predictions,
-    matches,
-    pick,
     read_classes,
     read_manifest,
 )
-from avseld.io.run_config import PARTS, parts_of, predictions_of, prepared_folder, read_config, run_of
+from avseld.metrics.fold_choice import ALL, choose_fold
 from avseld.metrics.rules import Rule
 
 log = logging.getLogger(__name__)
 
-ALL = "all"
-"""the fold of all recordings"""
 MAX_NAMES = 10
 """recordings that a message lists"""
 
@@ -180,95 +174,6 @@ def open_pair(
         classes if len(classes) == n_classes else (),
         part,
     )
-
-
-def complete_from_run(
-    reference: Any, prediction: Any, challenge: int | str | None, run: Path | str | None
-) -> tuple[Any, Any, int | str | None, dict[str, list[str]]]:
-    """Take from a run what is not given.
-
-    Args:
-        reference: as for `open_pair`, or None for the prepared folder of the run.
-        prediction: as for `open_pair`, or None for the predictions of the run.
-        challenge: the year, or None for that of the training.
-        run: run folder; None for the one in which the predictions lie, if any, for the names of its folds only.
-
-    Returns:
-        Reference, prediction, year (None without a run), and the folds of train, validate and test (empty without).
-
-    Raises:
-        BadInput: neither given nor in a run.
-    """
-    if run is None:
-        if reference is None or prediction is None:
-            raise BadInput("what to score? give reference and prediction, or a run (--run RUN)")
-        inside = run_of(Path(prediction)) if isinstance(prediction, str | Path) else None
-        return reference, prediction, challenge, parts_of(inside) if inside else {}
-    run = Path(run)
-    return (
-        prepared_folder(run) if reference is None else reference,
-        predictions_of(run) if prediction is None else prediction,
-        challenge or read_config(run)["challenge"],
-        parts_of(run),
-    )
-
-
-def choose_fold(
-    recordings: Sequence[Recording],
-    references: Iterable[str],
-    predictions: Iterable[str],
-    fold: str | None,
-    parts: Mapping[str, Sequence[str]],
-    missing: str = "error",
-) -> tuple[set[str], str]:
-    """Choose the recordings to score.
-
-    Args:
-        recordings: of the manifest, empty if there is none.
-        references: names of recordings with a reference.
-        predictions: names of recordings with a prediction.
-        fold: what to score; None if not said.
-        parts: see `open_pair`.
-        missing: error or empty.
-
-    Returns:
-        Names of the recordings, and the fold in words, empty for all.
-
-    Raises:
-        BadInput: `fold` names nothing.
-    """
-    names = set(references)
-    if fold == ALL or not recordings:
-        return names, ""
-    if fold is not None:
-        tokens = parts.get(fold, [fold])
-        if fold in PARTS and fold not in parts and not any(matches(one, fold) for one in recordings):
-            raise BadInput(
-                f"--fold {fold}: which recordings are these? they stand in a run (--run RUN); or name one of the "
-                f"folds, {', '.join(sorted({one.fold for one in recordings if one.fold})) or 'of which there is none'}"
-            )
-        return {one.name for one in pick(recordings, tokens, "--fold")} & names, (
-            f"{fold} ({', '.join(tokens)})" if tokens != [fold] else fold
-        )
-    predicted = set(predictions)
-    absent = names - predicted
-    if missing == "error" and absent:
-        folds = {f"--fold {one.fold}": [one.fold] for one in recordings if one.fold}
-        folds |= {f"--fold {part}": list(tokens) for part, tokens in parts.items()}
-        for word, tokens in folds.items():
-            own = {one.name for one in recordings if any(matches(one, token) for token in tokens)} & names
-            if own and own == predicted:
-                log.warning(
-                    "the predictions are exactly the %d recordings of %s: scored as that (of all %d with --fold all)",
-                    len(own), word, len(names),
-                )  # fmt: skip
-                return own, word.removeprefix("--fold ")
-    elif absent and missing == "empty":
-        log.warning(
-            "%d of %d recordings have no prediction and count as silence (score a fold alone with --fold)",
-            len(absent), len(names),
-        )  # fmt: skip
-    return names, ""
 
 
 def _read_reference(reference: Source, rule: Rule, n_classes: int, classes: Sequence[str] = ()) -> Events:
