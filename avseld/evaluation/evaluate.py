@@ -74,13 +74,7 @@ def evaluate(
     predictor = load(run, weights, device, legacy)
     warn_without_distance(predictor.system, year)
     recordings = recordings_of(run, prepared, fold)
-    place = prepared_folder(run, prepared) / "classes.txt"
-    classes = read_class_list(place)
-    class_map = compare_classes(predictor.classes, classes, run, place)
-    if class_map is not None and predictor.task != "seld":
-        raise BadInput(
-            f"{place}: other classes than those of {run}; prepare the folder with the run's classes"
-        )
+    classes, class_map = _classes(predictor, run, prepared_folder(run, prepared) / "classes.txt")
     references = {r.name: reference(r, len(classes)) for r in recordings}
     groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))
     folder = out or run / "evaluation"
@@ -141,6 +135,17 @@ def evaluate(
             "validation and test share recordings (data.allow_overlap), as in the paper: these scores are optimistic"
         )
     log.info("%s", folder / "scores.json")
+
+
+def _classes(predictor: Predictor, run: Path, path: Path) -> tuple[list[str], ClassMap | None]:
+    """Read the classes of a prepared folder, and how those of the run are given as them."""
+    classes = read_class_list(path)
+    class_map = compare_classes(predictor.classes, classes, run, path)
+    if class_map is not None and predictor.task != "seld":
+        raise BadInput(
+            f"{path}: other classes than those of {run}; prepare the folder with the run's classes"
+        )
+    return classes, class_map
 
 
 def to_tensorboard(folder: Path, first: str, gained: Mapping[str, Any]) -> None:
