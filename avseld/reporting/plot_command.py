@@ -85,6 +85,8 @@ def plot(
         files = RecordingFiles(audio.stem, audio, names, format, video, boxes, reference, prediction)
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
+    if audio is not None and video is not None and out.suffix.lower() != VIDEO_SUFFIX:
+        log.warning("%s: a figure shows no video; write an mp4 to draw on the video", out)
     draw(files, out, start, stop, fps, width, style)
     log.info("%s", out)
 

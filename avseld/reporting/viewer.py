@@ -20,6 +20,7 @@ from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import ARRAYS, Events
 from avseld.io.geometry import wrap
+from avseld.io.manifest import read_class_list
 from avseld.io.video import open_panorama
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
@@ -48,6 +49,11 @@ def view(
     seconds: float = 60.0,
     picture_every: float = 1.0,
     metres_per_unit: float | None = None,
+    audio: Path | None = None,
+    video: Path | None = None,
+    prediction: Path | None = None,
+    reference: Path | None = None,
+    classes: Path | None = None,
 ) -> None:
     """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
@@ -62,6 +68,12 @@ def view(
         picture_every: seconds between frames of the video; 0 for none.
         metres_per_unit: unit of the distances in the predictions, 0.01 for centimetres, 1 for metres; by default
             metres in Cartesian files, as avseld predict writes them, else centimetres.
+        audio: one sound file instead of a run or a prepared folder; the HTML file is by default NAME.html beside its
+            prediction, or in the current folder.
+        video: with --audio, its 360-degree video.
+        prediction: with --audio, csv as avseld predict writes it.
+        reference: with --audio, csv of a prepared folder or of DCASE.
+        classes: with --audio, text file with one class name per line.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
@@ -70,12 +82,16 @@ def view(
         raise BadInput(
             f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
         )
-    if run is not None:
+    if audio is not None:
+        names = read_class_list(classes) if classes else []
+        chosen_files = [RecordingFiles(audio.stem, audio, names, None, video, None, reference, prediction)]
+        out = out or (prediction.parent if prediction else Path()) / f"{audio.stem}.html"
+    elif run is not None:
         chosen_files, out = from_run(run, prepared, recordings), out or run / "view.html"
     elif prepared is not None:
         chosen_files = from_prepared(prepared, recordings, predictions)
     else:
-        raise BadInput("nothing to view; give --run RUN or --prepared DIR")
+        raise BadInput("nothing to view; give --run RUN, --prepared DIR or --audio FILE")
     if out is None:
         raise BadInput("--out is missing; name the html file to write")
     if not chosen_files:

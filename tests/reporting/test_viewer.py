@@ -22,6 +22,7 @@ from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import write_events
 from avseld.io.geometry import angle_between, unit_vector, wrap
 from avseld.io.manifest import Recording, write_manifest
+from avseld.reporting.recording_files import from_run
 from avseld.reporting.viewer import view
 
 NASTY = 'Knock </script><b id="out">&amp; é <!-- <script>'
@@ -142,6 +143,21 @@ def test_page_of_a_prepared_folder_is_cut_to_the_asked_seconds(run: Path, tmp_pa
     assert recording["prediction"] is None and recording["stills"]["images"] == []
     assert max(recording["reference"]["offset"]) == 1.5
     assert recording["note"] == "the first 1.5 of 6.0 s"
+
+
+def test_one_sound_file_is_shown_with_its_prediction(run: Path, tmp_path: Path) -> None:
+    (recording, *_) = from_run(run)
+    (tmp_path / "classes.txt").write_text("".join(f"{name}\n" for name in recording.classes))
+    view(
+        audio=recording.audio,
+        prediction=recording.prediction,
+        classes=tmp_path / "classes.txt",
+        out=tmp_path / "x.html",
+    )
+    whole, _ = parsed(tmp_path / "x.html")
+    assert whole["classes"] == recording.classes
+    (shown,) = whole["recordings"]
+    assert len(shown["prediction"]["onset"]) == len(recording.load_events()[1]) and shown["reference"] is None
 
 
 def test_view_names_what_is_missing(run: Path, tmp_path: Path) -> None:
