@@ -17,6 +17,7 @@ from avseld.metrics.fold_choice import complete_from_run
 from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
+from avseld.metrics.reference_events import CountingEvents
 from avseld.metrics.rules import Rule, rule_of
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
@@ -95,15 +96,21 @@ def score(
     rule = rule_of(challenge)
     pairing = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run)
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
-    counts = count_pairs(pairing, rule, options, grid)
+    events = CountingEvents(pairing, pairing.n_classes)
+    counts = count_pairs(events, rule, options, grid)
     result = scores_from_counts(counts, average, challenge, jackknife, corrected)
-    result = replace(result, own=own_scores(metrics or [], pairing))
+    result = replace(result, own=own_scores(metrics or [], pairing), n_events=events.total())
     parts = {}
     if per:
         parts = {
-            name: scores_from_counts(part, average, challenge, corrected=corrected)
+            name: scores_from_counts(
+                part, average, challenge, jackknife and per == "room" and len(part.frames) > 1, corrected
+            )
             for name, part in PARTS[per](pairing, counts, rule, options).items()
         }
+    if per == "room":
+        rooms = np.array([pairing.room(name) or "unknown" for name in pairing.names])
+        parts = {room: replace(part, n_events=events.total(rooms == room)) for room, part in parts.items()}
     note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
     if json:
         whole: dict[str, Any] = result.as_dict()

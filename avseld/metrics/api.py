@@ -16,6 +16,7 @@ from avseld.metrics.fold_choice import complete_from_run
 from avseld.metrics.folders import Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
+from avseld.metrics.reference_events import CountingEvents
 from avseld.metrics.rules import RULES, Rule, rule_of
 
 BATCH = 64
@@ -79,11 +80,12 @@ def score(
     labels, predictions = ({ONE: side} if isinstance(side, Events) else side for side in given)
     pairs = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts)
     options = seld.ScoringOptions(pairs.n_classes, corrected, pairs.distance, onscreen)
-    table = count_pairs(pairs, rule, options, grid)
+    events = CountingEvents(pairs, pairs.n_classes)
+    table = count_pairs(events, rule, options, grid)
     scores = scores_from_counts(table, average, year, jackknife, corrected)
     classes = pairs.classes or classes
     known = classes if len(classes) == pairs.n_classes else ()
-    return replace(scores, classes=known, own=own_scores(metrics, pairs))
+    return replace(scores, classes=known, own=own_scores(metrics, pairs), n_events=events.total())
 
 
 def _tables(given: Iterable[Reference | Events]) -> Iterator[Events]:

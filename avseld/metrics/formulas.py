@@ -32,6 +32,7 @@ class Scores:
         classwise_interval: the same of each class, (class, 2).
         classes: class names, where known.
         own: numbers of metrics of other packages, by name.
+        n_events: reference events of each class, where counted.
     """
 
     challenge: int
@@ -43,6 +44,7 @@ class Scores:
     classwise_interval: dict[str, list[list[float]]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     own: dict[str, float] = field(default_factory=dict)
+    n_events: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Write the table that the command `score` prints."""

@@ -32,24 +32,55 @@ def table(
     """
     names = result.printed
     title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
-    lines = [title, "", row("", [heading(name) for name in names])]
-    lines.append(row("all", [number(name, result[name]) for name in names]))
-    if result.interval:
-        for word, side in (("95 % from", 0), ("95 % to", 1)):
-            lines.append(row(word, [number(name, result.interval[name][side]) for name in names]))
+    counted = ["events"] if result.n_events else []
+    lines = [title, "", row("", [heading(name) for name in names] + counted)]
+    lines += rows_of("all", names, result.values, result.interval, _total(result))
     if parts:
         lines.append("")
-        lines += [
-            row(f"{per} {key}", [number(name, part[name]) for name in names]) for key, part in parts.items()
-        ]
+        for key, part in parts.items():
+            total = _total(part) or [""] * len(counted)
+            lines += rows_of(f"{per} {key}", names, part.values, part.interval, total)
     lines.append("")
     for index in range(len(result.classwise[names[0]])):
         label = classes[index] if classes else f"class {index}"
-        lines.append(row(label, [number(name, result.classwise[name][index]) for name in names]))
+        # The error rate is one number over all classes.
+        values = {name: result.classwise[name][index] for name in names if name != "ER"}
+        intervals = {name: each[index] for name, each in result.classwise_interval.items() if name != "ER"}
+        lines += rows_of(
+            label, names, values, intervals, [str(n) for n in result.n_events[index : index + 1]]
+        )
     if result.own:
         width = max(map(len, result.own))
         lines += ["", *(f"{name:<{width}}  {value:.4g}" for name, value in result.own.items())]
     return "\n".join(lines) + "\n"
+
+
+def _total(scores: "Scores") -> list[str]:
+    return [str(sum(scores.n_events))] if scores.n_events else []
+
+
+def rows_of(
+    first: str,
+    names: Sequence[str],
+    values: Mapping[str, float],
+    intervals: Mapping[str, Sequence[float]],
+    more: Sequence[str] = (),
+) -> list[str]:
+    """Format the scores of one class or part, and below them the ends of their intervals.
+
+    Args:
+        first: name of the row.
+        names: scores, a column each.
+        values: by score; a column without one stays empty.
+        intervals: low and high by score; no rows if empty.
+        more: further cells of the row of values.
+    """
+    lines = [row(first, [*(number(name, values[name]) if name in values else "" for name in names), *more])]
+    for word, side in (("95 % from", 0), ("95 % to", 1)):
+        if intervals:
+            ends = [number(name, intervals[name][side]) if name in intervals else "" for name in names]
+            lines.append(row(f"  {word}" if first != "all" else word, [*ends, *("" for _ in more)]).rstrip())
+    return lines
 
 
 def row(first: str, cells: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ def test_the_table_fits_a_hundred_columns(folders, capsys, year, more) -> None:
     assert sum(line.startswith("class ") for line in lines) == {2020: 14}.get(year, 13)
     if "room" in more:
         assert [line.split()[1] for line in lines if line.startswith("room ")] == ["room23", "room8"]
+        assert all(line.split()[-1].isdigit() for line in lines if line.startswith("room "))
     if "overlap" in more:
         assert [line.split()[1] for line in lines if line.startswith("overlap ")] == ["0", "1"]
     assert ("corrected" in lines[0]) == ("--corrected" in more)
