@@ -134,11 +134,11 @@ def origin(part: object) -> str:
     distributions = _distributions(tuple(sys.path)).get(package, [])
     if distributions:
         return f"{distributions[0]} {version(distributions[0])}"
-    file = getattr(sys.modules.get(package), "__file__", None)
-    if package == "__main__" or file is None:
+    module = sys.modules.get(package)
+    places = [*getattr(module, "__path__", []), getattr(module, "__file__", None)]
+    if package == "__main__" or places[0] is None:
         return f"a script or notebook ({type(part).__name__})"
-    place = Path(file).absolute()
-    return f"{package} in {(place.parent if place.stem == '__init__' else place).parent}"
+    return f"{package} in {Path(places[0]).absolute().parent}"
 
 
 def _package(part: object) -> str:

@@ -146,16 +146,19 @@ def test_a_run_says_which_package_is_missing(package, tmp_path, monkeypatch, nam
     assert "\n" not in str(error.value)
 
 
-def test_modules_of_the_working_folder_are_found(tmp_path, monkeypatch):
-    name = "found_in_the_working_folder"
-    (tmp_path / f"{name}.py").write_text(PARTS)
+@pytest.mark.parametrize("kind", ["module", "package"])
+def test_modules_of_the_working_folder_are_found(tmp_path, monkeypatch, kind):
+    top = f"found_in_the_working_folder_{kind}"
+    name = top if kind == "module" else f"{top}.parts"  # a package without __init__.py
+    (tmp_path / top).mkdir() if kind == "package" else None
+    (tmp_path / f"{name.replace('.', '/')}.py").write_text(PARTS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     system = System(blueprint(model=Part(f"{name}:Net")))
     save_system(system, tmp_path / "weights.safetensors")
     (tmp_path / "config.yaml").write_text(f"model: {{name: '{name}:Net'}}")
-    assert load_system(tmp_path / "weights.safetensors").blueprint.origins == (f"{name} in {tmp_path}",)
-    forget(name)
+    assert load_system(tmp_path / "weights.safetensors").blueprint.origins == (f"{top} in {tmp_path}",)
+    forget(top)
 
 
 @pytest.mark.parametrize(
