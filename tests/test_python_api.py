@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from inspect import Parameter, signature
 from pathlib import Path
 
@@ -164,3 +164,12 @@ def test_windows_of_validation_and_test_cover_each_recording_in_order(prepared):
         assert np.array_equal(windows[number]["waveform"].numpy().T, whole[begin : begin + 30480])
     with pytest.raises(BadInput, match="part: 'fold4' is none of train, validate, test"):
         avseld.dataset(prepared, part="fold4")
+
+
+def test_tables_with_other_lists_of_classes_are_scored_by_name(prepared, caplog):
+    reference = avseld.read_events(read_manifest(prepared)[0].labels)
+    mirrored = replace(reference, label=2 - reference.label, classes=reference.classes[::-1])
+    scores = avseld.score(reference, mirrored, challenge=2023, average="micro")
+    assert pytest.approx(1.0) == scores.F and "they are matched by name" in caplog.text
+    with pytest.raises(BadInput, match=r"none of the classes of the prediction \(x\)"):
+        avseld.score(reference, replace(reference, classes=("x",)), challenge=2023)

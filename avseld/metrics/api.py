@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.io.classes import compare_classes, give_classes
 from avseld.io.events import Events
 from avseld.metrics import doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
 from avseld.metrics.fold_choice import complete_from_run
-from avseld.metrics.folders import Prediction, Reference, open_pair
+from avseld.metrics.folders import Pairing, Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
@@ -79,6 +80,7 @@ def score(
     n_classes = n_classes or len(classes) or None
     labels, predictions = ({ONE: side} if isinstance(side, Events) else side for side in given)
     pairs = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts)
+    pairs = _matched_by_name(pairs)
     options = seld.ScoringOptions(pairs.n_classes, corrected, pairs.distance, onscreen)
     events = CountingEvents(pairs, pairs.n_classes)
     table = count_pairs(events, rule, options, grid)
@@ -86,6 +88,19 @@ def score(
     classes = pairs.classes or classes
     known = classes if len(classes) == pairs.n_classes else ()
     return replace(scores, classes=known, own=own_scores(metrics, pairs), n_events=events.total())
+
+
+def _matched_by_name(pairs: Pairing) -> Pairing:
+    """Give predicted events in memory the class indices of the references, where both know their names."""
+    named = (each.classes for each in pairs.reference.values() if isinstance(each, Events) and each.classes)
+    names = pairs.classes or next(named, ())
+    lists = {each.classes for each in pairs.prediction.values() if isinstance(each, Events) and each.classes}
+    maps = {each: compare_classes(each, names, "the prediction", "the reference") for each in lists if names}
+    matched = {
+        name: give_classes(each, maps.get(each.classes)) if isinstance(each, Events) else each
+        for name, each in pairs.prediction.items()
+    }
+    return replace(pairs, prediction=matched)
 
 
 def _tables(given: Iterable[Reference | Events]) -> Iterator[Events]:
