@@ -4,8 +4,8 @@ import logging
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, matches, pick, read_manifest
-from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config
+from avseld.io.manifest import Recording, pick, read_manifest
+from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config, tokens_of
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     if not recordings:
         there = ", ".join(sorted({recording.format for recording in listed})) or "none"
         raise BadInput(f"{place}: no recordings of format {format}, which {run} takes; there are {there}")
-    if fold not in PARTS or any(matches(recording, fold) for recording in recordings):
+    if fold not in PARTS:
         return pick(recordings, [fold], "--fold")
-    tokens = parts[fold]
     if not any(recording.fold for recording in recordings):
         log.warning("%s: the manifest has no folds; all %d recordings are taken", place, len(recordings))
         return recordings
+    tokens = tokens_of(fold, parts, recordings)
     return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run / 'config.yaml'})")

@@ -1,12 +1,14 @@
 """The configuration of a training run, as far as it says where its data and its predictions are."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from avseld.base.errors import BadInput
+from avseld.io.manifest import Recording, matches
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,20 @@ def parts_of(run: Path) -> dict[str, list[str]]:
     """
     data = read_config(run)["data"]
     return {part: [str(token) for token in data.get(part) or []] for part in PARTS}
+
+
+def tokens_of(fold: str, parts: Mapping[str, list[str]], recordings: Sequence[Recording]) -> list[str]:
+    """Return the folds, rooms or recordings that a word names: those of a part of the run where they exist.
+
+    Args:
+        fold: train, validate or test, or the name of a fold, a room or a recording.
+        parts: as from `parts_of`; empty without a run.
+        recordings: of the manifest. A fold of its own that is called test is taken where it lacks those of the run.
+    """
+    tokens = list(parts.get(fold, [fold]))
+    known = any(matches(recording, token) for recording in recordings for token in tokens)
+    own = any(matches(recording, fold) for recording in recordings)
+    return [fold] if own and not known else tokens
 
 
 def run_of(predictions: Path) -> Path | None:

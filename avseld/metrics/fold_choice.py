@@ -7,7 +7,15 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, matches, pick
-from avseld.io.run_config import PARTS, parts_of, predictions_of, prepared_folder, read_config, run_of
+from avseld.io.run_config import (
+    PARTS,
+    parts_of,
+    predictions_of,
+    prepared_folder,
+    read_config,
+    run_of,
+    tokens_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +59,7 @@ def choose_fold(
     references: Iterable[str],
     predictions: Iterable[str],
     fold: str | None,
-    parts: Mapping[str, Sequence[str]],
+    parts: Mapping[str, list[str]],
     missing: str = "error",
 ) -> tuple[set[str], str]:
     """Choose the recordings to score.
@@ -74,7 +82,7 @@ def choose_fold(
     if fold == ALL or not recordings:
         return names, ""
     if fold is not None:
-        tokens = parts.get(fold, [fold])
+        tokens = tokens_of(fold, parts, recordings)
         if fold in PARTS and fold not in parts and not any(matches(one, fold) for one in recordings):
             raise BadInput(
                 f"--fold {fold}: which recordings are these? they stand in a run (--run RUN); or name one of the "

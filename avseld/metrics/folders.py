@@ -118,7 +118,7 @@ def open_pair(
     missing: str = "error",
     distance_unit: str | None = None,
     fold: str | None = None,
-    parts: Mapping[str, Sequence[str]] | None = None,
+    parts: Mapping[str, list[str]] | None = None,
 ) -> Pairing:
     """Match references and predictions by name.
 

@@ -1,6 +1,6 @@
 """Validity of a folder as a submission to a challenge year."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from avseld.base.errors import BadInput
@@ -22,7 +22,7 @@ def problems(
     n_classes: int | None = None,
     fold: str | None = None,
     missing: str = "error",
-    parts: Mapping[str, Sequence[str]] | None = None,
+    parts: Mapping[str, list[str]] | None = None,
 ) -> list[str]:
     """List the reasons why a folder is not a valid submission; empty if it is one.
 

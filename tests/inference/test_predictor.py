@@ -331,6 +331,18 @@ def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, cho
             predictor.detect("video.mp4")
 
 
+def test_a_folder_with_other_folds_or_none_is_predicted_all_the_same(run, prepared, tmp_path, caplog):
+    recordings = read_manifest(prepared)
+    for folds, expected in ((["test", "train"], recordings[:1]), (["", ""], recordings[:2])):
+        renamed = [replace(one, fold=fold) for one, fold in zip(recordings[:2], folds, strict=True)]
+        write_manifest(tmp_path, renamed, ["tone 0", "tone 1", "tone 2"])
+        assert [one.name for one in recordings_of(run, tmp_path, "test")] == [one.name for one in expected]
+    assert "no folds; all 2 recordings are taken" in caplog.text
+    write_manifest(tmp_path, [replace(recordings[0], format="mic")], ["tone 0"])
+    with pytest.raises(BadInput, match=r"no recordings of format foa, which .* takes; there are mic"):
+        recordings_of(run, tmp_path, "test")
+
+
 def test_a_missing_run_is_refused_by_name(tmp_path, run):
     with pytest.raises(BadInput, match="train first"):
         load(tmp_path / "nowhere")
