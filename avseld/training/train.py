@@ -88,7 +88,7 @@ def train(
         model: the network.
         target: the output format with its loss.
         optimizer: adam, adamw or sgd, with torch's options.
-        out: the run folder; must not exist unless resume.
+        out: the run folder, a new one; --resume RUN names that of a run to continue.
         schedule: learning rate over the steps: constant, cosine, one_cycle (with torch's options), step or linear.
         steps: batches to learn from.
         validate_every: steps between validations.
@@ -104,7 +104,8 @@ def train(
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
         hardware: where it runs.
-        resume: continue the run in `out` from its last checkpoint, as if it had never stopped.
+        resume: --resume RUN continues a run from its last checkpoint, as if it had never stopped, with its own recipe
+            and folder; true does so with the recipe and `out` that are given.
 
     Raises:
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
