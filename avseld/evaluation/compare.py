@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, takes_paths
 from avseld.data.windows import reference
 from avseld.inference.predictor import Control, load, predict_all
 from avseld.inference.run_folder import read_config, recordings_of
@@ -41,6 +41,7 @@ class Counted:
     classes: tuple[str, ...]
 
 
+@takes_paths
 def compare(
     runs: list[str],
     prepared: Path | None = None,
