@@ -30,6 +30,11 @@ class Stft(nn.Module):
         symmetric: bool = False,
     ) -> None:
         super().__init__()
+        if win_length is not None and not 0 < win_length <= n_fft:
+            raise BadInput(
+                f"features.options.win_length: a window of {win_length} samples does not fit n_fft {n_fft}; "
+                "give a longer n_fft or a shorter win_length"
+            )
         self.n_fft, self.hop, self.pad_mode = n_fft, hop, pad_mode
         self.n_bins = n_fft // 2 + 1
         window = torch.hann_window(win_length or n_fft, periodic=not symmetric)

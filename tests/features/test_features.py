@@ -71,3 +71,8 @@ def test_a_format_without_an_intensity_vector_is_refused():
         LogAmplitudeIV(n_channels=2)
     with pytest.raises(BadInput, match="not a multiple"):
         AmplitudeIPD(hop=250, sample_rate=24100)
+
+
+def test_a_window_longer_than_its_transform_is_refused():
+    with pytest.raises(BadInput, match="a window of 960 samples does not fit n_fft 512"):
+        FEATURES["logmel"](n_channels=4, n_fft=512)
