@@ -65,7 +65,7 @@ def compare_classes(
             "prepare the folder with these classes"
         )
     absent = [name for name, index in zip(names, indices, strict=True) if index < 0]
-    left_out = f"; {listed(absent)} is not listed there and left out" if absent else ""
+    left_out = f"; left out, as not listed there: {listed(absent)}" if absent else ""
     log.warning("%s has other classes than %s: they are matched by name%s", origin, other_origin, left_out)
     return ClassMap(indices, tuple(others))
 
