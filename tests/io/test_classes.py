@@ -11,7 +11,9 @@ EVENTS = Events.from_rows([[k / 10, k / 10 + 0.1, k % 3, 0, 10 * k, 0, np.nan] f
 def test_events_are_given_the_indices_of_their_names_and_others_are_left_out_with_a_warning(caplog):
     class_map = compare_classes(["door", "drum", "bell"], ["bell", "knock", "door"], "run", "P/classes.txt")
     assert class_map.indices.tolist() == [2, -1, 0]
-    assert "run has other classes than P/classes.txt" in caplog.text and "not listed there: drum" in caplog.text
+    assert (
+        "run has other classes than P/classes.txt" in caplog.text and "not listed there: drum" in caplog.text
+    )
     renamed = give_classes(EVENTS, class_map)
     assert renamed.label.tolist() == [2, 0, 2, 0]
     assert renamed.classes == ("bell", "knock", "door")
