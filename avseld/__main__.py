@@ -97,6 +97,7 @@ COMMANDS = {
         positional=True,
     ),
     "models": Command("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
+    "weights": Command("avseld.weights.listing", "weights", "the trained weights that come with the package"),
     "view": Command(
         "avseld.reporting.viewer", "view", "one html file to look at and listen to a run's recordings"
     ),

@@ -26,6 +26,7 @@ from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, predict_events
 from avseld.vision.visual_input import VisualInput
+from avseld.weights import find, shipped
 
 log = logging.getLogger(__name__)
 
@@ -258,7 +259,8 @@ def load(
     """Load the trained system of a run.
 
     Args:
-        run: the run folder, or one safetensors file of it.
+        run: the run folder, one safetensors file of it, or the name of weights that come with the package
+            (`avseld weights` lists them).
         weights: of the best validation, or the last ones.
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included; None as trained.
@@ -267,9 +269,13 @@ def load(
         BadInput: no such run, or weights that do not fit the architecture.
     """
     path = Path(run)
-    if path.suffix != ".safetensors":
-        if not path.is_dir():
-            raise BadInput(f"{path}: no run folder; train first with avseld train")
+    if path.suffix != ".safetensors" and not path.is_dir():
+        named = find(run)
+        if named is None:
+            known = ", ".join(shipped())
+            raise BadInput(f"{path}: no run folder; train first with avseld train, or name one of {known}")
+        path = named
+    elif path.suffix != ".safetensors":
         path = path / WEIGHTS[weights]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -15,6 +15,8 @@ from avseld.system.build import System
 
 TASK4_CLASSES = 10
 """number of classes of DCASE 2019 Task 4, whose recipes have no Task 3 year"""
+ONE_CLASS_RECIPES = ("locator_foa",)
+"""recipes for labels whose classes are merged (`avseld-prep dcase --one_class sound`)"""
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -30,6 +32,8 @@ def describe(path: Path) -> dict[str, Any]:
     recipe = yaml.safe_load(text)
     year = recipe.get("challenge")
     n_classes = RULES[year].n_classes if year else TASK4_CLASSES
+    if path.stem in ONE_CLASS_RECIPES:
+        n_classes = 1
     features, model, target = (Part(**recipe[name]) for name in ("features", "model", "target"))
     data = recipe["data"]
     names = [f"class {number}" for number in range(n_classes)]

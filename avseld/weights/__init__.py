@@ -1,0 +1,64 @@
+"""Trained weights that come with the package, by name: `avseld.prediction.load("locator_foa")`.
+
+Each has a safetensors file, written by `avseld.weights.pack`, and a card NAME.json: what it was trained on, what it
+takes, what it scores, and what it is not for. docs/weights.md has the commands that make them.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Card:
+    """Description of shipped weights.
+
+    Args:
+        name: name of the weights.
+        about: one line: what they do.
+        recipe: recipe they were trained with.
+        format: channel format of the recordings that they take.
+        sample_rate: Hz; other rates are resampled.
+        classes: class names.
+        parameters: of the network.
+        trained_on: the training data, in one line.
+        command: command that makes them again.
+        scores: measured scores by name; angles in degrees.
+        limits: what they are not for.
+    """
+
+    name: str
+    about: str
+    recipe: str
+    format: str
+    sample_rate: int
+    classes: list[str]
+    parameters: int
+    trained_on: str
+    command: str
+    scores: dict[str, Any] = field(default_factory=dict)
+    limits: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The safetensors file."""
+        return FOLDER / f"{self.name}.safetensors"
+
+
+def shipped() -> dict[str, Card]:
+    """Read the cards of all weights that come with the package, by name."""
+    cards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json")))
+    return {words["name"]: Card(**words) for words in cards}
+
+
+def find(name: str | Path) -> Path | None:
+    """Return the file of shipped weights; None if the name is not that of any.
+
+    Args:
+        name: name of the weights. A path with folders is never a name.
+    """
+    path = FOLDER / f"{name}.safetensors"
+    return path if Path(name).name == str(name) and path.is_file() else None

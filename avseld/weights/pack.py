@@ -1,0 +1,75 @@
+"""Pack the weights of a run for shipping: half precision and the thresholds that were chosen on validation scenes.
+
+`python -m avseld.weights.pack RUN OUT.safetensors [--threshold T]`
+"""
+
+import argparse
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from avseld.base.errors import BadInput
+from avseld.base.files import replacing
+from avseld.config import Part
+from avseld.system.blueprint import Blueprint
+from avseld.system.checkpoint import STATISTICS
+
+log = logging.getLogger(__name__)
+
+
+def pack(weights: Path, out: Path, threshold: float | None = None) -> int:
+    """Write the weights of a run in half precision, with its blueprint.
+
+    Statistics of the features and running variances stay in single precision: they may lie outside the range of 16
+    bits.
+
+    Args:
+        weights: safetensors file of a run.
+        out: file to write.
+        threshold: threshold of the target from now on; that of the training if None.
+
+    Returns:
+        Bytes written.
+
+    Raises:
+        BadInput: no readable weights, or a value that half precision can't hold.
+    """
+    if not weights.is_file():
+        raise BadInput(f"{weights}: not found; give the model.safetensors of a run")
+    with safe_open(weights, framework="pt") as file:
+        metadata = file.metadata() or {}
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    if "avseld" not in metadata:
+        raise BadInput(f"{weights}: weights without a blueprint; use a file written by avseld train")
+    blueprint = Blueprint.from_json(metadata["avseld"])
+    if threshold is not None:
+        target = Part(blueprint.target.name, blueprint.target.options | {"threshold": threshold})
+        blueprint = replace(blueprint, target=target)
+    for name, value in state.items():
+        if value.dtype == torch.float32 and not name.startswith(STATISTICS) and "running_" not in name:
+            state[name] = value.half()
+            if not torch.isfinite(state[name]).all():
+                raise BadInput(f"{weights}: {name} holds values beyond the range of half precision")
+    with replacing(out) as temporary:
+        save_file(state, temporary, metadata={"avseld": blueprint.to_json()})
+    return out.stat().st_size
+
+
+def main() -> None:
+    """Run the module from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--threshold", type=float)
+    words = parser.parse_args()
+    weights = words.run / "model.safetensors" if words.run.is_dir() else words.run
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log.info("%s: %d bytes", words.out, pack(weights, words.out, words.threshold))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Trains the weights that come with the package, from generated scenes: minutes on a GPU, hours on two cores.
+#   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [options of avseld train]
+# NAME is locator_foa (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13 classes of
+# STARSS23, with and without video). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+name="" folder="weights" hours=18 steps="" jobs=0 seed=0 more=()
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --hours) hours="$2"; shift 2 ;;
+        --steps) steps="$2"; shift 2 ;;
+        --jobs) jobs="$2"; shift 2 ;;
+        --seed) seed="$2"; shift 2 ;;
+        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        --*) more+=("$1" "$2"); shift 2 ;;
+        *) if [ -z "$name" ]; then name="$1"; else folder="$1"; fi; shift ;;
+    esac
+done
+recordings=$(awk "BEGIN {print int($hours * 120 + 0.5)}") # of half a minute
+rooms=$(((recordings + 5) / 6))
+
+corpus() { # name, options of synth, then -- and options of dcase
+    local made="$folder/corpus_$1" options=()
+    shift
+    while [ "$1" != -- ]; do options+=("$1"); shift; done
+    shift
+    if [ -f "$made/prepared/manifest.csv" ]; then return; fi
+    avseld-prep synth --out "$made/raw" --recordings "$recordings" --seconds 30 --seed $((7000 + seed)) --jobs "$jobs" \
+        --train_rooms "$rooms" --test_rooms 8 --test_share 0.02 "${options[@]}"
+    avseld-prep dcase --raw "$made/raw" --prepared "$made/prepared" "$@"
+}
+
+train() { # corpus, recipe, steps, options
+    local data="$folder/corpus_$1/prepared" recipe="$2" n="${steps:-$3}"
+    shift 3
+    if [ -f "$folder/$name/checkpoints/last.ckpt" ]; then
+        avseld train --resume "$folder/$name"
+        return
+    fi
+    rm -rf "${folder:?}/$name" # interrupted before its first checkpoint
+    avseld train --config "$recipe" --data.prepared "$data" --out "$folder/$name" --seed "$seed" --steps "$n" \
+        --validate_every $((n / 10)) "$@" ${more[@]+"${more[@]}"}
+}
+
+make_weights() {
+    local scenes=starss,easy,reverberant,noisy,crowded
+    case "$name" in
+        locator_foa)
+            corpus locator_foa --preset locator --video none -- --one_class sound
+            train locator_foa locator_foa 25000
+            ;;
+        av_foa_generated)
+            corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
+            train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false
+            ;;
+        audio_foa_generated)
+            corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
+            train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false \
+                --data.video blank --model.options.vision false --model.options.hidden 224
+            ;;
+        *)
+            echo "train_weights.sh: '$name' is none of locator_foa, av_foa_generated, audio_foa_generated" >&2
+            exit 2
+            ;;
+    esac
+}
+
+use_environment
+mkdir -p "$folder"
+make_weights 2>&1 | tee -a "$folder/$name.log"
