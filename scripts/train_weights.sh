@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Trains the weights that come with the package, from generated scenes: minutes on a GPU, hours on two cores.
-#   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [options of avseld train]
+#   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [--corpus_only] [options of avseld train]
 # NAME is locator_foa (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13 classes of
 # STARSS23, with and without video). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-name="" folder="weights" hours=18 steps="" jobs=0 seed=0 more=()
+name="" folder="weights" hours=18 steps="" jobs=0 seed=0 corpus_only="" more=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --hours) hours="$2"; shift 2 ;;
         --steps) steps="$2"; shift 2 ;;
         --jobs) jobs="$2"; shift 2 ;;
         --seed) seed="$2"; shift 2 ;;
+        --corpus_only) corpus_only=yes; shift ;;
         -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
         --*) more+=("$1" "$2"); shift 2 ;;
         *) if [ -z "$name" ]; then name="$1"; else folder="$1"; fi; shift ;;
@@ -35,6 +36,7 @@ corpus() { # name, options of synth, then -- and options of dcase
 train() { # corpus, recipe, steps, options
     local data="$folder/corpus_$1/prepared" recipe="$2" n="${steps:-$3}"
     shift 3
+    if [ -n "$corpus_only" ]; then return; fi
     if [ -f "$folder/$name/checkpoints/last.ckpt" ]; then
         avseld train --resume "$folder/$name"
         return
