@@ -1,0 +1,78 @@
+"""Weights that come with the package: each loads by its name, is as small as promised, and finds where a sound is."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from avseld.__main__ import main
+from avseld.base.errors import BadInput
+from avseld.inference.predictor import load
+from avseld.io.geometry import unit_vector
+from avseld.recipes import FOLDER
+from avseld.weights import find, shipped
+from avseld.weights.pack import pack
+
+RATE, MAX_BYTES = 24000, 4_000_000
+
+
+@pytest.mark.parametrize("card", shipped().values(), ids=str)
+def test_the_card_says_what_the_weights_are(card):
+    assert card.path.stat().st_size < MAX_BYTES
+    predictor = load(card.name)
+    system = predictor.system
+    assert (system.blueprint.format, system.sample_rate, predictor.classes) == (
+        card.format,
+        card.sample_rate,
+        card.classes,
+    )
+    assert sum(weight.numel() for weight in system.model.parameters()) == card.parameters
+    assert (FOLDER / f"{card.recipe}.yaml").is_file() and card.scores and card.limits and card.trained_on
+
+
+@pytest.mark.parametrize("azimuth", [-120.0, 20.0, 90.0])
+def test_the_locator_finds_a_burst_of_noise_and_nothing_in_silence(azimuth):
+    random = np.random.default_rng(1)
+    sound = 0.001 * random.standard_normal((4, 5 * RATE))
+    x, y, z = unit_vector(azimuth, 0.0)
+    burst = slice(2 * RATE, 3 * RATE)
+    sound[:, burst] += 0.1 * np.array([1, y, z, x])[:, None] * random.standard_normal(RATE)
+    events = load("locator_foa").predict(sound.astype(np.float32), sample_rate=RATE)
+    middle = (events.onset > 2.2) & (events.onset < 2.8)
+    assert middle.sum() >= 5
+    error = np.abs((events.azimuth[middle] - azimuth + 180) % 360 - 180)
+    assert np.median(error) < 8 and np.median(np.abs(events.elevation[middle])) < 10
+    assert not ((events.onset < 1.5) | (events.onset > 3.6)).any()
+
+
+def test_a_name_that_is_none_of_them_is_answered_by_the_names():
+    with pytest.raises(BadInput, match="audio_foa_generated, av_foa_generated, locator_foa"):
+        load("locater_foa")
+    assert find("../weights/locator_foa") is None
+
+
+def test_packing_halves_the_weights_and_keeps_the_chosen_threshold(tmp_path):
+    source = shipped()["locator_foa"].path
+    pack(source, tmp_path / "packed.safetensors", threshold=0.55)
+    with safe_open(tmp_path / "packed.safetensors", framework="pt") as file:
+        blueprint = json.loads(file.metadata()["avseld"])
+        kinds = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118 - no mapping
+    assert blueprint["target"]["options"]["threshold"] == 0.55
+    assert kinds["gru.weight_ih_l0"] == torch.float16
+    assert all(kind == torch.float32 for name, kind in kinds.items() if "running_" in name)
+    save_file({"a": torch.tensor([1e6])}, tmp_path / "large.safetensors", {"avseld": json.dumps(blueprint)})
+    with pytest.raises(BadInput, match="beyond the range of half precision"):
+        pack(tmp_path / "large.safetensors", tmp_path / "no.safetensors")
+    assert not (tmp_path / "no.safetensors").exists()
+
+
+def test_the_command_lists_input_size_training_scores_and_limits(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["avseld", "weights"])
+    main()
+    lines = capsys.readouterr().out
+    for card in shipped().values():
+        assert card.name in lines and card.trained_on in lines and card.limits in lines
