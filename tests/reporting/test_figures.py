@@ -111,7 +111,7 @@ def test_a_source_that_crosses_180_degrees_leaves_no_line_across_the_figure() ->
 )
 def test_azimuth_lines_pass_through_every_row_and_never_across(first: float, steps: list[float]) -> None:
     walk = first + np.cumsum([0.0, *steps])
-    (track,) = event_tracks(Events(*frames(list((walk + 180) % 360 - 180)).__dict__.values()))
+    (track,) = event_tracks(frames(list((walk + 180) % 360 - 180)))
     time, azimuth = azimuth_line(track)
     assert np.nanmax(np.abs(azimuth)) <= 180
     assert np.nanmax(np.abs(np.diff(azimuth)), initial=0) < 45

@@ -22,8 +22,9 @@ from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.build import Blueprint, System
 from avseld.training.captured import CapturedStep
+from avseld.training.run_files import claim
 from avseld.training.schedules import linear_factor
-from avseld.training.train import _claim, train
+from avseld.training.train import train
 
 CPU = torch.device("cpu")
 SYSTEMS = {
@@ -217,10 +218,10 @@ def test_a_loss_that_is_not_finite_stops_training_in_one_line(prepared, tmp_path
 def test_only_the_first_process_of_any_launcher_claims_the_run_folder(tmp_path, monkeypatch, launcher):
     (tmp_path / "config.yaml").write_text("steps: 1")
     monkeypatch.setenv(launcher, "1")
-    _claim(tmp_path, resume=False)
+    claim(tmp_path, resume=False)
     monkeypatch.setenv(launcher, "0")
     with pytest.raises(BadInput, match="holds a run already"):
-        _claim(tmp_path, resume=False)
+        claim(tmp_path, resume=False)
 
 
 def test_a_run_whose_recipe_has_old_names_of_data_is_resumed(prepared, tmp_path):
