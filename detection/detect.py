@@ -260,6 +260,7 @@ def _detect_all(
 
 
 def _warn_if_short(job: DetectionJob, end: float) -> None:
+    end += job.recording.video_offset
     if end < job.recording.duration - MISSING_END_S:
         logger.warning(
             "%s: the video ends after %.1f s, the audio after %.1f s; used as far as it goes",

@@ -16,7 +16,7 @@ from avseld.base.files import fingerprint, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
-from avseld.io.video import sample_frames, video_info
+from avseld.io.video import sample_frames, turned, video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def load(
 
 
 def embed_video(
-    video: Path, encoder: FrameEncoder, fps: float = 10.0, progress: tqdm | None = None
+    video: Path, encoder: FrameEncoder, fps: float = 10.0, progress: tqdm | None = None, yaw: float = 0.0
 ) -> VisualEmbeddings:
     """Compute the embeddings of a video at regular times; it is decoded once, in order.
 
@@ -135,6 +135,7 @@ def embed_video(
         encoder: the image network.
         fps: frames per second to process, at their true times.
         progress: updated by the number of frames processed.
+        yaw: azimuth of the middle of the picture, degrees; frames are turned so that azimuth 0 is in their middle.
 
     Raises:
         BadInput: the video cannot be read.
@@ -143,10 +144,11 @@ def embed_video(
     times, values = [], []
     for time, frames in prefetch(sample_frames(video, fps, FRAME_WIDTH_PX)):
         times.append(time)
-        values.append(encoder(frames))
+        values.append(encoder(turned(frames, yaw)))
         if progress is not None:
             progress.update(len(time))
     about = _signature(encoder, fingerprint(video), fps) | {"duration": info.end}
+    about |= {"yaw": yaw} if yaw else {}
     return VisualEmbeddings(np.concatenate(times), np.concatenate(values), about)
 
 
@@ -209,7 +211,9 @@ def embed(
             bar.set_postfix_str(recording.name, refresh=False)
             assert recording.video is not None and recording.embeddings is not None
             try:
-                write_embeddings(recording.embeddings, embed_video(recording.video, network, fps, bar))
+                write_embeddings(
+                    recording.embeddings, embed_video(recording.video, network, fps, bar, recording.video_yaw)
+                )
             except (BadInput, OSError) as error:
                 failures[recording.name] = " ".join(str(error).split())
     logger.info(
@@ -230,7 +234,8 @@ def _is_done(recording: Recording, encoder: FrameEncoder, fps: float) -> bool:
         about = read_embeddings(recording.embeddings).about
     except BadInput:
         return False
-    return _signature(encoder, fingerprint(recording.video), fps).items() <= about.items()
+    signature = _signature(encoder, fingerprint(recording.video), fps)
+    return signature.items() <= about.items() and about.get("yaw", 0.0) == recording.video_yaw
 
 
 def _signature(encoder: FrameEncoder, video: str, fps: float) -> dict[str, object]:

@@ -18,7 +18,7 @@ from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import class_groups
-from avseld.io.boxes import read_boxes
+from avseld.io.alignment import boxes_of
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
@@ -114,8 +114,9 @@ def draw(
     """
     recording, time = example.recording, example.frame * LABEL_HOP
     assert recording.video is not None and recording.boxes is not None
-    boxes, rows = read_boxes(recording.boxes), []
-    with open_panorama(recording.video, WIDTH) as panorama:
+    boxes, rows = boxes_of(recording), []
+    assert boxes is not None
+    with open_panorama(recording.video, WIDTH, recording.video_offset, recording.video_yaw) as panorama:
         still, _ = panorama.at(time)
     for name, prediction in predictions.items():
         renderer = FrameRenderer(

@@ -184,7 +184,7 @@ class DeviceCache:
             chosen = which == recording
             inside = time[chosen] < visual.duration
             if spec.n_label_frames:
-                inside &= time[chosen] >= 0
+                inside &= time[chosen] >= visual.start
             found = self.first_visual[recording] + latest(known, time[chosen])
             row[chosen] = np.where(inside, found, self.zero_visual)
         return row

@@ -10,8 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.config import VideoControl
 from avseld.data.folds import visible
-from avseld.io.boxes import read_boxes
-from avseld.io.embeddings import read_embeddings
+from avseld.io.alignment import boxes_of, embeddings_of
 from avseld.io.manifest import Recording
 from avseld.vision.visual_input import VisualInput, VisualSpec
 
@@ -22,21 +21,20 @@ def load_visual_input(recording: Recording, spec: VisualSpec | None = None) -> V
     """Read the visual input of one recording.
 
     Args:
-        recording: names the files of boxes and of embeddings, and the video of both.
+        recording: names the files of boxes and of embeddings, the video of both, and how it lies against the sound.
         spec: what the network takes from a video.
 
     Raises:
         BadInput: a file is missing, damaged or of another video.
     """
     spec = spec or VisualSpec()
-    video = recording.video if recording.video and recording.video.exists() else None
     boxes = embeddings = None
     if spec.n_boxes:
-        assert recording.boxes is not None
-        boxes = read_boxes(recording.boxes, video)
+        boxes = boxes_of(recording)
+        if boxes is None:
+            raise BadInput(f"{recording.boxes}: not found; make it with avseld-detect boxes")
     if spec.n_values:
-        assert recording.embeddings is not None
-        embeddings = read_embeddings(recording.embeddings, video)
+        embeddings = embeddings_of(recording)
     visual = VisualInput(boxes, spec, embeddings)
     if visual.duration < recording.duration - LABEL_HOP:
         log.warning(

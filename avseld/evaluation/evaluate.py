@@ -20,8 +20,8 @@ from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
 from avseld.inference.run_folder import recordings_of
+from avseld.io.alignment import boxes_of
 from avseld.io.audio import audio_info, read_audio
-from avseld.io.boxes import read_boxes
 from avseld.io.classes import ClassMap, compare_classes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
@@ -237,7 +237,7 @@ def _write_overlay(
     recording: Recording, path: Path, reference: Events, prediction: Events, classes: list[str]
 ) -> None:
     assert recording.video is not None
-    boxes = read_boxes(recording.boxes) if recording.boxes is not None and recording.boxes.is_file() else None
+    boxes = boxes_of(recording)
     overlay(
         recording.video,
         path,
@@ -249,6 +249,8 @@ def _write_overlay(
         format=recording.format,
         stop=min(recording.duration, 60.0),
         title=recording.name,
+        video_offset=recording.video_offset,
+        video_yaw=recording.video_yaw,
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -28,11 +29,18 @@ class Recording:
     room: str = ""
     duration: float = 0.0
     """seconds"""
+    video_offset: float = 0.0
+    """second of the recording at which its video starts; negative where the video starts first"""
+    video_yaw: float = 0.0
+    """azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left"""
     embeddings: Path | None = field(default=None, compare=False, metadata={"column": False})
     """visual embeddings of the video, where they were computed: always frames/NAME.npz, so not a column of the file"""
 
 
-COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
+VIDEO_COLUMNS = ("video_offset", "video_yaw")
+"""columns that are written only where a recording has them"""
+ALL_COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
+COLUMNS = tuple(name for name in ALL_COLUMNS if name not in VIDEO_COLUMNS)
 MAX_ROOMS = 20
 """rooms that a message lists"""
 PATH_COLUMNS = ("audio", "video", "boxes", "labels")
@@ -43,9 +51,15 @@ def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classe
     prepared = Path(prepared).absolute()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    recordings = list(recordings)
+    columns = tuple(
+        name
+        for name in ALL_COLUMNS
+        if name not in VIDEO_COLUMNS or any(getattr(recording, name) for recording in recordings)
+    )
+    writer.writerow(columns)
     for recording in recordings:
-        writer.writerow([_cell(getattr(recording, column), prepared) for column in COLUMNS])
+        writer.writerow([_cell(getattr(recording, column), prepared) for column in columns])
     write_class_list(prepared / "classes.txt", classes)
     with replacing(prepared / "manifest.csv") as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
@@ -63,11 +77,15 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
         raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise BadInput(f"{path}:1: expected the header {','.join(COLUMNS)}; make it anew with avseld-prep")
+    columns = tuple(rows[0]) if rows else ()
+    if columns[: len(COLUMNS)] != COLUMNS or not set(columns[len(COLUMNS) :]) <= set(VIDEO_COLUMNS):
+        raise BadInput(
+            f"{path}:1: expected the header {','.join(COLUMNS)}, perhaps with {','.join(VIDEO_COLUMNS)}; make it anew "
+            "with avseld-prep"
+        )
     recordings: dict[str, Recording] = {}
     for line, row in enumerate(rows[1:], start=2):
-        recording = _recording(row, path, line, prepared)
+        recording = _recording(row, columns, path, line, prepared)
         if recording.name in recordings:
             raise BadInput(f"{path}:{line}: {recording.name} is listed twice; remove one row")
         recordings[recording.name] = recording
@@ -223,20 +241,17 @@ def _cell(value: object, prepared: Path) -> str:
     return "" if value is None else str(value)
 
 
-def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recording:
-    if len(row) != len(COLUMNS):
-        raise BadInput(f"{path}:{line}: {len(row)} columns instead of {len(COLUMNS)}; correct the row")
-    cells = dict(zip(COLUMNS, row, strict=True))
+def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, prepared: Path) -> Recording:
+    if len(row) != len(columns):
+        raise BadInput(f"{path}:{line}: {len(row)} columns instead of {len(columns)}; correct the row")
+    cells = dict(zip(columns, row, strict=True))
     if cells["format"] not in FORMATS:
         raise BadInput(
             f"{path}:{line}: format '{cells['format']}' is none of {', '.join(FORMATS)}; correct it"
         )
     if not cells["name"] or not cells["audio"] or "/" in cells["name"] or "\\" in cells["name"]:
         raise BadInput(f"{path}:{line}: a recording needs a plain name and an audio file; correct the row")
-    try:
-        duration = float(cells["duration"] or 0)
-    except ValueError:
-        raise BadInput(f"{path}:{line}: duration '{cells['duration']}' is not a number; correct it") from None
+    duration, offset, yaw = (_number(cells, name, path, line) for name in ("duration", *VIDEO_COLUMNS))
     paths = {
         key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATH_COLUMNS
     }
@@ -246,6 +261,18 @@ def _recording(row: list[str], path: Path, line: int, prepared: Path) -> Recordi
         fold=cells["fold"],
         room=cells["room"],
         duration=duration,
+        video_offset=offset,
+        video_yaw=yaw,
         embeddings=prepared / EMBEDDINGS_FOLDER / f"{cells['name']}.npz",
         **paths,  # type: ignore[arg-type]
     )
+
+
+def _number(cells: dict[str, str], name: str, path: Path, line: int) -> float:
+    try:
+        value = float(cells.get(name) or 0)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadInput(f"{path}:{line}: {name} '{cells[name]}' is not a number; correct it")
+    return value

@@ -92,15 +92,23 @@ class FrameReader:
         width: pixels to scale to; None keeps the stored size.
         height: pixels to scale to; None keeps the proportions.
         upscale: enlarge frames that are narrower than `width`.
+        offset: second of the recording at which the video starts; times below are those of the recording.
+        yaw: azimuth of the middle of the picture; frames are turned so that azimuth 0 is in their middle, degrees.
 
     Raises:
         BadInput: missing, unreadable, or without frames.
     """
 
     def __init__(
-        self, path: Path | str, width: int | None = None, height: int | None = None, upscale: bool = False
+        self,
+        path: Path | str,
+        width: int | None = None,
+        height: int | None = None,
+        upscale: bool = False,
+        offset: float = 0.0,
+        yaw: float = 0.0,
     ) -> None:
-        self.path = Path(path)
+        self.path, self.offset, self.yaw = Path(path), offset, yaw
         self._decoded = decode(self.path)
         first = next(self._decoded, None)
         if first is None:
@@ -122,15 +130,17 @@ class FrameReader:
         Raises:
             BadInput: the video cannot be decoded up to there.
         """
+        time -= self.offset
         while self._next is not None and self._next.start <= time + TIMESTAMP_TOLERANCE_S:
             self._current, self._next, self._array = self._next, next(self._decoded, None), None
         if self._array is None:
             width, height = self._size
             # averaged over areas, as the published system resizes its videos
             scaled = self._current.frame.reformat(width, height, format="rgb24", interpolation="AREA")
-            self._array = scaled.to_ndarray()
+            self._array = turned(scaled.to_ndarray(), self.yaw)
         end = self._current.start + self._current.length
-        return self._array, end if self._next is None and time >= end - TIMESTAMP_TOLERANCE_S else None
+        over = self._next is None and time >= end - TIMESTAMP_TOLERANCE_S
+        return self._array, end + self.offset if over else None
 
     def close(self) -> None:
         """Close the file."""
@@ -141,6 +151,17 @@ class FrameReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def turned(frames: np.ndarray, yaw: float) -> np.ndarray:
+    """Turn 360-degree frames so that azimuth 0 is in their middle.
+
+    Args:
+        frames: (..., height, width, channel).
+        yaw: azimuth of the middle of the frames, degrees, positive to the left.
+    """
+    shift = round(yaw / 360 * frames.shape[-2])
+    return np.roll(frames, -shift, axis=-2) if shift else frames
 
 
 def sample_frames(
@@ -181,12 +202,16 @@ def sample_frames(
 
 
 @contextmanager
-def open_panorama(path: Path | str, width: int) -> Iterator[FrameReader]:
+def open_panorama(
+    path: Path | str, width: int, offset: float = 0.0, yaw: float = 0.0
+) -> Iterator[FrameReader]:
     """Open a 360-degree video to be read at rising times.
 
     Args:
         path: the video.
         width: pixels to scale to; the height is half of it.
+        offset: second of the recording at which the video starts.
+        yaw: azimuth of the middle of the picture, degrees.
 
     Raises:
         BadInput: missing, unreadable, without frames, or not twice as wide as high.
@@ -200,7 +225,7 @@ def open_panorama(path: Path | str, width: int) -> Iterator[FrameReader]:
             f"{path}: {aspect * info.height:g} x {info.height} is not twice as wide as high, hence no whole "
             "equirectangular picture; bring it there with avseld-prep resize"
         )
-    with FrameReader(path, width, width // 2, upscale=True) as reader:
+    with FrameReader(path, width, width // 2, upscale=True, offset=offset, yaw=yaw) as reader:
         yield reader
 
 

@@ -36,6 +36,8 @@ def plot(
     boxes: Path | None = None,
     classes: Path | None = None,
     format: str | None = None,
+    video_offset: float = 0.0,
+    video_yaw: float = 0.0,
     out: Path | None = None,
     start: float = 0.0,
     stop: float | None = None,
@@ -60,6 +62,8 @@ def plot(
         boxes: boxes file of the video.
         classes: text file with one class name per line.
         format: foa, mic, binaural, stereo or mono; by default from the number of channels.
+        video_offset: with --video, the second of the audio at which the video starts.
+        video_yaw: with --video, the azimuth of the middle of its picture, degrees.
         out: file to write, png, pdf, svg or mp4; with --run, the folder.
         start: start of the drawn segment, seconds.
         stop: its end, seconds; by default the end of the recording.
@@ -82,7 +86,9 @@ def plot(
         files = from_prepared(prepared, [recording], predictions)[0]
     elif audio is not None:
         names = read_class_list(classes) if classes else []
-        files = RecordingFiles(audio.stem, audio, names, format, video, boxes, reference, prediction)
+        files = RecordingFiles(
+            audio.stem, audio, names, format, video, boxes, reference, prediction, video_offset, video_yaw
+        )
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
     if audio is not None and video is not None and out.suffix.lower() != VIDEO_SUFFIX:
@@ -115,6 +121,7 @@ def draw(
         overlay(
             files.video, out, reference, prediction, files.load_boxes(), files.classes,
             files.audio, fps, width, files.format, start, stop, files.name,
+            files.video_offset, files.video_yaw,
         )  # fmt: skip
     elif suffix in FIGURE_SUFFIXES:
         sample_rate = audio_info(files.audio, files.format).sample_rate

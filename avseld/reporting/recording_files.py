@@ -5,6 +5,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
+from avseld.io.alignment import aligned
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
 from avseld.io.labels import EVENT_LIST_SUFFIX, METRES_PER_UNIT, coordinates_of, read_labels
@@ -34,6 +35,10 @@ class RecordingFiles:
     boxes: Path | None = None
     reference: Path | None = None
     prediction: Path | None = None
+    video_offset: float = 0.0
+    """second of the recording at which its video starts"""
+    video_yaw: float = 0.0
+    """azimuth of the middle of the picture, degrees"""
 
     def load_events(self, metres_per_unit: float | None = None) -> tuple[Events | None, Events | None]:
         """Read reference and prediction.
@@ -64,12 +69,14 @@ class RecordingFiles:
         return reference, prediction
 
     def load_boxes(self) -> Boxes | None:
-        """Read the boxes; None if there is no boxes file.
+        """Read the boxes, moved to the time and the directions of the sound; None if there is no boxes file.
 
         Raises:
             BadInput: the file is damaged or belongs to another video.
         """
-        return read_boxes(self.boxes, self.video) if self.boxes else None
+        if self.boxes is None:
+            return None
+        return aligned(read_boxes(self.boxes, self.video), self.video_offset, self.video_yaw)
 
 
 def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | None) -> list[RecordingFiles]:
@@ -140,4 +147,6 @@ def _files_of(recording: Recording, classes: list[str], prediction: Path | None)
         boxes,
         recording.labels,
         prediction,
+        recording.video_offset,
+        recording.video_yaw,
     )

@@ -14,7 +14,7 @@ from avseld.base.files import replacing
 from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes
 from avseld.io.events import Events
-from avseld.io.video import FrameReader, open_panorama, video_info
+from avseld.io.video import TIMESTAMP_TOLERANCE_S, FrameReader, open_panorama, video_info
 from avseld.reporting.colours import class_name, labels_in, rgb
 from avseld.reporting.downmix import write_stereo
 from avseld.reporting.markers import DARK, WHITE, draw_boxes, draw_directions, font, marker
@@ -37,18 +37,20 @@ def overlay(
     start: float = 0.0,
     stop: float | None = None,
     title: str = "",
+    video_offset: float = 0.0,
+    video_yaw: float = 0.0,
 ) -> None:
     """Write an mp4 of a 360-degree video with reference (hollow) and predicted (filled) directions and boxes.
 
-    Frames are processed one at a time. If the video ends before the audio, its last frame is repeated in grey,
-    with a note.
+    Frames are processed one at a time. If the video starts later or ends before the audio, its first or last frame is
+    repeated in grey, with a note.
 
     Args:
-        video: equirectangular video, twice as wide as high, azimuth 0 in its centre column.
+        video: equirectangular video, twice as wide as high.
         out: the mp4.
         reference: annotated events.
         prediction: predicted events.
-        boxes: detections in the video.
+        boxes: detections in the video, in the time and the directions of the recording.
         classes: class names by index.
         audio: the recording; its stereo downmix becomes the sound, and its length limits the overlay.
         fps: frames per second.
@@ -57,6 +59,8 @@ def overlay(
         start: start of the drawn segment, seconds.
         stop: its end, seconds; None for the end of the recording.
         title: written below the image.
+        video_offset: second of the recording at which the video starts.
+        video_yaw: azimuth of the middle of the picture, degrees.
 
     Raises:
         BadInput: video or audio unusable, or nothing between start and stop.
@@ -66,13 +70,17 @@ def overlay(
             f"{out}: {width} pixels at {fps:g} frames a second; choose a multiple of 4 from "
             f"{MIN_WIDTH} on, and 1 to 120 frames"
         )
-    length = audio_info(audio).duration if audio else video_info(video).end
+    length = audio_info(audio).duration if audio else video_info(video).end + video_offset
     stop = length if stop is None else min(stop, length)
     times = start + np.arange(max(round((stop - start) * fps), 0)) / fps
     if not len(times) or start < 0:
         raise BadInput(f"{out}: nothing between {start:g} and {stop:g} s of {length:g} s; choose other times")
     renderer = FrameRenderer(reference, prediction, boxes, classes, width, 0.5 / fps, title)
-    with replacing(out) as temporary, TemporaryDirectory() as folder, open_panorama(video, width) as source:
+    with (
+        replacing(out) as temporary,
+        TemporaryDirectory() as folder,
+        open_panorama(video, width, video_offset, video_yaw) as source,
+    ):
         sound = None
         if audio:
             sound = Path(folder) / "stereo.wav"
@@ -116,19 +124,25 @@ class FrameRenderer:
             title,
         )
 
-    def render(self, frame: np.ndarray, time: float, ended: float | None = None) -> Image.Image:
+    def render(
+        self, frame: np.ndarray, time: float, ended: float | None = None, starts: float = 0.0
+    ) -> Image.Image:
         """Draw one frame.
 
         Args:
             frame: (height, width, 3) uint8.
             time: seconds.
             ended: end of the video in seconds, if `time` is after it, else None.
+            starts: start of the video in seconds.
 
         Returns:
             The frame with the legend below it.
         """
         image = Image.fromarray(frame)
-        if ended is not None:
+        note = "" if ended is None else f"the video ended at {ended:.1f} s"
+        if time < starts - TIMESTAMP_TOLERANCE_S:
+            note = f"the video starts at {starts:.1f} s"
+        if note:
             image = image.convert("L").point(lambda value: value // 2 + 48).convert("RGB")
         elif self.boxes is not None:
             draw_boxes(image, self.boxes, time)
@@ -144,8 +158,7 @@ class FrameRenderer:
         draw = ImageDraw.Draw(canvas)
         line = _line_height(self.width)
         draw.text((10, image.height + line // 2), f"{time:6.1f} s", WHITE, font(_font_size(self.width)), "lm")
-        if ended is not None:
-            note = f"the video ended at {ended:.1f} s"
+        if note:
             draw.text(
                 (self.width // 2, image.height - line), note, WHITE, font(_font_size(self.width) + 3), "mm",
                 stroke_width=2, stroke_fill=DARK,
@@ -174,7 +187,7 @@ def _render(
     ) as writer:
         for time in tqdm(times, desc="overlay", unit=" frames", disable=None, leave=False):
             frame, ended = source.at(float(time))
-            rendered_frame = renderer.render(frame, float(time), ended)
+            rendered_frame = renderer.render(frame, float(time), ended, source.offset)
             writer.write_frame(np.asarray(rendered_frame))
 
 

@@ -143,7 +143,7 @@ def _recording(
         "audio": _sound(files, stop),
         "stills": {
             "step": picture_every or 1.0,
-            "images": _stills(video, stop, picture_every) if video else [],
+            "images": _stills(files, stop, picture_every) if video else [],
         },
         "reference": None if reference is None else _table(clip_events(reference, 0.0, stop)),
         "prediction": None if prediction is None else _table(clip_events(prediction, 0.0, stop)),
@@ -162,9 +162,10 @@ def _sound(files: RecordingFiles, stop: float) -> str:
     return "data:audio/mpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _stills(video: Path, stop: float, every: float) -> list[str]:
+def _stills(files: RecordingFiles, stop: float, every: float) -> list[str]:
+    assert files.video is not None
     stills = []
-    with open_panorama(video, STILL_WIDTH) as source:
+    with open_panorama(files.video, STILL_WIDTH, files.video_offset, files.video_yaw) as source:
         for time in np.arange(0.0, stop, every):
             frame, ended = source.at(float(time))
             if ended is not None:

@@ -90,6 +90,9 @@ class VisualInput:
         self.duration = min(
             float(each.about.get("duration", np.inf)) for each in (boxes, embeddings) if each is not None
         )
+        starts = [float(each.about.get("start", 0.0)) for each in (boxes, embeddings) if each is not None]
+        self.start = max(0.0, *starts)
+        """second at which the video starts, where it starts later than the sound"""
         self.people: np.ndarray | None = None
         """(video frame, n_boxes, 5 or 4)"""
         if boxes is not None and spec.tracks:
@@ -118,7 +121,7 @@ class VisualInput:
         time, inside = start, start < self.duration
         if self.spec.n_label_frames:
             time = start[:, None] + (np.arange(self.spec.n_label_frames) + 0.5) * self.spec.hop
-            inside = (time >= 0) & (time < self.duration)
+            inside = (time >= self.start) & (time < self.duration)
         return self._at(time, inside)
 
     def rows(self) -> tuple[np.ndarray, np.ndarray] | None:

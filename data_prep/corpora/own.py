@@ -26,6 +26,7 @@ from data_prep.corpora.recordings import (
     with_duration,
     write_prepared,
 )
+from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import is_resampled, resample_audio
 
@@ -46,6 +47,8 @@ def own(
     distance: Literal["cm", "m"] = "cm",
     sample_rate: int = 24000,
     beyond: Literal["refuse", "drop"] = "refuse",
+    video_offset: str | None = None,
+    video_yaw: str | None = None,
 ) -> int:
     """Make a prepared folder from your own recordings; files of one recording share their name without suffix.
 
@@ -65,6 +68,10 @@ def own(
         distance: unit of the distances in frame csv files; those of sheets are metres unless the header says cm.
         sample_rate: Hz of the prepared audio; files of other rates are resampled into PREPARED/audio.
         beyond: refuse events after the end of the audio, or drop what is after it.
+        video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
+            it by the camera's own sound track; or a csv with the columns file and video_offset.
+        video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
+            or a csv with the columns file and video_yaw.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
@@ -80,17 +87,18 @@ def own(
     _check_partners(sounds, videos, video, findings)
     tables = find_labels(labels, sounds) if labels else {}
     rules = LabelRules(len(names), METRES_PER_UNIT[distance], beyond=beyond, classes=names)
-    recordings, events = [], {}
-    for name, path in tqdm(sounds.items(), "check", unit="recording"):
+    found, events = [], {}
+    for name, path in sounds.items():
         if labels and name not in tables:
             raise BadInput(_no_labels(labels, name))
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
-        found = Recording(name, path, format, videos.get(name), fold=fold, room=room)
-        recording = with_duration(found, sample_rate, resampled=True)
-        check_video(recording, findings)
+        one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
+        found.append(with_duration(one, sample_rate, resampled=True))
         if labels:
-            events[name] = labels_of(recording, rules, tables[name])
-        recordings.append(recording)
+            events[name] = labels_of(found[-1], rules, tables[name])
+    recordings = place_videos(found, prepared, video_offset, video_yaw)
+    for recording in tqdm(recordings, "check", unit="recording"):
+        check_video(recording, findings)
     recordings = resampled(recordings, prepared, sample_rate)
     write_prepared(prepared, recordings, events, names)
     return 0

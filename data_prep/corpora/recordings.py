@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MISSING_END_S = LABEL_HOP
 """how much earlier than the audio a video may end before a warning is logged"""
+NOT_IN_TIME = "it is used as far as it goes; if it starts late, prepare with --video_offset SECONDS or auto"
 ROUNDING_S = 1e-6
 """error of times in floating point"""
 PANORAMA_TOLERANCE = 0.01
@@ -151,10 +152,11 @@ def check_video(recording: Recording, findings: Findings) -> None:
     if recording.video is None:
         return
     info = video_info(recording.video)
-    if 0 < info.end < recording.duration - MISSING_END_S:
+    end = info.end + recording.video_offset
+    if info.end > 0 and end < recording.duration - MISSING_END_S:
         findings.warning(
             f"{recording.video}: {info.end:.2f} s of video for {recording.duration:.2f} s of audio; "
-            "it is used as far as it goes"
+            + ("it is used as far as it goes" if recording.video_offset else NOT_IN_TIME)
         )
     if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > PANORAMA_TOLERANCE:
         findings.warning(

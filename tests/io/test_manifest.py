@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,19 @@ def test_a_manifest_comes_back_as_written_and_moves_with_its_files(tmp_path, fou
     assert str(tmp_path) not in (tmp_path / "prepared" / "manifest.csv").read_text()
     (tmp_path / "prepared").rename(tmp_path / "elsewhere")
     assert read_manifest(tmp_path / "elsewhere") == four
+
+
+def test_offset_and_yaw_of_videos_are_columns_only_where_a_recording_has_them(tmp_path, four):
+    write_manifest(tmp_path, four, ["a"])
+    assert "video_offset" not in (tmp_path / "manifest.csv").read_text()
+    moved = [replace(four[0], video_offset=-0.7), replace(four[1], video_yaw=90.0), *four[2:]]
+    write_manifest(tmp_path, moved, ["a"])
+    assert read_manifest(tmp_path) == moved
+    path = tmp_path / "manifest.csv"
+    assert path.read_text().splitlines()[0].endswith(",duration,video_offset,video_yaw")
+    path.write_text(path.read_text().replace(",-0.7,", ",late,"))
+    with pytest.raises(BadInput, match=r"manifest.csv:2: video_offset 'late' is not a number"):
+        read_manifest(tmp_path)
 
 
 def test_folds_rooms_and_names_pick_recordings(four):

@@ -144,12 +144,10 @@ def test_a_failed_overlay_leaves_no_file(
 ) -> None:
     render = FrameRenderer.render
 
-    def failing(
-        self: FrameRenderer, frame: np.ndarray, time: float, ended: float | None = None
-    ) -> Image.Image:
+    def failing(self: FrameRenderer, frame: np.ndarray, time: float, *more: float | None) -> Image.Image:
         if time > 0.5:
             raise MemoryError("no more")
-        return render(self, frame, time, ended)
+        return render(self, frame, time, *more)
 
     monkeypatch.setattr(FrameRenderer, "render", failing)
     with pytest.raises(MemoryError):

@@ -1,0 +1,116 @@
+"""Where the videos of recordings lie in time and in direction: options of `own`, a csv, or the camera's sound track."""
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from avseld.base.errors import BadInput
+from avseld.io.manifest import VIDEO_COLUMNS, Recording, read_manifest
+from avseld.io.sheets import delimiter_of, is_number, read_text, recording_name
+from data_prep.media.synchrony import estimate_offset
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+"""value that asks for the offset of the camera's sound track"""
+
+
+def place_videos(
+    recordings: Sequence[Recording],
+    prepared: Path,
+    offset: str | None = None,
+    yaw: str | None = None,
+) -> list[Recording]:
+    """Enter offset and yaw of their videos into recordings.
+
+    Args:
+        recordings: as found.
+        prepared: the prepared folder; what its manifest says of the same video is kept where an option is left out.
+        offset: seconds, `auto`, or a csv with the columns file and video_offset; None keeps it.
+        yaw: degrees, or a csv with the columns file and video_yaw (it may be the same one); None keeps it.
+
+    Raises:
+        BadInput: no number, a csv without these columns or of other recordings, or a sound track without a clear match.
+    """
+    before = (
+        {one.name: one for one in read_manifest(prepared)} if (prepared / "manifest.csv").is_file() else {}
+    )
+    names = [recording.name for recording in recordings]
+    values = {
+        name: _values(text, name, names) for name, text in zip(VIDEO_COLUMNS, (offset, yaw), strict=True)
+    }
+    placed = []
+    automatic = any(value == AUTO for value in values["video_offset"].values())
+    for recording in tqdm(recordings, "synchronize", unit="recording", disable=not automatic):
+        if recording.video is None:
+            placed.append(recording)
+            continue
+        known = before.get(recording.name)
+        kept = known if known is not None and known.video == recording.video.absolute() else recording
+        place: dict[str, float] = {}
+        for name in VIDEO_COLUMNS:
+            value = values[name].get(recording.name, "")
+            if value == AUTO:
+                place[name] = round(estimate_offset(recording.audio, recording.video), 3)
+                log.info("%s: the video starts at %.3f s", recording.name, place[name])
+            else:
+                place[name] = float(value) if value else getattr(kept, name)
+        if kept is not recording and any(place.values()) and offset is None and yaw is None:
+            log.info(
+                "%s: video_offset %g and video_yaw %g of the manifest are kept",
+                recording.name,
+                *place.values(),
+            )
+        placed.append(replace(recording, video_offset=place["video_offset"], video_yaw=place["video_yaw"]))
+    return placed
+
+
+def _values(text: str | None, column: str, names: Sequence[str]) -> Mapping[str, str]:
+    """Return the value of each recording as text; recordings without one are absent."""
+    if text is None:
+        return {}
+    path = Path(text)
+    if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return _column(path, column, names)
+    return dict.fromkeys(names, _checked(text, column, f"--{column}"))
+
+
+def _column(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
+    text = read_text(path)
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter_of(text), skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = header
+    if not {"file", column} <= set(header):
+        raise BadInput(
+            f"{path}:1: expected the columns file and {column}, not {', '.join(header) or 'nothing'}; rows such as "
+            f"take1.wav,{'0.7' if column == 'video_offset' else '-90'}"
+        )
+    found: dict[str, str] = {}
+    for row in reader:
+        name = recording_name(row["file"] or "")
+        where = f"{path}:{reader.line_num}"
+        if name not in names:
+            raise BadInput(f"{where}: no recording {name}; correct the name, or remove the row")
+        if name in found:
+            raise BadInput(f"{where}: {name} stands above; remove one")
+        if (row[column] or "").strip():
+            found[name] = _checked(row[column], column, where)
+    return found
+
+
+def _checked(text: str, column: str, where: str) -> str:
+    text = text.strip()
+    if text == AUTO and column == "video_offset":
+        return text
+    value = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    if not is_number(value) or not abs(float(value)) < float("inf"):
+        other = "seconds, auto, or a csv with the columns file and video_offset"
+        raise BadInput(
+            f"{where}: '{text}' is not a number; give "
+            + (other if column == "video_offset" else "degrees, or a csv with the columns file and video_yaw")
+        )
+    return value
