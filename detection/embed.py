@@ -152,12 +152,13 @@ def embed_video(
     return VisualEmbeddings(np.concatenate(times), np.concatenate(values), about)
 
 
-def embeddings_of_video(video: Path, n_values: int) -> VisualEmbeddings:
+def embeddings_of_video(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
     """Compute the embeddings of one video with the encoder whose embeddings have a number of values.
 
     Args:
         video: video file.
         n_values: values of one embedding, which decides network and crop.
+        yaw: azimuth of the middle of the picture, degrees.
 
     Raises:
         BadInput: no encoder has that number, or the video or the weights cannot be used.
@@ -165,7 +166,7 @@ def embeddings_of_video(video: Path, n_values: int) -> VisualEmbeddings:
     for (name, crop), count in N_VALUES.items():
         if count == n_values:
             video_info(video)  # a wrong path is reported before weights are fetched
-            return embed_video(video, load(name, None, crop))  # type: ignore[arg-type]
+            return embed_video(video, load(name, None, crop), yaw=yaw)  # type: ignore[arg-type]
     raise BadInput(
         f"{video}: no encoder gives {n_values} values a frame; make embeddings for a prepared folder"
     )

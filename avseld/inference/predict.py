@@ -36,6 +36,8 @@ def predict(
     channels: list[int] | None = None,
     detector: Path | None = None,
     detector_fps: float | None = None,
+    video_offset: float = 0.0,
+    video_yaw: float = 0.0,
     out: Path | None = None,
     events: bool | None = None,
     audacity: bool = False,
@@ -57,6 +59,8 @@ def predict(
         channels: with --audio, the channels to take, counted from 1, in the order of the run's format (1,2,3,4).
         detector: weights of the detector that finds people in --video; by default YOLOX-tiny, fetched once.
         detector_fps: frames of --video per second in which people are detected; by default as in training.
+        video_offset: second of --audio at which --video starts.
+        video_yaw: azimuth of the middle of the picture of --video, degrees, positive to the left.
         out: csv file for one recording, folder for several; by default RUN/predictions for a fold, and
             ./predictions/NAME.csv for --audio.
         events: also write NAME.events.csv: name, onset, offset, azimuth, elevation of each event; by default with
@@ -71,7 +75,9 @@ def predict(
     Raises:
         BadInput: files are missing or unusable.
     """
-    for name, value in (("video", video), ("channels", channels), ("detector", detector)):
+    video_place = {"video_offset": video_offset or None, "video_yaw": video_yaw or None}
+    given = {"video": video, "channels": channels, "detector": detector} | video_place
+    for name, value in given.items():
         if audio is None and value is not None:
             raise BadInput(f"--{name} {value}: needs --audio, the sound of the recording")
     if detector_fps is not None and detector_fps <= 0:
@@ -85,7 +91,9 @@ def predict(
             predictor.check_sound(path, channels)
         targets = _targets(out, sounds)
         for path in tqdm(sounds, desc="predict", unit="recording", disable=len(sounds) == 1):
-            found = predictor.predict(path, videos.get(path.stem), None, channels, detector, detector_fps)
+            found = predictor.predict(
+                path, videos.get(path.stem), None, channels, detector, detector_fps, video_offset, video_yaw
+            )
             _write(targets[path], found, predictor.system, predictor.classes, events is not False, audacity)
         log.info("%s", targets[sounds[0]] if len(sounds) == 1 else targets[sounds[0]].parent)
         return

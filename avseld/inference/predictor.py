@@ -15,6 +15,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.data.visual import visual_inputs
 from avseld.inference.run_folder import WEIGHTS
+from avseld.io.alignment import aligned, delayed
 from avseld.io.boxes import Boxes, describe_source, read_boxes, read_source, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.embeddings import VisualEmbeddings
@@ -64,6 +65,8 @@ class Predictor:
         channels: Sequence[int] | None = None,
         detector: Path | str | None = None,
         detector_fps: float | None = None,
+        video_offset: float = 0.0,
+        video_yaw: float = 0.0,
     ) -> Events:
         """Predict the events of one recording of any length.
 
@@ -78,6 +81,8 @@ class Predictor:
                 takes all.
             detector: weights file of the detector for a video; None takes the installed default.
             detector_fps: frames of the video per second in which people are detected; None as in training.
+            video_offset: second of the recording at which the video starts.
+            video_yaw: azimuth of the middle of the picture, degrees, positive to the left.
 
         Returns:
             One row per active source and label frame of 100 ms.
@@ -88,7 +93,7 @@ class Predictor:
         read, n_samples = self.reader(audio, sample_rate, channels)
         visual = None
         if video is not None and self.system.model.vision:
-            visual = self._visual_at(video, detector, detector_fps)
+            visual = self._visual_at(video, detector, detector_fps, video_offset, video_yaw)
         elif video is not None:
             log.warning("%s has no visual input: the video is ignored", self.system.blueprint.model.name)
         return predict_events(self.system, read, n_samples, visual, self.batch_size)
@@ -172,7 +177,12 @@ class Predictor:
         return read, n_samples
 
     def _visual_at(
-        self, video: Path | str | Boxes, detector: Path | str | None, detector_fps: float | None
+        self,
+        video: Path | str | Boxes,
+        detector: Path | str | None,
+        detector_fps: float | None,
+        offset: float,
+        yaw: float,
     ) -> VisualAt:
         spec = self.system.visual_spec
         embeddings = None
@@ -180,13 +190,16 @@ class Predictor:
             boxes: Boxes | None = video
         else:
             path = Path(video)
-            embeddings = encode(path, spec.n_values) if spec.n_values else None
+            embeddings = encode(path, spec.n_values, yaw) if spec.n_values else None
             if path.suffix == ".npz" and not spec.n_values:
                 boxes = read_boxes(path)
             else:
                 boxes = self._detect(path, detector, detector_fps) if spec.n_boxes else None
         if boxes is not None:
             self.compare_boxes(source_of(boxes.about))
+            boxes = aligned(boxes, offset, yaw)
+        if embeddings is not None:
+            embeddings = delayed(embeddings, offset)
         return VisualInput(boxes, spec, embeddings).at
 
     def _detect(self, video: Path, detector: Path | str | None, fps: float | None) -> Boxes:
@@ -230,13 +243,20 @@ def detect(video: Path, **options: Any) -> Boxes:
         raise BadInput(str(error).replace("--weights FILE", "--detector FILE")) from error
 
 
-def encode(video: Path, n_values: int) -> VisualEmbeddings:
+def encode(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
     """Compute embeddings of the frames of a video with the encoder that is installed under `avseld.encoders`.
 
     Raises:
         BadInput: the video is unreadable, or no encoder has this many values, or it has no weights.
     """
-    return _installed("avseld.encoders")(video, n_values)
+    embed = _installed("avseld.encoders")
+    if not yaw:
+        return embed(video, n_values)
+    if "yaw" not in inspect.signature(embed).parameters:
+        raise BadInput(
+            f"--video_yaw {yaw:g}: the installed encoder of frames cannot turn them; turn the video"
+        )
+    return embed(video, n_values, yaw=yaw)
 
 
 def _installed(group: str) -> Any:

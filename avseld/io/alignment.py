@@ -51,10 +51,19 @@ def embeddings_of(recording: Recording) -> VisualEmbeddings:
             f"{recording.embeddings}: embeddings for video_yaw {yaw:g}, the manifest says {recording.video_yaw:g}; "
             "make them anew with avseld-detect embed"
         )
-    if not recording.video_offset:
+    return delayed(embeddings, recording.video_offset)
+
+
+def delayed(embeddings: VisualEmbeddings, offset: float) -> VisualEmbeddings:
+    """Move embeddings from the clock of a video to that of the sound.
+
+    Args:
+        embeddings: of the video.
+        offset: seconds of the sound at which the video starts.
+    """
+    if not offset:
         return embeddings
-    about = _moved(embeddings.about, recording.video_offset)
-    return replace(embeddings, time=embeddings.time + recording.video_offset, about=about)
+    return replace(embeddings, time=embeddings.time + offset, about=_moved(embeddings.about, offset))
 
 
 def aligned(boxes: Boxes, offset: float = 0.0, yaw: float = 0.0) -> Boxes:

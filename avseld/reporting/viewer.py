@@ -54,6 +54,8 @@ def view(
     prediction: Path | None = None,
     reference: Path | None = None,
     classes: Path | None = None,
+    video_offset: float = 0.0,
+    video_yaw: float = 0.0,
 ) -> None:
     """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
@@ -72,8 +74,10 @@ def view(
             prediction, or in the current folder.
         video: with --audio, its 360-degree video.
         prediction: with --audio, csv as avseld predict writes it.
-        reference: with --audio, csv of a prepared folder or of DCASE.
+        reference: with --audio, its labels in any format that `avseld-prep own` reads.
         classes: with --audio, text file with one class name per line.
+        video_offset: with --video, the second of the audio at which it starts.
+        video_yaw: with --video, the azimuth of the middle of its picture, degrees.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
@@ -84,7 +88,11 @@ def view(
         )
     if audio is not None:
         names = read_class_list(classes) if classes else []
-        chosen_files = [RecordingFiles(audio.stem, audio, names, None, video, None, reference, prediction)]
+        chosen_files = [
+            RecordingFiles(
+                audio.stem, audio, names, None, video, None, reference, prediction, video_offset, video_yaw
+            )
+        ]
         out = out or (prediction.parent if prediction else Path()) / f"{audio.stem}.html"
     elif run is not None:
         chosen_files, out = from_run(run, prepared, recordings), out or run / "view.html"

@@ -73,6 +73,7 @@ def _values(text: str | None, column: str, names: Sequence[str]) -> Mapping[str,
     """Return the value of each recording as text; recordings without one are absent."""
     if text is None:
         return {}
+    text = str(text)  # a number from Python
     path = Path(text)
     if path.suffix.lower() in (".csv", ".tsv", ".txt"):
         return _column(path, column, names)

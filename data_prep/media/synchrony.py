@@ -67,7 +67,7 @@ def estimate_offset(audio: Path, video: Path) -> float:
     away = np.abs(lags - lags[best]) * HOP_S > GUARD_S
     spread = float(np.std(correlation[away]))
     second = float(np.max(correlation[away], initial=0.0))
-    if correlation[best] < MIN_PEAK * spread or correlation[best] < MIN_LEAD * second:
+    if correlation[best] <= max(MIN_PEAK * spread, MIN_LEAD * second):
         raise BadInput(
             f"{video}: its sound track does not clearly match {audio}; give --video_offset in seconds, or check that "
             "they belong together"
@@ -91,7 +91,6 @@ def levels(sound: np.ndarray) -> np.ndarray:
     edges = np.geomspace(LOWEST_HZ, ANALYSIS_RATE_HZ / 2, N_BANDS + 1)
     band = np.digitize(frequency, edges) - 1
     power = np.stack([np.square(np.abs(spectrum[band == k])).sum(axis=0) for k in range(N_BANDS)])
-    power = power[(power > 0).any(axis=1)]
     decibel = 10 * np.log10(power + 1e-3 * power.mean(axis=1, keepdims=True) + 1e-20)
     width = max(round(SMOOTHING_S / HOP_S), 1)
     change = decibel - scipy.ndimage.uniform_filter1d(decibel, width, axis=1)

@@ -22,6 +22,7 @@ from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load, predict_all
 from avseld.inference.run_folder import recordings_of
+from avseld.io.alignment import aligned
 from avseld.io.audio import read_audio
 from avseld.io.boxes import read_boxes, source_of
 from avseld.io.dcase_csv import read_dcase
@@ -89,6 +90,17 @@ def test_the_video_changes_the_prediction(run, recording):
     trained = load(run)
     with_video, without = trained.predict(recording.audio, recording.boxes), trained.predict(recording.audio)
     assert with_video != without
+
+
+def test_a_late_and_turned_video_is_put_right_when_it_is_predicted(run, recording):
+    trained, boxes = load(run), read_boxes(recording.boxes)
+    place = {"video_offset": 0.4, "video_yaw": 90.0}
+    of_files = trained.predict(recording.audio, recording.boxes, **place)
+    assert of_files == trained.predict(recording.audio, aligned(boxes, 0.4, 90.0))
+    assert of_files == predict_all(trained, [replace(recording, **place)])[recording.name]
+    assert of_files != trained.predict(recording.audio, recording.boxes)
+    with pytest.raises(BadInput, match=r"--video_offset 0.4: needs --audio"):
+        predict(run, video_offset=0.4)
 
 
 def test_the_csv_of_one_recording_holds_what_was_predicted(run, recording, tmp_path):

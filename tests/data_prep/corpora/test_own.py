@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from camera_sound import write_scene
 from raw_tree import state, write_sound, write_video
 
 from avseld.base.errors import BadInput
@@ -162,3 +163,70 @@ def test_preparing_again_keeps_the_folds_of_split_and_warns_of_recordings_withou
     again = {one.name: (one.fold, one.room) for one in read_manifest(prepared)}
     assert again == {"a": ("train", "hall"), "b": ("test", "hall"), "c": ("", "")}
     assert "1 recordings have no fold (c); split again" in caplog.text
+
+
+@pytest.fixture
+def late(tmp_path):
+    """Two recordings with videos that start late, the first with a sound track."""
+    write_scene(tmp_path / "audio" / "Take 1.WAV", tmp_path / "video" / "Take 1.MP4", 0.7)
+    write_sound(tmp_path / "audio" / "b.wav", 1.0)
+    write_video(tmp_path / "video" / "b.mp4", 30)
+    return tmp_path
+
+
+def places(folder):
+    return [(one.name, one.video_offset, one.video_yaw) for one in read_manifest(folder)]
+
+
+def test_offset_and_yaw_of_videos_are_given_for_all_or_for_each_in_a_csv(late):
+    audio, video, prepared = late / "audio", late / "video", late / "prepared"
+    own(audio, prepared, video=video, video_offset="0.7", video_yaw="-90")
+    assert places(prepared) == [("Take 1", 0.7, -90), ("b", 0.7, -90)]
+    (late / "videos.csv").write_text("file;video_offset;video_yaw\nTake 1.MP4;auto;\nb.mp4;-0,25;90\n")
+    sheet = str(late / "videos.csv")
+    own(audio, prepared, video=video, video_offset=sheet, video_yaw=sheet)
+    (one, offset, yaw), two = places(prepared)
+    assert (one, yaw) == ("Take 1", -90) and offset == pytest.approx(0.7, abs=0.015)
+    assert two == ("b", -0.25, 90)
+
+
+def test_offset_and_yaw_are_kept_when_the_folder_is_prepared_again(late, caplog):
+    audio, video, prepared = late / "audio", late / "video", late / "prepared"
+    own(audio, prepared, video=video, video_offset="0.7")
+    with caplog.at_level("INFO"):
+        own(audio, prepared, video=video)
+    assert places(prepared) == [("Take 1", 0.7, 0), ("b", 0.7, 0)]
+    assert "video_offset 0.7 and video_yaw 0 of the manifest are kept" in caplog.text
+    own(audio, prepared, video=video, video_offset="0")
+    assert places(prepared) == [("Take 1", 0, 0), ("b", 0, 0)]
+
+
+def test_offsets_that_cannot_be_used_are_refused_before_anything_is_written(late):
+    audio, video, prepared = late / "audio", late / "video", late / "prepared"
+    sheet = late / "videos.csv"
+    sheet.write_text("file,video_offset\nTake 2.mp4,0.5\n")
+    faults = {
+        "b.mp4: has no sound track": {"video_offset": "auto"},
+        "--video_offset: 'late' is not a number; give seconds, auto": {"video_offset": "late"},
+        "--video_yaw: 'auto' is not a number; give degrees": {"video_yaw": "auto"},
+        r"videos.csv:2: no recording Take 2": {"video_offset": str(sheet)},
+        r"videos.csv:1: expected the columns file and video_yaw": {"video_yaw": str(sheet)},
+    }
+    for words, options in faults.items():
+        with pytest.raises(BadInput, match=words):
+            own(audio, prepared, video=video, **options)
+    assert not prepared.exists()
+
+
+def test_a_video_with_its_offset_is_not_called_too_short(late, caplog):
+    own(late / "audio", late / "prepared", video=late / "video")
+    assert "if it starts late, prepare with --video_offset" not in caplog.text
+    write_sound(late / "audio" / "b.wav", 1.7)
+    own(late / "audio", late / "prepared", video=late / "video")
+    assert (
+        "b.mp4: 1.00 s of video for 1.70 s of audio; it is used as far as it goes; if it starts late"
+        in caplog.text
+    )
+    caplog.clear()
+    own(late / "audio", late / "prepared", video=late / "video", video_offset="0.7")
+    assert "b.mp4" not in caplog.text
