@@ -13,11 +13,13 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
+from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from data_prep.check.classes import ClassCounts
 from data_prep.check.orientation import MIN_FRAMES, fit, measure
+from data_prep.check.video_agreement import agreement, warnings_of
 from data_prep.corpora.dcase import DATASETS, Dataset, DatasetName, find
 from data_prep.corpora.recordings import (
     Findings,
@@ -123,9 +125,9 @@ def _check_all(
     prepared: bool,
 ) -> None:
     # In a raw corpus the boxes are of the original video; the preparation compares them with it.
-    measured, labelled = [], []
+    measured, labelled, agreements = [], [], []
     for listed in tqdm(recordings, "check", unit="recording"):
-        recording, readable = listed, False
+        recording, readable, boxes = listed, False, None
         with report.noting():
             recording, readable = with_duration(listed, sample_rate), True
             if listed.duration and abs(listed.duration - recording.duration) > 1e-3:
@@ -136,18 +138,25 @@ def _check_all(
         with report.noting():
             check_video(recording, report)
         with report.noting():
-            if recording.boxes and recording.boxes.is_file():
-                read_boxes(recording.boxes, recording.video if prepared else None)
+            if prepared:
+                boxes = boxes_of(recording)
+            elif recording.boxes and recording.boxes.is_file():
+                read_boxes(recording.boxes)
         with report.noting():
             known = recording if readable else replace(recording, duration=math.inf)
             events = labels_of(known, rules)
             _check_labels(recording, events, report)
             counts.add(events)
+            if boxes is not None and len(events):
+                agreements.append(
+                    agreement(recording.name, events, boxes, recording.video_offset, recording.video_yaw)
+                )
             if readable and recording.format == "foa" and len(events):
                 pair = measure(recording, events)
                 measured.append(pair[0])
                 labelled.append(pair[1])
     _report_orientation(measured, labelled, report)
+    report.warnings += warnings_of(agreements)
     _report_contents(recordings, report)
 
 
