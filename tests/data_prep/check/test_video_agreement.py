@@ -43,6 +43,16 @@ def test_boxes_in_time_and_in_place_cause_no_warning():
     assert estimates(0.0, 0.0, n=3, speed=0.0) == []
 
 
+def test_boxes_of_two_frames_a_second_are_not_called_late():
+    found = []
+    for seed in range(3):
+        events, boxes = scene(seed)
+        rows = slice(None, None, 5)
+        seldom = Boxes(boxes.time[rows], boxes.box[rows], boxes.score[rows], boxes.label[rows], boxes.about)
+        found.append(agreement(f"take{seed}", events, seldom))
+    assert warnings_of(found) == []
+
+
 @pytest.mark.parametrize("offset", [0.7, -1.4])
 def test_the_offset_of_each_video_is_estimated(offset):
     lines = estimates(offset, 0.0)
