@@ -45,6 +45,12 @@ class AtomicCheckpoints(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
+def save_weights(learner: Learner, path: Path) -> None:
+    """Write the weights of a training as they are used: averaged, where the recipe averages them."""
+    with learner.averaged():
+        save_system(learner.system, path)
+
+
 class WeightFiles(Callback):
     """Writes the best and the last weights as safetensors, beside the checkpoints for resuming.
 
@@ -60,10 +66,9 @@ class WeightFiles(Callback):
         """Write weights before the checkpoints of the same epoch, which Lightning writes last."""
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
-        with pl_module.averaged():
-            save_system(pl_module.system, self.out / "last.safetensors")
-            if self._is_best(trainer):
-                save_system(pl_module.system, self.out / "model.safetensors")
+        save_weights(pl_module, self.out / "last.safetensors")
+        if self._is_best(trainer):
+            save_weights(pl_module, self.out / "model.safetensors")
 
     def _is_best(self, trainer: lightning.Trainer) -> bool:
         if self.best.monitor is None:

@@ -15,7 +15,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from avseld.base.errors import Interrupted
-from avseld.system.checkpoint import save_system
+from avseld.training.callbacks import save_weights
 from avseld.training.module import Learner
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class StopAtSignal(Callback):
         self.is_within_epoch = True
         trainer.save_checkpoint(self.out / "checkpoints" / "last.ckpt")
         if trainer.is_global_zero:
-            save_system(pl_module.system, self.out / "last.safetensors")
+            save_weights(pl_module, self.out / "last.safetensors")
         self.checkpoint_step = trainer.global_step
         raise Stopped
 

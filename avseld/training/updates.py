@@ -83,7 +83,6 @@ class WeightAverage:
         ]
         self.average = [value.detach().clone() for value in self.live]
         self.step = torch.zeros((), device=self.live[0].device)
-        self.exchanged = False
 
     @torch.no_grad()
     def update(self) -> None:
@@ -110,7 +109,6 @@ class WeightAverage:
             kept = live.detach().clone()
             live.detach().copy_(average)
             average.copy_(kept)
-        self.exchanged = not self.exchanged
 
     def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
         """Return the average and its number of updates, for a checkpoint."""

@@ -1,12 +1,15 @@
 """Clipping, accumulation, averaged weights and warm-up: each does what it says, and resumes bit for bit."""
 
+import os
+import signal
+
 import plane_waves
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from avseld.base.errors import BadInput
+from avseld.base.errors import BadInput, Interrupted
 from avseld.config import Data, Hardware, Part, Update
 from avseld.training.module import Learner
 from avseld.training.optimizers import schedule_of
@@ -124,3 +127,30 @@ def test_the_learning_rate_rises_to_its_first_value_before_the_schedule_begins()
 def test_values_without_a_meaning_are_refused(words):
     with pytest.raises(BadInput, match=f"update.{next(iter(words))}"):
         check_update(Update(**words))
+
+
+def test_a_stop_within_an_epoch_saves_the_average_too_and_resumes_bit_for_bit(
+    prepared, tmp_path, monkeypatch
+):
+    out, step = tmp_path / "stopped", Learner.training_step
+    small_training(prepared, tmp_path / "whole", ALL)
+
+    def signalled(learner, batch, number):
+        if learner.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(learner, batch, number)
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted, match="stopped at step 3"):
+        patched.setattr(Learner, "training_step", signalled)
+        small_training(prepared, out, ALL)
+    checkpoint = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)
+    live = checkpoint["state_dict"]["system.model.fc_xyz.weight"]
+    saved = load_file(out / "last.safetensors")["fc_xyz.weight"]
+    assert not torch.equal(saved, live)
+    assert any(
+        torch.equal(saved, each) for each in checkpoint["average"]["average"] if each.shape == saved.shape
+    )
+    small_training(prepared, out, ALL, resume=True)
+    for name in ("last.safetensors", "model.safetensors"):
+        resumed, whole = load_file(out / name), load_file(tmp_path / "whole" / name)
+        assert all(torch.equal(resumed[key], whole[key]) for key in whole), name
