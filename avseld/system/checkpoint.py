@@ -24,8 +24,36 @@ def save_system(system: System, path: Path | str) -> None:
     state = system.model.state_dict() | system.features.state_dict(prefix=STATISTICS)
     state = {name: value.detach().contiguous().cpu() for name, value in state.items()}
     blueprint = replace(system.blueprint, origins=_origins(system))
+    write_weights(path, state, blueprint)
+
+
+def write_weights(path: Path | str, state: dict[str, Tensor], blueprint: Blueprint) -> None:
+    """Write tensors by name and the blueprint of their system; the file appears whole or not at all."""
     with replacing(path) as temporary:
         save_file(state, temporary, metadata={"avseld": blueprint.to_json()})
+
+
+def read_weights(path: Path | str) -> tuple[dict[str, Tensor], Blueprint]:
+    """Read what `write_weights` wrote; nothing in the file is executed.
+
+    Returns:
+        Tensors by name, and the blueprint of their system.
+
+    Raises:
+        BadInput: missing, damaged, or without a blueprint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; train first, or give the folder of a finished run")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("avseld")
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
+    if text is None:
+        raise BadInput(f"{path}: weights without a blueprint; use a file written by avseld train")
+    return state, Blueprint.from_json(text)
 
 
 def _origins(system: System) -> tuple[str, ...]:
@@ -52,17 +80,7 @@ def load_system(path: Path | str, legacy: bool | None = None) -> System:
             or that the recipe beside it does not name.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; train first, or give the folder of a finished run")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("avseld")
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
-    if text is None:
-        raise BadInput(f"{path}: weights without a blueprint; use a file written by avseld train")
-    blueprint = Blueprint.from_json(text)
+    state, blueprint = read_weights(path)
     _check_import_paths(blueprint, path)
     try:
         system = System(blueprint if legacy is None else replace(blueprint, legacy=legacy))

@@ -9,14 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
 from avseld.config import Part
-from avseld.system.blueprint import Blueprint
-from avseld.system.checkpoint import STATISTICS
+from avseld.system.checkpoint import STATISTICS, read_weights, write_weights
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +34,7 @@ def pack(weights: Path, out: Path, threshold: float | None = None) -> int:
     Raises:
         BadInput: no readable weights, or a value that half precision can't hold.
     """
-    if not weights.is_file():
-        raise BadInput(f"{weights}: not found; give the model.safetensors of a run")
-    with safe_open(weights, framework="pt") as file:
-        metadata = file.metadata() or {}
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    if "avseld" not in metadata:
-        raise BadInput(f"{weights}: weights without a blueprint; use a file written by avseld train")
-    blueprint = Blueprint.from_json(metadata["avseld"])
+    state, blueprint = read_weights(weights)
     if threshold is not None:
         target = Part(blueprint.target.name, blueprint.target.options | {"threshold": threshold})
         blueprint = replace(blueprint, target=target)
@@ -54,8 +43,7 @@ def pack(weights: Path, out: Path, threshold: float | None = None) -> int:
             state[name] = value.half()
             if not torch.isfinite(state[name]).all():
                 raise BadInput(f"{weights}: {name} holds values beyond the range of half precision")
-    with replacing(out) as temporary:
-        save_file(state, temporary, metadata={"avseld": blueprint.to_json()})
+    write_weights(out, state, blueprint)
     return out.stat().st_size
 
 
