@@ -1,8 +1,9 @@
 """Visual input of recordings: boxes and embeddings read for the videos that a run uses."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.config import VideoControl
 from avseld.data.folds import visible
 from avseld.io.alignment import boxes_of, embeddings_of
+from avseld.io.boxes import source_of
 from avseld.io.manifest import Recording
 from avseld.vision.visual_input import VisualInput, VisualSpec
 
@@ -77,3 +79,17 @@ def visual_inputs(
             replace(other, duration=0.0) if other is not recording else recording, spec
         )
     return shown
+
+
+def box_sources(visuals: Iterable[VisualInput | None]) -> list[dict[str, Any]]:
+    """List how the boxes of some recordings were made, each way once.
+
+    Args:
+        visuals: as from `visual_inputs`; those without boxes are passed over.
+    """
+    found: list[dict[str, Any]] = []
+    for visual in visuals:
+        source = {} if visual is None or visual.boxes is None else source_of(visual.boxes.about)
+        if source and source not in found:
+            found.append(source)
+    return found

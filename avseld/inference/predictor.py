@@ -13,10 +13,10 @@ import torch
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.data.visual import visual_inputs
+from avseld.data.visual import box_sources, visual_inputs
 from avseld.inference.run_folder import WEIGHTS
 from avseld.io.alignment import aligned, delayed
-from avseld.io.boxes import Boxes, describe_source, read_boxes, read_source, source_of
+from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events
@@ -322,13 +322,11 @@ def predict_all(
         Events by name of the recording.
     """
     silent = video == "silent"
-    if video != "blank" and predictor.system.visual_spec.n_boxes:
-        for recording in recordings:
-            if recording.boxes is not None and recording.boxes.is_file():
-                predictor.compare_boxes(read_source(recording.boxes))
     visuals = visual_inputs(
         recordings, "aligned" if video == "silent" else video, predictor.system.visual_spec, seed
     )
+    for source in box_sources(visuals.values()):
+        predictor.compare_boxes(source)
     n_missing = sum(visual is None for visual in visuals.values())
     if video != "blank" and n_missing:
         log.warning(

@@ -119,18 +119,6 @@ def describe_source(source: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def read_source(path: Path | str) -> dict[str, Any]:
-    """Read how the boxes of a file were made, without reading the boxes.
-
-    Args:
-        path: a file written by `write_boxes`.
-
-    Raises:
-        BadInput: missing or damaged.
-    """
-    return read_npz(path, lambda _, about: source_of(about), "boxes", COMMAND)
-
-
 def write_boxes(path: Path | str, boxes: Boxes) -> None:
     """Write a boxes file (compressed npz, a few tens of kB a minute)."""
     arrays: dict[str, np.ndarray] = {

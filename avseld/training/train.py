@@ -4,7 +4,7 @@ import logging
 import platform
 import shlex
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -25,11 +25,11 @@ from avseld.base.files import takes_paths
 from avseld.config import Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
+from avseld.data.visual import box_sources
 from avseld.data.windows import Windows
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.features import learn_statistics
-from avseld.io.boxes import read_source
-from avseld.io.manifest import Recording, read_classes
+from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
@@ -132,9 +132,9 @@ def train(
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)
-    system.blueprint = replace(system.blueprint, boxes_from=box_sources(parts["train"], system, data))
     scenes = augmentation(system, augment or [], data.format)
     windows = Windows(parts["train"], system, data, seed, scenes)
+    system.blueprint = replace(system.blueprint, boxes_from=box_sources(windows.visual_inputs))
     learner = Learner(
         system,
         windows,
@@ -187,24 +187,6 @@ def _within_steps(steps: int, validate_every: int, update: Update | None) -> tup
     if shortened:
         log.info("%s, since the training has %d steps", ", ".join(shortened), steps)
     return validate_every, update
-
-
-def box_sources(recordings: Sequence[Recording], system: System, data: Data) -> list[dict[str, Any]]:
-    """List how the boxes of a training were made, each way once; empty without boxes.
-
-    Args:
-        recordings: to train on.
-        system: takes boxes or not.
-        data: says whether videos are used.
-    """
-    if data.video == "blank" or not system.visual_spec.n_boxes:
-        return []
-    sources: list[dict[str, Any]] = []
-    for recording in recordings:
-        source = read_source(recording.boxes) if recording.boxes is not None else {}
-        if source and source not in sources:
-            sources.append(source)
-    return sources
 
 
 def _log_sizes(system: System, windows: Windows, n_validation: int) -> None:
