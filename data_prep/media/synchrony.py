@@ -1,14 +1,12 @@
 """The time between a recording and a video, from the camera's own sound track."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import scipy.signal
-import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info
+from avseld.io.resampling import resampled_blocks
 from avseld.io.sound_track import read_sound_track
 
 ANALYSIS_RATE_HZ = 8000
@@ -31,8 +29,6 @@ GUARD_S = 0.3
 """the second highest peak is looked for beyond this distance from the highest"""
 MIN_LEAD = 1.2
 """least ratio of the highest to the second highest peak"""
-BLOCK_SAMPLES = 1 << 20
-"""samples read at once, so that memory does not grow with the recording"""
 
 
 def estimate_offset(audio: Path, video: Path) -> float:
@@ -54,7 +50,7 @@ def estimate_offset(audio: Path, video: Path) -> float:
     track = read_sound_track(video, ANALYSIS_RATE_HZ)
     if track is None:
         raise BadInput(f"{video}: has no sound track to find its start by; give --video_offset in seconds")
-    recorded, heard = levels(_mono(audio)), levels(track)
+    recorded, heard = levels(_first_channel(audio)), levels(track)
     if min(recorded.shape[1], heard.shape[1]) * HOP_S < MIN_OVERLAP_S:
         raise BadInput(f"{video}: shorter than {MIN_OVERLAP_S:g} s; give --video_offset in seconds")
     correlation = sum(
@@ -98,18 +94,10 @@ def levels(sound: np.ndarray) -> np.ndarray:
     return change / (change.std(axis=1, keepdims=True) + 1e-9)
 
 
-def _mono(path: Path) -> np.ndarray:
-    """Read the mean of the channels, or the first of ambisonics, at the rate of the comparison."""
-    return np.concatenate(list(_mono_blocks(path)))
-
-
-def _mono_blocks(path: Path) -> Iterator[np.ndarray]:
-    import soxr
-
-    stream = soxr.ResampleStream(audio_info(path).sample_rate, ANALYSIS_RATE_HZ, 1)
-    with soundfile.SoundFile(str(path)) as file:
-        while len(block := file.read(BLOCK_SAMPLES, dtype="float32", always_2d=True)):
-            yield stream.resample_chunk(np.ascontiguousarray(block[:, 0]), last=file.tell() == file.frames)
+def _first_channel(path: Path) -> np.ndarray:
+    """Read the first channel, W of ambisonics, at the rate of the comparison: (sample,) float32."""
+    blocks = resampled_blocks(path, ANALYSIS_RATE_HZ)
+    return np.concatenate([block[:, 0].astype(np.float32) for block in blocks])
 
 
 def _vertex(values: np.ndarray, place: int) -> float:
