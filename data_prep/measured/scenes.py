@@ -11,6 +11,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events, concatenate
 from avseld.io.geometry import angle_between, unit_vector
 from data_prep.measured.responses import LEAD_SAMPLES, RoomResponse, diffuse_noise, turned_to
+from data_prep.synth.rendering import Rendering
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import normalize_level, read_excerpt
 
@@ -44,22 +45,6 @@ class Source:
     """(sample,) over the whole recording"""
     azimuth: int
     elevation: int
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """Sound and labels of a scene."""
-
-    clean: np.ndarray
-    """(W Y Z X, sample) without noise"""
-    noise: np.ndarray
-    """(W Y Z X, sample)"""
-    labels: Events
-
-    @property
-    def mix(self) -> np.ndarray:
-        """Return sound and noise together."""
-        return self.clean + self.noise
 
 
 def draw_sources(files: list[Path], seconds: float, rng: np.random.Generator) -> list[Source]:

@@ -1,7 +1,6 @@
 """Rendering of scene plans to audio and labels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
@@ -16,6 +15,7 @@ from data_prep.synth.acoustics.formats import ReceiverFormat
 from data_prep.synth.acoustics.noises import NOISE_CUTOFF_HZ, draw_noise
 from data_prep.synth.acoustics.rooms import impulse_responses
 from data_prep.synth.motion import to_spherical
+from data_prep.synth.rendering import Rendering
 from data_prep.synth.scene import Scene, SoundEvent
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import BLOCK_SAMPLES, active_blocks
@@ -26,23 +26,6 @@ MIN_ACTIVE_SHARE = 0.5
 """a label frame is active where the sound is active for more than this share of it"""
 SILENT_RMS = 0.01
 """level against which the noise is set in a scene without events"""
-
-
-@dataclass(frozen=True, eq=False)
-class Rendering:
-    """A rendered recording."""
-
-    events: np.ndarray
-    """(channel, sample) float32: all events with their reverberation"""
-    noise: np.ndarray
-    """(channel, sample) float32: ambient noise"""
-    labels: Events
-    """one row per source and label frame"""
-
-    @property
-    def mix(self) -> np.ndarray:
-        """Return the recording, (channel, sample)."""
-        return self.events + self.noise
 
 
 DrySound = Callable[[int, float, np.random.Generator], np.ndarray]

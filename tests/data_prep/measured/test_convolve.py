@@ -135,7 +135,7 @@ def test_the_intensity_of_the_clean_sound_points_to_the_labels(tmp_path, sounds)
         rng = np.random.default_rng(seed)
         sources = draw_sources([sounds / "hiss" / "0.wav"], 8.0, rng)
         rendering = render(sources, response, 15.0, rng)
-        w, y, z, x = rendering.clean
+        w, y, z, x = rendering.events
         intensity = np.array([x, y, z]) @ w
         wanted = unit_vector(rendering.labels.azimuth[0], rendering.labels.elevation[0])
         assert angle_between(intensity, wanted) < 20  # the reflection and the decay pull a little
@@ -153,7 +153,7 @@ def test_the_noise_lies_at_the_wanted_level_below_the_active_frames(tmp_path, so
     files = [sounds / "hiss" / "0.wav", sounds / "pulses" / "1.wav"]
     rendering = render(draw_sources(files, 8.0, rng), response, 12.0, rng)
     frames = np.unique(np.round(rendering.labels.onset * 10).astype(int))
-    clean = np.square(rendering.clean[0].reshape(-1, RATE // 10)[frames]).mean()
+    clean = np.square(rendering.events[0].reshape(-1, RATE // 10)[frames]).mean()
     assert 10 * np.log10(clean / np.square(rendering.noise[0]).mean()) == pytest.approx(12.0, abs=0.01)
     assert set(rendering.labels.source) == {0, 1}
     both = np.unique(rendering.labels.onset, return_counts=True)[1]
