@@ -8,8 +8,9 @@ The functions of a notebook are here; each is imported on first use, so that `im
 * `dataset(PREPARED, recipe="av_foa", part="train")`, a torch Dataset of training windows.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from avseld.base.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from avseld.data.dataset import dataset
@@ -35,12 +36,7 @@ _MODULES = {
     "train": "training.from_python",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a function on first use: torch and matplotlib take seconds."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_attributes(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

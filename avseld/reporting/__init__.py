@@ -4,8 +4,9 @@ The reference is wide, pale or hollow; the prediction is narrow, dark or filled,
 same colour everywhere.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from avseld.base.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from avseld.reporting.figures import figure
@@ -23,9 +24,4 @@ _MODULES = {
     "six_panels": "published_figures",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a function on first use: matplotlib and moviepy take a second each."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_attributes(__name__, _MODULES)
