@@ -225,7 +225,7 @@ class System(nn.Module):
 
 
 class HopFrames:
-    """Lengths for features without a transform: a frame hears the samples of one hop.
+    """Lengths for features without a transform: a frame covers the samples of one hop.
 
     Args:
         hop: samples.

@@ -43,7 +43,7 @@ class Feature(Protocol):
     Attributes:
         sample_rate: Hz that recordings must have.
         hop: seconds between frames.
-        stft: its transform; decides how much sound around a window is read. If None, a frame hears the samples of
+        stft: its transform; decides how much sound around a window is read. If None, a frame covers the samples of
             one hop.
         n_features, n_bins: shape of a frame.
         formats: channel formats that it accepts; all if empty.

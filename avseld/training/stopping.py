@@ -47,7 +47,7 @@ class StopAtSignal(Callback):
         self.checkpoint_step = 0
         self.process = os.getpid()
 
-    def listen(self) -> None:
+    def take_signals(self) -> None:
         """Handle the signals."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
@@ -63,7 +63,7 @@ class StopAtSignal(Callback):
         """Take the signals back from Lightning, whose handler raises an error; note where a resumed run begins."""
         self.checkpoint_step = trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            self.listen()
+            self.take_signals()
             self.is_waiting = True
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -130,7 +130,7 @@ def stopping_at_signals(trainer: lightning.Trainer) -> Iterator[None]:
         return
     (stop,) = [callback for callback in trainer.callbacks if isinstance(callback, StopAtSignal)]  # type: ignore[attr-defined]
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    stop.listen()
+    stop.take_signals()
     try:
         yield
     except Stopped:

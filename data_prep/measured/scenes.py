@@ -82,7 +82,7 @@ def render(
 
     Args:
         sources: sounds and their directions.
-        response: of the room; each source hears the whole of it, turned to its direction.
+        response: of the room; each source is convolved with the whole of it, turned to its direction.
         snr_db: power of W in the frames in which a source is active, relative to the noise.
         rng: draws the noise.
 

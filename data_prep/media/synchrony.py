@@ -10,7 +10,7 @@ from avseld.io.resampling import resampled_blocks
 from avseld.io.sound_track import read_sound_track
 
 ANALYSIS_RATE_HZ = 8000
-"""rate at which both sounds are compared: most of what a camera's microphone hears lies below 4 kHz"""
+"""rate at which both sounds are compared: most of what a camera's microphone records lies below 4 kHz"""
 HOP_S = 0.01
 """step of the compared levels, finer than a video frame"""
 WINDOW_SAMPLES = 256
@@ -50,14 +50,14 @@ def estimate_offset(audio: Path, video: Path) -> float:
     track = read_sound_track(video, ANALYSIS_RATE_HZ)
     if track is None:
         raise BadInput(f"{video}: has no sound track to find its start by; give --video_offset in seconds")
-    recorded, heard = levels(_first_channel(audio)), levels(track)
-    if min(recorded.shape[1], heard.shape[1]) * HOP_S < MIN_OVERLAP_S:
+    recorded, filmed = levels(_first_channel(audio)), levels(track)
+    if min(recorded.shape[1], filmed.shape[1]) * HOP_S < MIN_OVERLAP_S:
         raise BadInput(f"{video}: shorter than {MIN_OVERLAP_S:g} s; give --video_offset in seconds")
     correlation = sum(
-        scipy.signal.correlate(one, other, "full", "fft") for one, other in zip(recorded, heard, strict=True)
+        scipy.signal.correlate(one, other, "full", "fft") for one, other in zip(recorded, filmed, strict=True)
     )
-    lags = np.arange(correlation.size) - (heard.shape[1] - 1)
-    overlap = np.minimum(lags + heard.shape[1], recorded.shape[1]) - np.maximum(lags, 0)
+    lags = np.arange(correlation.size) - (filmed.shape[1] - 1)
+    overlap = np.minimum(lags + filmed.shape[1], recorded.shape[1]) - np.maximum(lags, 0)
     correlation = np.where(overlap * HOP_S >= MIN_OVERLAP_S, correlation, 0) / np.sqrt(np.maximum(overlap, 1))
     best = int(np.argmax(correlation))
     away = np.abs(lags - lags[best]) * HOP_S > GUARD_S
