@@ -18,18 +18,17 @@ from avseld.base.files import fingerprint, takes_paths, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from data_prep.corpora.one_class import merge_classes, one_class_list
+from data_prep.corpora.prepared_folder import boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
-    boxes_path,
     by_name,
-    check_place,
     check_video,
     example,
     labels_of,
     with_duration,
-    write_prepared,
 )
+from data_prep.corpora.video_place import place_videos
 
 log = logging.getLogger(__name__)
 
@@ -137,10 +136,13 @@ def dcase(
     no_labels: bool = False,
     beyond: Literal["refuse", "drop"] = "refuse",
     one_class: str = "",
+    video_offset: str | None = None,
+    video_yaw: str | None = None,
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
 
-    Everything is checked before anything is written; a second run writes the same files again.
+    Everything is checked before anything is written. A second run writes the same files again and keeps folds, boxes,
+    and offset and yaw of videos that the manifest has.
 
     Args:
         raw: the folder that holds foa_dev, metadata_dev, video_dev.
@@ -152,6 +154,10 @@ def dcase(
         beyond: refuse or drop rows of a csv that begin after the end of the audio.
         one_class: merge all classes into one of this name (sound), to train a network that locates sounds of any
             kind.
+        video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
+            it by the camera's own sound track; or a csv with the columns file and video_offset.
+        video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
+            or a csv with the columns file and video_yaw.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
@@ -163,19 +169,19 @@ def dcase(
     if folds:
         recordings = _of_folds(recordings, folds, raw)
     rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar", beyond)
-    checked, labels = [], {}
-    for found in tqdm(recordings, "check", unit="recording"):
-        recording = with_duration(found, corpus.sample_rate)
+    recordings = [with_duration(recording, corpus.sample_rate) for recording in recordings]
+    recordings = place_videos(recordings, prepared, video_offset, video_yaw)
+    labels = {}
+    for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
         if recording.labels:
             events = labels_of(recording, rules)
             labels[recording.name] = merge_classes(events) if one_class else events
-        checked.append(recording)
-    _warn_about_sizes(checked, raw, corpus)
-    boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in checked}
-    for recording in checked:
+    _warn_about_sizes(recordings, raw, corpus)
+    boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in recordings}
+    for recording in recordings:
         _copy_boxes(recording, prepared, boxes[recording.name])
-    write_prepared(prepared, checked, labels, classes)
+    write_prepared(prepared, recordings, labels, classes)
     return 0
 
 

@@ -16,6 +16,7 @@ from avseld.io.labels import METRES_PER_UNIT
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
+from data_prep.corpora.prepared_folder import write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
@@ -24,7 +25,6 @@ from data_prep.corpora.recordings import (
     example,
     labels_of,
     with_duration,
-    write_prepared,
 )
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
@@ -52,7 +52,8 @@ def own(
 ) -> int:
     """Make a prepared folder from your own recordings; files of one recording share their name without suffix.
 
-    Everything is checked before anything is written.
+    Everything is checked before anything is written. A second run, after a label was corrected, keeps folds, boxes, and
+    offset and yaw of videos that the manifest has.
 
     Args:
         audio: folder of wav or flac files, searched with its subfolders.

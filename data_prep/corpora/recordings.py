@@ -1,4 +1,4 @@
-"""Check recordings of any corpus and write them as a prepared folder: labels, class list and manifest."""
+"""Check recordings of any corpus: audio, labels, video and names."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,13 +10,12 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
-from avseld.io.events import Events, write_events
+from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
-from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.io.manifest import Recording
 from avseld.io.resampling import resampled_length
 from avseld.io.video import video_info
 
@@ -165,94 +164,6 @@ def check_video(recording: Recording, findings: Findings) -> None:
         )
 
 
-def write_prepared(
-    prepared: Path, recordings: Sequence[Recording], labels: dict[str, Events], classes: Sequence[str]
-) -> None:
-    """Write labels, class list and manifest of a prepared folder; the manifest last, so that it lists existing files.
-
-    Of a folder that exists already, folds and rooms of recordings stay, for which none are found now, and boxes.
-
-    Args:
-        prepared: the folder.
-        recordings: with paths as found; labels and boxes are replaced by their paths in the prepared folder.
-        labels: events by name of the recording; recordings without an entry have no labels.
-        classes: names by index.
-    """
-    entries = []
-    for recording in keep_folds(prepared, recordings):
-        path = prepared / "labels" / f"{recording.name}.csv" if recording.name in labels else None
-        if path:
-            write_events(path, labels[recording.name])
-        entries.append(replace(recording, labels=path, boxes=boxes_path(prepared, recording)))
-    write_manifest(prepared, entries, classes)
-    stray = {path.stem for path in visible_files(prepared / "labels", (".csv",))} - labels.keys()
-    if stray:
-        log.warning(
-            "%s: %d label files belong to no recording (first: %s.csv); remove them if they are of no use",
-            prepared / "labels",
-            len(stray),
-            min(stray),
-        )
-    _log_summary(prepared, entries)
-
-
-def keep_folds(prepared: Path, recordings: Sequence[Recording]) -> list[Recording]:
-    """Give recordings without a fold the one that they have in an existing manifest, from `avseld-prep split`.
-
-    Args:
-        prepared: the folder, which need not exist.
-        recordings: as found now.
-    """
-    if not (prepared / "manifest.csv").is_file():
-        return list(recordings)
-    try:
-        before = {recording.name: recording for recording in read_manifest(prepared)}
-    except BadInput as error:
-        log.warning("%s; it is written anew", error)
-        return list(recordings)
-    kept = [
-        replace(one, fold=before[one.name].fold, room=one.room or before[one.name].room)
-        if not one.fold and one.name in before
-        else one
-        for one in recordings
-    ]
-    moved = [one.fold for one, found in zip(kept, recordings, strict=True) if one.fold != found.fold]
-    if moved:
-        log.info(
-            "%s: the folds of %d recordings are kept (%s)",
-            prepared,
-            len(moved),
-            ", ".join(sorted(set(moved))),
-        )
-    if new := [one.name for one in kept if not one.fold and moved]:
-        log.warning("%s: %d recordings have no fold (%s); split again", prepared, len(new), example(new))
-    return kept
-
-
-def boxes_path(prepared: Path, recording: Recording) -> Path | None:
-    """Return the path of the boxes of a recording; None without video."""
-    return prepared / "boxes" / f"{recording.name}.npz" if recording.video else None
-
-
-def check_place(prepared: Path, raw: Path, folders: Iterable[str]) -> None:
-    """Refuse to write a prepared folder over or into a corpus; a folder of its own within `raw` is fine.
-
-    Args:
-        prepared: the folder to write.
-        raw: the corpus.
-        folders: relative to the corpus, in which it keeps its files.
-
-    Raises:
-        BadInput: the folder is the corpus itself, or one of its folders or inside one.
-    """
-    target = prepared.resolve()
-    taken = [(raw / folder).resolve() for folder in folders]
-    if target == raw.resolve() or any(folder in (target, *target.parents) for folder in taken):
-        raise BadInput(
-            f"{prepared}: lies in the corpus itself; choose another folder, such as {raw / 'prepared'}"
-        )
-
-
 def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:
     """Map files by their stem; a stem that occurs twice is an error that names both files."""
     found: dict[str, Path] = {}
@@ -270,26 +181,3 @@ def example(names: Iterable[str]) -> str:
     """Format the first few of many names for a message."""
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (", ..." if len(ordered) > 3 else "")
-
-
-def _log_summary(prepared: Path, recordings: Sequence[Recording]) -> None:
-    hours = sum(recording.duration for recording in recordings) / 3600
-    log.info("%s: %d recordings, %.2f hours", prepared, len(recordings), hours)
-    for fold in sorted({recording.fold for recording in recordings}):
-        members = [recording for recording in recordings if recording.fold == fold]
-        no_video = {recording.name for recording in members if recording.video is None}
-        without = f"; {len(no_video)} without video ({example(no_video)})" if no_video else ""
-        log.info("  %s: %d recordings%s", fold or "no fold", len(members), without)
-        if 0 < len(no_video) < len(members):
-            log.warning(
-                "%s: %d of %d recordings have no video; audio-visual training leaves them out",
-                fold or "no fold",
-                len(no_video),
-                len(members),
-            )
-    boxed = [recording for recording in recordings if recording.boxes]
-    missing = sum(not recording.boxes.is_file() for recording in boxed if recording.boxes)
-    if missing:
-        log.info(
-            "  %d of %d boxes files to make: avseld-detect boxes --prepared %s", missing, len(boxed), prepared
-        )

@@ -23,13 +23,12 @@ from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
+from data_prep.corpora.prepared_folder import check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     by_name,
-    check_place,
     example,
     with_duration,
-    write_prepared,
 )
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import resample_audio

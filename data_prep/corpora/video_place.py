@@ -9,8 +9,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import VIDEO_COLUMNS, Recording, read_manifest
+from avseld.io.manifest import VIDEO_COLUMNS, Recording
 from avseld.io.sheets import delimiter_of, is_number, read_text, recording_name
+from data_prep.corpora.prepared_folder import read_earlier
+from data_prep.corpora.recordings import example
 from data_prep.media.synchrony import estimate_offset
 
 log = logging.getLogger(__name__)
@@ -36,37 +38,51 @@ def place_videos(
     Raises:
         BadInput: no number, a csv without these columns or of other recordings, or a sound track without a clear match.
     """
-    before = (
-        {one.name: one for one in read_manifest(prepared)} if (prepared / "manifest.csv").is_file() else {}
-    )
+    before = read_earlier(prepared)
     names = [recording.name for recording in recordings]
     values = {
         name: _values(text, name, names) for name, text in zip(VIDEO_COLUMNS, (offset, yaw), strict=True)
     }
-    placed = []
+    placed: list[Recording] = []
     automatic = any(value == AUTO for value in values["video_offset"].values())
     for recording in tqdm(recordings, "synchronize", unit="recording", disable=not automatic):
-        if recording.video is None:
-            placed.append(recording)
-            continue
-        known = before.get(recording.name)
-        kept = known if known is not None and known.video == recording.video.absolute() else recording
+        kept = before.get(recording.name, recording)
         place: dict[str, float] = {}
         for name in VIDEO_COLUMNS:
-            value = values[name].get(recording.name, "")
-            if value == AUTO:
+            value = values[name].get(recording.name, "") if recording.video else ""
+            if value == AUTO and recording.video:
                 place[name] = round(estimate_offset(recording.audio, recording.video), 3)
                 log.info("%s: the video starts at %.3f s", recording.name, place[name])
             else:
                 place[name] = float(value) if value else getattr(kept, name)
-        if kept is not recording and any(place.values()) and offset is None and yaw is None:
-            log.info(
-                "%s: video_offset %g and video_yaw %g of the manifest are kept",
-                recording.name,
-                *place.values(),
-            )
         placed.append(replace(recording, video_offset=place["video_offset"], video_yaw=place["video_yaw"]))
+    _report_kept(placed, values, before)
     return placed
+
+
+def _report_kept(
+    placed: Sequence[Recording], values: Mapping[str, Mapping[str, str]], before: Mapping[str, Recording]
+) -> None:
+    """Log which recordings keep an offset or yaw of the manifest, and which of them have another video now."""
+    for name in VIDEO_COLUMNS:
+        kept = [one for one in placed if getattr(one, name) and not values[name].get(one.name)]
+        if kept:
+            log.info(
+                "%s of %d recordings is kept from the manifest (%s)",
+                name,
+                len(kept),
+                example(f"{one.name}: {getattr(one, name):g}" for one in kept),
+            )
+        others = [
+            one for one in kept if one.video and before[one.name].video not in (None, one.video.absolute())
+        ]
+        if others:
+            log.warning(
+                "%d of them have another video than before (%s); if it starts elsewhere, give --%s",
+                len(others),
+                example(str(one.video) for one in others),
+                name,
+            )
 
 
 def _values(text: str | None, column: str, names: Sequence[str]) -> Mapping[str, str]:

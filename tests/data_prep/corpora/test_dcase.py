@@ -16,6 +16,7 @@ from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
 from data_prep.corpora.dcase import DATASETS, STARSS_CLASSES, dcase
 from data_prep.media.resize import resize
+from data_prep.split import split
 
 NAMES = ["fold3_room21_mix013", "fold3_room4_mix001", "fold4_room2_mix001"]
 
@@ -129,6 +130,47 @@ def test_boxes_of_a_detector_survive_a_second_preparation(tmp_path):
     shutil.copy(write_video(tmp_path / "other.mp4", 30, grey=200), video)  # now both are of another video
     with pytest.raises(BadInput, match="boxes of another video"):
         dcase(raw, tmp_path / "prepared")
+
+
+def test_offset_and_yaw_of_videos_are_given_as_for_own_recordings_and_kept(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:2])
+    prepared = tmp_path / "prepared"
+    sheet = tmp_path / "videos.csv"
+    sheet.write_text(f"file,video_offset\n{NAMES[1]}.mp4,0.7\n")
+    dcase(raw, prepared, video_offset=str(sheet), video_yaw="90")
+    dcase(raw, prepared)
+    found = [(one.name, one.video_offset, one.video_yaw) for one in read_manifest(prepared)]
+    assert found == [(NAMES[0], 0, 90), (NAMES[1], 0.7, 90)]
+    with pytest.raises(BadInput, match="'late' is not a number"):
+        dcase(raw, tmp_path / "other", video_offset="late")
+    assert not (tmp_path / "other").exists()
+
+
+def test_folds_and_rooms_that_were_entered_later_are_kept(tmp_path, caplog):
+    raw, prepared = write_starss(tmp_path / "raw", NAMES), tmp_path / "prepared"
+    dcase(raw, prepared)
+    split(prepared, "train=0.5,test=0.5", by="room")
+    path = prepared / "manifest.csv"
+    path.write_text(path.read_text().replace(",room21,", ",hall,"))
+    before = path.read_bytes()
+    dcase(raw, prepared)
+    assert path.read_bytes() == before
+    assert (
+        "3 recordings stay in the folds of the manifest, not in those found now (fold3, fold4)" in caplog.text
+    )
+
+
+def test_a_manifest_that_cannot_be_read_is_not_written_over(tmp_path):
+    raw, prepared = write_starss(tmp_path / "raw", NAMES[:1]), tmp_path / "prepared"
+    dcase(raw, prepared)
+    path = prepared / "manifest.csv"
+    path.write_text(path.read_text() + "x,y\n")
+    before = state(prepared)
+    with pytest.raises(
+        BadInput, match=r"manifest.csv:3: 2 columns .* or remove .*manifest.csv to prepare without"
+    ):
+        dcase(raw, prepared)
+    assert state(prepared) == before
 
 
 def broken(change):

@@ -196,9 +196,23 @@ def test_offset_and_yaw_are_kept_when_the_folder_is_prepared_again(late, caplog)
     with caplog.at_level("INFO"):
         own(audio, prepared, video=video)
     assert places(prepared) == [("Take 1", 0.7, 0), ("b", 0.7, 0)]
-    assert "video_offset 0.7 and video_yaw 0 of the manifest are kept" in caplog.text
+    assert "video_offset of 2 recordings is kept from the manifest (Take 1: 0.7, b: 0.7)" in caplog.text
     own(audio, prepared, video=video, video_offset="0")
     assert places(prepared) == [("Take 1", 0, 0), ("b", 0, 0)]
+
+
+def test_offsets_are_kept_for_a_video_that_was_moved_or_left_out_once(late, caplog):
+    audio, video, prepared = late / "audio", late / "video", late / "prepared"
+    own(audio, prepared, video=video, video_offset="0.7")
+    video.rename(late / "films")
+    own(audio, prepared)
+    assert "2 recordings had video before and have none now (Take 1, b); check --video" in caplog.text
+    own(audio, prepared, video=late / "films")
+    assert places(prepared) == [("Take 1", 0.7, 0), ("b", 0.7, 0)]
+    (late / "films").rename(video)
+    own(audio, prepared, video=video)
+    assert places(prepared) == [("Take 1", 0.7, 0), ("b", 0.7, 0)]
+    assert "have another video than before" in caplog.text
 
 
 def test_offsets_that_cannot_be_used_are_refused_before_anything_is_written(late):

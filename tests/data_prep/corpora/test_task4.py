@@ -95,12 +95,15 @@ def test_a_clip_is_the_mean_of_its_channels_and_keeps_its_pitch(tmp_path):
     assert soundfile.info(str(tmp_path / "cut.wav")).frames == 32000
 
 
-def test_a_second_run_skips_existing_clips(tmp_path):
+def test_a_second_run_skips_existing_clips_and_keeps_folds(tmp_path):
     raw = corpus(tmp_path / "raw")
     task4(raw, tmp_path / "prepared", "weak", jobs=1)
+    manifest = tmp_path / "prepared" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(",weak,", ",train,"))
     before = {name: time for name, (_, time) in state(tmp_path / "prepared" / "audio").items()}
     task4(raw, tmp_path / "prepared", "weak", jobs=1)
     assert {name: time for name, (_, time) in state(tmp_path / "prepared" / "audio").items()} == before
+    assert {one.fold for one in read_manifest(tmp_path / "prepared")} == {"train"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Corpora with one csv row per event become prepared folders with the same events."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from raw_tree import state, write_sound
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events, read_events
-from avseld.io.manifest import read_classes, read_manifest
+from avseld.io.manifest import read_classes, read_manifest, write_manifest
 from data_prep.corpora.tut import CLASSES, number_sources, tut
 
 HEADER = "sound_event_recording,start_time,end_time,ele,azi,dist\n"
@@ -123,6 +124,8 @@ def test_audio_is_resampled_into_the_prepared_folder_on_request(tmp_path):
         assert recording.audio == tmp_path / "prepared" / "audio" / f"{recording.name}.wav"
         info = soundfile.info(str(recording.audio))
         assert (info.samplerate, info.channels, info.frames) == (32000, 4, 96000) and recording.duration == 3
+    classes = read_classes(tmp_path / "prepared")
+    write_manifest(tmp_path / "prepared", [replace(one, fold="mine") for one in recordings], classes)
     first = state(tmp_path / "prepared")
     tut(raw, tmp_path / "prepared", sample_rate=32000, jobs=1)
     assert {k: v[0] for k, v in state(tmp_path / "prepared").items()} == {k: v[0] for k, v in first.items()}
