@@ -98,6 +98,10 @@ COMMANDS = {
     ),
     "models": Command("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
     "weights": Command("avseld.weights.listing", "weights", "the trained weights that come with the package"),
+    "card": Command("avseld.publishing.card", "card", "write the model card of a run"),
+    "push": Command(
+        "avseld.publishing.push", "push", "publish a run: to the Hugging Face hub, or as such a folder"
+    ),
     "view": Command(
         "avseld.reporting.viewer", "view", "one html file to look at and listen to a run's recordings"
     ),

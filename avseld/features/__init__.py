@@ -1,5 +1,6 @@
 """Features: modules that turn a waveform (batch, channel, sample) into (batch, feature, frame, bin)."""
 
+from avseld.features.array_sound_field import ArraySoundField
 from avseld.features.correlation import LogMelGCC
 from avseld.features.general import GeneralFeatures
 from avseld.features.interaural import Interaural
@@ -21,6 +22,7 @@ FEATURES = {
     "general": GeneralFeatures,
     "interaural": Interaural,
     "sound_field": SoundField,
+    "array_sound_field": ArraySoundField,
 }
 
 __all__ = ["FEATURES", "learn_statistics"]

@@ -27,7 +27,7 @@ from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, predict_events
 from avseld.vision.visual_input import VisualInput
-from avseld.weights import find, shipped
+from avseld.weights import find, hub, shipped
 
 log = logging.getLogger(__name__)
 
@@ -279,8 +279,8 @@ def load(
     """Load the trained system of a run.
 
     Args:
-        run: the run folder, one safetensors file of it, or the name of weights that come with the package
-            (`avseld weights` lists them).
+        run: the run folder, one safetensors file of it, the name of weights that come with the package
+            (`avseld weights` lists them), or hf:OWNER/NAME[@REVISION] of the Hugging Face hub.
         weights: of the best validation, or the last ones.
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included; None as trained.
@@ -296,6 +296,8 @@ def load(
             raise BadInput(f"{path}: no run folder; train first with avseld train, or name one of {known}")
         path = named
     elif path.suffix != ".safetensors":
+        if (path / hub.CONFIG).is_file():
+            hub.check_weights(path / hub.WEIGHTS, path / hub.CONFIG)
         path = path / WEIGHTS[weights]
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

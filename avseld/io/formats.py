@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 
 from avseld.base.errors import BadInput
+from avseld.base.physics import EIGENMIKE_RADIUS_M, TETRAHEDRON_DEG
 
 COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase")
 """features of any format"""
-
-TETRAHEDRON_DEG = ((45.0, 35.0), (-45.0, -35.0), (135.0, -35.0), (-135.0, 35.0))
-"""azimuth and elevation of the four microphones of STARSS23 (arXiv 2306.09126)"""
-
-EIGENMIKE_RADIUS_M = 0.042
-"""radius of the rigid sphere on which they sit"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,8 @@ FORMATS = {
     ),
     "mic": ChannelFormat(
         4, "the tetrahedral array of STARSS23, on its rigid sphere",
-        (*COMMON_FEATURES, "logmel_gcc", "salsa_lite", "general"), "capsules", TETRAHEDRON_DEG, EIGENMIKE_RADIUS_M,
+        (*COMMON_FEATURES, "logmel_gcc", "salsa_lite", "general", "array_sound_field"),
+        "capsules", TETRAHEDRON_DEG, EIGENMIKE_RADIUS_M,
     ),
     "circular": ChannelFormat(
         8, "eight microphones in a circle (TUT Sound Events 2018)", (*COMMON_FEATURES, "logmel_gcc")

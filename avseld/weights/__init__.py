@@ -1,4 +1,4 @@
-"""Trained weights that come with the package, by name: `avseld.prediction.load("locator_foa")`.
+"""Trained weights by name: those that come with the package (`avseld.prediction.load("locator_foa")`), and the hub's.
 
 Each has a safetensors file, written by `avseld.weights.pack`, and a card NAME.json: what it was trained on, what it
 takes, what it scores, and what it is not for. docs/weights.md has the commands that make them.
@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from avseld.weights.hub import fetch, is_address
 
 FOLDER = Path(__file__).parent
 
@@ -55,10 +57,15 @@ def shipped() -> dict[str, Card]:
 
 
 def find(name: str | Path) -> Path | None:
-    """Return the file of shipped weights; None if the name is not that of any.
+    """Return the file of shipped weights, or of weights of the hub (`hf:OWNER/NAME`); None if there are none.
 
     Args:
-        name: name of the weights. A path with folders is never a name.
+        name: name of the weights, or an address of the hub. A path with folders is never a shipped name.
+
+    Raises:
+        BadInput: an address of the hub that gives no weights.
     """
+    if is_address(name):
+        return fetch(str(name))
     path = FOLDER / f"{name}.safetensors"
     return path if Path(name).name == str(name) and path.is_file() else None

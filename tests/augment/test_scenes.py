@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from avseld.augment.scenes import ALL_ROTATIONS, Mix, Rotate, Window, rotations
 from avseld.base.errors import BadInput
+from avseld.base.physics import TETRAHEDRON_DEG
 from avseld.io.boxes import centre_direction
 from avseld.io.events import Events
-from avseld.io.formats import TETRAHEDRON_DEG
 from avseld.io.geometry import angle_between, direction, to_frame, unit_vector
 
 RATE = 24000

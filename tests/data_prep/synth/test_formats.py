@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import csd, welch
 
 from avseld.base.errors import BadInput
-from avseld.io.formats import TETRAHEDRON_DEG
+from avseld.base.physics import TETRAHEDRON_DEG
 from avseld.io.geometry import unit_vector
 from data_prep.media.head_responses import read_sofa
 from data_prep.sphere import on_sphere

@@ -1,0 +1,1 @@
+"""Trained systems for others: the model card and the folder that a hub takes."""

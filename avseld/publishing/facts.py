@@ -1,0 +1,128 @@
+"""Facts of a run that its model card states: the system, its data, its scores, and checksums of all three."""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from avseld.base.errors import BadInput
+from avseld.config import Data
+from avseld.data.folds import choose
+from avseld.inference.run_folder import WEIGHTS
+from avseld.io.run_config import read_config
+from avseld.metrics import score
+from avseld.metrics.formulas import Scores
+from avseld.system.blueprint import Blueprint
+from avseld.system.checkpoint import read_weights
+from avseld.weights.hub import checksum
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a run.
+
+    Args:
+        run: the run folder.
+        config: the complete recipe.
+        blueprint: of the system.
+        parameters: number of values in the weights, statistics and running averages included.
+        weights: checksum of the weights.
+        code: version of the package and checksum of its source.
+        data: checksum of the manifest, classes and labels of the prepared folder; empty where it is not there.
+        hours: recordings and hours of each part of the data that is there.
+        fold: what was scored.
+        scores: of the fold with 95 % intervals; None where the run has no predictions or labels.
+    """
+
+    run: Path
+    config: dict[str, Any]
+    blueprint: Blueprint
+    parameters: int
+    weights: str
+    code: str
+    data: str = ""
+    hours: dict[str, tuple[int, float]] = field(default_factory=dict)
+    fold: str = "test"
+    scores: Scores | None = None
+
+
+def collect(run: Path, fold: str = "test") -> Facts:
+    """Collect the facts of a run; scores come from the predictions that it holds.
+
+    Args:
+        run: the run folder.
+        fold: what to score: test, validate or train, or a fold of the manifest.
+
+    Raises:
+        BadInput: no finished run.
+    """
+    config = read_config(run)
+    weights = run / WEIGHTS["best"]
+    state, blueprint = read_weights(weights)
+    prepared = Path(config["data"]["prepared"])
+    there = prepared.is_dir()
+    if not there:
+        log.warning("%s: not there; the card leaves out hours, checksum and scores of the data", prepared)
+    return Facts(
+        run=run,
+        config=config,
+        blueprint=blueprint,
+        parameters=sum(value.numel() for value in state.values()),
+        weights=checksum(weights),
+        code=code_version(),
+        data=data_checksum(prepared) if there else "",
+        hours=_hours(config) if there else {},
+        fold=fold,
+        scores=_scores(run, fold) if there else None,
+    )
+
+
+def code_version() -> str:
+    """Return the version of the package and the first digits of the checksum of its Python files."""
+    package = Path(__file__).parents[1]
+    total = _checksum_of(package, sorted(package.rglob("*.py")))
+    return f"avseld {metadata.version('avseld')}, source {total[:12]}"
+
+
+def data_checksum(prepared: Path) -> str:
+    """Compute the SHA-256 of the list of recordings, of classes and of all labels of a prepared folder."""
+    listed = [
+        prepared / "manifest.csv",
+        prepared / "classes.txt",
+        *sorted((prepared / "labels").glob("*.csv")),
+    ]
+    return _checksum_of(prepared, [path for path in listed if path.is_file()])
+
+
+def _checksum_of(folder: Path, paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(f"{path.relative_to(folder).as_posix()}\n{checksum(path)}\n".encode())
+    return total.hexdigest()
+
+
+def _hours(config: dict[str, Any]) -> dict[str, tuple[int, float]]:
+    """Count recordings and hours of the parts of the data, as the training chose them."""
+    words = config["data"]
+    try:
+        parts = choose(Data(**words | {"prepared": Path(words["prepared"])}))
+    except BadInput as error:
+        log.warning("no hours on the card: %s", error)
+        return {}
+    return {
+        part: (len(chosen), sum(recording.duration for recording in chosen) / 3600)
+        for part, chosen in parts.items()
+    }
+
+
+def _scores(run: Path, fold: str) -> Scores | None:
+    try:
+        return score(run=run, fold=fold, jackknife=True)
+    except BadInput as error:
+        log.warning("no scores on the card: %s", error)
+        return None
