@@ -6,6 +6,11 @@ COMMANDS = {
     "synth": Command(
         "data_prep.synth.corpus", "synth", "generate a corpus of audio-visual scenes with exact labels"
     ),
+    "pictures": Command(
+        "data_prep.synth.video.pictures",
+        "pictures",
+        "render pictures of generated scenes with COCO annotations of their people",
+    ),
     "convolve": Command(
         "data_prep.measured.convolve",
         "convolve",

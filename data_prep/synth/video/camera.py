@@ -1,7 +1,7 @@
 """Frames of a scene: sprites facing the camera, drawn into the room by exact equirectangular projection."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,27 @@ class PlacedSprite:
         return np.array([middle - half, 0.5 - top / np.pi, middle + half, 0.5 - bottom / np.pi])
 
 
+class DrawnSprite(NamedTuple):
+    """A sprite in a frame."""
+
+    placed: PlacedSprite
+    place: tuple[np.ndarray, np.ndarray]
+    """index of the rows and columns of the frame that it reaches"""
+    opaque: np.ndarray
+    """(row, column) bool: which of these pixels it covers"""
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPerson:
+    """A person in a frame."""
+
+    placed: PlacedSprite
+    whole: np.ndarray
+    """(row, column) bool: pixels that the person would cover alone in the room"""
+    visible: np.ndarray
+    """(row, column) bool: those of them that nobody and nothing nearer covers"""
+
+
 class Camera:
     """Renders the frames of a scene and the boxes of its people.
 
@@ -97,11 +118,31 @@ class Camera:
 
     def frame(self, time: float) -> np.ndarray:
         """Render the frame at a time in seconds, (row, column, 3) uint8."""
+        return self._draw(time, self.people(time))[0]
+
+    def frame_and_people(self, time: float) -> tuple[np.ndarray, list[SeenPerson]]:
+        """Render the frame at a time in seconds and find the pixels of its people.
+
+        Returns:
+            (row, column, 3) uint8, and everybody in the order of the plan.
+        """
+        people = self.people(time)
+        frame, drawn = self._draw(time, people)
+        seen: dict[int, SeenPerson] = {}
+        hidden = np.zeros(frame.shape[:2], bool)
+        for placed, place, opaque in reversed(drawn):  # from the nearest to the farthest
+            whole = np.zeros_like(hidden)
+            whole[place] = opaque
+            seen[id(placed)] = SeenPerson(placed, whole, whole & ~hidden)
+            hidden |= whole
+        return frame, [seen[id(placed)] for placed in people]
+
+    def _draw(self, time: float, people: list[PlacedSprite]) -> tuple[np.ndarray, list[DrawnSprite]]:
+        """Draw moving objects and people, the farthest first; return the frame and what was drawn, in this order."""
         frame = self.background.copy()
         objects = [self._place_object(sprite, trajectory, time) for sprite, trajectory in self.moving]
-        for placed in sorted([*objects, *self.people(time)], key=lambda placed: -placed.radius):
-            draw_sprite(frame, placed)
-        return frame
+        order = sorted([*objects, *people], key=lambda placed: -placed.radius)
+        return frame, [DrawnSprite(placed, *draw_sprite(frame, placed)) for placed in order]
 
     def boxes(self, time: np.ndarray, about: dict[str, Any], rng: np.random.Generator) -> Boxes:
         """Compute the exact boxes of all people, highest score first; scores increase with height.
@@ -128,7 +169,7 @@ class Camera:
         return PlacedSprite(sprite, float(azimuth), float(radius), bottom)
 
 
-def draw_sprite(frame: np.ndarray, placed: PlacedSprite) -> None:
+def draw_sprite(frame: np.ndarray, placed: PlacedSprite) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Draw a sprite into an equirectangular frame, in place, wrapped around its edges.
 
     The sprite is an upright plane at a horizontal distance, facing the camera. A pixel at azimuth a from its centre and
@@ -137,6 +178,9 @@ def draw_sprite(frame: np.ndarray, placed: PlacedSprite) -> None:
     Args:
         frame: (row, column, 3) uint8, changed.
         placed: the sprite and its position.
+
+    Returns:
+        An index of the rows and columns of the frame that it reaches, and which of these pixels it covers.
     """
     rows, columns = frame.shape[:2]
     sprite, radius = placed.sprite, placed.radius
@@ -158,5 +202,6 @@ def draw_sprite(frame: np.ndarray, placed: PlacedSprite) -> None:
     y = np.clip(down / sprite.height * texture.shape[0], 0, texture.shape[0] - 1).astype(int)
     drawn = texture[y, x[None, :]].astype(np.float32)
     alpha = drawn[..., 3:] / 255 * inside[..., None]
-    place = np.ix_(row, column % columns)
+    place = row[:, None], column[None, :] % columns
     frame[place] = (frame[place] * (1 - alpha) + drawn[..., :3] * alpha + 0.5).astype(np.uint8)
+    return place, alpha[..., 0] > 0.5
