@@ -98,6 +98,11 @@ COMMANDS = {
     ),
     "models": Command("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
     "weights": Command("avseld.weights.listing", "weights", "the trained weights that come with the package"),
+    "thresholds": Command(
+        "avseld.evaluation.choose_thresholds",
+        "thresholds",
+        "choose the threshold of each class on validation data",
+    ),
     "card": Command("avseld.publishing.card", "card", "write the model card of a run"),
     "push": Command(
         "avseld.publishing.push", "push", "publish a run: to the Hugging Face hub, or as such a folder"

@@ -271,7 +271,7 @@ def _network(name: str, predictor: Predictor, threshold: float | None) -> Locati
     target = predictor.system.target
     own = getattr(target, "threshold", None)
     # Rows of other frames than the labels' would be counted several times; planar ones have no elevation to compare.
-    if own is None or target.task not in ("seld", "directions") or target.planar:
+    if not isinstance(own, float | int) or target.task not in ("seld", "directions") or target.planar:
         raise BadInput(
             f"{name}: the output of {predictor.system.blueprint.target.name} has no azimuth and elevation or no "
             "single threshold, so that it cannot be compared here; choose another run"

@@ -13,6 +13,7 @@ from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
+from avseld.targets.thresholds import Thresholds, per_class
 
 
 class ACCDOA:
@@ -23,14 +24,15 @@ class ACCDOA:
 
     Args:
         n_classes: classes.
-        threshold: a class is active above this vector length.
+        threshold: a class is active above this vector length; one, or one of each class.
         bounded: pass the network's vectors through a hyperbolic tangent, as published.
         distance: add a fourth value, the distance in metres (ReLU if bounded).
     """
 
     def __init__(
-        self, n_classes: int, threshold: float = 0.5, bounded: bool = True, distance: bool = False
+        self, n_classes: int, threshold: Thresholds = 0.5, bounded: bool = True, distance: bool = False
     ) -> None:
+        per_class(threshold, n_classes)
         self.n_classes, self.threshold = n_classes, threshold
         self.bounded, self.distance = bounded, distance
         self.label_hop = LABEL_HOP
@@ -94,6 +96,6 @@ class ACCDOA:
         group = round(LABEL_HOP / hop)
         vector = mean_of_groups(np.tanh(vector) if self.bounded else vector, group)
         distance = mean_of_groups(distance, group)
-        frame, label = np.nonzero(np.linalg.norm(vector, axis=-1) > self.threshold)
+        frame, label = np.nonzero(np.linalg.norm(vector, axis=-1) > per_class(self.threshold, self.n_classes))
         metres = distance[frame, label, 0] if self.distance else None
         return rows(frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, metres)

@@ -13,6 +13,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, rounding_of
+from avseld.targets.thresholds import Thresholds, per_class
 
 
 def label_lead_frames(hop: float, legacy: bool) -> int:
@@ -33,7 +34,7 @@ class Activity:
     Args:
         n_classes: classes.
         frames_per_output: frames that share one output of the network; the loss uses the first of them.
-        threshold: a class is active above this probability.
+        threshold: a class is active above this probability; one, or one of each class.
         legacy: labels half a label frame too early, as published.
     """
 
@@ -41,9 +42,10 @@ class Activity:
     label_hop = LABEL_HOP
 
     def __init__(
-        self, n_classes: int, frames_per_output: int = 8, threshold: float = 0.3, legacy: bool = False
+        self, n_classes: int, frames_per_output: int = 8, threshold: Thresholds = 0.3, legacy: bool = False
     ) -> None:
         self.n_classes, self.frames_per_output = n_classes, frames_per_output
+        per_class(threshold, n_classes)
         self.threshold, self.legacy = threshold, legacy
         self.shapes = {"sed": (n_classes,)}
 
@@ -92,7 +94,7 @@ class Activity:
             One row per active class and label frame, ordered by frame and class, without direction.
         """
         probability = mean_of_groups(sigmoid(output["sed"]), round(LABEL_HOP / hop))
-        frame, label = np.nonzero(probability > self.threshold)
+        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
         unknown = np.full(len(frame), np.nan)
         onset = frame * LABEL_HOP
         return Events(onset, (frame + 1) * LABEL_HOP, label, np.zeros_like(frame), unknown, unknown, unknown)

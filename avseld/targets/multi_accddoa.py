@@ -17,6 +17,7 @@ from avseld.io.geometry import fold, unit_vector
 from avseld.targets.adpit import adpit, in_order
 from avseld.targets.decoding import mean_of_groups, merge_close_tracks, rows, sigmoid
 from avseld.targets.label_frames import slots
+from avseld.targets.thresholds import Thresholds, per_class
 
 PAIRS = ((0, 1), (1, 2), (2, 0))
 """pairs of tracks in the published order; a merged pair takes the place of its first track"""
@@ -27,7 +28,7 @@ class MultiACCDDOA:
 
     Args:
         n_classes: classes.
-        threshold: a track is active above this vector length.
+        threshold: a track is active above this vector length; one, or one of each class.
         unify_deg: active tracks of one class closer than this are merged, degrees.
         planar: x and y only, for stereo; directions behind are folded to the front.
         onscreen: add the logit of being on screen to each track.
@@ -41,13 +42,14 @@ class MultiACCDDOA:
     def __init__(
         self,
         n_classes: int,
-        threshold: float = 0.5,
+        threshold: Thresholds = 0.5,
         unify_deg: float = 15.0,
         planar: bool = False,
         onscreen: bool = False,
         bounded: bool = False,
         legacy: bool = False,
     ) -> None:
+        per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.unify_deg = n_classes, threshold, unify_deg
         self.planar, self.onscreen, self.bounded, self.legacy = planar, onscreen, bounded, legacy
         self.label_hop, self.distance = LABEL_HOP, True
@@ -126,7 +128,8 @@ class MultiACCDDOA:
         vector = np.pad(np.tanh(vector) if self.bounded else vector, [(0, 0)] * 3 + [(0, 3 - self.n_axes)])
         value = np.concatenate([vector, np.maximum(distance, 0), sigmoid(logit)], axis=-1)
         value = mean_of_groups(value, round(LABEL_HOP / hop))
-        active = np.linalg.norm(value[..., :3], axis=-1) > self.threshold
+        threshold = per_class(self.threshold, self.n_classes)[:, None]
+        active = np.linalg.norm(value[..., :3], axis=-1) > threshold
         merged, left = merge_close_tracks(value, active, PAIRS, value[..., :3], self.unify_deg)
         if self.legacy:
             merged[..., 4:] = value[..., 4:]

@@ -15,6 +15,7 @@ from avseld.io.geometry import direction, unit_vector
 from avseld.targets.adpit import adpit, best_order, in_order
 from avseld.targets.decoding import merge_close_tracks
 from avseld.targets.label_frames import slots
+from avseld.targets.thresholds import Thresholds, per_class
 
 PAIRS = ((0, 1), (1, 2), (0, 2))
 """pairs of tracks; a merged pair takes the place of its first track"""
@@ -25,7 +26,7 @@ class MultiACCDOA:
 
     Args:
         n_classes: classes.
-        threshold: a track is active above this mean vector length.
+        threshold: a track is active above this mean vector length; one, or one of each class.
         unify_deg: active tracks of one class closer than this are merged, degrees.
         legacy: average angles as plain numbers and truncate window starts, as published.
     """
@@ -33,8 +34,9 @@ class MultiACCDOA:
     n_tracks = 3
 
     def __init__(
-        self, n_classes: int, threshold: float = 0.3, unify_deg: float = 15.0, legacy: bool = False
+        self, n_classes: int, threshold: Thresholds = 0.3, unify_deg: float = 15.0, legacy: bool = False
     ) -> None:
+        per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.unify_deg, self.legacy = n_classes, threshold, unify_deg, legacy
         self.shapes = {"accdoa": (self.n_tracks, 3, n_classes)}
 
@@ -88,9 +90,10 @@ class MultiACCDOA:
             activity, mean = output["activity"], output["vector"]
         else:
             activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
-        cell = (activity > self.threshold).any(axis=-1)  # most frames and classes are silent
+        threshold = per_class(self.threshold, self.n_classes)
+        cell = (activity > threshold[:, None]).any(axis=-1)  # most frames and classes are silent
         (frame, label), activity, mean = np.nonzero(cell), activity[cell], mean[cell]
-        active = activity > self.threshold
+        active = activity > threshold[label, None]
         if self.legacy:
             values, vectors = mean, unit_vector(mean[..., 0], mean[..., 1])
         else:  # as unit vectors, so that the length does not count twice

@@ -21,6 +21,7 @@ from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.losses import wrap_azimuth
+from avseld.targets.thresholds import Thresholds, per_class
 
 LOWEST_DEG, HIGHEST_DEG = -60, 50
 """elevations of the published labels of 2018: outside, an event keeps its activity but has no direction"""
@@ -89,7 +90,7 @@ class SedDoa:
         doa_weight: weight of the direction loss; None takes it from `DOA_WEIGHTS`.
         stretch: factor on the elevation as an angle; 3.6 in 2019, so that 50 degrees become 180.
         frames_per_output: frames that share one output of the network; the loss uses the first of them.
-        threshold: a class is active above this probability.
+        threshold: a class is active above this probability; one, or one of each class.
         label_hop: seconds between decoded frames; None keeps the network's.
         legacy: the published labels, which last a frame too long in 2018 and 2019; angles 2 pi apart count as
             different; and in 2020 a mask on the wrong axes and a norm in place of the mean of squares.
@@ -108,7 +109,7 @@ class SedDoa:
         doa_weight: float | None = None,
         stretch: float = 1.0,
         frames_per_output: int = 1,
-        threshold: float = 0.5,
+        threshold: Thresholds = 0.5,
         label_hop: float | None = LABEL_HOP,
         legacy: bool = False,
     ) -> None:
@@ -117,6 +118,7 @@ class SedDoa:
         self.n_classes, self.axes, self.angular = n_classes, AXES[axes], axes == "angles"
         self.rounding, self.year = rounding_of(rounding), rounding
         self.masked, self.stretch, self.frames_per_output = masked, stretch, frames_per_output
+        per_class(threshold, n_classes)
         self.threshold, self.label_hop, self.legacy = threshold, label_hop, legacy
         if doa_weight is None:
             averaged = "all frames" if not masked else "legacy active frames" if legacy else "active frames"
@@ -185,7 +187,7 @@ class SedDoa:
         prediction = np.asarray(output["doa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
         vector = self.axes.read(np.tanh(prediction) if self.axes.bounded else prediction, self.stretch)
         vector = mean_of_groups(vector, group)
-        frame, label = np.nonzero(probability > self.threshold)
+        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
         return rows(frame, label, np.zeros_like(frame), vector[frame, label], label_hop)
 
     def _directions(self, output: Tensor) -> Tensor:

@@ -4,21 +4,7 @@ Thresholds with hysteresis, then smoothing, as in qiuqiangkong/dcase2019_task4 @
 (docs/sources.md, DCASE2019 Task 4 system).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-
-Thresholds = float | Sequence[float]
-"""one threshold for all classes, or one per class"""
-
-
-def per_class(value: Thresholds, n_classes: int) -> np.ndarray:
-    """Repeat a single threshold for all classes: (class,).
-
-    Raises:
-        ValueError: another number of thresholds than of classes.
-    """
-    return np.broadcast_to(np.asarray(value, float), (n_classes,))
 
 
 def runs(active: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import first_tick
-from avseld.targets.segments import Thresholds, median, per_class, segments
+from avseld.targets.segments import median, segments
+from avseld.targets.thresholds import per_class
 
 LOSSES = ("clip", "frame")
 
@@ -61,10 +62,10 @@ class Tagging:
         if median_frames < 1 or median_frames % 2 == 0:
             raise BadInput(f"median_frames: {median_frames} is not odd; choose 1, 3, 5, ...")
         self.n_classes, self.kind = n_classes, loss
-        self.high = _thresholds("high", high, n_classes)
-        self.low = None if low is None else _thresholds("low", low, n_classes)
+        self.high = per_class(high, n_classes, "high")
+        self.low = None if low is None else per_class(low, n_classes, "low")
         self.tag = (
-            self.high if tag_threshold is None else _thresholds("tag_threshold", tag_threshold, n_classes)
+            self.high if tag_threshold is None else per_class(tag_threshold, n_classes, "tag_threshold")
         )
         self.smooth, self.salt, self.median_frames = smooth, salt, median_frames
         self.shapes = {"frame": (n_classes,), "clip": (n_classes,)}
@@ -178,11 +179,3 @@ class Tagging:
             (class,).
         """
         return sigmoid(np.max(output["clip"], axis=0))
-
-
-def _thresholds(what: str, value: Thresholds, n_classes: int) -> np.ndarray:
-    """Check the thresholds of the option `what`; return one per class."""
-    try:
-        return per_class(value, n_classes)
-    except ValueError:
-        raise BadInput(f"{what}: give one threshold, or one for each of {n_classes} classes") from None

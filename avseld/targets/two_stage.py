@@ -15,6 +15,7 @@ from avseld.io.geometry import wrap
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import TOLERANCE_FRAMES, active_event, first_tick, gather_active
 from avseld.targets.losses import wrap_azimuth
+from avseld.targets.thresholds import Thresholds, per_class
 
 DOA_SHARE = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
 """stage -> share of the direction in the loss; the rest is the activity's"""
@@ -35,7 +36,7 @@ class TwoStageTarget:
         error: absolute (mean absolute difference) or square (root mean square).
         frames_per_output: frames that share one output of the network; the loss leaves out the frames after the last
             whole group.
-        threshold: a class is active above this probability.
+        threshold: a class is active above this probability; one, or one of each class.
         label_hop: seconds between decoded frames.
         grid_deg: round directions to multiples of it, as published for a corpus on such a grid; 0 does not round.
         legacy: azimuths 2 pi apart count as different, and directions are clipped instead of wrapped, as published.
@@ -50,7 +51,7 @@ class TwoStageTarget:
         stage: str = "doa",
         error: str = "absolute",
         frames_per_output: int = 16,
-        threshold: float = 0.3,
+        threshold: Thresholds = 0.3,
         label_hop: float = 0.02,
         grid_deg: float = 0.0,
         legacy: bool = False,
@@ -61,6 +62,7 @@ class TwoStageTarget:
             raise BadInput(f"error: '{error}' is none of absolute, square")
         self.n_classes, self.stage, self.squared = n_classes, stage, error == "square"
         self.frames_per_output = frames_per_output
+        per_class(threshold, n_classes)
         self.threshold, self.label_hop, self.grid_deg, self.legacy = threshold, label_hop, grid_deg, legacy
         self.task = "sed" if stage == "sed" else "seld"
         self.shapes = {"sed": (n_classes,), "doa": (2, n_classes)}
@@ -132,7 +134,7 @@ class TwoStageTarget:
             One row per active class and label frame, ordered by frame and class; without directions in stage sed.
         """
         chosen = nearest_frame(len(output["sed"]), hop, self.label_hop)
-        frame, label = np.nonzero(sigmoid(output["sed"][chosen]) > self.threshold)
+        frame, label = np.nonzero(sigmoid(output["sed"][chosen]) > per_class(self.threshold, self.n_classes))
         azimuth = elevation = np.full(len(frame), np.nan)
         if self.stage != "sed":
             degrees = np.degrees(np.asarray(output["doa"], np.float64)[chosen])[frame, :, label]
