@@ -63,16 +63,28 @@ SWITCHES = ("json", "jackknife", "check_only", "corrected", "onscreen", "grid", 
 
 COMMANDS = {
     "train": Command(
-        "avseld.training.train", "train", "train a system from a recipe", prepare=training_words
+        "avseld.training.train",
+        "train",
+        "train a system from a recipe",
+        prepare=training_words,
+        usage=("--config RECIPE --data.prepared PREPARED --out RUN [options]", "--resume RUN"),
+        values={"config": "RECIPE", "out": "RUN", "resume": "RUN", "hardware.devices": "N|auto"},
+        config="a recipe (avseld models lists them), a YAML file with any of the options above, or a run folder",
     ),
     "predict": Command(
         "avseld.inference.predict",
         "predict",
         "write the DCASE csv of sound files or of a fold",
         prepare=sound_words,
+        usage=("--run RUN [options]", "--run RUN --audio FILE ... [options]"),
+        values={"audio": "FILE ..."},
     ),
     "score": Command(
-        "avseld.evaluation.score", "score", "score prediction files against label files", prepare=scored_words
+        "avseld.evaluation.score",
+        "score",
+        "score prediction files against label files",
+        prepare=scored_words,
+        usage=("--run RUN [options]", "REFERENCE PREDICTION [options]"),
     ),
     "evaluate": Command("avseld.evaluation.evaluate", "evaluate", "predict, score and draw in one call"),
     "locate": Command(
@@ -86,9 +98,19 @@ COMMANDS = {
         "compare runs or groups of seeds: RUN RUN, NAME=RUN,RUN",
         positional=True,
         prepare=run_words,
+        usage=("RUN RUN ... [options]", "NAME=RUN,RUN NAME=RUN,RUN ... [options]"),
+        values={"runs": "RUN ..."},
     ),
     "plot": Command(
-        "avseld.reporting", "plot", "draw a recording: spectrogram, activity, directions, overlay video"
+        "avseld.reporting",
+        "plot",
+        "draw a recording: spectrogram, activity, directions, overlay video",
+        usage=(
+            "--run RUN [options]",
+            "--prepared PREPARED --recording NAME --out FILE [options]",
+            "--audio FILE --prediction FILE --out FILE [options]",
+        ),
+        values={"recording": "NAME", **dict.fromkeys(("audio", "reference", "prediction", "video"), "FILE")},
     ),
     "bench": Command(
         "avseld.benchmarking.bench",
@@ -108,7 +130,11 @@ COMMANDS = {
         "avseld.publishing.push", "push", "publish a run: to the Hugging Face hub, or as such a folder"
     ),
     "view": Command(
-        "avseld.reporting.viewer", "view", "one html file to look at and listen to a run's recordings"
+        "avseld.reporting.viewer",
+        "view",
+        "one html file to look at and listen to a run's recordings",
+        usage=("--run RUN [options]", "--audio FILE --prediction FILE [options]"),
+        values=dict.fromkeys(("audio", "reference", "prediction", "video", "out"), "FILE"),
     ),
 }
 

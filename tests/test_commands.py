@@ -42,10 +42,41 @@ def test_every_command_explains_its_options(room, command, capsys, monkeypatch):
         ROOMS[room].main()
     assert end.value.code == 0
     text = capsys.readouterr().out
-    options = re.findall(r"^  --(\w[\w.]*)", text, flags=re.M)
-    assert options or "positional" in text
-    for line in re.findall(r"^  --\w[\w.]* [A-Z_]+ +\((?:required|type|default)", text, flags=re.M):
-        pytest.fail(f"no word on what it is: {line}")
+    usage, options = text.split("\n\n", 1)
+    assert usage.startswith(f"usage: {room} {command} ") and re.search(r"^  --\w", options, flags=re.M)
+    assert not re.findall(r"^  (--\w[\w.]*(?: \S+)?)(?: +\(default.*)?\n  (?=\S)", options, flags=re.M), (
+        "no description"
+    )
+    of_the_parser = (
+        "type:",
+        "required",
+        "<class",
+        "null",
+        "None",
+        "Path to a configuration",
+        "ITEM",
+        "Optional[",
+    )
+    assert not [word for word in (*of_the_parser, "{true,false}", "=flags", "+ ") if word in text]
+
+
+def test_the_help_of_train_names_what_it_needs_and_every_section(capsys):
+    with pytest.raises(SystemExit):
+        ROOMS["avseld"].main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert text.startswith(
+        "usage: avseld train --config RECIPE --data.prepared PREPARED --out RUN [options]\n"
+        "       avseld train --resume RUN\n"
+    )
+    for line in (
+        "  --steps N             batches",
+        "  --resume RUN  ",
+        "  --model NAME  ",
+        "  --update.clip X  ",
+        "  --data.chunk X  ",
+    ):
+        assert f"\n{line}" in text
+    assert "  --validate_first      score the untrained" in text and "--data.resident" not in text
 
 
 @pytest.mark.parametrize(

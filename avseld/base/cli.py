@@ -4,14 +4,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import FrameType
 from typing import Any
 
 from avseld.base.cli_errors import explain, near_misses, option_types, refuse_unknown
+from avseld.base.cli_help import help_text
 from avseld.base.errors import BadInput, Interrupted
+from avseld.base.processes import is_launched_process
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,12 @@ class Command:
     """whether required arguments are written without their names"""
     prepare: Callable[[list[str]], list[str]] | None = None
     """rewrites the arguments before they are parsed"""
+    usage: tuple[str, ...] = ()
+    """what follows the command in the lines of usage; by default its required options"""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """option -> what stands for its value in the help, where its type says too little"""
+    config: str = "a YAML file with any of the options above"
+    """help of --config"""
 
 
 def run(program: str, about: str, commands: dict[str, Command], words: list[str] | None = None) -> None:
@@ -79,12 +87,16 @@ def _call(program: str, name: str, command: Command, words: list[str]) -> None:
 
     from avseld.base.logs import to_terminal
 
+    function: Callable[..., Any] = getattr(import_module(command.module), command.function)
+    if "--help" in words or "-h" in words:
+        shown = (command.usage, command.values, command.positional, command.config)
+        print(help_text(f"{program} {name}", function, *shown))  # noqa: T201 - this is the command line
+        sys.exit(0)
     if command.prepare:
         words = command.prepare(words)
-    function: Callable[..., Any] = getattr(import_module(command.module), command.function)
     types = option_types(function)
-    parser = ArgumentParser(prog=f"{program} {name}", description=command.help, exit_on_error=False)
-    parser.add_argument("--config", action=ActionConfigFile, help="a YAML file with any of the options below")
+    parser = ArgumentParser(prog=f"{program} {name}", exit_on_error=False)
+    parser.add_argument("--config", action=ActionConfigFile)
     parser.add_function_arguments(
         function, as_positional=command.positional, fail_untyped=False, sub_configs=False
     )
@@ -142,6 +154,11 @@ def _one_line(error: Exception) -> str:
 
 def _raise_at_sigterm() -> None:
     """Let SIGTERM, by which a cluster ends a job, leave no half-written files: as Ctrl-C does."""
+    if is_launched_process():
+        # The process that has launched this one ends it; it may be waiting for this one to begin.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return
     process = os.getpid()
 
     def handle(number: int, frame: FrameType | None) -> None:

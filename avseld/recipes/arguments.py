@@ -12,7 +12,15 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.config import Recipe
-from avseld.recipes.reading import PARTS, SHORT, check_members, load_yaml, read_recipe, with_change
+from avseld.recipes.reading import (
+    PARTS,
+    SHORT,
+    check_members,
+    load_yaml,
+    read_recipe,
+    recipe_of_run,
+    with_change,
+)
 
 GROUPS = (*PARTS, "augment", "data", "hardware", "init_from", "update")
 """arguments that hold several options; `--schedule.help` describes one"""
@@ -50,7 +58,7 @@ def training_arguments(words: list[str]) -> list[str]:
             for key, member in read_recipe(value).items():
                 recipe[key] = with_change(key, recipe.get(key), member)
         elif name == "resume" and value not in (None, "true", "false"):
-            if not (Path(str(value)) / "config.yaml").is_file():
+            if not recipe_of_run(Path(str(value))).is_file():
                 raise BadInput(f"--resume {value}: holds no run to resume; give the folder of a run")
             recipe |= read_recipe(str(value))
             rest += ["--out", str(value), "--resume=true"]

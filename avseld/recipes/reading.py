@@ -48,9 +48,9 @@ def recipe(name: str | Path, **changes: Any) -> Recipe:
 
 
 def read_recipe(name: str | Path) -> dict[str, Any]:
-    """Read the YAML of a recipe, a file or a run."""
+    """Read the YAML of a recipe, a file, a run, or a folder of runs of several seeds."""
     path = Path(recipe_path(str(name)))
-    path = path / "config.yaml" if path.is_dir() else path
+    path = recipe_of_run(path) if path.is_dir() else path
     try:
         words = load_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError):
@@ -61,6 +61,16 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
     if not isinstance(words, dict):
         raise BadInput(f"{path}: no recipe; expected names and values such as steps: 1000")
     return words
+
+
+def recipe_of_run(folder: Path) -> Path:
+    """Return the file with the recipe of a run, which a folder of runs of several seeds has, too.
+
+    Args:
+        folder: of the run or the runs.
+    """
+    config, seeds = folder / "config.yaml", folder / "seeds.yaml"
+    return seeds if seeds.is_file() and not config.is_file() else config
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,16 +1,15 @@
 """What may stand in a recipe: names of parts with their options, for `avseld train --schedule.help` and its like."""
 
 import inspect
-import re
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from importlib.metadata import entry_points
-from typing import Any, get_type_hints
+from typing import Any
 
 from avseld.augment.checks import GROUP as AUGMENTATIONS
 from avseld.augment.features import FEATURE_AUGMENTATIONS
 from avseld.augment.scenes import SCENE_AUGMENTATIONS
+from avseld.base.cli_help import documented, member_lines
 from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, InitFrom, Update
 from avseld.features import FEATURES
@@ -72,7 +71,7 @@ def describe(place: str, name: str | None = None) -> str:
         BadInput: there is no such place, or no such part.
     """
     if place in MEMBERS:
-        return "\n".join([f"--{place}.NAME VALUE", "", *_members(MEMBERS[place])])
+        return "\n".join(member_lines(MEMBERS[place], f"{place}.", WIDTH))
     if place not in PARTS:
         raise BadInput(
             f"--{place}.help: there are {', '.join(f'--{key}.help' for key in (*PARTS, *MEMBERS))}"
@@ -81,7 +80,7 @@ def describe(place: str, name: str | None = None) -> str:
     if name is not None:
         if name not in table:
             raise BadInput(f"--{place}.help: '{name}' is none of {', '.join(table)}")
-        about = _documented(table[name])
+        about = documented(table[name])
         lines = [*textwrap.wrap(f"{place} {name}: {_summary(table[name])}", WIDTH), ""]
         for option, value in _options(table[name]):
             lines += [f"  {option}={value}", *_indented(about.get(option, ""))]
@@ -114,21 +113,6 @@ def _summary(part: Callable[..., Any]) -> str:
     """Return the first sentence of a docstring."""
     text = " ".join((inspect.getdoc(part) or "").split("\n\n")[0].split())
     return text.partition(". ")[0].rstrip(".")
-
-
-def _documented(part: Any) -> dict[str, str]:
-    """Read the sentences of a docstring's `Args:`."""
-    _, _, text = (inspect.getdoc(part) or "").partition("Args:\n")
-    found = re.findall(r"^    (\w+)(?: \([^)]*\))?: (.*(?:\n {5,}.*)*)", text, flags=re.M)
-    return {name: " ".join(sentence.split()) for name, sentence in found}
-
-
-def _members(kind: Any) -> list[str]:
-    about, hints, lines = _documented(kind), get_type_hints(kind), []
-    for each in fields(kind):
-        hint = str(getattr(hints[each.name], "__name__", hints[each.name])).replace("typing.", "")
-        lines += [f"  {each.name}: {hint}", *_indented(about.get(each.name, ""))]
-    return lines
 
 
 def _indented(text: str) -> list[str]:

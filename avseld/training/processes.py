@@ -1,8 +1,17 @@
-"""Exchange between the processes of a training."""
+"""The processes of a training: their messages, exchange between them."""
 
+import logging
 from typing import Any
 
 import torch.distributed
+
+from avseld.base.processes import is_first_process
+
+
+def leave_messages_to_first_process() -> None:
+    """Log errors only, unless this is the first process; the others would repeat its messages."""
+    if not is_first_process():
+        logging.getLogger("avseld").setLevel(logging.ERROR)
 
 
 def gather_objects(mine: Any) -> list[Any]:

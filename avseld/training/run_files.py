@@ -1,7 +1,6 @@
 """The run folder: whether it is free, the recipe in it, its last checkpoint."""
 
 import logging
-import os
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.base.processes import is_first_process
 from avseld.config import OLD_DATA_NAMES
 from avseld.io.classes import listed
 from avseld.io.manifest import read_classes
@@ -28,26 +28,34 @@ def last_checkpoint(out: Path) -> Path | None:
     return None
 
 
-def run_of_each_seed(seeds: list[int], out: Path, resume: bool) -> list[tuple[int, Path]]:
-    """List seeds with the folders of their runs.
+def run_of_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> list[tuple[int, Path]]:
+    """List seeds with the folders of their runs; keep the recipe of several seeds, by which they are resumed.
+
+    Args:
+        recipe: of all; its seed is a list.
+        out: folder of the runs; of the run, if there is one seed.
+        resume: whether the folders may be in use.
 
     Raises:
         BadInput: no seeds, a seed twice, or a folder that is in use.
     """
+    seeds = recipe["seed"]
     if not seeds or len(set(seeds)) < len(seeds):
         raise BadInput(f"seed: {seeds}; give one seed, or several different ones")
     if len(seeds) == 1:
         return [(seeds[0], out)]
     folders = [(seed, out / f"seed{seed}") for seed in seeds]
-    for _, folder in folders:
-        claim(folder, resume)
+    if not resume:
+        for _, folder in folders:
+            claim(folder, resume)
+        if is_first_process():
+            write_config(out / "seeds.yaml", recipe)
     return folders
 
 
 def claim(out: Path, resume: bool) -> None:
     """Refuse a run folder that is in use; only the first process checks, since it creates the folder itself."""
-    # torchrun sets RANK, srun SLURM_PROCID; Lightning's own launcher NODE_RANK and LOCAL_RANK.
-    if any(int(os.environ.get(name, 0)) for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
+    if not is_first_process():
         return
     taken = (out / "config.yaml").exists()
     if taken and not resume:

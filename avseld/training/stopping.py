@@ -15,6 +15,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback
 
 from avseld.base.errors import Interrupted
+from avseld.base.processes import is_launched_process
 from avseld.training.callbacks import save_weights
 from avseld.training.module import Learner
 
@@ -55,6 +56,9 @@ class StopAtSignal(Callback):
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self.process:  # a forked child
             os._exit(128 + number)
+        if is_launched_process():  # it stops with the first one, or is ended by it
+            self.received = signal.Signals(number)
+            return
         is_second, self.received = self.received is not None, signal.Signals(number)
         if is_second or not self.is_waiting:
             raise Stopped
@@ -124,6 +128,7 @@ def stopping_at_signals(trainer: lightning.Trainer) -> Iterator[None]:
 
     Raises:
         Interrupted: the training was stopped.
+        SystemExit: the same, in another process than the first, which has the word.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
@@ -135,12 +140,49 @@ def stopping_at_signals(trainer: lightning.Trainer) -> Iterator[None]:
         yield
     except Stopped:
         assert stop.received is not None
+        if not trainer.is_global_zero:
+            raise SystemExit(0) from None  # Lightning kills the first process if another fails
+        end_launched_processes(trainer)
         step, place = stop.checkpoint_step, shlex.quote(str(stop.out))
         message = f"stopped at step {step}; go on with avseld train --resume {place}"
         raise Interrupted(message, stop.received) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_launched_processes(trainer: lightning.Trainer) -> None:
+    """End the processes that this one has launched.
+
+    Before the training, and at a second signal, they have not agreed to stop at a step and would wait for ever.
+
+    Args:
+        trainer: has launched them.
+    """
+    launcher = trainer.strategy.launcher
+    if launcher is not None:
+        launcher.kill(signal.SIGKILL)
+        getattr(launcher, "procs", []).clear()  # Lightning watches these and would kill this process
+
+
+@contextmanager
+def resuming_all_seeds(seed: int, out: Path) -> Iterator[None]:
+    """Let a stop within name the seed, and how to go on with all.
+
+    Args:
+        seed: in progress.
+        out: folder of the runs of all seeds.
+
+    Raises:
+        Interrupted: the training was stopped.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        done = str(stop).partition("; ")[0] or "interrupted"
+        number = getattr(stop, "status", 128 + signal.SIGINT) - 128
+        command = f"avseld train --resume {shlex.quote(str(out))}"
+        raise Interrupted(f"seed {seed}: {done}; go on with all seeds by {command}", number) from None
 
 
 def rest_of_epoch(loops: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from avseld.system.build import System
 from avseld.system.pretrained import initialize_from
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
+from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
 from avseld.training.run_files import (
     check_same_classes,
@@ -47,7 +48,7 @@ from avseld.training.run_files import (
     run_of_each_seed,
     write_config,
 )
-from avseld.training.stopping import StopAtSignal, explain_early_stop, stopping_at_signals
+from avseld.training.stopping import StopAtSignal, explain_early_stop, resuming_all_seeds, stopping_at_signals
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def train(
         model: the network.
         target: the output format with its loss.
         optimizer: adam, adamw or sgd, with torch's options.
-        out: the run folder, a new one; --resume RUN names that of a run to continue.
+        out: the run folder, a new one.
         schedule: learning rate over the steps: constant, cosine, one_cycle (with torch's options), step or linear.
         steps: batches to learn from.
         validate_every: steps between validations.
@@ -104,19 +105,18 @@ def train(
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
         hardware: where it runs.
-        resume: --resume RUN continues a run from its last checkpoint, as if it had never stopped, with its own recipe
-            and folder; true does so with the recipe and `out` that are given.
+        resume: run to continue from its last checkpoint, as if it had never stopped, with its own recipe. From Python
+            True continues the run in `out`, whose recipe must be the one given.
 
     Raises:
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
-    if isinstance(seed, list):
-        options = {name: value for name, value in locals().items() if name not in ("seed", "out")}
-        for one, folder in run_of_each_seed(seed, out, resume):
-            train(**options, seed=one, out=folder)
-        return
+    leave_messages_to_first_process()
     validate_every, update = _within_steps(steps, validate_every, update)
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
+    if isinstance(seed, list):
+        _train_each_seed(recipe, out, resume)
+        return
     hardware = hardware or Hardware()
     if challenge not in RULES:
         raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
@@ -169,6 +169,18 @@ def train(
     log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
 
 
+def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
+    """Train one run a seed; a run that exists goes on where the folder of the runs is resumed."""
+    runs = run_of_each_seed(recipe, out, resume)
+    if len(runs) == 1:
+        train(**recipe | {"seed": runs[0][0]}, out=out, resume=resume)
+        return
+    for seed, folder in runs:
+        with resuming_all_seeds(seed, out):
+            begun = resume and (folder / "config.yaml").is_file()
+            train(**recipe | {"seed": seed}, out=folder, resume=begun)
+
+
 def _within_steps(steps: int, validate_every: int, update: Update | None) -> tuple[int, Update | None]:
     """Shorten the steps between validations and the warm-up to a short training, and say so.
 
@@ -208,6 +220,7 @@ def _known_warnings_ignored() -> Iterator[None]:
             "smaller than the logging interval",  # a batch of a cached corpus is a stretch of steps
             "is deprecated, use `isinstance",
             "exists and is not empty",
+            "sync_dist=True",  # every process has the scores of all recordings
             "across ranks is zero",  # a finished run is resumed
             "in eval mode at the start of training",  # frozen modules
         ):

@@ -1,8 +1,13 @@
 """Stops of a training: signals, early stopping, and how a stopped run goes on."""
 
+import json
 import logging
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 
 import plane_waves
 import pytest
@@ -11,7 +16,9 @@ import yaml
 from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput, Interrupted
+from avseld.base.processes import is_first_process, is_launched_process
 from avseld.config import Data, Hardware, Part
+from avseld.recipes.arguments import training_arguments
 from avseld.training.module import Learner
 from avseld.training.train import train
 
@@ -137,13 +144,71 @@ def test_steps_and_validations_are_at_least_one(prepared, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_several_seeds_train_one_run_each_in_a_folder_of_its_own(prepared, uninterrupted, tmp_path):
-    trained(prepared, tmp_path, seed=[0, 1])
-    weights = [load_file(tmp_path / name / "last.safetensors") for name in ("seed0", "seed1")]
+def test_several_seeds_train_one_run_each_and_resume_together_after_a_stop_in_one(
+    prepared, uninterrupted, tmp_path, monkeypatch
+):
+    out = tmp_path / "all seeds"
+    with monkeypatch.context() as patched, pytest.raises(Interrupted) as stop:
+        signal_in(patched, "training_step", 1, signal.SIGTERM)
+        trained(prepared, out, seed=[0, 1])
+    assert stop.value.status == 143
+    assert str(stop.value) == (
+        f"seed 0: stopped at step 2; go on with all seeds by avseld train --resume '{out}'"
+    )
+    assert not (out / "seed1").exists()
+    _, recipe, *rest = training_arguments(["--resume", str(out)])
+    assert json.loads(recipe)["seed"] == [0, 1] and rest == ["--out", str(out), "--resume=true"]
+    trained(prepared, out, seed=[0, 1], resume=True)
+    weights = [load_file(out / name / "last.safetensors") for name in ("seed0", "seed1")]
     whole = load_file(uninterrupted / "last.safetensors")
     assert all(torch.equal(weights[0][key], whole[key]) for key in whole)
     assert not all(torch.equal(weights[1][key], whole[key]) for key in whole)
-    assert yaml.safe_load((tmp_path / "seed1" / "config.yaml").read_text())["seed"] == 1
+    assert yaml.safe_load((out / "seed1" / "config.yaml").read_text())["seed"] == 1
+
+
+@pytest.mark.slow
+def test_a_signal_ends_one_process_or_two_with_its_status_and_one_line(prepared, uninterrupted, tmp_path):
+    started = []
+    for number, devices in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):
+        out = tmp_path / f"run{devices}"
+        words = [
+            "--config",
+            str(uninterrupted),
+            "--steps",
+            "9000",
+            "--validate_every",
+            "9000",
+            "--out",
+            str(out),
+        ]
+        words += [f"--hardware.devices={devices}", "--hardware.strategy", "ddp" if devices > 1 else "auto"]
+        with (tmp_path / f"said{devices}").open("w") as said:
+            command = [sys.executable, "-m", "avseld", "train", *words]
+            process = subprocess.Popen(command, stderr=said, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        started.append((process, number, out, tmp_path / f"said{devices}"))
+    for process, number, _, said in started:
+        while process.poll() is None and not re.search(r" [1-9]\d*/9000 ", said.read_text()):
+            time.sleep(0.1)
+        process.send_signal(number)
+    for process, number, out, said in started:
+        assert process.wait(60) == 128 + number
+        text = said.read_text()
+        assert text.count("stopped") == text.count("recordings to train on") == 1
+        assert re.search(
+            rf"\navseld train: stopped at step \d+; go on with avseld train --resume {out}\n$", text
+        )
+        assert (out / "checkpoints" / "last.ckpt").is_file() and (out / "last.safetensors").is_file()
+
+
+@pytest.mark.parametrize("name", ["RANK", "SLURM_PROCID", "LOCAL_RANK"])
+def test_only_the_first_process_speaks_and_only_those_of_lightnings_launcher_wait_for_their_end(
+    monkeypatch, name
+):
+    for each in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(each, raising=False)
+    assert is_first_process() and not is_launched_process()
+    monkeypatch.setenv(name, "1")
+    assert not is_first_process() and is_launched_process() == (name == "LOCAL_RANK")
 
 
 def test_several_seeds_are_different_and_none_of_their_folders_is_in_use(prepared, tmp_path):
