@@ -14,20 +14,32 @@ def training_words(words: list[str]) -> list[str]:
 
 
 def sound_words(words: list[str]) -> list[str]:
-    """Join the files after `--audio`, as a shell expands a pattern, to one list; file names may hold commas."""
-    joined: list[str] = []
-    files: list[str] | None = None
-    for word in [*words, "--"]:
-        if files is not None and word.startswith("--"):
-            joined += ["--audio", *([json.dumps(files, ensure_ascii=False)] if files else [])]
-            files = None
+    """Join the files of `predict`, after `--audio` or without an option, to one list; file names may hold commas."""
+    files: list[str] = []
+    rest: list[str] = []
+    option = ""  # whose value comes next
+    named = False
+    for word in words:
+        is_option = word.startswith("--") or word == "-h"
         if word == "--audio" or word.startswith("--audio="):
-            files = [word.removeprefix("--audio=")] if "=" in word else []
-        elif files is not None:
+            option, named = "--audio", True
+            files += [word.removeprefix("--audio=")] if "=" in word else []
+        elif is_option:
+            option = "" if "=" in word or word in PREDICT_SWITCHES else word
+            rest.append(word)
+        elif option in ("", "--audio") and not (rest and rest[-1] in PREDICT_SWITCHES and word in TRUTH):
             files.append(word)
         else:
-            joined.append(word)
-    return joined[:-1]
+            rest.append(word)
+            option = ""
+    if files:
+        return [*rest, "--audio", json.dumps(files, ensure_ascii=False)]
+    return [*rest, *(["--audio"] if named else [])]
+
+
+PREDICT_SWITCHES = ("--view", "--audacity", "--events", "--legacy", "--help", "-h")
+"""options of `predict` that may stand alone"""
+TRUTH = ("true", "false", "yes", "no")
 
 
 def run_words(words: list[str]) -> list[str]:
@@ -74,7 +86,7 @@ COMMANDS = {
     "predict": Command(
         "avseld.inference.predict",
         "predict",
-        "write the DCASE csv of sound files or of a fold",
+        "find the events of sound files or of a fold",
         prepare=sound_words,
         usage=("--run RUN [options]", "--run RUN --audio FILE ... [options]"),
         values={"audio": "FILE ..."},

@@ -10,13 +10,17 @@ from avseld.io.audio import SOUNDS
 from avseld.io.video import VIDEOS
 
 BOXES = (".npz",)
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "example.mp4"
+"""ten seconds of a generated room, first-order ambisonics and 360-degree video (`scripts/make_example.sh`)"""
 
 
 def sound_files(places: Sequence[Path] | Path) -> list[Path]:
     """List the sound files that files, folders and patterns name.
 
     Args:
-        places: sound files; folders, searched with their subfolders; patterns such as `takes/*.wav`.
+        places: sound files, or videos with sound; folders, searched with their subfolders for sound files, and for
+            videos where there are none; patterns such as `takes/*.wav`; `example` for the recording that comes with
+            the package.
 
     Returns:
         Paths without repetition, in the order of `places`.
@@ -27,9 +31,11 @@ def sound_files(places: Sequence[Path] | Path) -> list[Path]:
     files: list[Path] = []
     for place in [places] if isinstance(places, Path) else places:
         if place.is_dir():
-            found = visible_files(place, SOUNDS)
+            found = visible_files(place, SOUNDS) or visible_files(place, VIDEOS)
             if not found:
                 raise BadInput(f"{place}: no {' or '.join(SOUNDS)} file below it; check the path")
+        elif str(place) == EXAMPLE.stem and not place.exists():
+            found = [EXAMPLE]
         elif not place.exists() and has_magic(str(place)):
             root = Path(place.anchor or ".")
             found = [
@@ -37,6 +43,8 @@ def sound_files(places: Sequence[Path] | Path) -> list[Path]:
             ]
             if not found:
                 raise BadInput(f"{place}: the pattern matches no file; check the path")
+        elif not place.exists():
+            raise BadInput(f"{place}: not found; check the path")
         else:
             found = [place]
         files += [path for path in found if path not in files]

@@ -1,38 +1,46 @@
-"""The command `predict`: recordings in, DCASE CSV files out."""
+"""The command `predict`: recordings in, events and DCASE CSV files out."""
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.config import VideoControl
-from avseld.inference.event_list import write_audacity, write_event_list
+from avseld.inference.choice import (
+    describe_guess,
+    describe_weights,
+    format_of,
+    warn_of_capsules,
+    weights_for,
+)
 from avseld.inference.inputs import sound_files, videos_of
-from avseld.inference.output import write_prediction
-from avseld.inference.predictor import load, predict_all
+from avseld.inference.output import PredictionFiles
+from avseld.inference.predictor import Predictor, load, predict_all
 from avseld.inference.run_folder import recordings_of
+from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
 from avseld.inference.thresholds import set_threshold
 from avseld.io.classes import compare_classes
-from avseld.io.events import Events
-from avseld.io.labels import EVENT_LIST_SUFFIX
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
 from avseld.io.run_config import prepared_folder
-from avseld.system.build import System
 
 log = logging.getLogger(__name__)
+
+Format = Literal["foa", "mic", "circular", "binaural", "stereo", "mono"]
+"""names of `avseld.io.formats.FORMATS`"""
 
 
 @takes_paths
 def predict(
-    run: Path,
+    run: Path | None = None,
     prepared: Path | None = None,
     fold: str = "test",
     audio: list[Path] | Path | None = None,
     video: Path | None = None,
+    format: Format | None = None,
     channels: list[int] | None = None,
     detector: Path | None = None,
     detector_fps: float | None = None,
@@ -41,31 +49,37 @@ def predict(
     out: Path | None = None,
     events: bool | None = None,
     audacity: bool = False,
+    view: bool = False,
     weights: Literal["best", "last"] = "best",
     control: VideoControl = "aligned",
     device: str = "auto",
     legacy: bool | None = None,
     threshold: float | None = None,
 ) -> None:
-    """Predict sound files, or a fold of a prepared folder, into DCASE csv files.
+    """Predict sound files and videos, or a fold of a prepared folder, into DCASE csv files.
 
     Args:
-        run: the run folder.
+        run: run folder or name of shipped weights; by default the shipped weights for the format of the sound files.
         prepared: prepared folder; by default the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
-        audio: sound files, folders or patterns ('takes/*.wav') instead of a prepared folder; any sample rate.
-        video: with --audio, its 360-degree video or boxes file; for several recordings a folder of files named
-            like them.
-        channels: with --audio, the channels to take, counted from 1, in the order of the run's format (1,2,3,4).
-        detector: weights of the detector that finds people in --video; by default YOLOX-tiny, fetched once.
-        detector_fps: frames of --video per second in which people are detected; by default as in training.
-        video_offset: second of --audio at which --video starts.
-        video_yaw: azimuth of the middle of the picture of --video, degrees, positive to the left.
+        audio: sound files, videos with sound, folders or patterns ('takes/*.wav') instead of a prepared folder; any
+            sample rate. May be written without --audio; `example` is the recording that comes with the package.
+        video: with sound files, the 360-degree video or boxes file; for several recordings a folder of files named
+            like them. By default the picture of a file that has one.
+        format: of the sound files: foa (W Y Z X), mic (tetrahedral array), ...; by default that of the run, or a guess
+            by the number of channels.
+        channels: of the sound files, the channels to take, counted from 1, in the order of the format; 1,3,4,2 for
+            ambisonics in the order W X Y Z (FuMa).
+        detector: weights of the detector that finds people in the video; by default YOLOX-tiny, fetched once.
+        detector_fps: frames of the video per second in which people are detected; by default as in training.
+        video_offset: second of the sound at which --video starts.
+        video_yaw: azimuth of the middle of the picture, degrees, positive to the left.
         out: csv file for one recording, folder for several; by default RUN/predictions for a fold, and
-            ./predictions/NAME.csv for --audio.
-        events: also write NAME.events.csv: name, onset, offset, azimuth, elevation of each event; by default with
-            --audio only.
+            ./predictions/NAME.csv for sound files.
+        events: also write NAME.events.csv: name, onset, offset, azimuth, elevation of each event; by default for
+            sound files only.
         audacity: also write NAME.txt, a label track for Audacity.
+        view: for sound files, also write an HTML page beside the csv and open it in the browser.
         weights: best or last.
         control: visual input: the own video (aligned), the video of another recording (shuffled) or none (blank).
         device: cpu, cuda, ..., or auto.
@@ -75,55 +89,104 @@ def predict(
     Raises:
         BadInput: files are missing or unusable.
     """
-    video_place = {"video_offset": video_offset or None, "video_yaw": video_yaw or None}
-    given = {"video": video, "channels": channels, "detector": detector} | video_place
-    for name, value in given.items():
-        if audio is None and value is not None:
-            raise BadInput(f"--{name} {value}: needs --audio, the sound of the recording")
+    options = {
+        "channels": channels, "detector": detector, "detector_fps": detector_fps,
+        "video_offset": video_offset, "video_yaw": video_yaw,
+    }  # fmt: skip
     if detector_fps is not None and detector_fps <= 0:
         raise BadInput(f"--detector_fps {detector_fps:g}: choose a positive number of frames per second")
-    predictor = load(run, weights, device, legacy)
-    set_threshold(predictor.system, threshold)
-    if audio is not None:
-        sounds = sound_files(audio)
-        videos = videos_of(video, sounds)
-        for path in sounds:
-            predictor.check_sound(path, channels)
-        targets = _targets(out, sounds)
-        for path in tqdm(sounds, desc="predict", unit="recording", disable=len(sounds) == 1):
-            found = predictor.predict(
-                path, videos.get(path.stem), None, channels, detector, detector_fps, video_offset, video_yaw
-            )
-            _write(targets[path], found, predictor.system, predictor.classes, events is not False, audacity)
-        log.info("%s", targets[sounds[0]] if len(sounds) == 1 else targets[sounds[0]].parent)
+    if audio is None:
+        given = {"video": video, "format": format, "view": view or None}
+        _refuse({name: value or None for name, value in (given | options).items()})
+        if run is None:
+            raise BadInput("nothing to predict; give sound files or videos, or --run RUN for its test fold")
+        predictor = load(run, weights, device, legacy)
+        set_threshold(predictor.system, threshold)
+        _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity)
         return
+    if control == "shuffled":
+        raise BadInput("--control shuffled: needs the recordings of a prepared folder, not sound files")
+    sounds = sound_files(audio)
+    videos, targets = videos_of(video, sounds), targets_of(out, sounds)
+    formats = {path: format_of(path, format, channels) for path in sounds}
+    runs = {path: run or Path(weights_for(path, formats[path]).name) for path in sounds}
+    if run is None:
+        _say_choices(formats, format is not None)
+    predictors = {each: load(each, weights, device, legacy) for each in dict.fromkeys(runs.values())}
+    jobs = []
+    for path in sounds:
+        predictor = predictors[runs[path]]
+        _check(predictor, path, runs[path], format, channels)
+        picture = videos.get(path.stem)
+        if picture is None and control != "blank":
+            picture = inner_video(path, predictor)
+        jobs.append(SoundJob(path, targets[path], picture, options, events is not False, audacity))
+    for predictor in predictors.values():
+        set_threshold(predictor.system, threshold)
+    for job in tqdm(jobs, desc="predict", unit="recording", disable=len(jobs) == 1):
+        predictor = predictors[runs[job.path]]
+        show(predict_sound(predictor, job), predictor.system, job, len(jobs) == 1)
+    log.info("%s", " and ".join(map(str, jobs[0].files)) if len(jobs) == 1 else jobs[0].target.parent)
+    if view:
+        open_page(jobs, predictors[runs[sounds[0]]])
+
+
+def _refuse(given: dict[str, Any]) -> None:
+    """Refuse options of sound files where there are none."""
+    for name, value in given.items():
+        if value is not None:
+            shown = "" if value is True else f" {value}"
+            raise BadInput(f"--{name}{shown}: needs --audio, the sound of the recording")
+
+
+def _say_choices(formats: dict[Path, str], given: bool) -> None:
+    """Log what the recordings are taken for and which weights are chosen, once for each format.
+
+    Args:
+        formats: by recording.
+        given: whether the user named the format.
+    """
+    for format in dict.fromkeys(formats.values()):
+        paths = [path for path, each in formats.items() if each == format]
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        if not given:
+            log.info("%s", describe_guess(f"{paths[0].name}{more}", format))
+        log.info("%s", describe_weights(weights_for(paths[0], format)))
+
+
+def _check(
+    predictor: Predictor, path: Path, run: Path, format: str | None, channels: Sequence[int] | None
+) -> None:
+    """Refuse a recording that cannot be predicted; warn where its channels look like those of another format."""
+    taken = predictor.system.blueprint.format
+    if format not in (None, taken):
+        raise BadInput(f"{path}: --format {format}, but {run} takes {taken} recordings")
+    predictor.check_sound(path, channels)
+    if taken == "foa" and format is None:
+        warn_of_capsules(path, channels)
+
+
+def _predict_fold(
+    predictor: Predictor,
+    run: Path,
+    prepared: Path | None,
+    fold: str,
+    out: Path | None,
+    control: VideoControl,
+    event_list: bool,
+    audacity: bool,
+) -> None:
+    """Predict a fold of a prepared folder; arguments as for `predict`."""
     folder = out or (run if run.is_dir() else run.parent) / "predictions"
     place = prepared_folder(run, prepared)
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
     recordings = recordings_of(run, prepared, fold)
     for name, found in predict_all(predictor, recordings, control, class_map=class_map).items():
-        _write(folder / f"{name}.csv", found, predictor.system, classes, bool(events), audacity)
+        with PredictionFiles(
+            folder / f"{name}.csv", predictor.system, classes, event_list, audacity
+        ) as files:
+            files.add(found, 0.0)
+            files.finish()
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
-
-
-def _targets(out: Path | None, sounds: list[Path]) -> dict[Path, Path]:
-    """Name the csv file of each sound file."""
-    if out is not None and out.suffix == ".csv":
-        if len(sounds) > 1:
-            raise BadInput(f"--out {out}: one file for {len(sounds)} recordings; give a folder")
-        return {sounds[0]: out}
-    folder = out or Path("predictions")
-    return {path: folder / f"{path.stem}.csv" for path in sounds}
-
-
-def _write(
-    path: Path, events: Events, system: System, classes: Sequence[str], event_list: bool, audacity: bool
-) -> None:
-    """Write the files of one recording."""
-    write_prediction(path, events, system)
-    if event_list:
-        write_event_list(path.with_name(path.stem + EVENT_LIST_SUFFIX), events, classes)
-    if audacity:
-        write_audacity(path.with_suffix(".txt"), events, classes)

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,13 +19,13 @@ from avseld.io.alignment import aligned, delayed
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.embeddings import VisualEmbeddings
-from avseld.io.events import Events
+from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.io.resampling import open_array, open_recording
 from avseld.io.video import video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
-from avseld.system.inference import Reader, VisualAt, predict_events
+from avseld.system.inference import Reader, VisualAt, iterate_events, predict_events
 from avseld.vision.visual_input import VisualInput
 from avseld.weights import find, hub, shipped
 
@@ -71,9 +71,9 @@ class Predictor:
         """Predict the events of one recording of any length.
 
         Args:
-            audio: a file of any sample rate, or an array (channel, sample) or (sample, channel): floats in -1..1, or
-                integers (uint8, int16, int32), which are divided by their full scale. What has another rate than the
-                system is resampled.
+            audio: a sound file, or a video with sound, of any sample rate; or an array (channel, sample) or (sample,
+                channel): floats in -1..1, or integers (uint8, int16, int32), which are divided by their full scale.
+                What has another rate than the system is resampled.
             video: a 360-degree video (people are detected first), a boxes file (.npz), Boxes, or None. A network
                 without visual input ignores it, with a warning.
             sample_rate: Hz of an array; None for the system's rate. A file has its own.
@@ -90,13 +90,36 @@ class Predictor:
         Raises:
             BadInput: wrong type, channel count or length, or an unreadable file.
         """
+        parts = self.stretches(
+            audio, video, sample_rate, channels, detector, detector_fps, video_offset, video_yaw
+        )
+        return concatenate(events for _, events in parts).with_classes(self.classes)
+
+    def stretches(
+        self,
+        audio: Path | str | np.ndarray | torch.Tensor,
+        video: Path | str | Boxes | None = None,
+        sample_rate: int | None = None,
+        channels: Sequence[int] | None = None,
+        detector: Path | str | None = None,
+        detector_fps: float | None = None,
+        video_offset: float = 0.0,
+        video_yaw: float = 0.0,
+    ) -> Iterator[tuple[float, Events]]:
+        """Predict a recording of any length stretch by stretch, in memory that does not grow with it.
+
+        Arguments and errors as for `predict`.
+
+        Yields:
+            Second of the recording up to which it is predicted, and the events since the last one.
+        """
         read, n_samples = self.reader(audio, sample_rate, channels)
         visual = None
         if video is not None and self.system.model.vision:
             visual = self._visual_at(video, detector, detector_fps, video_offset, video_yaw)
         elif video is not None:
             log.warning("%s has no visual input: the video is ignored", self.system.blueprint.model.name)
-        return predict_events(self.system, read, n_samples, visual, self.batch_size)
+        yield from iterate_events(self.system, read, n_samples, visual, self.batch_size)
 
     def predict_recording(
         self, recording: Recording, visual: VisualInput | None, silent: bool = False

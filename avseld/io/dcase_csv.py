@@ -124,6 +124,17 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
         dialect: format of the file; that of STARSS23's labels (six polar columns, centimetres) if None.
     """
     dialect = dialect or Dialect()
+    lines = [",".join(dialect.columns)] if dialect.header else []
+    lines += dcase_lines(events, dialect)
+    text = dialect.newline.join(lines)
+    if lines and dialect.final_newline:
+        text += dialect.newline
+    with replacing(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def dcase_lines(events: Events, dialect: Dialect) -> list[str]:
+    """Format events as rows of a frame CSV, without header and line ends; arguments as for `write_dcase`."""
     frames = expand(events)
     columns = {
         "frame": np.round(frames.onset / LABEL_HOP),
@@ -135,14 +146,8 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
         "onscreen": frames.onscreen,
     }
     columns |= dict(zip("xyz", unit_vector(frames.azimuth, frames.elevation).T, strict=True))
-    lines = [",".join(dialect.columns)] if dialect.header else []
     rows = zip(*(columns[name] for name in dialect.columns), strict=True)
-    lines += [",".join(number(float(value)) or "0" for value in row) for row in rows]
-    text = dialect.newline.join(lines)
-    if lines and dialect.final_newline:
-        text += dialect.newline
-    with replacing(path) as temporary:
-        temporary.write_bytes(text.encode())
+    return [",".join(number(float(value)) or "0" for value in row) for row in rows]
 
 
 def expand(events: Events) -> Events:

@@ -229,15 +229,21 @@ def write_events(path: Path | str, events: Events, names: Sequence[str] = ()) ->
         events: the rows.
         names: of the classes, to write in place of indices.
     """
-    columns = _columns(events)
-    header = COLUMNS if np.isnan(columns[-1]).all() else ONSCREEN_COLUMNS
-    rows = [[number(float(value)) for value in row] for row in zip(*columns[: len(header)], strict=True)]
+    header = COLUMNS if np.isnan(events.onscreen).all() else ONSCREEN_COLUMNS
+    with replacing(path) as temporary:
+        lines = [",".join(header), *event_lines(events, names, header)]
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+
+
+def event_lines(events: Events, names: Sequence[str] = (), columns: Sequence[str] = COLUMNS) -> list[str]:
+    """Format events as rows of the canonical CSV; arguments as for `write_events`, `columns` its header."""
+    rows = [
+        [number(float(value)) for value in row] for row in zip(*_columns(events)[: len(columns)], strict=True)
+    ]
     if names:
         place = COLUMNS.index("class")
         rows = [[*row[:place], _quoted(names[int(row[place])]), *row[place + 1 :]] for row in rows]
-    lines = [",".join(header), *(",".join(row) for row in rows)]
-    with replacing(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    return [",".join(row) for row in rows]
 
 
 def _quoted(name: str) -> str:

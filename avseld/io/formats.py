@@ -46,6 +46,10 @@ FORMATS = {
 }  # fmt: skip
 
 
+FORMATS_BY_CHANNELS = {1: "mono", 2: "stereo", 4: "foa"}
+"""format that a recording is taken for by its number of channels, where nothing else says it"""
+
+
 def format_named(name: str) -> ChannelFormat:
     """Look up a format.
 

@@ -1,4 +1,4 @@
-"""Recordings at another sample rate than the one asked for: resampled block by block while they are read."""
+"""Recordings at any sample rate, in sound files or in the sound tracks of videos, resampled while they are read."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,8 +10,9 @@ import soundfile
 import soxr
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info, read_audio
+from avseld.io.audio import AudioInfo, audio_info, read_audio
 from avseld.io.formats import format_named
+from avseld.io.sound_track import is_container, track_blocks, track_info
 
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
@@ -41,11 +42,23 @@ def resampled_length(n_samples: int, rate: int, sample_rate: int) -> int:
     return -(-n_samples * sample_rate // rate)
 
 
-def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
-    """Read a file block by block at another sample rate.
+def sound_info(path: Path | str) -> AudioInfo:
+    """Read the header of a sound file, or of the sound track of a video.
 
     Args:
-        path: audio file.
+        path: wav, flac, or mp4, mov, mkv, m4a.
+
+    Raises:
+        BadInput: missing, unreadable, or a video without sound.
+    """
+    return track_info(path) if is_container(path) else audio_info(path)
+
+
+def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
+    """Read a file, or the sound track of a video, block by block at another sample rate.
+
+    Args:
+        path: see `sound_info`.
         sample_rate: Hz.
 
     Yields:
@@ -55,7 +68,7 @@ def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]
     Raises:
         BadInput: unreadable, empty, cut off, or with samples that are not finite.
     """
-    info = audio_info(path)
+    info = sound_info(path)
     if not info.n_samples:
         raise BadInput(f"{path}: holds no samples; remove it or copy it again")
     length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
@@ -63,38 +76,45 @@ def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]
         info.sample_rate, sample_rate, info.channels, dtype="float64", quality=QUALITY
     )
     read = written = 0
-    with soundfile.SoundFile(str(path)) as reader:
-        while read < info.n_samples:
-            block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
-            read += len(block)
-            if not len(block):
-                raise BadInput(
-                    f"{path}: ends after {read} of {info.n_samples} samples; copy it again from its origin"
-                )
-            if not np.isfinite(block).all():
-                raise BadInput(f"{path}: holds samples that are not finite; export it again")
-            if info.sample_rate != sample_rate:
-                last = read >= info.n_samples
-                # Zeros after the end flush the filter and give the sample that rounding up adds.
-                tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
-                block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
-            block = block[: length - written]
-            written += len(block)
-            yield block
+    for block in track_blocks(path) if is_container(path) else _file_blocks(path, info.n_samples):
+        read += len(block)
+        if not np.isfinite(block).all():
+            raise BadInput(f"{path}: holds samples that are not finite; export it again")
+        if info.sample_rate != sample_rate:
+            last = read >= info.n_samples
+            # Zeros after the end flush the filter and give the sample that rounding up adds.
+            tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
+            block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
+        block = block[: length - written]
+        written += len(block)
+        yield block
     if written != length:
         raise RuntimeError(f"{written} samples instead of {length} came out of the resampler")
 
 
+def _file_blocks(path: Path | str, n_samples: int) -> Iterator[np.ndarray]:
+    read = 0
+    with soundfile.SoundFile(str(path)) as reader:
+        while read < n_samples:
+            block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
+            read += len(block)
+            if not len(block):
+                raise BadInput(
+                    f"{path}: ends after {read} of {n_samples} samples; copy it again from its origin"
+                )
+            yield block
+
+
 class ResampledFile:
-    """A file at another sample rate than its own, read in rising sections; going back reads it again from its start.
+    """A sound file or sound track at any sample rate, read in rising sections; going back reads it from its start.
 
     Args:
-        path: audio file.
+        path: see `sound_info`.
         sample_rate: Hz.
     """
 
     def __init__(self, path: Path | str, sample_rate: int) -> None:
-        info = audio_info(path)
+        info = sound_info(path)
         self.path, self.sample_rate, self.channels = path, sample_rate, info.channels
         self.n_samples = resampled_length(info.n_samples, info.sample_rate, sample_rate)
         self._rewind()
@@ -128,7 +148,7 @@ def open_recording(
     """Open a file for reading at a sample rate and with the channels of a format.
 
     Args:
-        path: audio file of any rate.
+        path: sound file, or video with a sound track, of any rate.
         format: foa, mic, circular, binaural, stereo or mono; decides the number of channels.
         sample_rate: Hz.
         channels: channels of the file to take, counted from 1, in the order of the format; None takes all.
@@ -139,15 +159,40 @@ def open_recording(
     Raises:
         BadInput: missing, unreadable, or another number of channels; says what is expected.
     """
-    info = audio_info(path)
+    info = sound_info(path)
     order = _channel_order(info.channels, format, channels, str(path))
     read: ReadSection
-    if info.sample_rate == sample_rate:
+    if info.sample_rate == sample_rate and not is_container(path):
         read, n_samples = partial(read_audio, path), info.n_samples
     else:
         file = ResampledFile(path, sample_rate)
         read, n_samples = file, file.n_samples
     return (read if order is None else partial(_choose_channels, read, order)), n_samples
+
+
+def read_sound(
+    path: Path | str, format: str | None = None, channels: Sequence[int] | None = None
+) -> tuple[np.ndarray, int]:
+    """Read a whole sound file, or the sound track of a video, at its own rate.
+
+    Args:
+        path: see `sound_info`.
+        format: decides the number of channels, see `open_recording`; None takes any number of them.
+        channels: see `open_recording`; used with a format.
+
+    Returns:
+        (channel, sample) float32 in -1..1, and the rate in Hz.
+
+    Raises:
+        BadInput: as `open_recording`.
+    """
+    info = sound_info(path)
+    if format is not None:
+        read, n_samples = open_recording(path, format, info.sample_rate, channels)
+        return read(0, n_samples), info.sample_rate
+    if not is_container(path):
+        return read_audio(path), info.sample_rate
+    return ResampledFile(path, info.sample_rate)(0, info.n_samples), info.sample_rate
 
 
 def open_array(

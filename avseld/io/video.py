@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from avseld.base.errors import BadInput
 
@@ -82,6 +83,24 @@ def video_info(path: Path | str) -> VideoInfo:
             _start(stream),
             _end(path, stream),
         )
+
+
+def has_video(path: Path | str) -> bool:
+    """Return whether a container holds moving pictures beside its sound; a cover picture is none.
+
+    Raises:
+        BadInput: missing or unreadable.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"{path}: not found; check the path")
+    try:
+        with av.open(str(path)) as container:
+            return any(
+                not stream.disposition & Disposition.attached_pic for stream in container.streams.video
+            )
+    except (av.FFmpegError, OSError) as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); copy it again from its origin") from error
 
 
 class FrameReader:

@@ -1,13 +1,14 @@
 """Stereo downmix of recordings of any channel format, for playback."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import audio_info, read_audio
+from avseld.io.formats import FORMATS_BY_CHANNELS
+from avseld.io.resampling import open_recording, sound_info
 
 STEREO = {
     "foa": [[1, 1, 0, 0], [1, -1, 0, 0]],
@@ -18,22 +19,25 @@ STEREO = {
 }
 """left and right as weighted sums of channels; foa: W + Y and W - Y, cardioids to the left and right; mic: the two
 left and the two right capsules (STARSS22: azimuths 45, -45, 135, -135 degrees)"""
-DEFAULT_FORMATS = {1: "mono", 2: "stereo", 4: "foa"}
-"""format by number of channels, if none is given"""
 PEAK = 0.9
 BLOCK_SAMPLES = 1 << 19
 
 
 def stereo_blocks(
-    path: Path | str, format: str | None = None, start: float = 0.0, stop: float | None = None
+    path: Path | str,
+    format: str | None = None,
+    start: float = 0.0,
+    stop: float | None = None,
+    channels: Sequence[int] | None = None,
 ) -> tuple[Iterator[np.ndarray], int]:
     """Downmix a segment to stereo, normalized to a peak of 0.9, block by block.
 
     Args:
-        path: audio file.
+        path: sound file, or video with a sound track.
         format: foa, mic, binaural, stereo or mono; by the number of channels if None (4: foa).
         start: start of the segment, seconds.
         stop: its end, seconds; None for the end of the file.
+        channels: channels to take, counted from 1, in the order of the format; None takes all.
 
     Returns:
         Blocks of (sample, 2) float32, and the sample rate in Hz.
@@ -41,19 +45,21 @@ def stereo_blocks(
     Raises:
         BadInput: missing, unreadable, or a number of channels that no format has.
     """
-    header = audio_info(path, format)
-    format = format or DEFAULT_FORMATS.get(header.channels)
+    header = sound_info(path)
+    n_channels = header.channels if channels is None else len(channels)
+    format = format or FORMATS_BY_CHANNELS.get(n_channels)
     if format is None:
         raise BadInput(
-            f"{path}: {header.channels} channels; give 1, 2 or 4, or name the format ({', '.join(STEREO)})"
+            f"{path}: {n_channels} channels; give 1, 2 or 4, or name the format ({', '.join(STEREO)})"
         )
+    read, n_samples = open_recording(path, format, header.sample_rate, channels)
     mix = np.array(STEREO[format], np.float32)
     first = round(start * header.sample_rate)
-    last = header.n_samples if stop is None else min(round(stop * header.sample_rate), header.n_samples)
+    last = n_samples if stop is None else min(round(stop * header.sample_rate), n_samples)
 
     def mixed() -> Iterator[np.ndarray]:
         for begin in range(first, last, BLOCK_SAMPLES):
-            yield (mix @ read_audio(path, begin, min(BLOCK_SAMPLES, last - begin))).T
+            yield (mix @ read(begin, min(BLOCK_SAMPLES, last - begin))).T
 
     peak = max((float(np.abs(block).max()) for block in mixed()), default=0.0)
     return (block * (PEAK / peak if peak else 0.0) for block in mixed()), header.sample_rate

@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
-from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_class_list
+from avseld.io.resampling import read_sound
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import six_panels
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
@@ -124,8 +124,7 @@ def draw(
             files.video_offset, files.video_yaw,
         )  # fmt: skip
     elif suffix in FIGURE_SUFFIXES:
-        sample_rate = audio_info(files.audio, files.format).sample_rate
-        samples = read_audio(files.audio)
+        samples, sample_rate = read_sound(files.audio, files.format, files.channels)
         if style == "six":
             nothing = Events.empty()
             drawn = six_panels(

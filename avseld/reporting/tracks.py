@@ -1,6 +1,6 @@
 """Tracks of events for drawing: lines over time, split where the azimuth wraps at 180 degrees."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,34 +45,60 @@ def clip_events(events: Events, start: float, stop: float) -> Events:
     return replace(kept, onset=np.maximum(kept.onset, start), offset=np.minimum(kept.offset, stop))
 
 
-def event_tracks(events: Events) -> list[EventTrack]:
-    """Join event rows to tracks.
+@dataclass
+class _End:
+    """Where a track stands: its last row."""
+
+    number: int
+    offset: float = 0.0
+    vector: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+
+class TrackFollower:
+    """Numbers rows of events by the track that they continue, while the rows arrive in the order of time.
 
     A row continues the nearest open track of its class and source. So predictions in which all sources have the
     same number still give one track per sound.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._open: dict[tuple[int, int], list[_End]] = {}
+
+    def follow(self, events: Events) -> np.ndarray:
+        """Return the number of the track of each row, (row,) int; a track has one number over all calls.
+
+        Args:
+            events: rows with onset and offset, sorted (`Events.sorted`), none before those of the last call.
+        """
+        vectors = unit_vector(np.nan_to_num(events.azimuth), np.nan_to_num(events.elevation))
+        numbers = np.zeros(len(events), int)
+        for row in range(len(events)):
+            key = (int(events.label[row]), int(events.source[row]))
+            onset = float(events.onset[row])
+            near = [end for end in self._open.get(key, []) if end.offset > onset - MAX_GAP_S]
+            end = _continued(near, onset, vectors[row])
+            if end is None:
+                end = _End(self._count)
+                self._count += 1
+                near.append(end)
+            end.offset, end.vector = float(events.offset[row]), vectors[row]
+            numbers[row] = end.number
+            self._open[key] = near
+        return numbers
+
+
+def event_tracks(events: Events) -> list[EventTrack]:
+    """Join event rows to tracks; see `TrackFollower`.
 
     Args:
         events: rows with onset and offset.
     """
     events = events.sorted()
-    vectors = unit_vector(np.nan_to_num(events.azimuth), np.nan_to_num(events.elevation))
-    chains: list[list[int]] = []
-    open_chains: dict[tuple[int, int], list[list[int]]] = {}
-    for row in range(len(events)):
-        key = (int(events.label[row]), int(events.source[row]))
-        near = [
-            chain
-            for chain in open_chains.get(key, [])
-            if events.offset[chain[-1]] > events.onset[row] - MAX_GAP_S
-        ]
-        chain = _continued(row, near, events, vectors)
-        if chain is None:
-            chain = []
-            chains.append(chain)
-            near.append(chain)
-        chain.append(row)
-        open_chains[key] = near
-    return [_track(events.select(np.array(chain))) for chain in chains]
+    numbers = TrackFollower().follow(events)
+    order = np.argsort(numbers, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    return [_track(events.select(rows)) for rows in parts if len(rows)]
 
 
 def azimuth_line(track: EventTrack) -> tuple[np.ndarray, np.ndarray]:
@@ -129,11 +155,11 @@ def assign_lanes(tracks: list[EventTrack]) -> list[int]:
     return lane
 
 
-def _continued(row: int, near: list[list[int]], events: Events, vectors: np.ndarray) -> list[int] | None:
-    ended = [chain for chain in near if abs(events.offset[chain[-1]] - events.onset[row]) < MAX_GAP_S]
+def _continued(near: list[_End], onset: float, vector: np.ndarray) -> _End | None:
+    ended = [end for end in near if abs(end.offset - onset) < MAX_GAP_S]
     if not ended:
         return None
-    angles = angle_between(vectors[[chain[-1] for chain in ended]], vectors[row])
+    angles = angle_between(np.stack([end.vector for end in ended]), vector)
     best = int(np.argmin(angles))
     return ended[best] if angles[best] <= MAX_STEP_DEG else None
 

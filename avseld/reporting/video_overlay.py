@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
-from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes
 from avseld.io.events import Events
+from avseld.io.resampling import sound_info
 from avseld.io.video import TIMESTAMP_TOLERANCE_S, FrameReader, open_panorama, video_info
 from avseld.reporting.colours import class_name, labels_in, rgb
 from avseld.reporting.downmix import write_stereo
@@ -70,7 +70,7 @@ def overlay(
             f"{out}: {width} pixels at {fps:g} frames a second; choose a multiple of 4 from "
             f"{MIN_WIDTH} on, and 1 to 120 frames"
         )
-    length = audio_info(audio).duration if audio else video_info(video).end + video_offset
+    length = sound_info(audio).duration if audio else video_info(video).end + video_offset
     stop = length if stop is None else min(stop, length)
     times = start + np.arange(max(round((stop - start) * fps), 0)) / fps
     if not len(times) or start < 0:

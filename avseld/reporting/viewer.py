@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
-from avseld.io.audio import audio_info
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import ARRAYS, Events
 from avseld.io.geometry import wrap
 from avseld.io.manifest import read_class_list
+from avseld.io.resampling import sound_info
 from avseld.io.video import open_panorama
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
@@ -82,10 +83,6 @@ def view(
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
     """
-    if first < 1 or not seconds > 0 or picture_every < 0:
-        raise BadInput(
-            f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
-        )
     if audio is not None:
         names = read_class_list(classes) if classes else []
         chosen_files = [
@@ -104,12 +101,40 @@ def view(
         raise BadInput("--out is missing; name the html file to write")
     if not chosen_files:
         raise BadInput(f"{prepared}: no recording in its manifest; make it anew with avseld-prep")
+    write_view(out, chosen_files, first, seconds, picture_every, metres_per_unit)
+
+
+def write_view(
+    out: Path,
+    recordings: Sequence[RecordingFiles],
+    first: int = 5,
+    seconds: float = 60.0,
+    picture_every: float = 1.0,
+    metres_per_unit: float | None = None,
+) -> None:
+    """Write the page of some recordings; arguments as for `view`.
+
+    Args:
+        out: the HTML file.
+        recordings: their files; the classes are those of the first.
+        first: largest number of recordings.
+        seconds: length shown of each.
+        picture_every: seconds between frames of the video; 0 for none.
+        metres_per_unit: unit of the distances in the predictions.
+
+    Raises:
+        BadInput: a file is missing or unusable, or a number is too small.
+    """
+    if first < 1 or not seconds > 0 or picture_every < 0:
+        raise BadInput(
+            f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
+        )
     shown = [
         _recording(files, seconds, picture_every, metres_per_unit)
-        for files in tqdm(chosen_files[:first], desc="recordings", disable=None, leave=False)
+        for files in tqdm(recordings[:first], desc="recordings", disable=None, leave=False)
     ]
-    write_page(out, chosen_files[0].classes, shown)
-    left_out = f", {len(chosen_files) - first} left out (--first)" if len(chosen_files) > first else ""
+    write_page(out, recordings[0].classes, shown)
+    left_out = f", {len(recordings) - first} left out (--first)" if len(recordings) > first else ""
     log.info("%s: %d recordings%s, %.1f MB", out, len(shown), left_out, out.stat().st_size / 1e6)
 
 
@@ -139,7 +164,7 @@ def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) 
 def _recording(
     files: RecordingFiles, seconds: float, picture_every: float, metres_per_unit: float | None
 ) -> dict[str, Any]:
-    duration = audio_info(files.audio, files.format).duration
+    duration = sound_info(files.audio).duration
     stop = min(seconds, duration)
     reference, prediction = files.load_events(metres_per_unit)
     boxes = files.load_boxes()
@@ -160,7 +185,7 @@ def _recording(
 
 
 def _sound(files: RecordingFiles, stop: float) -> str:
-    blocks, sample_rate = stereo_blocks(files.audio, files.format, 0.0, stop)
+    blocks, sample_rate = stereo_blocks(files.audio, files.format, 0.0, stop, files.channels)
     samples = np.concatenate(list(blocks))
     if sample_rate not in MP3_RATES_HZ:
         samples, sample_rate = soxr.resample(samples, sample_rate, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ

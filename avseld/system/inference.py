@@ -167,6 +167,26 @@ def iterate_heads(
         yield first, join_windows(heads, int(part.n_frames[0]) - first)
 
 
+def iterate_events(
+    system: System,
+    read: Reader,
+    n_samples: int,
+    visual_at: VisualAt | None = None,
+    batch_size: int | None = None,
+) -> Iterator[tuple[float, Events]]:
+    """Detect the events of a recording some windows at a time; arguments as for `iterate_heads`.
+
+    Yields:
+        Second of the recording up to which it is predicted, and the events since the last one, with class names.
+    """
+    for first, heads in iterate_heads(system, read, n_samples, visual_at, batch_size):
+        n_frames = len(next(iter(heads.values())))
+        yield (
+            (first + n_frames) * system.hop,
+            decode_heads(system, first, heads).with_classes(system.blueprint.classes),
+        )
+
+
 def predict_events(
     system: System,
     read: Reader,
@@ -175,9 +195,8 @@ def predict_events(
     batch_size: int | None = None,
 ) -> Events:
     """Detect the events of a whole recording, with class names; arguments as for `iterate_heads`."""
-    parts = iterate_heads(system, read, n_samples, visual_at, batch_size)
-    events = concatenate([decode_heads(system, first, heads) for first, heads in parts])
-    return events.with_classes(system.blueprint.classes)
+    parts = iterate_events(system, read, n_samples, visual_at, batch_size)
+    return concatenate(events for _, events in parts).with_classes(system.blueprint.classes)
 
 
 def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events:

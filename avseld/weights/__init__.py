@@ -30,6 +30,8 @@ class Card:
         command: command that makes them again.
         scores: measured scores by name; angles in degrees.
         limits: what they are not for.
+        video: whether they take the boxes of people in a video, too.
+        default: whether `avseld predict` takes them for recordings of their format where no run is named.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Card:
     command: str
     scores: dict[str, Any] = field(default_factory=dict)
     limits: str = ""
+    video: bool = False
+    default: bool = False
 
     @property
     def path(self) -> Path:
@@ -54,6 +58,12 @@ def shipped() -> dict[str, Card]:
     """Read the cards of all weights that come with the package, by name."""
     cards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json")))
     return {words["name"]: Card(**words) for words in cards}
+
+
+def for_format(format: str) -> list[Card]:
+    """List the cards of the weights that take a channel format: the default first, then those with fewest classes."""
+    cards = [card for card in shipped().values() if card.format == format]
+    return sorted(cards, key=lambda card: (not card.default, len(card.classes), card.name))
 
 
 def find(name: str | Path) -> Path | None:
