@@ -5,7 +5,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,10 @@ from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from data_prep.check.classes import ClassCounts
-from data_prep.check.orientation import MIN_FRAMES, fit, measure
+from data_prep.check.directions import Directions, Report
 from data_prep.check.video_agreement import agreement, warnings_of
 from data_prep.corpora.dcase import DATASETS, Dataset, DatasetName, find
 from data_prep.corpora.recordings import (
-    Findings,
     LabelRules,
     check_video,
     example,
@@ -31,17 +30,6 @@ from data_prep.corpora.recordings import (
 )
 
 log = logging.getLogger(__name__)
-
-
-UNRELATED_DEG = 75.0
-"""mean angle from which labels and audio seem unrelated; independent directions have 90"""
-
-
-@dataclass
-class Report(Findings):
-    """Findings, and notes that are neither errors nor warnings."""
-
-    notes: list[str] = field(default_factory=list)
 
 
 @takes_paths
@@ -125,7 +113,7 @@ def _check_all(
     prepared: bool,
 ) -> None:
     # In a raw corpus the boxes are of the original video; the preparation compares them with it.
-    measured, labelled, agreements = [], [], []
+    directions, agreements = Directions(), []
     for listed in tqdm(recordings, "check", unit="recording"):
         recording, readable, boxes = listed, False, None
         with report.noting():
@@ -151,11 +139,9 @@ def _check_all(
                 agreements.append(
                     agreement(recording.name, events, boxes, recording.video_offset, recording.video_yaw)
                 )
-            if readable and recording.format == "foa" and len(events):
-                pair = measure(recording, events)
-                measured.append(pair[0])
-                labelled.append(pair[1])
-    _report_orientation(measured, labelled, report)
+            if readable and len(events):
+                directions.add(recording, events)
+    directions.report(report)
     report.warnings += warnings_of(agreements)
     _report_contents(recordings, report)
 
@@ -169,22 +155,6 @@ def _check_labels(recording: Recording, events: Events, report: Report) -> None:
             f"{recording.labels}: {len(twice)} times one source of one class stands twice in a frame, first "
             f"at {events.onset[twice].min():.1f} s; give simultaneous sources different numbers"
         )
-
-
-def _report_orientation(measured: list[np.ndarray], labelled: list[np.ndarray], report: Report) -> None:
-    found = fit(measured, labelled)
-    if not found.n_frames:
-        return
-    line = (
-        f"intensity vector against labels in {found.n_frames} frames with one source: mean angle "
-        f"{found.declared:.1f} degrees"
-    )
-    if found.suspicious:
-        report.warning(f"{line}, but {found.best:.1f} with {found.words}")
-    elif found.n_frames >= MIN_FRAMES and found.declared > UNRELATED_DEG:
-        report.warning(f"{line}, near the 90 of chance; do labels and audio belong together?")
-    else:
-        report.notes.append(line)
 
 
 def _report_contents(recordings: Sequence[Recording], report: Report) -> None:

@@ -81,20 +81,19 @@ def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarra
     """
     info = audio_info(recording.audio)
     n_samples = round(LABEL_HOP * info.sample_rate)
-    frames, rows = _single_source(events, info.n_samples // n_samples)
-    picked = np.unique(np.linspace(0, len(frames) - 1, min(MAX_FRAMES, len(frames))).round().astype(int))
+    frames, rows = pick_frames(events, info.n_samples // n_samples)
     frequency = np.fft.rfftfreq(n_samples, 1 / info.sample_rate)
     band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
     window = np.hanning(n_samples)
-    intensity, power = np.zeros((len(picked), 3)), np.zeros(len(picked))
-    for index, pick in enumerate(picked):
-        sound = read_audio(recording.audio, int(frames[pick]) * n_samples, n_samples)
+    intensity, power = np.zeros((len(frames), 3)), np.zeros(len(frames))
+    for index, frame in enumerate(frames):
+        sound = read_audio(recording.audio, int(frame) * n_samples, n_samples)
         spectrum = np.fft.rfft(sound * window)[:, band]
         intensity[index] = np.real(np.conj(spectrum[0]) * spectrum[1:4]).sum(-1)
         power[index] = np.square(np.abs(spectrum[0])).sum()
     length = np.linalg.norm(intensity, axis=-1)
     loud = (power >= np.median(power) if len(power) else power > 0) & (length > 0)
-    labelled = unit_vector(events.azimuth[rows[picked]], events.elevation[rows[picked]]).reshape(-1, 3)
+    labelled = unit_vector(events.azimuth[rows], events.elevation[rows]).reshape(-1, 3)
     return intensity[loud] / length[loud, None], labelled[loud]
 
 
@@ -120,10 +119,20 @@ def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
     return Fit(len(vectors), errors[DECLARED], errors[best], best)
 
 
-def _single_source(events: Events, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find label frames with exactly one source, and its row of events."""
+def pick_frames(events: Events, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pick label frames with exactly one source, at most `MAX_FRAMES`, evenly spread.
+
+    Args:
+        events: labels of a recording.
+        n_frames: whole label frames of its audio.
+
+    Returns:
+        (frame,) indices of the frames, and (frame,) the row of events that each has.
+    """
     placed = np.flatnonzero(~np.isnan(events.azimuth) & ~np.isnan(events.onset))
     rows, frame = frames_of(events.onset[placed], events.offset[placed])
     unique, index, times = np.unique(frame, return_index=True, return_counts=True)
     alone = (times == 1) & (unique >= 0) & (unique < n_frames)
-    return unique[alone], placed[rows[index[alone]]]
+    frames, rows = unique[alone], placed[rows[index[alone]]]
+    picked = np.unique(np.linspace(0, len(frames) - 1, min(MAX_FRAMES, len(frames))).round().astype(int))
+    return frames[picked], rows[picked]

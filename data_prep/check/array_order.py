@@ -1,0 +1,246 @@
+"""Check the channel order of a microphone array: compare directions from time differences with the labels.
+
+The array is taken to be a tetrahedron on a rigid sphere, oriented as that of STARSS23 (`avseld.io.formats`). Its radius
+is the one that the phases between its channels fit best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import combinations, permutations
+
+import numpy as np
+
+from avseld.base.rates import LABEL_HOP
+from avseld.io.audio import audio_info, read_audio
+from avseld.io.events import Events
+from avseld.io.formats import FORMATS
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.manifest import Recording
+from data_prep.check.orientation import MIN_FRAMES, pick_frames
+from data_prep.sphere import fibonacci_sphere, on_sphere
+
+ARRAY = FORMATS["mic"]
+PAIRS = tuple(combinations(range(ARRAY.channels), 2))
+BAND_HZ = (300.0, 6000.0)
+"""below, time differences are small parts of a period; above, reverberation has most of the power"""
+N_FFT = 512
+"""samples of the windows whose cross-spectra are averaged over a label frame; 21 ms at 24 kHz"""
+N_DIRECTIONS = 1000
+"""directions that are compared, 6 degrees apart"""
+TABLE_STEP_DEG = 1.0
+"""angular step of the tabulated response of the sphere"""
+RADII_M = (0.01, 0.015, 0.02, 0.03, ARRAY.radius, 0.06, 0.09)
+"""radii that are compared"""
+MIN_RADIUS_GAIN = 1.15
+"""how much better another radius than that of STARSS23 must fit the phases; noise reaches 1.1"""
+COHERENT_SHARE = 0.5
+"""share of the frames of a recording that is used, those whose channels fit one direction best"""
+YAW_STEP_DEG = 5
+MIN_YAW_DEG = 15
+"""smaller turns are within the error of the directions"""
+MAX_ANGLE_DEG = 50.0
+"""mean angle above which no order is believed: the best of all reaches 45 with labels of another recording"""
+MIN_LEAD_DEG = 8.0
+"""how much nearer to the labels an order must be than all others"""
+MIN_DIRECTIONS = 4
+"""of `N_CELLS` parts of the sphere, in which labelled directions must lie: one direction fits several orders"""
+N_CELLS = 42
+"""30 degrees wide"""
+ALIKE_DEG = 30.0
+"""turns that differ by less are neighbours, not competitors"""
+
+Order = tuple[int, ...]
+AS_GIVEN: Order = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class ArrayFit:
+    """Agreement of directions from time differences with labelled ones.
+
+    Args:
+        n_frames: label frames with one source.
+        declared: mean angle in degrees with the channels as given.
+        best: mean angle in degrees with the best order or turn of the array.
+        order: channels of the file, from 0, in the order of the array's microphones, of `best`.
+        yaw: degrees that labelled azimuths lie left of the measured ones, of `best`; 0 if the order is another.
+        n_directions: parts of the sphere with labelled directions.
+        lead: degrees by which `best` is nearer than any clearly different order or turn.
+        radius: metres, of the array that fits the phases best.
+    """
+
+    n_frames: int
+    declared: float
+    best: float
+    order: Order
+    yaw: int
+    n_directions: int
+    lead: float
+    radius: float
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether another order or turn fits clearly better than the channels as given, and none else does."""
+        changed = self.order != AS_GIVEN or abs(self.yaw) >= MIN_YAW_DEG
+        better = self.best < min(0.7 * self.declared, self.declared - 10, MAX_ANGLE_DEG)
+        enough = self.n_frames >= MIN_FRAMES and self.n_directions >= MIN_DIRECTIONS
+        return enough and changed and better and self.lead > MIN_LEAD_DEG
+
+    @property
+    def words(self) -> str:
+        """Description of the best order or turn, with both angles."""
+        fits = f"fits the labels with {self.best:.1f} degrees, as given {self.declared:.1f}"
+        if self.yaw:
+            return f"the array looks turned: {self.yaw} degrees less in the labels' azimuths {fits}"
+        numbers = ",".join(str(channel + 1) for channel in self.order)
+        turned = " (the same as an array turned by 180 degrees)" if self.order == AS_GIVEN[::-1] else ""
+        return f"channels look permuted: order {numbers} {fits}{turned}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Directions of single sources in a recording.
+
+    Args:
+        directions: (frame, 3) unit vectors x, y, z, from time differences.
+        labelled: (frame, 3) the same, of the labels.
+        radius: metres, of the array that fits best.
+    """
+
+    directions: np.ndarray
+    labelled: np.ndarray
+    radius: float
+
+
+def measure(recording: Recording, events: Events) -> Measured:
+    """Measure the direction of sound in frames in which exactly one source is labelled.
+
+    Steered response power: the coherence of each pair of channels, averaged over the windows of a frame, is compared
+    with the phases that a plane wave from each direction has (SRP-PHAT, DiBiase, "A high-accuracy, low-latency
+    technique for talker localization in reverberant environments", 2000; weighted by the coherence instead of whitened,
+    which leaves out bins of noise). The more coherent half of the frames is used.
+
+    Args:
+        recording: of a tetrahedral array.
+        events: its labels.
+    """
+    info = audio_info(recording.audio)
+    n_samples = round(LABEL_HOP * info.sample_rate)
+    frames, rows = pick_frames(events, info.n_samples // n_samples)
+    _, band = steering(info.sample_rate, ARRAY.radius)
+    coherence = np.zeros((len(frames), len(PAIRS) * int(band.sum())), np.complex64)
+    for index, frame in enumerate(frames):
+        sound = read_audio(recording.audio, int(frame) * n_samples, n_samples)
+        coherence[index] = _coherence(sound, band)
+    sounding = np.abs(coherence).any(axis=1)
+    coherence, rows = coherence[sounding], rows[sounding]
+    found = {radius: _best_directions(coherence, info.sample_rate, radius) for radius in RADII_M}
+    mean = {radius: float(peak.sum()) for radius, (_, peak) in found.items()}
+    radius = max(RADII_M, key=mean.__getitem__)
+    if mean[radius] < MIN_RADIUS_GAIN * mean[ARRAY.radius]:
+        radius = ARRAY.radius
+    directions, peak = found[radius]
+    used = peak >= np.quantile(peak, 1 - COHERENT_SHARE) if len(peak) else np.zeros(0, bool)
+    labelled = unit_vector(events.azimuth[rows], events.elevation[rows]).reshape(-1, 3)
+    return Measured(directions[used], labelled[used], radius)
+
+
+def fit(measured: Sequence[Measured]) -> ArrayFit:
+    """Try all 24 orders of the channels, and the given order in an array turned about the vertical.
+
+    An order of the capsules of a tetrahedron is a rotation or mirror image of it, so that it turns or mirrors the
+    measured directions; nothing is measured again.
+
+    Args:
+        measured: of every recording.
+    """
+    vectors = np.concatenate([np.zeros((0, 3)), *(each.directions for each in measured)])
+    references = np.concatenate([np.zeros((0, 3)), *(each.labelled for each in measured)])
+    if not len(vectors):
+        return ArrayFit(0, np.nan, np.nan, AS_GIVEN, 0, 0, 0.0, ARRAY.radius)
+    candidates = _candidates()
+    angles = np.array(
+        [float(angle_between(vectors @ matrix.T, references).mean()) for _, _, matrix in candidates]
+    )
+    best = int(angles.argmin())
+    order, yaw, matrix = candidates[best]
+    elsewhere = np.array([_angle_of(other @ matrix.T) > ALIKE_DEG for _, _, other in candidates])
+    lead = float(angles[elsewhere].min() - angles[best])
+    n_directions = len(np.unique((references @ fibonacci_sphere(N_CELLS).T).argmax(axis=1)))
+    radius = float(
+        np.median(np.repeat([each.radius for each in measured], [len(each.labelled) for each in measured]))
+    )
+    return ArrayFit(
+        len(vectors), float(angles[0]), float(angles[best]), order, yaw, n_directions, lead, radius
+    )
+
+
+@lru_cache(maxsize=2 * len(RADII_M))
+def steering(sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the phases between pairs of microphones of a plane wave.
+
+    Args:
+        sample_rate: Hz.
+        radius: metres, of the array.
+
+    Returns:
+        (direction, pair times frequency) complex of magnitude 1, and (N_FFT // 2 + 1,) bool, the frequencies.
+    """
+    frequency = np.fft.rfftfreq(N_FFT, 1 / sample_rate)
+    band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
+    table = on_sphere(
+        np.cos(np.radians(np.arange(0, 180 + TABLE_STEP_DEG / 2, TABLE_STEP_DEG))),
+        frequency[band],
+        radius,
+    )
+    angle = np.degrees(np.arccos(np.clip(fibonacci_sphere(N_DIRECTIONS) @ _capsules().T, -1, 1)))
+    response = table[np.round(angle / TABLE_STEP_DEG).astype(int)]
+    phases = np.stack([response[:, i] * response[:, j].conj() for i, j in PAIRS], axis=1)
+    return (phases / np.abs(phases)).reshape(N_DIRECTIONS, -1).astype(np.complex64), band
+
+
+def _best_directions(coherence: np.ndarray, sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Find the direction (frame, 3) that fits coherences (frame, pair times frequency) best, and how well (frame,)."""
+    phases, _ = steering(sample_rate, radius)
+    power = (coherence @ phases.conj().T).real
+    return fibonacci_sphere(N_DIRECTIONS)[power.argmax(axis=1)], power.max(axis=1, initial=0.0)
+
+
+def _coherence(sound: np.ndarray, band: np.ndarray) -> np.ndarray:
+    """Return the complex coherence of each pair of channels, (pair times frequency,), of sound (channel, sample)."""
+    starts = range(0, sound.shape[1] - N_FFT + 1, N_FFT // 2)
+    windows = np.stack([sound[:, start : start + N_FFT] for start in starts], axis=1) * np.hanning(N_FFT)
+    spectrum = np.fft.rfft(windows)[..., band]
+    power = np.square(np.abs(spectrum)).sum(axis=1)
+    cross = [
+        (spectrum[i] * spectrum[j].conj()).sum(axis=0) / np.sqrt(np.maximum(power[i] * power[j], 1e-30))
+        for i, j in PAIRS
+    ]
+    return np.concatenate(cross)
+
+
+def _capsules() -> np.ndarray:
+    return unit_vector(*np.array(ARRAY.capsules_deg).T)
+
+
+@cache
+def _candidates() -> list[tuple[Order, int, np.ndarray]]:
+    """List orders and turns, the given one first, with the (3, 3) matrix that each applies to measured directions."""
+    capsules = _capsules()
+    found: list[tuple[Order, int, np.ndarray]] = []
+    for order in permutations(AS_GIVEN):
+        # The orthogonal matrix that maps the capsules of the channels as given to those of this order.
+        left, _, right = np.linalg.svd(capsules.T @ capsules[list(order)])
+        found.append((order, 0, left @ right))
+    for yaw in range(-180 + YAW_STEP_DEG, 180, YAW_STEP_DEG):  # 180 degrees is an order
+        if yaw:
+            c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
+            found.append((AS_GIVEN, yaw, np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])))
+    return found
+
+
+def _angle_of(matrix: np.ndarray) -> float:
+    """Return the angle of a rotation, degrees; 180 for a mirror image."""
+    if np.linalg.det(matrix) < 0:
+        return 180.0
+    return float(np.degrees(np.arccos(np.clip((np.trace(matrix) - 1) / 2, -1, 1))))
