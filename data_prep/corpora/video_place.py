@@ -101,15 +101,20 @@ def _column(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
     reader = csv.DictReader(text.splitlines(), delimiter=delimiter_of(text), skipinitialspace=True)
     header = [name.strip() for name in reader.fieldnames or ()]
     reader.fieldnames = header
-    if not {"file", column} <= set(header):
+    key = (
+        "file" if "file" in header else "name"
+    )  # the manifest of a prepared folder, perhaps of more recordings
+    if not {key, column} <= set(header):
         raise BadInput(
             f"{path}:1: expected the columns file and {column}, not {', '.join(header) or 'nothing'}; rows such as "
             f"take1.wav,{'0.7' if column == 'video_offset' else '-90'}"
         )
     found: dict[str, str] = {}
     for row in reader:
-        name = recording_name(row["file"] or "")
+        name = recording_name(row[key] or "")
         where = f"{path}:{reader.line_num}"
+        if name not in names and key == "name":
+            continue
         if name not in names:
             raise BadInput(f"{where}: no recording {name}; correct the name, or remove the row")
         if name in found:

@@ -1,6 +1,7 @@
 """Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
 import csv
+import io
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -10,20 +11,25 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths, visible_files
+from avseld.base.files import replacing, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
 from avseld.io.events import Events, parse, read_events, write_events
 from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
 from avseld.io.labels import label_format
+from avseld.io.manifest import VIDEO_COLUMNS, Recording
 from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import VIDEOS, video_info
+from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
+from data_prep.media.clip_table import remove_other_sections
 from data_prep.media.ffmpeg import run_ffmpeg
 
 log = logging.getLogger(__name__)
 
+PLACES = "videos.csv"
+"""offset and yaw of the videos of clips"""
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
 
@@ -47,6 +53,8 @@ def cut(
     hop: float | None = None,
     times: Path | None = None,
     rest: bool = False,
+    video_offset: str | None = None,
+    video_yaw: str | None = None,
     jobs: int = 0,
 ) -> int:
     """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
@@ -54,7 +62,9 @@ def cut(
     Files of one name anywhere below the source are one recording: its formats (foa_dev, mic_dev, ...), its video, its
     labels (in any format that `avseld-prep own` reads, also one sheet with a column `file`; frame csv stays frame csv).
     All labels are read before anything is written. Audio is cut to the sample and copied without loss; a video is
-    encoded anew, so that it can begin between two key frames.
+    encoded anew, so that it can begin between two key frames. A video that starts late or early is cut at the times
+    of the sound; TARGET/videos.csv says where it starts within a clip and how it is turned, for --video_offset and
+    --video_yaw of `avseld-prep own` and `dcase`.
 
     Args:
         source: folder, searched with its subfolders.
@@ -63,6 +73,10 @@ def cut(
         hop: seconds from one clip to the next; the duration of a clip if left out.
         times: csv with the columns name, start, stop (seconds) and perhaps clip, instead of clips of equal length.
         rest: keep the rest at the end as a shorter clip.
+        video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
+            it by the camera's own sound track; or a csv with the columns file and video_offset, or a manifest.csv.
+        video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
+            or a csv with the columns file and video_yaw.
         jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
@@ -84,7 +98,8 @@ def cut(
         raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
     labels = read_all_labels(source, durations)
     listed = None if times is None else read_times(times, durations)
-    due = []
+    places = _places(files, target, video_offset, video_yaw)
+    due, table = [], {}
     for name, duration in durations.items():
         clips = (
             equal_clips(name, duration, seconds, hop or seconds, rest)
@@ -96,8 +111,62 @@ def cut(
                 if found.dialect:
                     _on_label_frame(clip, name)
                 due.append(_label_job(found, source, target, clip))
-            due += [_job(path, source, target, clip) for path in files[name]]
-    return int(work_through(due, _cut, _is_cut, jobs, "cut") > 0)
+            for path in files[name]:
+                if path.suffix.lower() in SOUNDS:
+                    due.append(_job(path, source, target, clip))
+                elif (on_video := section_of_video(clip, places[name][0])) is not None:
+                    due.append(_job(path, source, target, on_video))
+                    table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
+    remove_other_sections(target, due)
+    failed = work_through(due, _cut, _is_cut, jobs, "cut")
+    _write_places(target / PLACES, table)
+    return int(failed > 0)
+
+
+def section_of_video(clip: Clip, offset: float) -> Clip | None:
+    """Return the section of a video that is seen in a clip.
+
+    Args:
+        clip: section of the sound.
+        offset: second of the sound at which the video starts.
+
+    Returns:
+        The section on the clock of the video; None if the clip ends before the video starts.
+    """
+    if clip.stop - offset <= 0:
+        return None
+    return Clip(clip.name, max(clip.start - offset, 0.0), clip.stop - offset)
+
+
+def _places(
+    files: dict[str, list[Path]], target: Path, offset: str | None, yaw: str | None
+) -> dict[str, tuple[float, float]]:
+    """Find offset and yaw of the video of each recording, as `avseld-prep own` does."""
+    recordings = []
+    for name, paths in files.items():
+        sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
+        videos = [path for path in paths if path.suffix.lower() in VIDEOS]
+        if sounds:
+            recordings.append(Recording(name, sounds[0], "mono", videos[0] if videos else None))
+    placed = place_videos(recordings, target, offset, yaw)
+    return {one.name: (one.video_offset, one.video_yaw) for one in placed}
+
+
+def _write_places(path: Path, table: dict[str, tuple[float, float]]) -> None:
+    """Write where the videos of clips start and how they are turned, if any needs it; other rows of the file stay."""
+    rows: dict[str, tuple[str, ...]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:]}
+    elif not any(offset or yaw for offset, yaw in table.values()):
+        return
+    rows |= {clip: (f"{offset:.6g}", f"{yaw:.6g}") for clip, (offset, yaw) in table.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("file", *VIDEO_COLUMNS), *((clip, *rows[clip]) for clip in sorted(rows))])
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+    log.info("prepare the clips with --video_offset '%s' --video_yaw '%s'", path, path)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Cutting into clips, positions to labels, splits by recording, binaural rendering."""
 
+import csv
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import sample_frames, video_info
+from data_prep.corpora.own import own
 from data_prep.media.binaural import binaural
 from data_prep.media.cut import cut, cut_video, equal_clips
 from data_prep.media.resize import resize
@@ -101,6 +103,53 @@ def test_a_second_run_skips_existing_clips_and_replaces_damaged_ones(real):
     clip.write_bytes(bits[:-1000])
     cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
     assert clip.read_bytes() == bits
+
+
+def test_a_clip_that_begins_elsewhere_is_cut_anew(real):
+    cut(real / "raw", real / "clips", seconds=1.0, jobs=1)
+    cut(real / "raw", real / "clips", seconds=1.0, hop=0.5, jobs=1)
+    whole, _ = soundfile.read(real / "raw" / "foa_dev" / "a.wav", dtype="int32")
+    clip, _ = soundfile.read(real / "clips" / "foa_dev" / "a_001.wav", dtype="int32")
+    assert np.array_equal(clip, whole[12000:36000])
+    events, _ = read_dcase(real / "raw" / "metadata_dev" / "a.csv")
+    part, _ = read_dcase(real / "clips" / "metadata_dev" / "a_001.csv")
+    assert len(part) == ((events.onset > 0.499) & (events.onset < 1.499)).sum()
+
+
+def places_of(folder):
+    with (folder / "videos.csv").open() as file:
+        return {
+            row["file"]: (float(row["video_offset"]), float(row["video_yaw"])) for row in csv.DictReader(file)
+        }
+
+
+@pytest.mark.parametrize(
+    ("offset", "frames", "offsets"),
+    [
+        (0.4, [range(0, 6), range(6, 16)], [0.4, 0.0]),  # the camera was started 0.4 s later
+        (-0.4, [range(4, 14), range(14, 20)], [0.0, 0.0]),
+        (1.2, [range(0), range(0, 8)], [None, 0.2]),
+    ],
+)
+def test_offset_and_yaw_of_a_recording_travel_into_its_clips(tmp_path, offset, frames, offsets):
+    source, target = tmp_path / "takes", tmp_path / "clips"
+    source.mkdir()
+    soundfile.write(source / "a.wav", np.zeros((48000, 4)), 24000)
+    late_video(source / "a.mp4", n=20, first=0)
+    cut(source, target, seconds=1.0, video_offset=str(offset), video_yaw="90", jobs=1)
+    shown = [target / f"a_{clip:03d}.mp4" for clip in range(2)]
+    assert [path.exists() for path in shown] == [each is not None for each in offsets]
+    for path, seen, start in zip(shown, frames, offsets, strict=True):
+        if start is not None:
+            _, pictures = next(sample_frames(path, 10))
+            assert number_of(pictures).tolist() == list(seen)
+            assert places_of(target)[path.name] == (pytest.approx(start), 90)
+    sheet = str(target / "videos.csv")
+    own(target, tmp_path / "prepared", video=target, video_offset=sheet, video_yaw=sheet)
+    prepared = [
+        (one.video_offset, one.video_yaw) for one in read_manifest(tmp_path / "prepared") if one.video
+    ]
+    assert prepared == [(pytest.approx(start), 90) for start in offsets if start is not None]
 
 
 def test_clips_of_audio_and_video_are_synchronous(tmp_path):
