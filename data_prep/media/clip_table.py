@@ -1,15 +1,21 @@
-"""What the clips of a folder are sections of, so that clips cut elsewhere before are not taken for those due now."""
+"""Tables beside clips: of which sections they are, and where their videos start."""
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from avseld.base.files import replacing
+from avseld.io.manifest import VIDEO_COLUMNS
 from data_prep.jobs import FileJob
+
+log = logging.getLogger(__name__)
 
 NAME = ".clips"
 """hidden and without suffix, so that it is not taken for labels"""
+PLACES = "videos.csv"
+"""offset and yaw of the videos of clips"""
 COLUMNS = ("clip", "source", "start", "stop")
 
 
@@ -27,7 +33,7 @@ def remove_other_sections(folder: Path, jobs: Sequence[FileJob]) -> None:
     noted: dict[str, tuple[str, ...]] = {}
     if path.is_file():
         with path.open(encoding="utf-8", newline="") as file:
-            noted = {row[0]: tuple(row[1:]) for row in csv.reader(file) if len(row) == len(COLUMNS)}
+            noted = {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:] if len(row) == len(COLUMNS)}
     for job in jobs:
         clip = job.target.relative_to(folder).as_posix()
         due = (str(job.source.absolute()), *(f"{time:.6f}" for time in job.arguments[:2]))
@@ -42,3 +48,26 @@ def remove_other_sections(folder: Path, jobs: Sequence[FileJob]) -> None:
         return
     with replacing(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
+
+
+def write_places(folder: Path, table: dict[str, tuple[float, float]]) -> None:
+    """Write offset and yaw of the videos of clips to `videos.csv`, if any is not 0; rows of other clips stay.
+
+    Args:
+        folder: of the clips.
+        table: offset in seconds and yaw in degrees, by name of the video file.
+    """
+    path = folder / PLACES
+    rows: dict[str, tuple[str, ...]] = {}
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:]}
+    elif not any(offset or yaw for offset, yaw in table.values()):
+        return
+    rows |= {clip: (f"{offset:.6g}", f"{yaw:.6g}") for clip, (offset, yaw) in table.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("file", *VIDEO_COLUMNS), *((clip, *rows[clip]) for clip in sorted(rows))])
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+    log.info("prepare the clips with --video_offset '%s' --video_yaw '%s'", path, path)

@@ -1,7 +1,6 @@
 """Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
 import csv
-import io
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -11,25 +10,23 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths, visible_files
+from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
 from avseld.io.events import Events, parse, read_events, write_events
 from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
 from avseld.io.labels import label_format
-from avseld.io.manifest import VIDEO_COLUMNS, Recording
+from avseld.io.manifest import Recording
 from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import VIDEOS, video_info
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
-from data_prep.media.clip_table import remove_other_sections
+from data_prep.media.clip_table import remove_other_sections, write_places
 from data_prep.media.ffmpeg import run_ffmpeg
 
 log = logging.getLogger(__name__)
 
-PLACES = "videos.csv"
-"""offset and yaw of the videos of clips"""
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
 
@@ -119,7 +116,7 @@ def cut(
                     table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
     remove_other_sections(target, due)
     failed = work_through(due, _cut, _is_cut, jobs, "cut")
-    _write_places(target / PLACES, table)
+    write_places(target, table)
     return int(failed > 0)
 
 
@@ -150,23 +147,6 @@ def _places(
             recordings.append(Recording(name, sounds[0], "mono", videos[0] if videos else None))
     placed = place_videos(recordings, target, offset, yaw)
     return {one.name: (one.video_offset, one.video_yaw) for one in placed}
-
-
-def _write_places(path: Path, table: dict[str, tuple[float, float]]) -> None:
-    """Write where the videos of clips start and how they are turned, if any needs it; other rows of the file stay."""
-    rows: dict[str, tuple[str, ...]] = {}
-    if path.is_file():
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:]}
-    elif not any(offset or yaw for offset, yaw in table.values()):
-        return
-    rows |= {clip: (f"{offset:.6g}", f"{yaw:.6g}") for clip, (offset, yaw) in table.items()}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([("file", *VIDEO_COLUMNS), *((clip, *rows[clip]) for clip in sorted(rows))])
-    with replacing(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-    log.info("prepare the clips with --video_offset '%s' --video_yaw '%s'", path, path)
 
 
 @dataclass(frozen=True)
