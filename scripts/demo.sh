@@ -55,7 +55,7 @@ for seed in $seeds; do
 done
 
 step "scores on the test rooms"
-python "$root/scripts/table_of_runs.py" --json "$folder/table.json" \
+avseld compare --markdown --scores ER,F,LE,LR,seld_score --out "$folder/comparison" \
     "audio-visual=${rows_aligned#,}" \
     "audio-visual, videos of other recordings=${rows_shuffled#,}" \
     "audio-only=${rows_audio_only#,}" \

@@ -58,7 +58,7 @@ step "4/4 scores on the test rooms"
 avseld evaluate --run "$folder/audio_visual" --controls aligned,shuffled --untrained >"$folder/audio_visual.txt"
 avseld evaluate --run "$folder/audio_only" >"$folder/audio_only.txt"
 echo
-python "$root/scripts/table_of_runs.py" --json "$folder/table.json" \
+avseld compare --markdown --scores ER,F,LE,LR,seld_score --out "$folder/comparison" \
     "audio-visual=$folder/audio_visual:aligned" \
     "audio-visual, videos of other recordings=$folder/audio_visual:shuffled" \
     "audio-only=$folder/audio_only:blank" \

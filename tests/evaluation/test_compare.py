@@ -15,9 +15,12 @@ from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.evaluation.compare import (
     Counted,
+    Member,
     check_comparable,
     group_differences,
+    markdown_table,
     read_groups,
+    score_lines,
     score_table,
 )
 from avseld.io.events import Events
@@ -43,7 +46,7 @@ def counted(name, errors_deg):
     counts = count_pairs(pairs, rule_of(YEAR), ScoringOptions(1))
     scores = scores_from_counts(counts, "macro", YEAR)
     values = {key: scores[key] for key in scores.printed}
-    return Counted(Path(name), counts, values, tuple(map(str, range(len(errors_deg)))), ("tone",))
+    return Counted(Member(Path(name)), counts, values, tuple(map(str, range(len(errors_deg)))), ("tone",))
 
 
 def run_folder(folder):
@@ -56,11 +59,18 @@ def test_groups_are_named_and_folders_of_seeds_are_groups(tmp_path):
     one, two = run_folder(tmp_path / "a" / "run"), run_folder(tmp_path / "b")
     seeds = [run_folder(tmp_path / "many" / name) for name in ("seed2", "seed10")]
     assert read_groups([str(one), f"both={one},{two}", str(tmp_path / "many")]) == {
-        "run": [one], "both": [one, two], "many": seeds,
+        "run": [Member(one)], "both": [Member(one), Member(two)], "many": list(map(Member, seeds)),
     }  # fmt: skip
     other = run_folder(tmp_path / "c" / "run")
     assert list(read_groups([str(one), str(other)])) == [str(one), str(other)]
+    assert read_groups([f"{one}:shuffled", f"x={one}:untrained,{two}"]) == {
+        "run:shuffled": [Member(one, "shuffled")], "x": [Member(one, "untrained"), Member(two)],
+    }  # fmt: skip
     for wrong, says in (
+        (
+            [f"x={one}:loud"],
+            "'loud' is none of aligned, shuffled, blank, silent, untrained; write RUN or RUN:CONTROL",
+        ),
         ([str(tmp_path)], "no run and no folder of runs"),
         ([f"x={one}", f"x={two}"], "two groups of that name"),
         (["x="], "which runs"),
@@ -91,12 +101,25 @@ def test_the_table_has_mean_and_deviation_over_the_runs_of_a_group():
     assert "1.0" in one and "±" not in one
 
 
+def test_the_markdown_table_has_aligned_columns():
+    groups = {"seeds": [counted("r1", [2, 4])], "the other": [counted("r3", [1, 1])]}
+    lines = [[*line[:1], *line[3:4]] for line in score_lines(groups)]
+    assert markdown_table(lines).splitlines() == [
+        "|           | LE_CD |",
+        "|-----------|------:|",
+        "| seeds     |   3.0 |",
+        "| the other |   1.0 |",
+    ]
+
+
 def test_runs_of_other_recordings_or_classes_are_refused():
     one, two = counted("r1", [1, 2]), counted("r2", [1, 2, 3])
     with pytest.raises(BadInput, match=r"r2 and r1 have other recordings \(2\)"):
         check_comparable([one, two])
     with pytest.raises(BadInput, match=r"other classes \(drum, tone\)"):
-        check_comparable([one, Counted(Path("r3"), one.counts, one.scores, one.recordings, ("drum",))])
+        check_comparable(
+            [one, Counted(Member(Path("r3")), one.counts, one.scores, one.recordings, ("drum",))]
+        )
 
 
 def test_words_that_are_no_option_are_runs():
@@ -117,24 +140,19 @@ def test_the_command_prints_tables_and_writes_csv_and_figure(tmp_path, capsys):
         run = tmp_path / "runs" / f"seed{seed}"
         save_system(system.eval(), run / "model.safetensors")
         data = {"prepared": str(prepared), "test": ["fold4"], "format": "foa", "video": "blank"}
-        (run / "config.yaml").write_text(yaml.safe_dump({"data": data, "challenge": YEAR, "seed": 0}))
+        (run / "config.yaml").write_text(yaml.safe_dump({"data": data, "challenge": YEAR, "seed": 5}))
     runs, out = tmp_path / "runs", tmp_path / "out"
-    main(
-        [
-            "compare",
-            str(runs),
-            f"zero={runs / 'seed0'}",
-            "--out",
-            str(out),
-            "--device",
-            "cpu",
-            "--draws",
-            "20",
-        ]
-    )
+    common = ["--device", "cpu", "--draws", "20"]
+    main(["compare", str(runs), f"zero={runs / 'seed0'}:untrained", "--out", str(out), *common])
     text = capsys.readouterr().out
     assert text.startswith("DCASE 2023, 2 recordings (test)") and "runs - zero" in text
     rows = list(csv.DictReader((out / "scores.csv").open()))
     assert [row["group"] for row in rows] == ["runs", "runs", "zero"]
-    assert rows[0]["LE"] == rows[2]["LE"] != rows[1]["LE"]
+    assert rows[2]["run"] == f"{runs / 'seed0'}:untrained"
+    assert len({row["LE"] for row in rows}) == 3
     assert (out / "differences.csv").is_file() and (out / "comparison.png").stat().st_size > 1000
+    main(["compare", f"zero={runs / 'seed0'}", "--markdown", "--scores", "LE,F", *common])
+    assert capsys.readouterr().out.startswith("|      | LE_CD |   F20 |\n")
+    with pytest.raises(SystemExit):
+        main(["compare", str(runs), "--scores", "LE,f20", *common])
+    assert "avseld compare: --scores f20: is none of ER, F, LE" in capsys.readouterr().err
