@@ -20,7 +20,7 @@ from avseld.inference.choice import (
 from avseld.inference.inputs import sound_files, videos_of
 from avseld.inference.output import PredictionFiles
 from avseld.inference.predictor import Predictor, load, predict_all
-from avseld.inference.run_folder import recordings_of
+from avseld.inference.run_folder import folder_of, recordings_for_weights, recordings_of
 from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
 from avseld.inference.thresholds import set_threshold
 from avseld.io.classes import compare_classes
@@ -59,7 +59,8 @@ def predict(
     """Predict sound files and videos, or a fold of a prepared folder, into DCASE csv files.
 
     Args:
-        run: run folder or name of shipped weights; by default the shipped weights for the format of the sound files.
+        run: run folder, safetensors file or name of shipped weights; by default the shipped weights for the format of
+            the sound files.
         prepared: prepared folder; by default the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
         audio: sound files, videos with sound, folders or patterns ('takes/*.wav') instead of a prepared folder; any
@@ -177,11 +178,15 @@ def _predict_fold(
     audacity: bool,
 ) -> None:
     """Predict a fold of a prepared folder; arguments as for `predict`."""
-    folder = out or (run if run.is_dir() else run.parent) / "predictions"
-    place = prepared_folder(run, prepared)
+    home = folder_of(run)
+    if home is None:
+        recordings = recordings_for_weights(run, predictor.system.blueprint.format, prepared, fold)
+    else:
+        recordings = recordings_of(home, prepared, fold)
+    folder = out or (home or Path()) / "predictions"
+    place = prepared or prepared_folder(run if home is None else home)
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
-    recordings = recordings_of(run, prepared, fold)
     for name, found in predict_all(predictor, recordings, control, class_map=class_map).items():
         with PredictionFiles(
             folder / f"{name}.csv", predictor.system, classes, event_list, audacity

@@ -4,12 +4,56 @@ import logging
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, pick, read_manifest
-from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config, tokens_of
+from avseld.io.manifest import Recording, matches, pick, read_manifest
+from avseld.io.run_config import CONFIG, PARTS, parts_of, prepared_folder, read_config, tokens_of
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
+
+
+def folder_of(run: Path) -> Path | None:
+    """Return the folder of a run; None for weights that lie in none.
+
+    Args:
+        run: run folder, or a safetensors file.
+    """
+    place = run.parent if run.suffix == ".safetensors" else run
+    return place if (place / CONFIG).is_file() else None
+
+
+def recordings_for_weights(weights: Path, format: str, prepared: Path | None, fold: str) -> list[Recording]:
+    """List the recordings of a prepared folder that weights without a run folder take.
+
+    Args:
+        weights: for messages.
+        format: channel format that they take.
+        prepared: the prepared folder.
+        fold: name of a fold, a room or a recording; test stands for all where no fold is called so.
+
+    Raises:
+        BadInput: no prepared folder is given, or no recording of that name or format.
+    """
+    if prepared is None:
+        raise BadInput(
+            f"{weights}: weights without a run folder; say which recordings with --prepared PREPARED, or give "
+            "sound files"
+        )
+    recordings = _of_format(prepared, format, weights)
+    if fold == "test" and not any(matches(recording, fold) for recording in recordings):
+        log.info("%s: all %d recordings are taken; --fold chooses some", prepared, len(recordings))
+        return recordings
+    return pick(recordings, [fold], "--fold")
+
+
+def _of_format(prepared: Path, format: str, run: Path) -> list[Recording]:
+    """List the recordings of a channel format."""
+    listed = read_manifest(prepared)
+    recordings = [recording for recording in listed if recording.format == format]
+    if not recordings:
+        there = ", ".join(sorted({recording.format for recording in listed})) or "none"
+        raise BadInput(f"{prepared}: no recordings of format {format}, which {run} takes; there are {there}")
+    return recordings
 
 
 def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
@@ -26,11 +70,7 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     """
     place = prepared_folder(run, prepared)
     parts, format = parts_of(run), read_config(run)["data"]["format"]
-    listed = read_manifest(place)
-    recordings = [recording for recording in listed if recording.format == format]
-    if not recordings:
-        there = ", ".join(sorted({recording.format for recording in listed})) or "none"
-        raise BadInput(f"{place}: no recordings of format {format}, which {run} takes; there are {there}")
+    recordings = _of_format(place, format, run)
     if fold not in PARTS:
         return pick(recordings, [fold], "--fold")
     if not any(recording.fold for recording in recordings):

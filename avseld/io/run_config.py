@@ -27,7 +27,9 @@ def read_config(run: Path) -> dict[str, Any]:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
-        raise BadInput(f"{path}: not found; give the folder of a run made by avseld train") from None
+        missing = run if run.is_file() else path
+        what = "no run folder" if run.is_file() else "not found"
+        raise BadInput(f"{missing}: {what}; give the folder of a run made by avseld train") from None
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
 

@@ -15,15 +15,15 @@ from avseld.system.build import System
 
 TASK4_CLASSES = 10
 """number of classes of DCASE 2019 Task 4, whose recipes have no Task 3 year"""
-ONE_CLASS_RECIPES = ("locator_foa",)
-"""recipes for labels whose classes are merged (`avseld-prep dcase --one_class sound`)"""
+ONE_CLASS = "--one_class"
+"""in the launch command at the head of a recipe: all classes of the corpus are merged into one"""
 
 
 def describe(path: Path) -> dict[str, Any]:
     """Build the system of a recipe and describe it.
 
     Args:
-        path: a recipe; its `challenge` decides the number of classes.
+        path: a recipe; its `challenge` decides the number of classes, unless its launch command merges them.
 
     Returns:
         recipe, system, parameters, learned, input, video, output, classes and about, as `models` prints them.
@@ -32,7 +32,7 @@ def describe(path: Path) -> dict[str, Any]:
     recipe = yaml.safe_load(text)
     year = recipe.get("challenge")
     n_classes = RULES[year].n_classes if year else TASK4_CLASSES
-    if path.stem in ONE_CLASS_RECIPES:
+    if ONE_CLASS in text:
         n_classes = 1
     features, model, target = (Part(**recipe[name]) for name in ("features", "model", "target"))
     data = recipe["data"]

@@ -23,6 +23,7 @@ from avseld.io.geometry import wrap
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import sound_info
 from avseld.io.video import open_panorama
+from avseld.reporting.class_names import names_beside
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
@@ -76,7 +77,8 @@ def view(
         video: with --audio, its 360-degree video.
         prediction: with --audio, csv as avseld predict writes it.
         reference: with --audio, its labels in any format that `avseld-prep own` reads.
-        classes: with --audio, text file with one class name per line.
+        classes: with --audio, text file with one class name per line; by default those of the prediction's folder, of
+            the labels' prepared folder, or of the NAME.events.csv beside the prediction.
         video_offset: with --video, the second of the audio at which it starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
 
@@ -84,7 +86,9 @@ def view(
         BadInput: files are missing or unusable, or options do not fit together.
     """
     if audio is not None:
-        names = read_class_list(classes) if classes else []
+        names = read_class_list(classes) if classes else names_beside(prediction, reference)
+        if not names:
+            log.info("classes are shown as numbers; --classes FILE names them, one a line")
         chosen_files = [
             RecordingFiles(
                 audio.stem, audio, names, None, video, None, reference, prediction, video_offset, video_yaw

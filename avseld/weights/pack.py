@@ -32,8 +32,10 @@ def pack(weights: Path, out: Path, threshold: float | None = None) -> int:
         Bytes written.
 
     Raises:
-        BadInput: no readable weights, or a value that half precision can't hold.
+        BadInput: no readable weights, a threshold outside 0 to 1, or a value that half precision can't hold.
     """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise BadInput(f"--threshold {threshold:g}: give a value from 0 to 1")
     state, blueprint = read_weights(weights)
     if threshold is not None:
         target = Part(blueprint.target.name, blueprint.target.options | {"threshold": threshold})
@@ -56,7 +58,10 @@ def main() -> None:
     words = parser.parse_args()
     weights = words.run / "model.safetensors" if words.run.is_dir() else words.run
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    log.info("%s: %d bytes", words.out, pack(weights, words.out, words.threshold))
+    try:
+        log.info("%s: %d bytes", words.out, pack(weights, words.out, words.threshold))
+    except BadInput as error:
+        parser.exit(2, f"pack: {error}\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """Weights that come with the package: each loads by its name, is as small as promised, and finds where a sound is."""
 
 import json
+import logging
 import sys
+from pathlib import Path
 
 import numpy as np
+import plane_waves
 import pytest
 import torch
 from safetensors import safe_open
@@ -11,7 +14,9 @@ from safetensors.torch import save_file
 
 from avseld.__main__ import main
 from avseld.base.errors import BadInput
+from avseld.inference.predict import predict
 from avseld.inference.predictor import load
+from avseld.inference.run_folder import folder_of, recordings_for_weights
 from avseld.io.geometry import unit_vector
 from avseld.recipes import FOLDER
 from avseld.weights import find, shipped
@@ -65,6 +70,8 @@ def test_packing_halves_the_weights_and_keeps_the_chosen_threshold(tmp_path):
     assert kinds["gru.weight_ih_l0"] == torch.float16
     assert all(kind == torch.float32 for name, kind in kinds.items() if "running_" in name)
     save_file({"a": torch.tensor([1e6])}, tmp_path / "large.safetensors", {"avseld": json.dumps(blueprint)})
+    with pytest.raises(BadInput, match=r"--threshold 1\.5: give a value from 0 to 1"):
+        pack(source, tmp_path / "no.safetensors", threshold=1.5)
     with pytest.raises(BadInput, match="beyond the range of half precision"):
         pack(tmp_path / "large.safetensors", tmp_path / "no.safetensors")
     assert not (tmp_path / "no.safetensors").exists()
@@ -76,3 +83,25 @@ def test_the_command_lists_input_size_training_scores_and_limits(capsys, monkeyp
     lines = capsys.readouterr().out
     for card in shipped().values():
         assert card.name in lines and card.trained_on in lines and card.limits in lines
+
+
+def test_weights_without_a_run_folder_predict_all_recordings_of_a_prepared_folder(
+    tmp_path, monkeypatch, caplog
+):
+    prepared = plane_waves.make(tmp_path / "prepared", seconds=1)
+    (prepared / "classes.txt").write_text("sound\n")
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.INFO, logger="avseld"):
+        predict(Path("locator_foa"), prepared=prepared, device="cpu")
+    names = {path.stem for path in (tmp_path / "predictions").glob("*.csv")}
+    assert len(names) > 4 and f"all {len(names)} recordings are taken; --fold chooses some" in caplog.text
+    recordings = recordings_for_weights(Path("x.safetensors"), "foa", prepared, "fold4")
+    assert {recording.fold for recording in recordings} == {"fold4"}
+    with pytest.raises(BadInput, match="say which recordings with --prepared"):
+        predict(shipped()["locator_foa"].path, device="cpu")
+
+
+def test_a_weights_file_in_a_run_folder_stands_for_the_run(tmp_path):
+    (tmp_path / "config.yaml").touch()
+    assert folder_of(tmp_path / "last.safetensors") == folder_of(tmp_path) == tmp_path
+    assert folder_of(Path("locator_foa")) is None

@@ -32,3 +32,15 @@ def test_the_list_has_one_object_per_recipe(capsys):
 def test_a_recipe_is_found_by_its_name_and_a_file_by_its_path():
     assert recipe_path("av_foa") == str(FOLDER / "av_foa.yaml")
     assert recipe_path("mine/av_foa.yaml") == "mine/av_foa.yaml"
+
+
+def test_recipes_whose_labels_are_merged_have_one_class(tmp_path):
+    assert (
+        describe(FOLDER / "locator_mic.yaml")["classes"]
+        == describe(FOLDER / "locator_foa.yaml")["classes"]
+        == 1
+    )
+    copy = tmp_path / "mine.yaml"
+    copy.write_text((FOLDER / "locator_foa.yaml").read_text())
+    assert describe(copy)["classes"] == 1
+    assert describe(FOLDER / "av_foa.yaml")["classes"] == 13
