@@ -9,8 +9,9 @@ from avseld.base.memory import keep_freed_memory
 def training_words(words: list[str]) -> list[str]:
     """Rewrite the arguments of `train`; see `avseld.recipes.arguments`, which is imported only for them."""
     from avseld.recipes.arguments import training_arguments
+    from avseld.weights.start import fitting_recipe
 
-    return training_arguments(words)
+    return training_arguments(fitting_recipe(words))
 
 
 def sound_words(words: list[str]) -> list[str]:

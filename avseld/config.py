@@ -123,7 +123,8 @@ class InitFrom:
     """Pretrained weights from which training starts.
 
     Args:
-        weights: a run folder (its best weights), a safetensors file or a PyTorch checkpoint.
+        weights: a run folder (its best weights), a safetensors file, a PyTorch checkpoint, or the name of weights as
+            `avseld weights` lists them.
         modules: modules to copy, such as `audio_encoder`; all that both networks have if left out.
         roles: pretrained parts of a network that is trained in several steps, each a run folder or a file:
             `--init_from.roles.sed RUN`.

@@ -187,7 +187,8 @@ def show(heard: Heard, system: System, job: SoundJob, with_table: bool) -> None:
             rest = f"; all are in {job.files[1]}" if job.event_list else ""
             lines.append(f"These are the {MAX_ROWS} longest of {total}{rest}\n")
         elif not total and threshold is not None:
-            lines.append(f"Nothing reaches the threshold of {threshold:g}; --threshold takes a lower one\n")
+            one = f"the threshold of {threshold:g}" if isinstance(threshold, float) else "the thresholds"
+            lines.append(f"Nothing reaches {one}; --threshold takes a lower one\n")
     with tqdm.external_write_mode(file=sys.stdout):
         sys.stdout.writelines(lines)
         sys.stdout.flush()

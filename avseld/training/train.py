@@ -49,6 +49,7 @@ from avseld.training.run_files import (
     write_config,
 )
 from avseld.training.stopping import StopAtSignal, explain_early_stop, resuming_all_seeds, stopping_at_signals
+from avseld.weights.start import with_files
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def train(
         best_by: score of a validation by which the best weights are kept: seld_score, F, ...; loss, or last for
             the weights of the last step. If left out: seld_score, or what the target is scored by.
         patience: validations without a better score after which training stops; never if left out.
-        init_from: weights of another run to start from.
+        init_from: weights of another run, or weights that come with the package (`avseld weights`), to start from.
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
         hardware: where it runs.
@@ -153,7 +154,7 @@ def train(
         unchanged = Windows(parts["train"], system, data, seed) if scenes else windows
         learn_statistics(system.features, (unchanged[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
     if init_from is not None:
-        initialize_from(system, init_from)
+        initialize_from(system, with_files(init_from))
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
     trainer = _trainer(out, hardware, steps, validate_every, best_by, patience)
