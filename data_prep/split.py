@@ -1,4 +1,4 @@
-"""Split recordings into training, validation and test parts; clips of one recording stay together."""
+"""Split recordings into training, validation and test parts: clips of one recording together, or each within itself."""
 
 import logging
 import re
@@ -12,6 +12,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
+from data_prep.split_by_time import split_by_time
 
 log = logging.getLogger(__name__)
 
@@ -27,26 +28,44 @@ FAR = 0.1
 def split(
     prepared: Path,
     parts: str = "train=0.7,validate=0.1,test=0.2",
-    by: Literal["recording", "room"] = "recording",
+    by: Literal["recording", "room", "time"] = "recording",
     clip: str = CLIP_SUFFIX,
     seed: int = 0,
+    out: Path | None = None,
+    gap: float = 2.0,
 ) -> int:
     """Assign the recordings of a prepared folder to parts, at random.
 
     Clips of one recording stay together, or all recordings of a room. The parts become the folds of the manifest: train
     with --data.train train, and so on.
 
+    Few recordings cannot be shared out well; --by time splits within each of them: it is cut at shares of its time, and
+    the sections (NAME_train, NAME_test) become the recordings of another prepared folder, --out, with audio, labels,
+    boxes and video in time. Test sections then are of rooms and people that were heard in training, so that their
+    scores are better than those of new recordings.
+
     Args:
         prepared: the folder.
         parts: names and shares of the duration.
-        by: keep the clips of a recording together, or those of a room.
+        by: keep the clips of a recording together, or those of a room; or time, to split within recordings.
         clip: pattern of what cutting appends to the name of a recording.
         seed: of the random generator.
+        out: with --by time, the prepared folder to write.
+        gap: with --by time, seconds left out between two sections, so that no sound or its reverberation is in both.
 
     Raises:
-        BadInput: bad shares, fewer groups than parts, or recordings without a room.
+        BadInput: bad shares, fewer groups than parts, recordings without a room or too short, or no `out`.
     """
     shares = read_shares(parts)
+    if (by == "time") != (out is not None):
+        raise BadInput(
+            "--by time and --out FOLDER go together: the sections become a prepared folder of their own"
+        )
+    if out is not None:
+        made = split_by_time(prepared, out, shares, gap, seed)
+        report(made, shares, {one.name: one.fold for one in made}, by)
+        log.info("train with --data.prepared %s", out)
+        return 0
     recordings = read_manifest(prepared)
     part_of = draw(recordings, shares, by, clip, seed)
     write_manifest(
@@ -65,7 +84,7 @@ def report(
         recordings: all of them.
         shares: of the duration, by part.
         part_of: name of the recording -> part.
-        by: recording or room.
+        by: recording, room or time.
     """
     whole = sum(one.duration for one in recordings)
     farthest = 0.0
@@ -80,8 +99,8 @@ def report(
         )  # fmt: skip
     if farthest > FAR:
         log.warning(
-            "the parts are far from what was asked for: whole %ss cannot be shared out better; cut the recordings into "
-            "clips first (avseld-prep cut), and give --clip '$^' to share out the clips of one recording",
+            "the parts are far from what was asked for: whole %ss cannot be shared out better; --by time --out FOLDER "
+            "splits within recordings",
             by,
         )
 
@@ -115,7 +134,8 @@ def draw(
         groups.setdefault(one.room if by == "room" else re.sub(clip, "", one.name), []).append(one)
     if len(groups) < len(shares):
         raise BadInput(
-            f"{len(groups)} {by}s cannot be shared out among {', '.join(shares)}; ask for fewer parts"
+            f"{len(groups)} {by}s cannot be shared out among {', '.join(shares)}; ask for fewer parts, or split "
+            "within recordings with --by time --out FOLDER"
         )
     names = sorted(groups)
     order = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]

@@ -239,11 +239,12 @@ def _detect_all(
     failures: dict[str, str],
 ) -> int:
     """Write the boxes files that are missing or out of date; return their number and add to `failures`."""
-    stale = [
-        job
+    # Sections of one recording share the boxes file of its video.
+    stale = {
+        job.target: job
         for job in jobs
         if force or not _is_done(job.existing, _signature(detector, job.video_hash, fps, width))
-    ]
+    }.values()
     detected = 0
     total = round(sum(job.recording.duration for job in stale) * fps)
     with tqdm(total=total or None, unit="frame", desc="boxes", disable=not stale) as bar:

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
+from avseld.base.rates import LABEL_HOP
 from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
 from avseld.io.events import Events
@@ -187,7 +189,14 @@ def _check_leaks(recordings: Sequence[Recording], report: Report) -> None:
             if path and path.is_file():
                 same[fingerprint(path)].append(recording)
         for copies in same.values():
-            _report_copies(what, copies, report)
+            if what == "audio" or _see_the_same(copies):
+                _report_copies(what, copies, report)
+
+
+def _see_the_same(recordings: Sequence[Recording]) -> bool:
+    """Return whether two recordings with one video have a moment of it in common, as sections by time have not."""
+    seen = sorted((-one.video_offset, (one.duration or math.inf) - one.video_offset) for one in recordings)
+    return any(before[1] > after[0] + LABEL_HOP for before, after in pairwise(seen))
 
 
 def _report_copies(what: str, copies: list[Recording], report: Report) -> None:

@@ -115,7 +115,7 @@ def cut(
                     due.append(_job(path, source, target, on_video))
                     table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
     remove_other_sections(target, due)
-    failed = work_through(due, _cut, _is_cut, jobs, "cut")
+    failed = work_through(due, _cut, has_length, jobs, "cut")
     write_places(target, table)
     return int(failed > 0)
 
@@ -372,7 +372,7 @@ def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
     return f"{source}: ends at {end:.2f} s, within the clip from {start:.2f} s" if stop > end + 0.1 else ""
 
 
-def _is_cut(job: FileJob) -> bool:
+def has_length(job: FileJob) -> bool:
     """Return whether an existing clip has the length that would be written."""
     start, stop = job.arguments[:2]
     if job.target.suffix.lower() not in SOUNDS:
