@@ -20,7 +20,7 @@ def build_choice(
     """Construct a part of a network.
 
     Args:
-        what: what is chosen, for messages: encoder, temporal.
+        what: what is chosen, an option of the model: encoder, temporal.
         table: constructors by name.
         choice: a name, or a name with options.
         arguments: first arguments of the constructor.
@@ -32,15 +32,16 @@ def build_choice(
     Raises:
         BadInput: an unknown name or option, or another form than a name with options.
     """
+    place = f"model.options.{what}"
     part = {"name": choice} if isinstance(choice, str) else dict(choice)
     name, options = part.pop("name", None), part.pop("options", None) or {}
     if part or not isinstance(name, str) or not isinstance(options, Mapping):
-        raise BadInput(f"{what}: give a name or {{name: ..., options: {{...}}}}, not {choice!r}")
-    constructor = find_part(what, name, table, GROUPS[what])
+        raise BadInput(f"{place}: give a name or {{name: ..., options: {{...}}}}, not {choice!r}")
+    constructor = find_part(place, name, table, GROUPS[what])
     parameters = list(inspect.signature(constructor).parameters.values())[len(arguments) :]
     known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
     for option in options:
         if option not in known and len(known) == len(parameters):
             has = f"it has {', '.join(known)}" if known else "it has none"
-            raise BadInput(f"{what}.options.{option}: {name} has no such option; {has}")
+            raise BadInput(f"{place}.options.{option}: {name} has no such option; {has}")
     return constructor(*arguments, **{k: v for k, v in defaults.items() if k in known} | dict(options))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.base.plugins import comes_from_elsewhere, find_part
-from avseld.base.rates import exact_div, samples
+from avseld.base.rates import samples
 from avseld.config import Part
 from avseld.features import FEATURES
 from avseld.io.formats import check_features, format_named
@@ -101,14 +101,14 @@ class System(nn.Module):
             self.features.stft = HopFrames(samples(self.hop, self.sample_rate, "hop"))
         self.hop_samples: int = self.features.stft.hop
         self.window_samples = samples(self.blueprint.chunk, self.sample_rate, "chunk")
-        self.window_frames = (
-            exact_div(
-                self.window_samples,
-                self.hop_samples,
-                "data.chunk in samples, and the hop (features.options.hop)",
+        if self.window_samples % self.hop_samples:
+            n_hops = self.window_samples // self.hop_samples
+            shorter, longer = (n * self.hop_samples / self.sample_rate for n in (n_hops, n_hops + 1))
+            raise BadInput(
+                f"data.chunk: {self.blueprint.chunk:g} s is no whole number of frames of {self.hop:g} s; choose "
+                f"--data.chunk {shorter:g} or {longer:g}, or another features.options.hop"
             )
-            + 1
-        )
+        self.window_frames = self.window_samples // self.hop_samples + 1
         self.label_hop: float = self.target.label_hop or self.hop
         self.label_frames = round(self.label_hop / self.hop)
         if abs(self.label_frames * self.hop - self.label_hop) > 1e-9:

@@ -15,8 +15,11 @@ from avseld.system.build import System
             {"model": Part("avcrnn", {"widht": 64})},
             r"model\.options\.widht: avcrnn has no such option; it has width",
         ),
-        ({"features": Part("amplitude_ipd", {"hop": 241})}, r"not a multiple"),
-        ({"chunk": 1.275}, r"not a multiple"),
+        (
+            {"features": Part("amplitude_ipd", {"hop": 241})},
+            r"no whole number of frames of .*choose --data.chunk",
+        ),
+        ({"chunk": 1.275}, r"no whole number of frames of .*choose --data.chunk"),
         ({"chunk": 0.05}, r"hold no label frame"),
         ({"inference_chunk": 0.0}, r"hold no label frame"),
     ],

@@ -136,9 +136,13 @@ def test_weights_import_nothing_that_the_recipe_beside_them_does_not_name(packag
     assert package not in sys.modules
 
 
-@pytest.mark.parametrize("name", ["{0}.parts:Net", "linear"])
-def test_a_run_says_which_package_is_missing(package, tmp_path, monkeypatch, name):
-    run = write_run(tmp_path / "run", System(blueprint(model=Part(name.format(package)))))
+@pytest.mark.parametrize(
+    "model", [Part("{0}.parts:Net"), Part("linear"), Part("avcrnn", {"encoder": {"name": "steps"}})], ids=str
+)
+def test_a_run_says_which_package_is_missing(package, tmp_path, monkeypatch, model):
+    run = write_run(
+        tmp_path / "run", System(blueprint(model=Part(model.name.format(package), model.options)))
+    )
     forget(package)
     monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(tmp_path / "site")])
     with pytest.raises(BadInput, match=rf"the run was trained with parts of {package} 1\.2") as error:
