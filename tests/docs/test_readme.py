@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = {"avseld": avseld.__main__, "avseld-prep": data_prep.__main__, "avseld-detect": detection.__main__}
 FREE = ("model.name", "features.name", "target.name",
-        "model.options.", "features.options.", "target.options.", "optimizer.options.", "schedule.", "init_from.",
+        "model.options.", "features.options.", "target.options.", "optimizer.options.", "schedule.", "init_from",
         "hardware.")  # fmt: skip
 """beginnings of options whose ends the named part decides"""
 

@@ -20,7 +20,7 @@ from avseld.weights.start import fitting_recipe, with_files
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.synth.corpus import synth
 
-STEPS = 4
+STEPS = 6
 
 
 @pytest.fixture(scope="module")
