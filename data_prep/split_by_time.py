@@ -43,15 +43,15 @@ def split_by_time(
 ) -> list[Recording]:
     """Write a prepared folder whose recordings are sections of those of another.
 
-    Audio and labels are cut. Videos and boxes stay whole: a section has its own offset of the video. The order of the
-    parts is drawn for every recording, so that no part is always the end.
+    Audio and labels are cut. Videos and boxes stay whole: a section has its own offset of the video. Each recording
+    begins with the next part in turn, so that no part is always the end.
 
     Args:
         prepared: the folder with the whole recordings; it is only read.
         out: the folder to write.
         shares: of the duration, by part.
         gap: seconds between two sections that are left out.
-        seed: of the order of the parts.
+        seed: draws the part with which the first recording begins.
 
     Returns:
         The sections.
@@ -65,13 +65,16 @@ def split_by_time(
     if target == whole or whole in target.parents or target in whole.parents:
         raise BadInput(f"{out}: lies in {prepared}; give a folder beside it")
     recordings, classes = read_manifest(prepared), read_classes(prepared)
-    random = np.random.default_rng(seed)
+    parts = list(shares)
+    first = int(np.random.default_rng(seed).integers(len(parts)))
     due: list[FileJob] = []
     made: list[Recording] = []
     labels: dict[Path, Events] = {}
-    for one in sorted(recordings, key=lambda one: one.name):
+    for number, one in enumerate(sorted(recordings, key=lambda one: one.name), start=first):
+        turn = number % len(parts)
+        order = {part: shares[part] for part in parts[turn:] + parts[:turn]}
         events = read_events(one.labels) if one.labels else None
-        for section in sections(one, shares, gap, random):
+        for section in sections(one, order, gap):
             name = f"{one.name}_{section.part}"
             audio = out / "audio" / f"{name}{one.audio.suffix.lower()}"
             due.append(FileJob(one.audio, audio, (section.start, section.stop)))
@@ -91,21 +94,18 @@ def split_by_time(
     return made
 
 
-def sections(
-    recording: Recording, shares: dict[str, float], gap: float, random: np.random.Generator
-) -> list[Section]:
+def sections(recording: Recording, shares: dict[str, float], gap: float) -> list[Section]:
     """Cut the time of a recording at shares, with gaps between the sections.
 
     Args:
         recording: its duration.
-        shares: of the duration without gaps, by part.
+        shares: of the duration without gaps, by part, in the order of their sections.
         gap: seconds.
-        random: draws the order of the parts.
 
     Raises:
         BadInput: a section would be shorter than a second.
     """
-    parts = [list(shares)[place] for place in random.permutation(len(shares))]
+    parts = list(shares)
     time = recording.duration - gap * (len(parts) - 1)
     if time * min(shares.values()) < MIN_SECTION_S:
         raise BadInput(

@@ -11,6 +11,7 @@ from avseld.base.files import visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import Coordinates
 from avseld.io.labels import Labels, label_format, labels_of_sheet, read_label_rows
+from avseld.io.manifest import VIDEO_COLUMNS
 from avseld.io.sheets import Sheet, read_sheet
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
         elif name is not None:
             added = {name: LabelFile(path, name)}
         else:
-            strays += [path.name] if path.suffix.lower() in TABLES else []
+            strays += [path.name] if path.suffix.lower() in TABLES and not _is_of_videos(path) else []
             continue
         for each, file in added.items():
             if each in found:
@@ -92,6 +93,13 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
             "%s: %d files have the name of no recording (%s); left out", place, len(strays), _some(strays)
         )
     return found
+
+
+def _is_of_videos(path: Path) -> bool:
+    """Return whether a csv lists offset or yaw of videos, as `avseld-prep cut` writes one beside the labels of clips."""
+    with path.open("rb") as file:
+        header = file.readline(1000).decode("utf-8", errors="replace")
+    return any(column in header for column in VIDEO_COLUMNS)
 
 
 def sheet_of_many(path: Path) -> Sheet | None:

@@ -131,11 +131,12 @@ def places_of(folder):
         (1.2, [range(0), range(0, 8)], [None, 0.2]),
     ],
 )
-def test_offset_and_yaw_of_a_recording_travel_into_its_clips(tmp_path, offset, frames, offsets):
+def test_offset_and_yaw_of_a_recording_travel_into_its_clips(tmp_path, caplog, offset, frames, offsets):
     source, target = tmp_path / "takes", tmp_path / "clips"
     source.mkdir()
     soundfile.write(source / "a.wav", np.zeros((48000, 4)), 24000)
     late_video(source / "a.mp4", n=20, first=0)
+    (source / "a.csv").write_text("onset,offset,class\n0.5,1.5,knock\n")
     cut(source, target, seconds=1.0, video_offset=str(offset), video_yaw="90", jobs=1)
     shown = [target / f"a_{clip:03d}.mp4" for clip in range(2)]
     assert [path.exists() for path in shown] == [each is not None for each in offsets]
@@ -145,7 +146,8 @@ def test_offset_and_yaw_of_a_recording_travel_into_its_clips(tmp_path, offset, f
             assert number_of(pictures).tolist() == list(seen)
             assert places_of(target)[path.name] == (pytest.approx(start), 90)
     sheet = str(target / "videos.csv")
-    own(target, tmp_path / "prepared", video=target, video_offset=sheet, video_yaw=sheet)
+    own(target, tmp_path / "prepared", video=target, labels=target, video_offset=sheet, video_yaw=sheet)
+    assert "videos.csv" not in caplog.text
     prepared = [
         (one.video_offset, one.video_yaw) for one in read_manifest(tmp_path / "prepared") if one.video
     ]
