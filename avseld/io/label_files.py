@@ -96,7 +96,7 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
 
 
 def _is_of_videos(path: Path) -> bool:
-    """Return whether a csv lists offset or yaw of videos, as `avseld-prep cut` writes one beside the labels of clips."""
+    """Return whether a csv lists offset or yaw of videos, as `avseld-prep cut` writes one beside labels of clips."""
     with path.open("rb") as file:
         header = file.readline(1000).decode("utf-8", errors="replace")
     return any(column in header for column in VIDEO_COLUMNS)
