@@ -125,6 +125,11 @@ def _report_folds(prepared: Path, recordings: Sequence[Recording], kept: Sequenc
 
 
 def _report_losses(recordings: Sequence[Recording], before: dict[str, Recording]) -> None:
+    if gone := before.keys() - {one.name for one in recordings}:
+        log.warning(
+            "%d recordings of the manifest are not found now (%s); their folds and offsets are forgotten",
+            len(gone), example(gone),
+        )  # fmt: skip
     for what, option in (("video", "--video"), ("labels", "--labels")):
         lost = [
             one.name

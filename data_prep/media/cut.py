@@ -94,6 +94,7 @@ def cut(
     if not durations:
         raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
     labels = read_all_labels(source, durations)
+    _warn_of_late_events(labels, durations)
     listed = None if times is None else read_times(times, durations)
     places = _places(files, target, video_offset, video_yaw)
     due, table = [], {}
@@ -185,6 +186,20 @@ def read_all_labels(source: Path, names: Collection[str]) -> dict[str, list[Whol
         elif path.stem in names:
             labels.setdefault(path.stem, []).append(_whole_labels(path))
     return labels
+
+
+def _warn_of_late_events(labels: dict[str, list[WholeLabels]], durations: dict[str, float]) -> None:
+    for name, files in labels.items():
+        for found in files:
+            end = durations[name]
+            late = (
+                found.events.offset > end + LABEL_HOP + 1e-6
+            )  # the last label frame may end after the audio
+            if late.any():
+                log.warning(
+                    "%s: %d events last until %.1f s, but %s ends at %.2f s; they are cut there, or left out",
+                    found.path, late.sum(), found.events.offset[late].max(), name, end,
+                )  # fmt: skip
 
 
 def _whole_labels(path: Path) -> WholeLabels:

@@ -163,6 +163,9 @@ def test_preparing_again_keeps_the_folds_of_split_and_warns_of_recordings_withou
     again = {one.name: (one.fold, one.room) for one in read_manifest(prepared)}
     assert again == {"a": ("train", "hall"), "b": ("test", "hall"), "c": ("", "")}
     assert "1 recordings have no fold (c); split again" in caplog.text
+    (tmp_path / "audio" / "b.wav").unlink()
+    own(tmp_path / "audio", prepared)
+    assert "1 recordings of the manifest are not found now (b)" in caplog.text
 
 
 @pytest.fixture

@@ -82,6 +82,13 @@ def test_labels_of_any_format_are_cut_and_looked_at_before_anything_is_written(r
     assert not (real / "other").exists()
 
 
+def test_events_after_the_end_of_their_recording_are_said(real, caplog):
+    labels = real / "raw" / "metadata_dev" / "a.csv"
+    labels.write_text("onset,offset,class\n0,1,knock\n4,95,bell\n")
+    cut(real / "raw", real / "clips", jobs=1)
+    assert "a.csv: 1 events last until 95.0 s, but a ends at 5.00 s" in caplog.text
+
+
 def test_one_sheet_of_many_recordings_becomes_a_csv_of_each_clip(real):
     (real / "raw" / "metadata_dev" / "a.csv").unlink()
     (real / "raw" / "sheet.tsv").write_text(
