@@ -3,6 +3,7 @@
 import json
 
 from avseld.base.cli import Command, run
+from avseld.base.errors import BadInput
 from avseld.base.memory import keep_freed_memory
 
 
@@ -11,7 +12,10 @@ def training_words(words: list[str]) -> list[str]:
     from avseld.recipes.arguments import training_arguments
     from avseld.weights.start import fitting_recipe
 
-    return training_arguments(fitting_recipe(words))
+    rewritten = training_arguments(fitting_recipe(words))
+    if "--config" not in rewritten and not any(word.startswith("--print_config") for word in words):
+        raise BadInput("--config RECIPE missing; avseld models lists the recipes")
+    return rewritten
 
 
 def sound_words(words: list[str]) -> list[str]:

@@ -84,6 +84,11 @@ def test_the_help_of_train_names_what_it_needs_and_every_section(capsys):
     [
         ("avseld", ["trian"], "no command 'trian'; did you mean train? There are train"),
         ("avseld", ["predict", "--rum", "x"], "no option --rum; did you mean --run?"),
+        (
+            "avseld",
+            ["train", "--data.prepared", "x", "--out", "y"],
+            "--config RECIPE missing; avseld models lists",
+        ),
         ("avseld", ["predict"], "nothing to predict; give sound files or videos, or --run"),
         ("avseld", ["evaluate", "--run", "/nowhere"], "/nowhere/config.yaml: not found"),
         ("avseld-prep", ["dcase", "--raw", "/nowhere", "--prepared", "/tmp/never"], "/nowhere"),

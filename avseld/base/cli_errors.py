@@ -104,12 +104,19 @@ def explain(message: str, types: Mapping[str, Any], positional: Iterable[str], h
         return f"{' and '.join(shown)} missing; {help_command} lists the options"
     if (empty := re.search(r"argument (--[\w.]+)\S*: expected one argument", text)) is not None:
         return f"{empty[1]}: has no value; expected {expected(types.get(empty[1], str))}"
+    if (absent := re.search(r"File does not exist: '(.*?)'", text)) is not None:
+        return f"--config {absent[1]}: not found; give a YAML file with options of the command"
+    if text.startswith("Unexpected config"):
+        return f"--config: no YAML file of options with their values; {help_command} lists the options"
     place = re.search(r'[Kk]ey "([\w.]+)"', text)
-    given = re.search(r"(?:Got value|Given value): (.*?)$", text)
-    if place is not None and f"--{place[1]}" in types:
-        what = expected(types[f"--{place[1]}"])
-        value = f" {given[1].strip()}" if given else ""
-        return f"--{place[1]}{value}: expected {what}; {help_command} describes the options"
+    given = re.search(r"(?:Got value|Given value): (.*?)(?: - Expected | Given value|$)", text)
+    inner = re.search(r"NestedArg\(key='([\w.]+)', val='(.*?)'\)", text)
+    name = f"--{place[1]}.{inner[1]}" if place and inner else f"--{place[1]}" if place else ""
+    if name in types:
+        value = inner[2] if inner else given[1].strip() if given else ""
+        typed = name[2:].upper() if name in positional else name
+        what = expected(types[name])
+        return f"{typed} {value}".rstrip() + f": expected {what}; {help_command} describes the options"
     plain = re.sub(r"<class '([^>]*)'>", r"\1", text)
     return f"{plain}; {help_command} lists the options"
 

@@ -79,6 +79,16 @@ def test_types_are_described_in_words(annotation, words):
          "--n_steps abc: expected a whole number; HELP describes the options"),
         ('Parser key "data": Does not validate against any of the Union subtypes\nSubtypes: [x]\nGiven value: 3',
          "--data 3: expected names with values, prepared, batch_size; HELP describes the options"),
+        ('Parser key "n_steps": Does not validate - Expected a <class \'int\'> Given value: [1, \'a\'] - Expected a '
+         "<class 'NoneType'> Given value type: <class 'list'> Given value: [1, 'a']",
+         "--n_steps [1, 'a']: expected a whole number; HELP describes the options"),
+        ("Parser key \"data\": Given value type: <class 'jsonargparse._util.NestedArg'> Given value: "
+         "NestedArg(key='batch_size', val='many')",
+         "--data.batch_size many: expected a whole number; HELP describes the options"),
+        ('Parser key "run": Given value: 3', "RUN 3: expected a path; HELP describes the options"),
+        ("Parser key \"config\": File does not exist: '/x/a.yaml'",
+         "--config /x/a.yaml: not found; give a YAML file with options of the command"),
+        ("Unexpected config: a b", "--config: no YAML file of options with their values; HELP lists the options"),
         ('Key "run" is required but not included in config object or its value is None.',
          "RUN missing; HELP lists the options"),
         ("argument --data.prepared: expected one argument", "--data.prepared: has no value; expected a path"),

@@ -17,7 +17,7 @@ from avseld.system.build import System
         ),
         (
             {"features": Part("amplitude_ipd", {"hop": 241})},
-            r"no whole number of frames of .*choose --data.chunk",
+            r"24000 is not a multiple of 241",
         ),
         ({"chunk": 1.275}, r"no whole number of frames of .*choose --data.chunk"),
         ({"chunk": 0.05}, r"hold no label frame"),
