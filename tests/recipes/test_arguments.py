@@ -116,7 +116,7 @@ def test_a_wrong_recipe_or_part_gives_one_line_with_what_may_be_meant(words, say
         ("model", ["avcrnn\n", "width=64", "general_system\n"]),
         ("model.options.encoder", ["vit\n", "token=128"]),
         ("augment", ["rotate\n", "chance=0.5", "mask\n"]),
-        ("data", ["batch_size: int", "windows per step"]),
+        ("data", ["--data.batch_size N", "windows per step"]),
     ],
 )
 def test_help_of_a_part_lists_every_name_with_its_options(place, says, capsys):
