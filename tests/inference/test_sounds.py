@@ -1,7 +1,9 @@
 """`avseld predict RECORDING` with nothing else: format, weights, picture, table, files and page."""
 
+import pickle
 import re
 import webbrowser
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,10 +74,10 @@ def test_weights_are_chosen_by_their_cards(monkeypatch, tmp_path):
     one = cards["locator_foa"]
     assert weights_for(tmp_path, "foa").default
     beside = {
-        "other": avseld.weights.Card(**{**vars(one), "name": "other", "format": "mic", "default": False})
+        "other": avseld.weights.Card(**{**vars(one), "name": "other", "format": "circular", "default": False})
     }
     monkeypatch.setattr("avseld.weights.shipped", lambda: cards | beside)
-    assert weights_for(tmp_path, "mic").name == "other"
+    assert weights_for(tmp_path, "circular").name == "other"
     monkeypatch.undo()
     with pytest.raises(
         BadInput, match=r"no weights for circular recordings come with the package, but for foa .*locator_foa"
@@ -176,6 +178,19 @@ def test_events_joined_stretch_by_stretch_are_those_of_the_whole_in_its_order(tm
     assert np.allclose([one[3:] for one in joined], [one[3:] for one in whole])
     ended_early = EventMerger(["knock"])
     assert ended_early.add(rows_of_two_sounds(1).select(slice(0, 1)), 1.0)
+
+
+def test_what_is_held_while_a_recording_is_predicted_does_not_grow_with_its_length(locator, tmp_path):
+    sizes = []
+    with PredictionFiles(tmp_path / "x.csv", locator.system, ["knock", "fan"], True, True) as files:
+        heard = Heard("x.wav", 600.0)
+        events = rows_of_two_sounds(7.0)
+        for number in range(90):
+            later = replace(events, onset=events.onset + 7.0 * number, offset=events.offset + 7.0 * number)
+            later = later.select((later.label == 0) | (later.onset % 70 < 60))
+            heard.add(files.add(later, 7.0 * (number + 1)))
+            sizes.append(len(pickle.dumps((files._merger, files._rows, heard))))
+    assert max(sizes[60:]) < 1.1 * max(sizes[20:60])
 
 
 def test_files_written_stretch_by_stretch_have_the_bytes_of_those_written_at_once(

@@ -68,6 +68,16 @@ def test_the_channels_of_a_track_are_read_in_their_order_whatever_the_codec(tmp_
     assert rate == RATE and np.array_equal(whole, read(0, n_samples))
 
 
+def test_a_track_is_read_in_windows_without_keeping_what_lies_behind(tmp_path):
+    path = write_track(tmp_path / "long.mov", np.tile(four_tones(1.0), (1, 20)))
+    read, n_samples = open_recording(path, "foa", RATE)
+    held = []
+    for start in range(0, n_samples - RATE, RATE // 2):
+        read(start, RATE)
+        held.append(len(read._buffer))
+    assert max(held) < 4 * RATE
+
+
 def test_a_track_that_starts_late_keeps_its_delay(tmp_path):
     path = write_track(tmp_path / "late.mkv", four_tones(0.5), first=RATE // 4)
     sound = np.concatenate(list(track_blocks(path)))
