@@ -124,7 +124,7 @@ def predict(
         jobs.append(SoundJob(path, targets[path], picture, options, events is not False, audacity))
     for predictor in predictors.values():
         set_threshold(predictor.system, threshold)
-    for job in tqdm(jobs, desc="predict", unit="recording", disable=len(jobs) == 1):
+    for job in tqdm(jobs, desc="predict", unit="recording", disable=True if len(jobs) == 1 else None):
         predictor = predictors[runs[job.path]]
         show(predict_sound(predictor, job), predictor.system, job, len(jobs) == 1)
     log.info("%s", " and ".join(map(str, jobs[0].files)) if len(jobs) == 1 else jobs[0].target.parent)

@@ -21,7 +21,8 @@ def weights(json: bool = False) -> None:
         scores = ", ".join(f"{name} {value}" for name, value in card.scores.items())
         sys.stdout.write(
             f"{card.name}: {card.about}\n"
-            f"  input    {card.format}, {card.sample_rate} Hz; {classes}; {card.parameters:,} parameters, "
+            f"  input    {card.format}{' and video' * card.video}{', taken by default' * card.default}, "
+            f"{card.sample_rate} Hz; {classes}; {card.parameters:,} parameters, "
             f"{card.path.stat().st_size / 1e6:.1f} MB\n"
             f"  trained  {card.trained_on}\n"
             f"  scores   {scores}\n"

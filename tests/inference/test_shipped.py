@@ -54,6 +54,14 @@ def test_the_locator_finds_a_burst_of_noise_and_nothing_in_silence(azimuth):
     assert not ((events.onset < 1.5) | (events.onset > 3.6)).any()
 
 
+def test_no_format_has_two_defaults():
+    formats = [card.format for card in shipped().values() if card.default]
+    assert "foa" in formats and len(set(formats)) == len(formats)
+    assert {card.name for card in shipped().values() if card.video} == {
+        name for name in shipped() if load(name).system.model.vision
+    }
+
+
 def test_a_name_that_is_none_of_them_is_answered_by_the_names():
     with pytest.raises(BadInput, match="audio_foa_generated, av_foa_generated, locator_foa"):
         load("locater_foa")
