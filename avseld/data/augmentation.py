@@ -14,6 +14,7 @@ from avseld.augment.checks import (
 )
 from avseld.augment.scenes import VisualLayout, Window
 from avseld.base.errors import BadInput
+from avseld.base.options import check_options
 from avseld.base.plugins import comes_from_elsewhere
 from avseld.config import Part
 from avseld.data.windows import SceneChange
@@ -41,8 +42,11 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     scenes: list[SceneChange] = []
     for part in parts:
         constructor, of_features = augmentation_class(part.name)
+        options = part.options
+        if not comes_from_elsewhere(constructor):
+            options = check_options(f"augment {part.name}", constructor, options)
         try:
-            change = constructor(**part.options) if of_features else constructor(format, **part.options)
+            change = constructor(**options) if of_features else constructor(format, **options)
         except TypeError as error:
             raise BadInput(f"augment: {part.name}: {error}") from None
         if comes_from_elsewhere(change):

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.options import check_options
 from avseld.base.plugins import comes_from_elsewhere, find_part
 from avseld.base.rates import samples
 from avseld.config import Part
@@ -113,7 +114,8 @@ class System(nn.Module):
         self.label_frames = round(self.label_hop / self.hop)
         if abs(self.label_frames * self.hop - self.label_hop) > 1e-9:
             raise BadInput(
-                f"target: labels every {self.label_hop} s are no multiple of frames every {self.hop} s"
+                f"target: labels every {self.label_hop:g} s are no multiple of frames every {self.hop:.6g} s; choose "
+                "another features.options.hop"
             )
         chunk, inference_chunk = self.blueprint.chunk, self.blueprint.inference_chunk
         seconds = chunk if inference_chunk is None else inference_chunk
@@ -250,7 +252,14 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
             )
     chosen = {**{k: v for k, v in options.items() if k in known}, **part.options}
     if not comes_from_elsewhere(constructor):
-        return constructor(*arguments, **chosen)
+        checked = check_options(what, constructor, chosen)
+        try:
+            return constructor(*arguments, **checked)
+        except BadInput:
+            raise
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            said = " ".join(str(error).split())
+            raise BadInput(f"{what} {part.name}: {said}; check {what}.options") from error
     if what != "target" and not issubclass(constructor, nn.Module):
         raise BadInput(f"{what}.name: {part.name} is no torch.nn.Module; derive it from that class")
     with in_one_line(f"{what} {part.name}: its constructor"):

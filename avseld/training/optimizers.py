@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from avseld.base.errors import BadInput
+from avseld.base.options import check_options
 from avseld.config import Part
 from avseld.system.build import System
 from avseld.training.schedules import linear_factor, step_factor
@@ -61,12 +62,12 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
         log.warning("schedule.name: %s is the old name of %s", part.name, name)
     if name not in SCHEDULES:
         raise BadInput(f"schedule.name: '{part.name}' is none of {', '.join(SCHEDULES)}")
-    options = of_training.get(name, {}) | part.options
+    options = of_training.get(name, {}) | check_options("schedule", SCHEDULES[name], part.options)
     try:
         if name in ("step", "linear"):
             return _by_factor(optimizer, SCHEDULES[name], **options)
         return SCHEDULES[name](optimizer, **options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise BadInput(f"schedule.options: {error}") from None
 
 
@@ -99,7 +100,10 @@ def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
             raise BadInput(
                 f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
-    options = dict(part.options)
+    options = check_options("optimizer", OPTIMIZERS[part.name], part.options)
     if system.device.type == "cuda" and not {"fused", "foreach"} & set(options):
         options["fused"] = True
-    return OPTIMIZERS[part.name](system.model.parameters(), **options)
+    try:
+        return OPTIMIZERS[part.name](system.model.parameters(), **options)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"optimizer.options: {error}") from None

@@ -39,6 +39,7 @@ from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
 from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
+from avseld.training.recipe_checks import check_numbers, hardware_errors, within_steps
 from avseld.training.run_files import (
     check_same_classes,
     check_same_recipe,
@@ -113,7 +114,8 @@ def train(
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
     leave_messages_to_first_process()
-    validate_every, update = _within_steps(steps, validate_every, update)
+    check_numbers(data, update, steps=steps, validate_every=validate_every, seed=seed, patience=patience)
+    validate_every, update = within_steps(steps, validate_every, update)
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     if isinstance(seed, list):
         _train_each_seed(recipe, out, resume)
@@ -182,26 +184,6 @@ def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
             train(**recipe | {"seed": seed}, out=folder, resume=begun)
 
 
-def _within_steps(steps: int, validate_every: int, update: Update | None) -> tuple[int, Update | None]:
-    """Shorten the steps between validations and the warm-up to a short training, and say so.
-
-    Raises:
-        BadInput: fewer steps than one.
-    """
-    if min(steps, validate_every) < 1:
-        raise BadInput(f"steps: {steps}, validate_every: {validate_every}; both are 1 or more")
-    shortened = []
-    if validate_every > steps:
-        shortened.append(f"validate_every is {steps} instead of {validate_every}")
-        validate_every = steps
-    if update is not None and update.warmup >= steps:
-        shortened.append(f"update.warmup is {steps - 1} instead of {update.warmup}")
-        update = replace(update, warmup=steps - 1)
-    if shortened:
-        log.info("%s, since the training has %d steps", ", ".join(shortened), steps)
-    return validate_every, update
-
-
 def _log_sizes(system: System, windows: Windows, n_validation: int) -> None:
     log.info(
         "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
@@ -268,26 +250,27 @@ def _trainer(
         stop = [EarlyStopping(monitor, mode=mode, patience=patience)]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     words = {name: value for name, value in asdict(hardware).items() if name != "compile"}
-    return lightning.Trainer(
-        **words,
-        max_epochs=-(-steps // validate_every),
-        enable_progress_bar=False,
-        logger=TensorBoardLogger(out, name="", version=""),
-        callbacks=[
-            WeightFiles(out, best),
-            *stop,
-            best,
-            last,
-            Progress(steps),
-            StopAtSignal(out),
-        ],
-        plugins=[AtomicCheckpoints()],
-        use_distributed_sampler=False,
-        reload_dataloaders_every_n_epochs=1,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        log_every_n_steps=min(10, validate_every),
-    )
+    with hardware_errors():
+        return lightning.Trainer(
+            **words,
+            max_epochs=-(-steps // validate_every),
+            enable_progress_bar=False,
+            logger=TensorBoardLogger(out, name="", version=""),
+            callbacks=[
+                WeightFiles(out, best),
+                *stop,
+                best,
+                last,
+                Progress(steps),
+                StopAtSignal(out),
+            ],
+            plugins=[AtomicCheckpoints()],
+            use_distributed_sampler=False,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            log_every_n_steps=min(10, validate_every),
+        )
 
 
 def _finding_unused_parameters(hardware: Hardware) -> Hardware:

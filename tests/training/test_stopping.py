@@ -139,7 +139,7 @@ def test_the_progress_bar_is_closed_before_the_message_of_an_error(prepared, tmp
 
 def test_steps_and_validations_are_at_least_one(prepared, tmp_path):
     for changes in ({"steps": 0}, {"validate_every": 0}):
-        with pytest.raises(BadInput, match="both are 1 or more"):
+        with pytest.raises(BadInput, match="give a whole number from 1"):
             trained(prepared, tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
 

@@ -205,7 +205,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(prepared, tmp_path):
     ("more", "says"),
     [
         (["--data.chnk", "3"], "no option --data.chnk; did you mean --data.chunk"),
-        (["--steps", "0"], "steps: 0, validate_every: 4; both are 1 or more"),
+        (["--steps", "0"], "steps: 0; give a whole number from 1"),
         (["--data.train", "fold9"], "'fold9' names no fold"),
         (["--optimizer.name", "magic"], "optimizer.name: 'magic' is none of"),
         (["--data.chunk", "9"], "are shorter than a window"),
