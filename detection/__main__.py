@@ -19,6 +19,9 @@ COMMANDS = {
         "detection.embed", "embed", "compute visual embeddings of every video of a prepared folder"
     ),
     "frames": Command("detection.embed", "embed", "old name of embed", prepare=_warn_about_old_name),
+    "measure": Command(
+        "detection.measure", "measure", "score a detector of people on pictures with COCO annotations"
+    ),
     "train": Command("detection.train", "train", "train a YOLOX on pictures with COCO annotations, by mmdet"),
     "export": Command("detection.export", "export", "turn an mmdet YOLOX checkpoint into ONNX"),
 }

@@ -17,6 +17,8 @@ from avseld.io.manifest import Recording, read_classes, read_manifest, write_man
 from avseld.io.video import sample_frames, video_info
 from detection.backends.tiles import TiledDetector
 from detection.detector import Backend, Detections, Detector, load
+from detection.familiarity import Familiarity
+from detection.shipped import card_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,10 @@ MISSING_END_S = 0.5
 """how much earlier than its audio a video may end before a warning is logged"""
 
 MAX_TILES = 12
+
+DISTANCE_KEY = "distance_from_training"
+"""entry of the description of boxes by a detector that comes with the package: median over the video of the distance of
+its frames from the pictures that the detector was trained on (`detection.familiarity`)"""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ def boxes(
     threads: int = 0,
     tiles: int = 1,
     mmdet_config: Path | None = None,
+    replace_generated: bool = False,
     force: bool = False,
 ) -> int:
     """Detect the people in every video of a prepared folder.
@@ -72,7 +79,8 @@ def boxes(
     Args:
         prepared: folder with manifest.csv.
         backend: onnx (ONNX Runtime) or mmdet (MMDetection, see scripts/install_mmdet.sh).
-        weights: weights file, or yolox_nano.onnx for the small release; by default YOLOX-tiny, fetched once.
+        weights: weights file; people_drawn, which comes with the package and knows the people of generated scenes only;
+            or yolox_nano.onnx, the small release; by default YOLOX-tiny, fetched once.
         fps: frames per second to process.
         width: scale wider videos down to this many pixels first (360 as published); by default the input size of
             the detector.
@@ -80,6 +88,7 @@ def boxes(
         tiles: number of overlapping tiles a 360-degree frame is cut into; 1 processes it whole, as published. More
             find smaller people, in as many times the computing time.
         mmdet_config: configuration of another mmdet YOLOX than YOLOX-tiny; a Python file, which is executed.
+        replace_generated: detect people where the generator wrote boxes, too.
         force: detect everything anew, also what the generator wrote.
 
     Returns:
@@ -90,7 +99,7 @@ def boxes(
     """
     recordings = read_manifest(prepared)
     jobs, failures = _jobs(Path(prepared).absolute(), recordings)
-    generated = [job for job in jobs if not force and _is_generated(job)]
+    generated = [job for job in jobs if not (force or replace_generated) and _is_generated(job)]
     rest = [job for job in jobs if job not in generated]
     detected = 0
     if rest:
@@ -103,7 +112,7 @@ def boxes(
         detected,
         len(rest) - detected - sum(job.recording.name in failures for job in rest),
         len(generated),
-        " (kept; --force detects them anew)" if generated else "",
+        " (kept; --replace_generated true detects people there)" if generated else "",
         sum(recording.video is None for recording in recordings),
     )
     for name, error in failures.items():
@@ -119,23 +128,31 @@ def boxes_of_video(
     width: int | None = None,
     threads: int = 0,
     tiles: int = 1,
+    like: str | None = None,
 ) -> Boxes:
     """Detect boxes in one video.
 
     Args:
         video: video file.
         backend: `onnx` or `mmdet`.
-        weights: weights file, or the bare name of a release; None takes YOLOX-tiny's.
+        weights: weights file, `people_drawn`, or the bare name of a release; None takes YOLOX-tiny's.
         fps: frames per second to process.
         width: scale wider videos down to this many pixels first; None takes the input size of the detector.
         threads: processor threads; 0 leaves the choice to the backend.
         tiles: number of overlapping tiles a 360-degree frame is cut into; 1 processes it whole.
+        like: SHA-256 of the weights that made other boxes; those are taken if they come with the package and `weights`
+            is None.
 
     Raises:
         BadInput: the video or the weights cannot be used.
     """
+    if weights is None and like is not None and (card := card_of(like)) is not None:
+        weights = card.path
     video_info(video)  # a wrong path is reported before weights are fetched
-    return detect(Path(video), in_tiles(load(backend, weights, threads), tiles), fps, width)
+    detector = in_tiles(load(backend, weights, threads), tiles)
+    found = detect(Path(video), detector, fps, width)
+    _warn_if_unfamiliar({Path(video).name: found.about}, detector)
+    return found
 
 
 def in_tiles(detector: Detector, tiles: int) -> Detector:
@@ -169,14 +186,20 @@ def detect(
         BadInput: the video cannot be read.
     """
     info = video_info(video)
+    familiarity = _familiarity(detector)
+    distances: list[np.ndarray] = []
     times: list[np.ndarray] = []
     detections: list[Detections] = []
     for time, frames in prefetch(sample_frames(video, fps, width or detector.size)):
         times.append(time)
         detections += detector(frames)
+        if familiarity is not None:
+            distances.append(familiarity.distance(frames[:1]))
         progress(len(time))
     about = _signature(detector, fingerprint(video), fps, width)
     about |= {"width": info.width, "height": info.height, "duration": info.end}
+    if distances:
+        about[DISTANCE_KEY] = round(float(np.median(distances)), 3)
     return _table(np.concatenate(times), detections, about)
 
 
@@ -245,7 +268,7 @@ def _detect_all(
         for job in jobs
         if force or not _is_done(job.existing, _signature(detector, job.video_hash, fps, width))
     }.values()
-    detected = 0
+    made: dict[str, dict[str, Any]] = {}
     total = round(sum(job.recording.duration for job in stale) * fps)
     with tqdm(total=total or None, unit="frame", desc="boxes", disable=not stale) as bar:
         for job in stale:
@@ -254,10 +277,42 @@ def _detect_all(
                 result = detect(job.video, detector, fps, width, bar.update)
                 _warn_if_short(job, result.about["duration"])
                 write_boxes(job.target, result)
-                detected += 1
+                made[job.recording.name] = result.about
             except (BadInput, OSError) as error:
                 failures[job.recording.name] = " ".join(str(error).split())
-    return detected
+    _warn_if_unfamiliar(made, detector)
+    return len(made)
+
+
+def _familiarity(detector: Detector) -> Familiarity | None:
+    """Return what a detector's training pictures looked like; None if it does not come with the package."""
+    card = card_of(detector.weights)
+    return Familiarity.from_dict(card.familiar) if card is not None and card.familiar else None
+
+
+def _warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) -> None:
+    """Warn about videos that are unlike the pictures that a detector was trained on.
+
+    Args:
+        found: name of each video -> description of its boxes.
+        detector: that made them.
+    """
+    card, familiarity = card_of(detector.weights), _familiarity(detector)
+    if card is None or familiarity is None:
+        return
+    distances = {name: about[DISTANCE_KEY] for name, about in found.items()}
+    unlike = {name: value for name, value in distances.items() if value > familiarity.threshold}
+    if unlike:
+        logger.warning(
+            "%d of %d videos are unlike the pictures that %s was trained on (first %s, distance %.1f, limit %.1f): %s; "
+            "do not trust its boxes there, detect people by --weights yolox_tiny.onnx --force",
+            len(unlike),
+            len(found),
+            card.name,
+            *next(iter(unlike.items())),
+            familiarity.threshold,
+            card.limits,
+        )
 
 
 def _warn_if_short(job: DetectionJob, end: float) -> None:

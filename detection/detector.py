@@ -61,7 +61,8 @@ def load(
 
     Args:
         backend: `onnx` (ONNX Runtime) or `mmdet` (MMDetection).
-        weights: weights file, or the bare name of a release; None takes YOLOX-tiny's release.
+        weights: weights file, the name of a detector that comes with the package, or the bare name of a release; None
+            takes YOLOX-tiny's release.
         threads: processor threads; 0 leaves the choice to the backend.
         mmdet_config: configuration of an mmdet YOLOX model, a Python file that mmengine executes; None takes
             YOLOX-tiny's own.

@@ -1,5 +1,6 @@
 """Export an mmdet YOLOX checkpoint to ONNX, in the layout of YOLOX's releases, which the onnx backend reads."""
 
+import json
 import logging
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from detection.backends.mmdet import load_model
+from detection.backends.onnx import CLASSES_KEY
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,6 +48,8 @@ def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> Non
     height, width = input_size(model)
     with replacing(out) as temporary:
         write_onnx(model, temporary, height, width)
+        if classes := class_names(model):
+            write_classes(temporary, classes)
         difference = compare(model, temporary, height, width)
         if not difference < MAX_RELATIVE_ERROR:
             raise RuntimeError(f"{out}: differs from {checkpoint} by {difference:.2g}, so it was not kept")
@@ -70,6 +74,30 @@ def input_size(model: Any) -> tuple[int, int]:
         raise BadInput(f"{type(model).__name__}: only YOLOX can be exported; give a YOLOX configuration")
     width, height = next(step.scale for step in get_test_pipeline_cfg(model.cfg) if step.type == "Resize")
     return height, width
+
+
+def class_names(model: Any) -> list[str]:
+    """Read the names of the classes that the model's configuration gives; none if they are those of COCO.
+
+    Args:
+        model: an mmdet detector.
+    """
+    loader = model.cfg.get("test_dataloader") or {}
+    return list((loader.get("dataset", {}).get("metainfo") or {}).get("classes", ()))
+
+
+def write_classes(path: Path, names: list[str]) -> None:
+    """Write the names of the classes into the metadata of an ONNX file, where the onnx backend reads them.
+
+    Args:
+        path: ONNX file, changed.
+        names: in the order of the outputs.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    onnx.helper.set_model_props(model, {CLASSES_KEY: json.dumps(names)})
+    onnx.save(model, str(path))
 
 
 def write_onnx(model: Any, path: Path, height: int, width: int) -> None:

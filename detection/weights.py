@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from detection.shipped import find, shipped
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +63,12 @@ def find_weights(backend: str, weights: Path | None = None) -> Path:
 
     Args:
         backend: a key of `DEFAULT`.
-        weights: a file, or the bare name of a release (`yolox_nano.onnx`); None takes the backend's default.
+        weights: a file, the name of a detector that comes with the package (`people_drawn`) or the bare name of a
+            release (`yolox_nano.onnx`); None takes the backend's default.
 
     Raises:
-        BadInput: the file is missing, or the release is neither in the cache nor can be downloaded.
+        BadInput: the file is missing, the release is neither in the cache nor can be downloaded, or the detector is not
+            for this backend.
     """
     if weights is None:
         return fetch(DEFAULT[backend])
@@ -74,7 +77,12 @@ def find_weights(backend: str, weights: Path | None = None) -> Path:
         return weights
     if str(weights) in RELEASES:
         return fetch(RELEASES[str(weights)])
-    raise BadInput(f"{weights}: not found; give a weights file, or one of {', '.join(RELEASES)}")
+    if (ours := find(weights)) is not None:
+        if backend != "onnx":
+            raise BadInput(f"{weights}: runs with --backend onnx only, not with {backend}")
+        return ours
+    names = ", ".join([*shipped(), *RELEASES])
+    raise BadInput(f"{weights}: not found; give a weights file, or one of {names}")
 
 
 def cache_folder() -> Path:

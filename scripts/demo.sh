@@ -1,24 +1,29 @@
 #!/usr/bin/env bash
 # The quick start at full length: three seeds of the audio-visual network and of its audio-only baseline on the same
 # scenes, scored on rooms that are not in training; mean and standard deviation over the seeds.
-#   scripts/demo.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [--seconds S] [options of avseld train]
-# FOLDER defaults to demo. At most two hours on two cores, minutes on a GPU; a second call continues.
+#   scripts/demo.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [--seconds S] [--boxes detected|exact]
+#     [--weights NAME] [options of avseld train]
+# FOLDER defaults to demo. People are detected by people_drawn, which comes with the package, or by other weights; --boxes
+# exact takes their places from the generator. At most two hours on two cores, minutes on a GPU; a second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="demo" seeds="0 1 2" steps=1000 recordings=140 seconds=30 more=()
+folder="demo" seeds="0 1 2" steps=1000 recordings=140 seconds=30 boxes=detected weights=people_drawn more=()
 while [ $# -gt 0 ]; do
     case "$1" in
         --seeds) seeds="$2"; shift 2 ;;
         --steps) steps="$2"; shift 2 ;;
         --recordings) recordings="$2"; shift 2 ;;
         --seconds) seconds="$2"; shift 2 ;;
-        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        --boxes) boxes="$2"; shift 2 ;;
+        --weights) weights="$2"; shift 2 ;;
+        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
         --*) more+=("$1" "$2"); shift 2 ;;
         *) folder="$1"; shift ;;
     esac
 done
 
+one_of --boxes "$boxes" detected exact
 use_environment
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
@@ -28,6 +33,8 @@ step "scenes: $recordings of $seconds s"
 avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.2 --seconds "$seconds" \
     --width 360 --fps 10 --seed 1000
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
+step "boxes of people in the video"
+boxes_of_people "$folder/prepared" "$boxes" "$weights"
 
 rows_aligned="" rows_shuffled="" rows_audio_only="" rows_untrained=""
 train() { # video control, options

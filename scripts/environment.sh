@@ -58,6 +58,29 @@ use_environment() { # [extra]: install the project, with an extra if one is name
     fi
 }
 
+one_of() { # option, value, allowed values...
+    local option="$1" value="$2" allowed
+    shift 2
+    for allowed in "$@"; do [ "$value" != "$allowed" ] || return 0; done
+    echo "$(basename "$0"): $option $value: give one of $*" >&2
+    return 2
+}
+
+boxes_of_people() { # prepared folder of generated scenes, detected|exact|simulated, weights of the detector
+    local prepared="$1" boxes="$2" weights="$3" marker="$1/boxes.txt" wanted="$2"
+    if [ "$boxes" = detected ]; then wanted="detected by $weights"; fi
+    if [ "$(cat "$marker" 2>/dev/null || echo "$wanted")" != "$wanted" ]; then
+        echo "$(basename "$0"): $prepared has boxes $(cat "$marker"), not $wanted; give another folder" >&2
+        return 2
+    fi
+    echo "$wanted" >"$marker"
+    case "$boxes" in
+        detected) avseld-detect boxes --prepared "$prepared" --weights "$weights" --replace_generated true ;;
+        exact) echo "exact boxes, by the generator" ;;
+        simulated) echo "boxes by the generator, with simulated errors of a detector" ;;
+    esac
+}
+
 train_pair() { # first, second: names of functions that train; side by side, since one training hardly gains from two cores
     if [ "$(nproc 2>/dev/null || echo 1)" -lt 2 ]; then
         "$1"

@@ -2,12 +2,21 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import pytest
 from PIL import Image
+
+
+def with_mmdet(test: Any) -> Any:
+    """Run a test only where mmdet is installed."""
+    absent = find_spec("mmdet") is None or find_spec("mmcv") is None
+    skip = pytest.mark.skipif(absent, reason="mmdet is not installed; scripts/install_mmdet.sh does that")
+    return pytest.mark.mmdet(skip(test))
 
 
 def picture(path: Path) -> np.ndarray:

@@ -235,7 +235,7 @@ class Predictor:
         options: dict[str, Any] = {}
         known = self.system.blueprint.boxes_from
         if len(known) == 1:
-            names = {"fps": "fps", "looked_at": "width", "tiles": "tiles"}
+            names = {"fps": "fps", "looked_at": "width", "tiles": "tiles", "weights": "like"}
             options = {names[key]: value for key, value in known[0].items() if key in names}
         options |= {"fps": fps} if fps is not None else {}
         options |= {"weights": Path(detector)} if detector is not None else {}
@@ -253,7 +253,7 @@ def detect(video: Path, **options: Any) -> Boxes:
 
     Args:
         video: the file.
-        options: weights, fps, width, tiles; a detector of another package gets those that it has.
+        options: weights, like, fps, width, tiles; a detector of another package gets those that it has.
 
     Raises:
         BadInput: the video is unreadable, or there is no detector, or it has no weights.

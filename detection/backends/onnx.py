@@ -5,6 +5,7 @@ Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430), and the ON
 (n, cell, 5 + class) with offset x y, logarithmic width and height, objectness and class probabilities.
 """
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import onnxruntime
 from PIL import Image
 
 from avseld.base.errors import BadInput
+from avseld.io.boxes import PERSON
 from detection.detector import NMS_IOU, SCORE_THRESHOLD, Detections
 from detection.weights import find_weights, sha256
 
@@ -20,6 +22,11 @@ STRIDES = (8, 16, 32)
 
 PADDING_GREY = 114
 """value of the part of the input that the frame does not cover (YOLOX)"""
+
+CLASSES_KEY = "classes"
+"""entry of the metadata of an ONNX file: JSON list of the names of its classes; without it they are those of COCO"""
+N_COCO_CLASSES = 80
+"""classes of other names than `person` get ids from here on"""
 
 PROVIDERS = ("CUDAExecutionProvider", "CoreMLExecutionProvider", "CPUExecutionProvider")
 """execution providers in order of preference; those that are not built in are left out"""
@@ -39,6 +46,8 @@ class OnnxDetector:
         """fixed batch size of the graph; 0 = any"""
         self.height, self.width = graph.shape[2:]
         self.size = max(self.height, self.width)
+        self.class_ids = _class_ids(session)
+        """(class,) ids, of which that of people is 0; None where they are those of COCO already"""
 
     def __call__(self, frames: np.ndarray) -> list[Detections]:
         """Detect boxes.
@@ -54,7 +63,10 @@ class OnnxDetector:
         raw = np.concatenate(parts)[: len(frames)]
         height, width = frames.shape[1:3]
         unit = np.array([scale[0] * width, scale[1] * height] * 2, np.float32)
-        return [_decode_frame(each, self.height, self.width, unit) for each in raw]
+        found = [_decode_frame(each, self.height, self.width, unit) for each in raw]
+        if self.class_ids is None:
+            return found
+        return [each._replace(label=self.class_ids[each.label]) for each in found]
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Run the network; a graph of fixed batch size gets copies of the last image to fill the batch.
@@ -95,7 +107,10 @@ def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
         reason = " ".join(str(error).split())[:120]
         raise BadInput(f"{weights}: no ONNX model that can be used ({reason}); give another file") from error
     _check_input(weights, session)
-    detector = OnnxDetector(session, sha256(weights))
+    try:
+        detector = OnnxDetector(session, sha256(weights))
+    except BadInput as error:
+        raise BadInput(f"{weights}: {error}") from error
     _check_output(weights, detector)
     return detector
 
@@ -199,6 +214,23 @@ def _decode_frame(raw: np.ndarray, height: int, width: int, unit: np.ndarray) ->
     kept = suppress(box, score[likely], label[likely])
     chosen = likely[kept]
     return Detections(box[kept], score[chosen], label[chosen])
+
+
+def _class_ids(session: onnxruntime.InferenceSession) -> np.ndarray | None:
+    """Convert the class names in the metadata to ids (class,); None without metadata.
+
+    Raises:
+        BadInput: no class is called person.
+    """
+    text = session.get_modelmeta().custom_metadata_map.get(CLASSES_KEY)
+    if text is None:
+        return None
+    names = json.loads(text)
+    if "person" not in names:
+        raise BadInput(f"detects {', '.join(names)}, no person; give a detector of people")
+    return np.array(
+        [PERSON if name == "person" else N_COCO_CLASSES + index for index, name in enumerate(names)]
+    )
 
 
 def _check_input(weights: Path, session: onnxruntime.InferenceSession) -> None:

@@ -255,9 +255,13 @@ def test_exact_boxes_of_the_generator_are_kept_without_loading_a_detector(prepar
         write_boxes(prepared / f"boxes/{name}.npz", known)
     before = stamps(prepared)
     assert run(prepared, "absent.onnx") == 0  # missing weights are not an error
-    assert "2 by the scene generator (kept; --force" in capsys.readouterr().err and stamps(prepared) == before
-    assert run(prepared, weights, "--force") == 0
-    assert "2 recordings by YOLOX now" in capsys.readouterr().err
+    assert (
+        "2 by the scene generator (kept; --replace_generated" in capsys.readouterr().err
+        and stamps(prepared) == before
+    )
+    for expected in ("2 recordings by YOLOX now", "2 already done"):
+        assert run(prepared, weights, "--replace_generated") == 0
+        assert expected in capsys.readouterr().err
     assert read_boxes(prepared / "boxes/a.npz").about["detector"] == "onnx"
 
 

@@ -2,14 +2,13 @@
 
 import subprocess
 from collections import OrderedDict
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from yolox_material import adopt, panorama, picture, write_video
+from yolox_material import adopt, panorama, picture, with_mmdet, write_video
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import people
@@ -21,21 +20,6 @@ from detection.detector import Detections, Detector, load
 
 ROOT = Path(__file__).resolve().parents[2]
 NANO_CONFIG = ".mim/configs/yolox/yolox_nano_8xb8-300e_coco.py"
-
-mmdet = [
-    pytest.mark.mmdet,
-    pytest.mark.skipif(
-        find_spec("mmdet") is None or find_spec("mmcv") is None,
-        reason="mmdet is not installed; scripts/install_mmdet.sh does that",
-    ),
-]
-
-
-def with_mmdet(test):
-    """Run only where mmdet is installed."""
-    for mark in mmdet:
-        test = mark(test)
-    return test
 
 
 @pytest.fixture(scope="session")
