@@ -110,7 +110,7 @@ def test_the_quickstart_prints_its_table_and_a_second_call_continues(tmp_path):
     ]  # fmt: skip
     assert [cell.strip() for cell in rows[0].split("|")[2:-1]] == ["ER20", "F20", "LE_CD", "LR_CD", "SELD"]
     assert (
-        "boxes by the generator" in said
+        "12 recordings by YOLOX now" in said
         and "not the published one" in said
         and "tensorboard --logdir" in said
     )
@@ -121,7 +121,22 @@ def test_the_quickstart_prints_its_table_and_a_second_call_continues(tmp_path):
     assert float(shuffled["LE"]) == pytest.approx(evaluated["scores"]["shuffled"]["LE"], rel=1e-5)
     again = script("quickstart.sh", tmp_path / "quick", *small)
     assert scores.read_text() == table
+    assert "12 already done" in again
     assert "0/4" not in again.split("== 3/4")[1].split("== 4/4")[0]
+
+
+def test_the_boxes_of_generated_scenes_are_of_one_kind_in_a_folder(tmp_path):
+    call = f'source "{SCRIPTS}/environment.sh"; boxes_of_people "{tmp_path}" "$1" people_drawn'
+
+    def boxes(kind: str) -> tuple[int, str]:
+        done = subprocess.run(["bash", "-c", call, "quickstart.sh", kind], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    assert boxes("exact") == (0, "exact boxes, by the generator\n")
+    status, said = boxes("detected")
+    assert status == 2 and "has boxes exact, not detected by people_drawn; give another folder" in said
+    assert boxes("exact")[0] == 0
+    assert "--boxes some: give one of detected exact" in script("quickstart.sh", "--boxes", "some", expect=2)
 
 
 def test_scripts_without_arguments_print_their_usage(tmp_path):
