@@ -103,6 +103,14 @@ def test_four_capsules_are_told_from_ambisonics(both_formats, shared):
         assert not looks_like_capsules(path)
 
 
+@pytest.mark.parametrize("place", [(0, 0), (45, 35.26), (60, 20), (-135, -35), (90, 80)])
+def test_one_wave_that_arrives_from_anywhere_is_not_taken_for_four_capsules(tmp_path, place):
+    x, y, z = unit_vector(*place)
+    wave = np.random.default_rng(0).normal(0, 0.1, 2 * RATE)
+    soundfile.write(tmp_path / "wave.wav", wave[:, None] * np.array([1, y, z, x]) + 1e-4, RATE)
+    assert not looks_like_capsules(tmp_path / "wave.wav")
+
+
 def test_noise_alone_and_silence_look_like_what_they_are(tmp_path):
     for name in ("foa", "mic"):
         noise = diffuse_noise(3 * RATE, receiver_format(name), np.random.default_rng(0))
