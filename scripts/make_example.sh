@@ -25,7 +25,7 @@ mkdir -p "$(dirname "$example")"
     -map 0:v -map 1:a -c:v copy -c:a aac -b:a 384k -aac_is 0 -aac_pns 0 -fflags +bitexact -flags:a +bitexact "$example.mp4"
 cp "$folder/prepared/labels/$name.csv" "$example.labels.csv"
 
-avseld predict "$example.mp4" --run audio_foa_generated --out "$folder/example.csv"
+avseld predict "$example.mp4" --run av_foa_generated --detector people_drawn --out "$folder/example.csv"
 avseld plot --audio "$example.mp4" --video "$example.mp4" --prediction "$folder/example.csv" \
     --reference "$example.labels.csv" --classes "$folder/prepared/classes.txt" --out "$folder/example.mp4" --fps 10 --width 640
 python - "$folder/example.mp4" "$root/docs/images/example.png" <<'PYTHON'
