@@ -15,6 +15,7 @@ from avseld.config import OLD_DATA_NAMES
 from avseld.io.classes import listed
 from avseld.io.manifest import read_classes
 from avseld.system.checkpoint import classes_of_weights
+from avseld.weights.start import is_name
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +124,16 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Turn dataclasses and paths into what YAML knows, paths absolute so that the file works from any folder."""
+    """Turn dataclasses and paths into what YAML knows, paths absolute so that the file works from any folder.
+
+    Names of weights (`avseld weights` lists them) are no paths, although arguments that take both have that type.
+    """
     if hasattr(value, "__dataclass_fields__"):
         return plain(asdict(value))
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items() if key not in OLD_DATA_NAMES}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
-    return str(value.absolute()) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return str(value if is_name(value) else value.absolute())
+    return value

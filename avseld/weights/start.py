@@ -8,6 +8,7 @@ from avseld.base.errors import BadInput
 from avseld.config import InitFrom
 from avseld.system.checkpoint import read_weights
 from avseld.weights import find, shipped
+from avseld.weights.hub import is_address
 
 WEIGHTS_OPTIONS = ("--init_from", "--init-from", "--init_from.weights", "--init-from.weights")
 
@@ -24,6 +25,11 @@ def with_files(source: InitFrom) -> InitFrom:
     weights = None if source.weights is None else _file_of(source.weights)
     roles = {role: _file_of(path) for role, path in source.roles.items()}
     return replace(source, weights=weights, roles=roles)
+
+
+def is_name(path: Path) -> bool:
+    """Return whether a path is the name of shipped weights or an address of the hub, and no file or folder."""
+    return not path.exists() and (is_address(path) or str(path) in shipped())
 
 
 def _file_of(name: Path) -> Path:

@@ -15,6 +15,7 @@ from avseld.io.events import read_events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.recipes.arguments import training_arguments
 from avseld.system.inference import iterate_heads, stretch_loss
+from avseld.training.run_files import plain
 from avseld.weights import shipped
 from avseld.weights.start import fitting_recipe, with_files
 from data_prep.corpora.dcase import STARSS_CLASSES
@@ -57,6 +58,15 @@ def test_names_of_shipped_weights_become_their_files(tmp_path):
         with_files(InitFrom("locator_fao"))
 
 
+def test_a_run_keeps_names_of_weights_and_makes_paths_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kept = plain(InitFrom("locator_foa", roles={"sed": "hf:a/b@main", "doa": "runs/first"}))
+    assert kept["weights"] == "locator_foa"
+    assert kept["roles"] == {"sed": "hf:a/b@main", "doa": str(tmp_path / "runs" / "first")}
+    (tmp_path / "locator_foa").mkdir()
+    assert plain(InitFrom("locator_foa"))["weights"] == str(tmp_path / "locator_foa")
+
+
 def test_shipped_weights_bring_the_recipe_that_fits_them_unless_one_is_named():
     given = fitting_recipe(["--init_from", "audio_foa_generated", "--model.options.video_dropout", "0"])
     _, text, *rest = training_arguments(given)
@@ -92,6 +102,7 @@ def test_the_same_steps_reach_a_lower_loss_in_another_room_from_shipped_weights_
     ]  # fmt: skip
     main(["train", "--init_from", "audio_foa_generated", "--out", str(tmp_path / "adapted"), *words])
     said = capsys.readouterr().err
+    assert "weights: audio_foa_generated\n" in (tmp_path / "adapted" / "config.yaml").read_text()
     assert "new: upward (2), mixture (2)" in said and "taken: encoder" in said
     main(
         [
