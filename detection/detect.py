@@ -14,7 +14,7 @@ from avseld.base.files import fingerprint, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
-from avseld.io.video import sample_frames, video_info
+from avseld.io.video import panorama_warning, sample_frames, video_info
 from detection.backends.tiles import TiledDetector
 from detection.detector import Backend, Detections, Detector, load
 from detection.familiarity import Familiarity
@@ -276,6 +276,8 @@ def _detect_all(
             try:
                 result = detect(job.video, detector, fps, width, bar.update)
                 _warn_if_short(job, result.about["duration"])
+                if flat := panorama_warning(job.video, video_info(job.video), job.recording.format):
+                    logger.warning(flat)
                 write_boxes(job.target, result)
                 made[job.recording.name] = result.about
             except (BadInput, OSError) as error:

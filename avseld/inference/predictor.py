@@ -22,7 +22,7 @@ from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.io.resampling import open_array, open_recording
-from avseld.io.video import video_info
+from avseld.io.video import panorama_warning, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, iterate_events, predict_events
@@ -228,10 +228,8 @@ class Predictor:
     def _detect(self, video: Path, detector: Path | str | None, fps: float | None) -> Boxes:
         """Detect people as the training's boxes were made, where the options do not say otherwise."""
         info = video_info(video)
-        if self.system.blueprint.format in ("foa", "mic") and not info.is_panorama:
-            self._say(
-                f"{video}: {info.width}x{info.height} is not an equirectangular 2:1 video; its boxes have no directions"
-            )
+        if flat := panorama_warning(video, info, self.system.blueprint.format):
+            self._say(flat)
         options: dict[str, Any] = {}
         known = self.system.blueprint.boxes_from
         if len(known) == 1:

@@ -58,6 +58,19 @@ class VideoInfo:
         return abs(float(self.aspect) - PANORAMA_ASPECT) <= ASPECT_TOLERANCE
 
 
+def panorama_warning(path: Path | str, info: VideoInfo, format: str) -> str | None:
+    """Say that a video cannot show the directions of a recording; None if it can.
+
+    Args:
+        path: of the video, for the text.
+        info: of the video.
+        format: channel format of the recording; foa and mic have directions all around.
+    """
+    if format not in ("foa", "mic") or info.is_panorama:
+        return None
+    return f"{path}: {info.width}x{info.height} is not an equirectangular 2:1 video; its boxes have no directions"
+
+
 def video_info(path: Path | str) -> VideoInfo:
     """Read the header of a video and decode one frame, which shows that there is one.
 

@@ -17,7 +17,7 @@ from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording
 from avseld.io.resampling import resampled_length
-from avseld.io.video import video_info
+from avseld.io.video import panorama_warning, video_info
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +26,6 @@ MISSING_END_S = LABEL_HOP
 NOT_IN_TIME = "it is used as far as it goes; if it starts late, prepare with --video_offset SECONDS or auto"
 ROUNDING_S = 1e-6
 """error of times in floating point"""
-PANORAMA_TOLERANCE = 0.01
-"""relative difference from an aspect of 2:1 that is ignored"""
 
 
 @dataclass
@@ -157,11 +155,8 @@ def check_video(recording: Recording, findings: Findings) -> None:
             f"{recording.video}: {info.end:.2f} s of video for {recording.duration:.2f} s of audio; "
             + ("it is used as far as it goes" if recording.video_offset else NOT_IN_TIME)
         )
-    if recording.format in ("foa", "mic") and abs(info.aspect / 2 - 1) > PANORAMA_TOLERANCE:
-        findings.warning(
-            f"{recording.video}: {info.width}x{info.height} is not an equirectangular 2:1 video; its boxes "
-            "have no directions"
-        )
+    if flat := panorama_warning(recording.video, info, recording.format):
+        findings.warning(flat)
 
 
 def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:

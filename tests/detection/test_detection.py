@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -310,6 +311,21 @@ def test_a_video_shorter_than_its_audio_is_used_up_to_its_end(prepared, weights,
     write_manifest(prepared, rows, ["speech"])
     assert run(prepared, weights) == 0
     assert "a: the video ends after 1.0 s, the audio after 3.0 s" in capsys.readouterr().err
+
+
+def test_a_flat_video_of_a_recording_with_directions_all_around_is_warned_about(prepared, weights, capsys):
+    with av.open(str(prepared / "video/a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=4)
+        stream.width, stream.height, stream.pix_fmt = 192, 108, "yuv420p"
+        for _ in range(4):
+            grey = np.full((108, 192, 3), 128, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode())
+    assert run(prepared, weights) == 0
+    error = capsys.readouterr().err
+    assert (
+        "a.mp4: 192x108 is not an equirectangular 2:1 video" in error and error.count("equirectangular") == 1
+    )
 
 
 # ---- bad input ----
