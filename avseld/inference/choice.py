@@ -136,9 +136,10 @@ def weights_for(path: Path, format: str) -> Card:
     for card in shipped().values():
         there.setdefault(card.format, []).append(card.name)
     names = "; ".join(f"for {each} {', '.join(of)}" for each, of in there.items())
+    elsewhere = ", or give the file of another recorder and this one as --video" if is_container(path) else ""
     raise BadInput(
         f"{path}: no weights for {format} recordings come with the package, but {names}; train on your own with "
-        "avseld train and give --run RUN"
+        f"avseld train and give --run RUN{elsewhere}"
     )
 
 

@@ -18,7 +18,7 @@ from avseld.inference.choice import (
     weights_for,
 )
 from avseld.inference.inputs import sound_files, videos_of
-from avseld.inference.output import PredictionFiles
+from avseld.inference.output import PredictionFiles, write_prediction
 from avseld.inference.predictor import Predictor, load, predict_all
 from avseld.inference.run_folder import folder_of, recordings_for_weights, recordings_of
 from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
@@ -188,9 +188,11 @@ def _predict_fold(
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
     for name, found in predict_all(predictor, recordings, control, class_map=class_map).items():
-        with PredictionFiles(
-            folder / f"{name}.csv", predictor.system, classes, event_list, audacity
-        ) as files:
+        path = folder / f"{name}.csv"
+        if not event_list and not audacity:
+            write_prediction(path, found, predictor.system)
+            continue
+        with PredictionFiles(path, predictor.system, classes, event_list, audacity) as files:
             files.add(found, 0.0)
             files.finish()
     write_class_list(classes_of_predictions(folder), classes)
