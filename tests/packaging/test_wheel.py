@@ -12,7 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("avseld", "detection", "data_prep")
 DATA = ("avseld/recipes/av_foa.yaml", "avseld/reporting/viewer.html", "avseld/py.typed")
-DATA += ("data_prep/synth/video/detector_noise.json",)
+DATA += (
+    "data_prep/synth/video/detector_noise.json",
+    "detection/shipped/people_drawn.onnx",
+    "detection/shipped/people_drawn.json",
+)
 
 
 @pytest.fixture(scope="module")
