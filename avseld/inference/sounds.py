@@ -21,7 +21,7 @@ from avseld.io.labels import EVENT_LIST_SUFFIX
 from avseld.io.resampling import sound_info
 from avseld.io.sound_track import is_container
 from avseld.io.video import has_video, video_info
-from avseld.reporting.recording_files import RecordingFiles
+from avseld.reporting.recording_files import RecordingFiles, panorama_of
 from avseld.reporting.viewer import write_view
 from avseld.system.build import System
 
@@ -217,9 +217,9 @@ def _files_of(job: SoundJob, classes: Sequence[str], format: str) -> RecordingFi
     """Name the files of a recording for its page: of video and boxes, those that have a whole panorama."""
     video = job.video if job.video is not None and job.video.suffix != ".npz" else None
     boxes = job.video if video is None else None
-    if video is None and is_container(job.path) and has_video(job.path):
-        video = job.path
-    if video is not None and not video_info(video).is_panorama:
+    if video is None:
+        video = panorama_of(job.path)
+    elif not video_info(video).is_panorama:
         video = None
     channels = job.options.get("channels")
     return RecordingFiles(

@@ -13,7 +13,7 @@ from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import six_panels
-from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
+from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
 from avseld.reporting.video_overlay import overlay
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def plot(
         audio: audio file of the recording.
         reference: its labels, in any format that `avseld-prep own` reads; of a sheet with a column `file`, its rows.
         prediction: the same.
-        video: equirectangular video, for an mp4.
+        video: equirectangular video, for an mp4; by default the picture of an audio file that has one.
         boxes: boxes file of the video.
         classes: text file with one class name per line.
         format: foa, mic, binaural, stereo or mono; by default from the number of channels.
@@ -86,8 +86,9 @@ def plot(
         files = from_prepared(prepared, [recording], predictions)[0]
     elif audio is not None:
         names = read_class_list(classes) if classes else []
+        picture = video or panorama_of(audio)
         files = RecordingFiles(
-            audio.stem, audio, names, format, video, boxes, reference, prediction, video_offset, video_yaw
+            audio.stem, audio, names, format, picture, boxes, reference, prediction, video_offset, video_yaw
         )
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")

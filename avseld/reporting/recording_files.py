@@ -18,6 +18,8 @@ from avseld.io.manifest import (
     read_manifest,
 )
 from avseld.io.run_config import CONFIG, parts_of, predictions_of, prepared_folder
+from avseld.io.sound_track import is_container
+from avseld.io.video import has_video, video_info
 
 PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
 """units of distance in prediction files, by coordinates: Cartesian since 2024, planar in 2025"""
@@ -79,6 +81,15 @@ class RecordingFiles:
         if self.boxes is None:
             return None
         return aligned(read_boxes(self.boxes, self.video), self.video_offset, self.video_yaw)
+
+
+def panorama_of(path: Path) -> Path | None:
+    """Return a video file for the 360-degree picture that it holds beside its sound; None for other files.
+
+    Raises:
+        BadInput: missing or unreadable.
+    """
+    return path if is_container(path) and has_video(path) and video_info(path).is_panorama else None
 
 
 def from_prepared(prepared: Path, names: list[str] | None, predictions: Path | None) -> list[RecordingFiles]:

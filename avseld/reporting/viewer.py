@@ -26,7 +26,7 @@ from avseld.io.video import open_panorama
 from avseld.reporting.class_names import names_beside
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
-from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run
+from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
 from avseld.reporting.tracks import clip_events
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def view(
             metres in Cartesian files, as avseld predict writes them, else centimetres.
         audio: one sound file instead of a run or a prepared folder; the HTML file is by default NAME.html beside its
             prediction, or in the current folder.
-        video: with --audio, its 360-degree video.
+        video: with --audio, its 360-degree video; by default the picture of a file that has one.
         prediction: with --audio, csv as avseld predict writes it.
         reference: with --audio, its labels in any format that `avseld-prep own` reads.
         classes: with --audio, text file with one class name per line; by default those of the prediction's folder, of
@@ -89,9 +89,10 @@ def view(
         names = read_class_list(classes) if classes else names_beside(prediction, reference)
         if not names:
             log.info("classes are shown as numbers; --classes FILE names them, one a line")
+        picture = video or panorama_of(audio)
         chosen_files = [
             RecordingFiles(
-                audio.stem, audio, names, None, video, None, reference, prediction, video_offset, video_yaw
+                audio.stem, audio, names, None, picture, None, reference, prediction, video_offset, video_yaw
             )
         ]
         out = out or (prediction.parent if prediction else Path()) / f"{audio.stem}.html"

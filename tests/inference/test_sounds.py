@@ -22,7 +22,8 @@ from avseld.inference.predictor import load
 from avseld.inference.sounds import Heard, SoundJob, predict_sound
 from avseld.io.events import Events, concatenate, read_events
 from avseld.io.geometry import angle_between, unit_vector
-from avseld.io.resampling import read_sound
+from avseld.io.resampling import read_sound, sound_info
+from avseld.io.video import video_info
 from data_prep.synth.acoustics.formats import receiver_format
 from data_prep.synth.acoustics.render import diffuse_noise
 from data_prep.synth.corpus import synth
@@ -265,6 +266,15 @@ def test_view_writes_a_page_with_sound_and_picture_and_opens_it(monkeypatch, tmp
     assert opened == [(tmp_path / "example.html").resolve().as_uri()]
     page = (tmp_path / "example.html").read_text()
     assert "data:audio/mpeg" in page and "data:image/jpeg" in page and '"prediction":{' in page
+
+
+def test_view_and_plot_find_the_picture_beside_the_sound(tmp_path):
+    (tmp_path / "classes.txt").write_text("sound\n")
+    words = ["--audio", str(EXAMPLE), "--classes", str(tmp_path / "classes.txt")]
+    main(["view", *words, "--out", str(tmp_path / "page.html"), "--seconds", "1"])
+    assert "data:image/jpeg" in (tmp_path / "page.html").read_text()
+    main(["plot", *words, "--out", str(tmp_path / "film.mp4"), "--stop", "0.3", "--width", "320"])
+    assert video_info(tmp_path / "film.mp4").width == 320 and sound_info(tmp_path / "film.mp4").channels == 2
 
 
 def test_long_recordings_show_progress(monkeypatch, tmp_path, locator):
