@@ -7,4 +7,4 @@ cd "$root"
 # Two processes of one thread each gain more than one of two; a file's tests stay together and share what they make. Files
 # keep their order, long trainings first (tests/conftest.py); xdist would put files of few tests, which these are, last.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+exec python -m pytest -n 2 --durations=25 --durations-min=4 --dist loadfile --no-loadscope-reorder "$@"
