@@ -25,6 +25,17 @@ def test_folders_that_were_created_for_a_failed_file_are_removed_and_others_kept
     assert (kept / "new" / "other.txt").is_file()
 
 
+def test_a_file_may_be_read_by_whom_others_of_its_folder_may_be_read(tmp_path):
+    (tmp_path / "usual").touch()
+    with replacing(tmp_path / "new") as temporary:
+        temporary.touch(mode=0o600)
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    (tmp_path / "new").chmod(0o640)
+    with replacing(tmp_path / "new") as temporary:
+        temporary.touch(mode=0o600)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_complete_file_replaces_the_old_one(tmp_path):
     path = tmp_path / "new" / "file.txt"
     with replacing(path) as temporary:
