@@ -61,7 +61,12 @@ def train(
     trained = out / CHECKPOINT
     trained.unlink(missing_ok=True)
     (out / f"iter_{iterations}.pth").rename(trained)
-    logger.info("%s: trained; next avseld-detect export --checkpoint %s --out NAME.onnx", out, trained)
+    logger.info(
+        "%s: trained; next avseld-detect export --checkpoint %s --out NAME.onnx --mmdet_config %s",
+        out,
+        trained,
+        mmdet_config or CONFIG,
+    )
     return trained
 
 
