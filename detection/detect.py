@@ -306,8 +306,8 @@ def _warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) ->
     unlike = {name: value for name, value in distances.items() if value > familiarity.threshold}
     if unlike:
         logger.warning(
-            "%d of %d videos are unlike the pictures that %s was trained on (first %s, distance %.1f, limit %.1f): %s; "
-            "do not trust its boxes there, detect people by --weights yolox_tiny.onnx --force",
+            "%d of %d videos are unlike the pictures that %s was trained on (first %s, distance %.1f, limit %.1f); do "
+            "not trust its boxes there: it %s",
             len(unlike),
             len(found),
             card.name,
