@@ -13,6 +13,16 @@ SOUNDS = (".wav", ".flac")
 """suffixes of the files that are taken for recordings"""
 
 
+FLOATS = ("FLOAT", "DOUBLE")
+"""kinds of samples that may be no numbers"""
+LARGEST = 1e6
+"""a sample beyond it is no sound; full scale is 1"""
+BLOCK_SAMPLES = 1 << 20
+"""samples of all channels read at once"""
+UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
+"""lengths in the header of a file that was written as a stream"""
+
+
 @dataclass(frozen=True)
 class AudioInfo:
     """Header of an audio file."""
@@ -68,7 +78,7 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
         (channel, sample) float32 in -1..1.
 
     Raises:
-        BadInput: missing or unreadable.
+        BadInput: missing or unreadable, or samples that are no numbers.
     """
     try:
         with soundfile.SoundFile(str(path)) as file:
@@ -82,6 +92,8 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
                 raise BadInput(
                     f"{path}: ends after {first + len(inside)} samples, its header says {file.frames}"
                 )
+            if file.subtype in FLOATS and not (np.abs(inside) <= LARGEST).all():
+                raise BadInput(_no_sound(path, inside, first, file.samplerate))
     except (soundfile.SoundFileError, OSError) as error:
         raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
     section = np.zeros((inside.shape[1], stop - start), np.float32)
@@ -89,6 +101,60 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
     scale = np.float32(1 / 32768 if is_int16 else 1)
     np.multiply(inside.T, scale, out=section[:, offset : offset + len(inside)])
     return section
+
+
+def check_samples(path: Path | str) -> None:
+    """Refuse a file with samples that are no numbers, or far beyond full scale; only files of floats can have them.
+
+    Args:
+        path: audio file; all of it is read if it holds floats.
+
+    Raises:
+        BadInput: names the file and the time.
+    """
+    with soundfile.SoundFile(str(path)) as file:
+        if file.subtype not in FLOATS:
+            return
+        first = 0
+        for block in file.blocks(BLOCK_SAMPLES // file.channels, dtype="float32", always_2d=True):
+            if not (np.abs(block) <= LARGEST).all():
+                raise BadInput(_no_sound(path, block, first, file.samplerate))
+            first += len(block)
+
+
+def _no_sound(path: Path | str, block: np.ndarray, first: int, sample_rate: int) -> str:
+    wrong = int(np.argmax(~(np.abs(block) <= LARGEST).all(axis=1)))
+    value = block[wrong][~(np.abs(block[wrong]) <= LARGEST)][0]
+    return f"{path}: a sample of {value:g} after {(first + wrong) / sample_rate:.3f} s; export it again"
+
+
+def missing_bytes(path: Path | str) -> int:
+    """Return how many bytes a wav file has less than its header says: it was cut off, though every player plays it.
+
+    Args:
+        path: any file; 0 for other kinds, and for streams whose header says no length.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+            return 0
+        said = int.from_bytes(head[4:8], "little")
+        there = file.seek(0, 2)
+    return 0 if said in UNKNOWN_LENGTHS else max(0, said + 8 - there)
+
+
+def cut_off(path: Path | str, info: AudioInfo, missing: int) -> str:
+    """Say that a file was cut off.
+
+    Args:
+        path: of the file.
+        info: its header, as far as it is true.
+        missing: bytes, of `missing_bytes`.
+    """
+    return (
+        f"{path}: was cut off: {missing} bytes that its header names are not there; the {info.duration:.2f} s that are "
+        "there are used, copy it again if there should be more"
+    )
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

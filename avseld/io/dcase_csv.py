@@ -15,6 +15,7 @@ DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its 
 (github.com/partha2409/DCASE2025_seld_baseline).
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,11 @@ from avseld.io.events import Events, check_row, number, parse, read_lines, read_
 from avseld.io.geometry import direction, unit_vector
 from avseld.io.sheet_columns import EXAMPLES
 from avseld.io.sheets import delimiter_of
+
+log = logging.getLogger(__name__)
+
+MAX_VECTOR_LENGTH = 2.0
+"""predicted vectors may be longer than 1: each axis of a system is at most 1"""
 
 POLAR = {
     4: ("frame", "class", "azimuth", "elevation"),
@@ -248,6 +254,7 @@ def _events(
     for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
         line = _numbered(body, 1 + dialect.header)[row][0]
         check_row(path, line, column["class"][row], azimuth[row], elevation[row], n_classes)
+    _warn_of_odd_values(column, path, body, 1 + dialect.header)
     units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
     return Events(
         frame * hop,
@@ -259,6 +266,21 @@ def _events(
         column["distance"] / units_per_metre if "distance" in column else unknown,
         column.get("onscreen", unknown),
     )
+
+
+def _warn_of_odd_values(column: dict[str, np.ndarray], path: Path, body: Sequence[str], first: int) -> None:
+    """Warn once a file of vectors that are no directions and of negative distances; they are read all the same."""
+    odd: list[tuple[np.ndarray, str]] = []
+    if "x" in column:
+        length = np.linalg.norm([column[axis] for axis in "xyz"], axis=0)
+        what = "x, y, z are no unit vector; is a number written with a decimal comma?"
+        odd.append((length > MAX_VECTOR_LENGTH, what))
+    if "distance" in column:
+        odd.append((column["distance"] < 0, "the distance is negative; leave out a distance that is unknown"))
+    for rows, what in odd:
+        if rows.any():
+            line = _numbered(body, first)[int(np.argmax(rows))][0]
+            log.warning("%s:%d: %s (%d rows like it)", path, line, what, int(rows.sum()))
 
 
 def _suspicious(

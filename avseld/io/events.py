@@ -10,6 +10,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.io.text import read_text
 
 COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
 ONSCREEN_COLUMNS = (*COLUMNS, "onscreen")
@@ -349,12 +350,7 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         BadInput: the file is missing or not text.
     """
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise BadInput(f"{path}: not found; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as text ({error}); expected a csv file") from error
+    return read_text(path).splitlines()
 
 
 def parse(word: str, path: Path, line: int) -> float:

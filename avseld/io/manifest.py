@@ -13,6 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
+from avseld.io.text import read_text
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,10 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
     path = prepared / "manifest.csv"
     if not path.is_file():
         raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+    try:
+        rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise BadInput(f"{path}: no readable csv ({error}); make it anew with avseld-prep") from error
     columns = tuple(rows[0]) if rows else ()
     if columns[: len(COLUMNS)] != COLUMNS or not set(columns[len(COLUMNS) :]) <= set(VIDEO_COLUMNS):
         raise BadInput(
@@ -113,14 +116,7 @@ def read_class_list(path: Path) -> list[str]:
     Raises:
         BadInput: the file is missing, not text, or without a name.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise BadInput(f"{path}: not found; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{path}: no list of classes ({error}); give a text file with a name a line"
-        ) from error
+    lines = read_text(path, "give a text file with the name of a class in each line").splitlines()
     classes = [name.strip() for name in lines if name.strip()]
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")

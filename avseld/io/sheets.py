@@ -19,6 +19,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
 from avseld.io.sheet_columns import columns_of
+from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
 
@@ -136,25 +137,6 @@ def sheet_events(
         values.append(_event(sheet, line, row, classes, n_classes, found))
         lines.append(line)
     return SheetEvents(Events.from_rows(values), tuple(lines), tuple(found or ()))
-
-
-def read_text(path: Path) -> str:
-    """Read a text file in UTF-8, or in UTF-16 with a byte order mark, as spreadsheets export it.
-
-    Raises:
-        BadInput: missing or not text.
-    """
-    try:
-        return decoded(path.read_bytes())
-    except FileNotFoundError:
-        raise BadInput(f"{path}: not found; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read as text ({error}); save it as csv in UTF-8") from error
-
-
-def decoded(raw: bytes) -> str:
-    """Decode UTF-8 or UTF-16 by the byte order mark."""
-    return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
 
 def delimiter_of(text: str) -> str:

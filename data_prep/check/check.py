@@ -119,7 +119,7 @@ def _check_all(
     for listed in tqdm(recordings, "check", unit="recording"):
         recording, readable, boxes = listed, False, None
         with report.noting():
-            recording, readable = with_duration(listed, sample_rate), True
+            recording, readable = with_duration(listed, sample_rate, warn=report.warning), True
             if listed.duration and abs(listed.duration - recording.duration) > 1e-3:
                 report.error(
                     f"{recording.audio}: lasts {recording.duration:.3f} s, the manifest says "

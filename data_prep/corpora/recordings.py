@@ -1,7 +1,7 @@
 """Check recordings of any corpus: audio, labels, video and names."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import audio_info
+from avseld.io.audio import audio_info, check_samples, cut_off, missing_bytes
 from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
@@ -78,20 +78,26 @@ class LabelRules:
     """names by index, for labels that name classes"""
 
 
-def with_duration(recording: Recording, sample_rate: int, resampled: bool = False) -> Recording:
+def with_duration(
+    recording: Recording, sample_rate: int, resampled: bool = False, warn: Callable[[str], None] = log.warning
+) -> Recording:
     """Return a recording with the duration in the header of its audio.
 
     Args:
         recording: names the audio.
         sample_rate: Hz.
         resampled: accept another rate and return the duration after resampling.
+        warn: is told of a file that was cut off.
 
     Raises:
-        BadInput: missing, unreadable, empty, wrong rate or wrong channel count.
+        BadInput: missing, unreadable, empty, wrong rate or channel count, or samples that are no numbers.
     """
     info = audio_info(recording.audio, recording.format, None if resampled else sample_rate)
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
+    check_samples(recording.audio)
+    if missing := missing_bytes(recording.audio):
+        warn(cut_off(recording.audio, info, missing))
     if info.sample_rate != sample_rate:
         return replace(
             recording, duration=resampled_length(info.n_samples, info.sample_rate, sample_rate) / sample_rate

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import VIDEO_COLUMNS, Recording
-from avseld.io.sheets import delimiter_of, is_number, read_text, recording_name
+from avseld.io.sheets import delimiter_of, is_number, recording_name
+from avseld.io.text import read_text
 from data_prep.corpora.prepared_folder import read_earlier
 from data_prep.corpora.recordings import example
 from data_prep.media.synchrony import estimate_offset

@@ -14,7 +14,7 @@ from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
-from avseld.io.events import Events, parse, read_events, write_events
+from avseld.io.events import Events, parse, read_events, read_lines, write_events
 from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
 from avseld.io.labels import label_format
 from avseld.io.manifest import Recording
@@ -249,8 +249,7 @@ def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]
     """
     if not path.is_file():
         raise BadInput(f"{path}: not found; check --times")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(read_lines(path)))
     clips: dict[str, list[Clip]] = {}
     for line, row in enumerate(rows, start=2):
         missing = [word for word in ("name", "start", "stop") if row.get(word) in (None, "")]

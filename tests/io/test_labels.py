@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from avseld.base.errors import BadInput
-from avseld.io.dcase_csv import write_dcase
+from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import Events, write_events
 from avseld.io.labels import (
     check_prediction,
@@ -103,3 +103,23 @@ def test_a_class_list_is_one_name_a_line(tmp_path: Path) -> None:
         read_class_list(written(tmp_path / "b.txt", " \n"))
     with pytest.raises(BadInput, match="not found"):
         read_class_list(tmp_path / "c.txt")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("0,1,0,30,5,0,100", "no unit vector; is a number written with a decimal comma"),
+        ("0,1,0,30,0,-100", "negative"),
+    ],
+)
+def test_odd_directions_and_distances_are_read_with_a_warning_that_names_the_line(
+    tmp_path, caplog, row, says
+):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{row}\n")
+    assert len(read_dcase(path)[0]) == 1
+    assert f"{path}:1: " in caplog.text and says in caplog.text
+    caplog.clear()
+    path.write_text("0,1,0,0.6,0.8,0.0,100\n0,1,0,-0.3,0.2,0.1,0\n")
+    read_dcase(path)
+    assert not caplog.text

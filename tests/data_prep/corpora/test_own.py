@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 from camera_sound import write_scene
 from raw_tree import state, write_sound, write_video
 
@@ -247,3 +248,13 @@ def test_a_video_with_its_offset_is_not_called_too_short(late, caplog):
     caplog.clear()
     own(late / "audio", late / "prepared", video=late / "video", video_offset="0.7")
     assert "b.mp4" not in caplog.text
+
+
+def test_a_recording_that_was_cut_off_is_used_and_named(tmp_path, capsys):
+    (tmp_path / "audio").mkdir()
+    path = tmp_path / "audio" / "a.wav"
+    soundfile.write(path, np.zeros((48000, 4)), 24000)
+    path.write_bytes(path.read_bytes()[:200_000])
+    main(["own", "--audio", str(tmp_path / "audio"), "--prepared", str(tmp_path / "prepared")])
+    assert "a.wav: was cut off: 184044 bytes" in capsys.readouterr().err
+    assert read_manifest(tmp_path / "prepared")[0].duration == pytest.approx(1.04, abs=0.01)

@@ -1,0 +1,28 @@
+"""Text files in the encodings that spreadsheets and editors write."""
+
+from pathlib import Path
+
+from avseld.base.errors import BadInput
+
+
+def read_text(path: Path, expected: str = "save it as csv in UTF-8") -> str:
+    """Read a text file in UTF-8, or in UTF-16 with a byte order mark, as spreadsheets export it.
+
+    Args:
+        path: of the file.
+        expected: remedy, for the message.
+
+    Raises:
+        BadInput: missing or not text.
+    """
+    try:
+        return decoded(path.read_bytes())
+    except FileNotFoundError:
+        raise BadInput(f"{path}: not found; check the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read as text ({error}); {expected}") from error
+
+
+def decoded(raw: bytes) -> str:
+    """Decode UTF-8 or UTF-16 by the byte order mark."""
+    return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
