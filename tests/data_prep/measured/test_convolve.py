@@ -73,7 +73,7 @@ def test_the_first_order_of_a_higher_order_response_is_taken(tmp_path):
     assert np.array_equal(read_response(tmp_path / "r.wav").channels, expected.channels)
     sound[-1, 2] = np.nan
     soundfile.write(tmp_path / "r.wav", sound, RATE, subtype="FLOAT")
-    with pytest.raises(BadInput, match="no numbers"):
+    with pytest.raises(BadInput, match="a sample of nan after"):
         read_response(tmp_path / "r.wav")
 
 
