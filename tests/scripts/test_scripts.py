@@ -14,13 +14,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (ROOT / ".venv" / ".avseld-test").exists(),
-        reason="scripts use .venv, which scripts/test.sh makes",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".venv" / ".avseld-test").exists(), reason="scripts use .venv, which scripts/test.sh makes"
+)
 
 
 def script(name: str, *words, expect: int = 0) -> str:
