@@ -5,7 +5,7 @@ import inspect
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_type_hints
@@ -20,7 +20,7 @@ EDGE_BYTES = 1 << 20
 def replacing(path: Path | str) -> Iterator[Path]:
     """Write a file atomically: yield a temporary path that is renamed to `path` at the end of the block.
 
-    If the block raises, the temporary file and the folders that were created for it are removed. A reader never finds a
+    If the block raises, the temporary file is removed. A reader never finds a
     half-written file, and an existing file stays as it is until the new one is complete (also on a full disk). The
     temporary name keeps the suffix, because encoders choose their format by it.
 
@@ -28,7 +28,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
         path: the file to write; its folder is created if it is missing.
     """
     path = Path(path)
-    created = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
     try:
@@ -37,12 +36,6 @@ def replacing(path: Path | str) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.chmod(_mode(path))
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        for folder in created:
-            with suppress(OSError):  # something else was written into it meanwhile
-                folder.rmdir()
-        raise
     finally:
         temporary.unlink(missing_ok=True)
 

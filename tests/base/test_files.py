@@ -13,18 +13,6 @@ def test_a_failure_while_writing_keeps_the_old_file_only(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
 
 
-def test_folders_that_were_created_for_a_failed_file_are_removed_and_others_kept(tmp_path):
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    with pytest.raises(KeyboardInterrupt), replacing(kept / "new" / "deep" / "file.txt"):
-        raise KeyboardInterrupt
-    assert kept.is_dir() and not (kept / "new").exists()
-    with pytest.raises(RuntimeError), replacing(kept / "new" / "file.txt"):
-        (kept / "new" / "other.txt").write_text("of somebody else")
-        raise RuntimeError
-    assert (kept / "new" / "other.txt").is_file()
-
-
 def test_a_file_may_be_read_by_whom_others_of_its_folder_may_be_read(tmp_path):
     (tmp_path / "usual").touch()
     with replacing(tmp_path / "new") as temporary:
