@@ -12,12 +12,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, takes_paths
+from avseld.base.files import fingerprint, sha256, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
 from avseld.io.video import sample_frames, turned, video_info
-from detection.weights import RESNET50, VIT_B_16, Release, fetch, sha256
+from detection.weights import RESNET50, VIT_B_16, Release, fetch
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, sha256
 from detection.shipped import find, shipped
 
 logger = logging.getLogger(__name__)
@@ -120,15 +120,6 @@ def fetch(release: Release) -> Path:
                 f"{release.sha256[:8]}...); put the right one at {target}, or give --weights FILE"
             )
     return target
-
-
-def sha256(path: Path | str) -> str:
-    """Compute the SHA-256 of a file, 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _download(url: str, path: Path) -> str:

@@ -93,6 +93,15 @@ def fingerprint(path: Path | str) -> str:
     return digest.hexdigest()[:32]
 
 
+def sha256(path: Path | str) -> str:
+    """Compute the SHA-256 of a file, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(EDGE_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from avseld.base.errors import BadInput
+from avseld.base.files import sha256
 from avseld.config import Data
 from avseld.data.folds import choose
 from avseld.inference.run_folder import WEIGHTS
@@ -17,7 +18,6 @@ from avseld.metrics import score
 from avseld.metrics.formulas import Scores
 from avseld.system.blueprint import Blueprint
 from avseld.system.checkpoint import read_weights
-from avseld.weights.hub import checksum
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def collect(run: Path, fold: str = "test") -> Facts:
         config=config,
         blueprint=blueprint,
         parameters=sum(value.numel() for value in state.values()),
-        weights=checksum(weights),
+        weights=sha256(weights),
         code=code_version(),
         data=data_checksum(prepared) if there else "",
         hours=_hours(config) if there else {},
@@ -102,7 +102,7 @@ def data_checksum(prepared: Path) -> str:
 def _checksum_of(folder: Path, paths: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in paths:
-        total.update(f"{path.relative_to(folder).as_posix()}\n{checksum(path)}\n".encode())
+        total.update(f"{path.relative_to(folder).as_posix()}\n{sha256(path)}\n".encode())
     return total.hexdigest()
 
 

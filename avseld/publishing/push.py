@@ -8,12 +8,12 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import replacing, sha256, takes_paths
 from avseld.inference.run_folder import WEIGHTS as RUN_WEIGHTS
 from avseld.publishing.card import card_text
 from avseld.publishing.facts import collect
 from avseld.system.checkpoint import read_weights
-from avseld.weights.hub import CHECKSUM, CONFIG, WEIGHTS, checksum, import_hub, is_address, split_address
+from avseld.weights.hub import CHECKSUM, CONFIG, WEIGHTS, import_hub, is_address, split_address
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def write_folder(
         text = card_text(collect(run, fold), license, datasets)
     folder.mkdir(parents=True, exist_ok=True)
     words = {"library_name": "avseld", "avseld_version": metadata.version("avseld")}
-    words |= json.loads(blueprint.to_json()) | {CHECKSUM: checksum(source)}
+    words |= json.loads(blueprint.to_json()) | {CHECKSUM: sha256(source)}
     with replacing(folder / WEIGHTS) as temporary:
         shutil.copyfile(source, temporary)
     for name, content in ((CONFIG, json.dumps(words, indent=1) + "\n"), ("README.md", text)):

@@ -1,6 +1,5 @@
 """Weights of the Hugging Face hub, named `hf:OWNER/NAME` or `hf:OWNER/NAME@REVISION`."""
 
-import hashlib
 import json
 import re
 from importlib import import_module
@@ -9,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from avseld.base.errors import BadInput
+from avseld.base.files import sha256
 
 PREFIX = "hf:"
 WEIGHTS = "model.safetensors"
@@ -100,15 +100,10 @@ def check_weights(weights: Path, config: Path) -> None:
         raise BadInput(
             f"{config}: names no {CHECKSUM} of the weights; give weights that avseld push has written"
         )
-    if checksum(weights) != wanted:
+    if sha256(weights) != wanted:
         raise BadInput(
             f"{weights}: not the file whose {CHECKSUM} {CONFIG} names: damaged or exchanged; download or push it again"
         )
-
-
-def checksum(path: Path) -> str:
-    """Compute the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def import_hub() -> ModuleType:

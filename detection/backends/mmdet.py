@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import sha256
 from detection.detector import Detections
-from detection.weights import find_weights, sha256
+from detection.weights import find_weights
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,9 +13,10 @@ import onnxruntime
 from PIL import Image
 
 from avseld.base.errors import BadInput
+from avseld.base.files import sha256
 from avseld.io.boxes import PERSON
 from detection.detector import NMS_IOU, SCORE_THRESHOLD, Detections
-from detection.weights import find_weights, sha256
+from detection.weights import find_weights
 
 STRIDES = (8, 16, 32)
 """size in input pixels of the cells of each of the three grids"""

@@ -14,12 +14,11 @@ import numpy as np
 from PIL import Image
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, visible_files
+from avseld.base.files import replacing, sha256, visible_files
 from detection.backends.onnx import load
 from detection.familiarity import Familiarity, fit
 from detection.familiarity import statistics as picture_statistics
 from detection.measure import read_pictures, score_pictures
-from detection.weights import sha256
 
 log = logging.getLogger(__name__)
 
