@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
-from avseld.config import Part
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import reference
 from avseld.inference.predictor import Predictor, load
@@ -187,5 +186,4 @@ def write(weights: Path, out: Path, chosen: Sequence[float] | np.ndarray) -> Non
     if out.suffix != ".safetensors":
         raise BadInput(f"{out}: weights end in .safetensors; name such a file")
     state, blueprint = read_weights(weights)
-    options = blueprint.target.options | {"threshold": [round(float(value), 4) for value in chosen]}
-    write_weights(out, state, replace(blueprint, target=Part(blueprint.target.name, options)))
+    write_weights(out, state, blueprint.with_threshold([round(float(value), 4) for value in chosen]))

@@ -1,8 +1,8 @@
 """The description of a system that is stored beside its weights."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from avseld.base.plugins import is_import_path
@@ -55,6 +55,11 @@ class Blueprint:
             if not words[name]:
                 del words[name]
         return json.dumps(words)
+
+    def with_threshold(self, threshold: float | Sequence[float]) -> "Blueprint":
+        """Return the description of the same system with another threshold of its target, or one of each class."""
+        options = self.target.options | {"threshold": threshold}
+        return replace(self, target=Part(self.target.name, options))
 
     @property
     def import_paths(self) -> set[str]:

@@ -4,11 +4,11 @@ Each has a safetensors file, written by `avseld.weights.pack`, and a card NAME.j
 takes, what it scores, and what it is not for. docs/weights.md has the commands that make them.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avseld.base.shipped import find_file, read_cards
 from avseld.weights.hub import fetch, is_address
 
 FOLDER = Path(__file__).parent
@@ -56,8 +56,7 @@ class Card:
 
 def shipped() -> dict[str, Card]:
     """Read the cards of all weights that come with the package, by name."""
-    cards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json")))
-    return {words["name"]: Card(**words) for words in cards}
+    return read_cards(FOLDER, Card)
 
 
 def for_format(format: str) -> list[Card]:
@@ -77,5 +76,4 @@ def find(name: str | Path) -> Path | None:
     """
     if is_address(name):
         return fetch(str(name))
-    path = FOLDER / f"{name}.safetensors"
-    return path if Path(name).name == str(name) and path.is_file() else None
+    return find_file(FOLDER, name, ".safetensors")

@@ -5,13 +5,11 @@
 
 import argparse
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from avseld.base.errors import BadInput
-from avseld.config import Part
 from avseld.system.checkpoint import STATISTICS, read_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -38,8 +36,7 @@ def pack(weights: Path, out: Path, threshold: float | None = None) -> int:
         raise BadInput(f"--threshold {threshold:g}: give a value from 0 to 1")
     state, blueprint = read_weights(weights)
     if threshold is not None:
-        target = Part(blueprint.target.name, blueprint.target.options | {"threshold": threshold})
-        blueprint = replace(blueprint, target=target)
+        blueprint = blueprint.with_threshold(threshold)
     for name, value in state.items():
         if value.dtype == torch.float32 and not name.startswith(STATISTICS) and "running_" not in name:
             state[name] = value.half()

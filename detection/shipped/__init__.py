@@ -4,10 +4,11 @@ Each has an ONNX file, written by `avseld-detect export`, and a card NAME.json: 
 and what it is not for. docs/detection.md has the commands that make them.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from avseld.base.shipped import find_file, read_cards
 
 FOLDER = Path(__file__).parent
 
@@ -52,8 +53,7 @@ class DetectorCard:
 
 def shipped() -> dict[str, DetectorCard]:
     """Read the cards of all detectors that come with the package, by name."""
-    cards = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json")))
-    return {words["name"]: DetectorCard(**words) for words in cards}
+    return read_cards(FOLDER, DetectorCard)
 
 
 def find(name: str | Path) -> Path | None:
@@ -62,8 +62,7 @@ def find(name: str | Path) -> Path | None:
     Args:
         name: name of the weights. A path with folders is never a name.
     """
-    path = FOLDER / f"{name}.onnx"
-    return path if Path(name).name == str(name) and path.is_file() else None
+    return find_file(FOLDER, name, ".onnx")
 
 
 def card_of(sha256: str) -> DetectorCard | None:
