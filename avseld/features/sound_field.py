@@ -59,10 +59,24 @@ class SoundField(nn.Module):
             (batch, feature, frame, band): levels of W, of X and Y together and of Z, in bels; then intensity over
             energy, z x y.
         """
-        spectrum = self.stft(waveform, centered)
-        omni, y, z, x = spectrum.unbind(dim=1)
-        power = spectrum.real.square() + spectrum.imag.square()
-        flow = [omni.real * part.real + omni.imag * part.imag for part in (z, x, y)]
-        bands = self.mel(torch.stack([power[:, 0], power[:, 1] + power[:, 3], power[:, 2], *flow], dim=1))
+        bands = self.mel(self.energies(self.stft(waveform, centered)))
         energy = bands[:, :3].sum(dim=1, keepdim=True) / 2
         return torch.cat([torch.log10(bands[:, :3].clamp(min=FLOOR)), bands[:, 3:] / (energy + FLOOR)], dim=1)
+
+    def energies(self, spectrum: Tensor) -> Tensor:
+        """Compute energies of pressure, horizontal and vertical velocity, and intensities z x y, in every bin.
+
+        Args:
+            spectrum: (batch, channel, frame, bin), complex.
+
+        Returns:
+            (batch, 6, frame, bin).
+        """
+        return sound_field_energies(*spectrum.unbind(dim=1))
+
+
+def sound_field_energies(omni: Tensor, y: Tensor, z: Tensor, x: Tensor) -> Tensor:
+    """Compute what `SoundField.energies` returns from the spectra of W Y Z X, (batch, frame, bin) each."""
+    power = [part.real.square() + part.imag.square() for part in (omni, x, y, z)]
+    flow = [omni.real * part.real + omni.imag * part.imag for part in (z, x, y)]
+    return torch.stack([power[0], power[1] + power[2], power[3], *flow], dim=1)

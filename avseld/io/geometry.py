@@ -7,25 +7,9 @@ x points to the front, y to the left, z up; azimuth is 0 in front and positive t
 import numpy as np
 from numpy.typing import ArrayLike
 
+from avseld.base.sphere import unit_vector as unit_vector
+
 Array = np.ndarray
-
-
-def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> Array:
-    """Convert degrees to unit vectors.
-
-    Args:
-        azimuth: (...,) degrees.
-        elevation: (...,) degrees.
-
-    Returns:
-        (..., 3), x, y, z.
-    """
-    azimuth, elevation = np.radians(np.asarray(azimuth, float)), np.radians(np.asarray(elevation, float))
-    horizontal = np.cos(elevation)
-    return np.stack(
-        np.broadcast_arrays(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)),
-        axis=-1,
-    )
 
 
 def direction(vector: ArrayLike) -> tuple[Array, Array]:

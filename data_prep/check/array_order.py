@@ -12,13 +12,13 @@ from itertools import combinations, permutations
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
+from avseld.base.sphere import fibonacci_sphere, on_sphere
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.manifest import Recording
 from data_prep.check.orientation import MIN_FRAMES, pick_frames
-from data_prep.sphere import fibonacci_sphere, on_sphere
 
 ARRAY = FORMATS["mic"]
 PAIRS = tuple(combinations(range(ARRAY.channels), 2))

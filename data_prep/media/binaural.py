@@ -9,11 +9,11 @@ from scipy.signal import oaconvolve
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.sphere import fibonacci_sphere
 from avseld.io.audio import SOUNDS, audio_info
 from avseld.io.formats import FORMATS
 from data_prep.jobs import FileJob, pair, work_through
 from data_prep.media.head_responses import HeadResponses, read_sofa, spherical_head
-from data_prep.sphere import fibonacci_sphere
 
 BLOCK_S = 20.0
 """duration that is rendered at once, so that memory does not grow with the recording"""

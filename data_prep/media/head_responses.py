@@ -10,8 +10,8 @@ import soxr
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
 from avseld.base.errors import BadInput
+from avseld.base.sphere import on_sphere
 from avseld.io.geometry import unit_vector
-from data_prep.sphere import on_sphere
 
 EAR_AZIMUTH_DEG = 100.0
 """ears are a little behind the middle (V. R. Algazi et al., JASA 109, 2001)"""

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from avseld.base.physics import EIGENMIKE_RADIUS_M, TETRAHEDRON_DEG
+from avseld.base.sphere import on_sphere
 from avseld.features import FEATURES
 from avseld.io.geometry import angle_between, unit_vector
-from data_prep.sphere import on_sphere
 
 CAPSULES = unit_vector(*np.array(TETRAHEDRON_DEG).T)
 SAMPLES = 4800

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.fft import irfft, rfft, rfftfreq
 
 from avseld.base.physics import SPEED_OF_SOUND_M_S
+from avseld.base.sphere import fibonacci_sphere, on_sphere
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import unit_vector
 from data_prep.media.head_responses import EAR_AZIMUTH_DEG, HEAD_ORDER, HEAD_RADIUS_M, read_sofa
-from data_prep.sphere import fibonacci_sphere, on_sphere
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
 N_GRID_DIRECTIONS = 240

@@ -9,13 +9,13 @@ import pytest
 import soundfile
 from raw_tree import RATE
 
+from avseld.base.sphere import on_sphere
 from avseld.io.events import Events, write_events
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, write_manifest
 from data_prep.check.array_order import fit, measure
 from data_prep.check.check import check
-from data_prep.sphere import on_sphere
 
 FRAME = RATE // 10
 

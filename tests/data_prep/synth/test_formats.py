@@ -9,9 +9,9 @@ from scipy.signal import csd, welch
 
 from avseld.base.errors import BadInput
 from avseld.base.physics import TETRAHEDRON_DEG
+from avseld.base.sphere import on_sphere
 from avseld.io.geometry import unit_vector
 from data_prep.media.head_responses import read_sofa
-from data_prep.sphere import on_sphere
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.acoustics.render import diffuse_noise, render
 from data_prep.synth.acoustics.rooms import Room, draw_room, impulse_responses

@@ -1,12 +1,31 @@
-"""Spheres: evenly spread directions, and the pressure of a plane wave on a rigid sphere."""
+"""Spheres: directions as unit vectors, evenly spread ones, and the pressure of a plane wave on a rigid sphere."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
 from avseld.base.physics import SPEED_OF_SOUND_M_S
 
 ORDER = 30
 """order of the series; enough for the array of STARSS23 up to 24 kHz, where kr is 18"""
+
+
+def unit_vector(azimuth: ArrayLike, elevation: ArrayLike) -> np.ndarray:
+    """Convert degrees to unit vectors.
+
+    Args:
+        azimuth: (...,) degrees.
+        elevation: (...,) degrees.
+
+    Returns:
+        (..., 3), x, y, z.
+    """
+    azimuth, elevation = np.radians(np.asarray(azimuth, float)), np.radians(np.asarray(elevation, float))
+    horizontal = np.cos(elevation)
+    return np.stack(
+        np.broadcast_arrays(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), np.sin(elevation)),
+        axis=-1,
+    )
 
 
 def fibonacci_sphere(number: int) -> np.ndarray:
@@ -53,11 +72,26 @@ def on_sphere(
     """
     wavenumber = np.maximum(2 * np.pi * np.asarray(frequency, float) * radius / speed, 1e-6)
     n = np.arange(order + 1)[:, None]
-    # High orders overflow at low frequencies, where they contribute nothing.
     with np.errstate(over="ignore", invalid="ignore"):
-        slope = spherical_jn(n, wavenumber, True) - 1j * spherical_yn(n, wavenumber, True)
-        term = 1j ** (n - 1) / slope * (2 * n + 1) / wavenumber**2
+        term = radial_filter(n, wavenumber) * (2 * n + 1)
+    # High orders overflow at low frequencies, where they contribute nothing.
     term = np.where(np.isfinite(term), term, 0)
     legendre = eval_legendre(n, np.asarray(cosine, float))
     pressure = legendre.T @ term
     return np.where(wavenumber < 1e-3, 1.0, pressure)
+
+
+def radial_filter(order: int | np.ndarray, kr: np.ndarray) -> np.ndarray:
+    """Compute the pressure of a spherical mode on a rigid sphere, by that of a plane wave of 1 in the free field.
+
+    Source and time convention as for `on_sphere`.
+
+    Args:
+        order: of the mode.
+        kr: wavenumber times radius of the sphere, above 0.
+
+    Returns:
+        Complex, order and kr broadcast.
+    """
+    slope = spherical_jn(order, kr, True) - 1j * spherical_yn(order, kr, True)
+    return 1j ** (order - 1) / slope / kr**2
