@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from avseld.base.errors import BadInput
+from avseld.base.plugins import comes_from_elsewhere
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,14 @@ def check_options(
         separator: between place and option in messages.
 
     Returns:
-        The options; numbers in words (YAML reads 1e3 as text) have become numbers.
+        The options; numbers in words (YAML reads 1e3 as text) have become numbers. Those of a part of another package are
+        left as they are.
 
     Raises:
         BadInput: a value out of range or of another kind; names the option and what it may be.
     """
+    if comes_from_elsewhere(constructor):
+        return dict(options)
     parameters = inspect.signature(constructor).parameters
     checked = dict(options)
     for name, value in options.items():

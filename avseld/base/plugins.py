@@ -120,7 +120,7 @@ def _member(what: str, name: str, module: str, member: str) -> Any:
 
 
 def comes_from_elsewhere(part: object) -> bool:
-    """Return whether a class, or that of an instance, is of another package than this one and torch."""
+    """Return whether a class, that of an instance, or a function is of another package than this one and torch."""
     return _package(part) not in OWN_PACKAGES
 
 
@@ -142,7 +142,7 @@ def origin(part: object) -> str:
 
 
 def _package(part: object) -> str:
-    found = part if inspect.isclass(part) else type(part)
+    found = part if inspect.isclass(part) or inspect.isroutine(part) else type(part)
     return found.__module__.split(".")[0]
 
 

@@ -42,9 +42,7 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     scenes: list[SceneChange] = []
     for part in parts:
         constructor, of_features = augmentation_class(part.name)
-        options = part.options
-        if not comes_from_elsewhere(constructor):
-            options = check_options(f"augment {part.name}", constructor, options)
+        options = check_options(f"augment {part.name}", constructor, part.options)
         try:
             change = constructor(**options) if of_features else constructor(format, **options)
         except TypeError as error:

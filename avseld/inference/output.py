@@ -13,7 +13,7 @@ from avseld.inference.event_list import COLUMNS, EventMerger, ListedEvent, audac
 from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO_2025, Dialect, dcase_lines
 from avseld.io.events import COLUMNS as EVENT_COLUMNS
 from avseld.io.events import Events, event_lines
-from avseld.io.labels import EVENT_LIST_SUFFIX
+from avseld.io.labels import event_list_of
 from avseld.system.build import System
 
 WITHOUT_DISTANCE = Dialect(columns=POLAR[5])
@@ -72,6 +72,11 @@ def write_prediction(path: Path, events: Events, system: System) -> None:
         temporary.write_text(rows.header + rows.text(events), encoding="utf-8", newline="")
 
 
+def audacity_of(prediction: Path) -> Path:
+    """Return the path of the label track of Audacity beside a prediction, NAME.txt beside NAME.csv."""
+    return prediction.with_suffix(".txt")
+
+
 class PredictionFiles:
     """Writes the files of one recording while it is predicted, so that memory does not grow with its length.
 
@@ -94,8 +99,8 @@ class PredictionFiles:
         audacity: bool = False,
     ) -> None:
         self.path = path
-        self.list_path = path.with_name(path.stem + EVENT_LIST_SUFFIX) if event_list else None
-        self.audacity_path = path.with_suffix(".txt") if audacity else None
+        self.list_path = event_list_of(path) if event_list else None
+        self.audacity_path = audacity_of(path) if audacity else None
         self._rows, self._merger = PredictionRows(system), EventMerger(classes)
         self._stack = ExitStack()
 

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.inference.event_list import ListedEvent
-from avseld.inference.output import PredictionFiles
+from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
-from avseld.io.labels import EVENT_LIST_SUFFIX
+from avseld.io.labels import event_list_of
 from avseld.io.resampling import sound_info
 from avseld.io.sound_track import is_container
 from avseld.io.video import has_video, video_info
@@ -56,8 +56,8 @@ class SoundJob:
     @property
     def files(self) -> list[Path]:
         """The files that are written."""
-        lists = [self.target.with_name(self.target.stem + EVENT_LIST_SUFFIX)] if self.event_list else []
-        return [self.target, *lists, *([self.target.with_suffix(".txt")] if self.audacity else [])]
+        lists = [event_list_of(self.target)] if self.event_list else []
+        return [self.target, *lists, *([audacity_of(self.target)] if self.audacity else [])]
 
 
 class Heard:

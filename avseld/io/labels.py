@@ -44,6 +44,11 @@ EVENT_LIST_SUFFIX = ".events.csv"
 """of the file for spreadsheets that `avseld predict` writes beside NAME.csv; it holds no prediction to score"""
 
 
+def event_list_of(prediction: Path) -> Path:
+    """Return the path of the events with names beside a prediction, NAME.events.csv beside NAME.csv."""
+    return prediction.with_name(prediction.stem + EVENT_LIST_SUFFIX)
+
+
 @dataclass(frozen=True)
 class Labels:
     """Events of a recording as they stand in a file."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.base.options import check_options
-from avseld.base.plugins import comes_from_elsewhere, find_part
+from avseld.base.plugins import find_part
 
 Choice = str | Mapping[str, Any]
 """A name, or {name: ..., options: {...}}; the name may be an import path, package.module:Class."""
@@ -45,6 +45,5 @@ def build_choice(
         if option not in known and len(known) == len(parameters):
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise BadInput(f"{place}.options.{option}: {name} has no such option; {has}")
-    if not comes_from_elsewhere(constructor):
-        options = check_options(place, constructor, options)
-    return constructor(*arguments, **{k: v for k, v in defaults.items() if k in known} | dict(options))
+    checked = check_options(place, constructor, options)
+    return constructor(*arguments, **{k: v for k, v in defaults.items() if k in known} | checked)

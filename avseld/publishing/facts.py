@@ -10,12 +10,12 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.base.files import sha256
-from avseld.config import Data
 from avseld.data.folds import choose
 from avseld.inference.run_folder import WEIGHTS
 from avseld.io.run_config import read_config
 from avseld.metrics import score
 from avseld.metrics.formulas import Scores
+from avseld.recipes.reading import recipe
 from avseld.system.blueprint import Blueprint
 from avseld.system.checkpoint import read_weights
 
@@ -76,7 +76,7 @@ def collect(run: Path, fold: str = "test") -> Facts:
         weights=sha256(weights),
         code=code_version(),
         data=data_checksum(prepared) if there else "",
-        hours=_hours(config) if there else {},
+        hours=_hours(run) if there else {},
         fold=fold,
         scores=_scores(run, fold) if there else None,
     )
@@ -106,11 +106,10 @@ def _checksum_of(folder: Path, paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
-def _hours(config: dict[str, Any]) -> dict[str, tuple[int, float]]:
+def _hours(run: Path) -> dict[str, tuple[int, float]]:
     """Count recordings and hours of the parts of the data, as the training chose them."""
-    words = config["data"]
     try:
-        parts = choose(Data(**words | {"prepared": Path(words["prepared"])}))
+        parts = choose(recipe(run).data)
     except BadInput as error:
         log.warning("no hours on the card: %s", error)
         return {}

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from avseld.io.labels import EVENT_LIST_SUFFIX, read_labels
+from avseld.base.rates import LABEL_HOP
+from avseld.io.labels import event_list_of, read_labels
 from avseld.io.manifest import classes_of_predictions, read_class_list
-
-FRAME = 0.1
-"""seconds between the instants at which rows and events are compared, a label frame of the challenge"""
 
 
 def names_beside(prediction: Path | None, reference: Path | None) -> list[str]:
@@ -35,7 +33,7 @@ def names_beside(prediction: Path | None, reference: Path | None) -> list[str]:
             return read_class_list(path)
     if prediction is None:
         return []
-    events = prediction.with_name(prediction.name.removesuffix(".csv") + EVENT_LIST_SUFFIX)
+    events = event_list_of(prediction)
     return names_of_rows(prediction, events) if events.is_file() else []
 
 
@@ -56,7 +54,7 @@ def names_of_rows(prediction: Path, event_list: Path) -> list[str]:
     with event_list.open(encoding="utf-8", newline="") as file:
         named = [(row["name"], float(row["onset"]), float(row["offset"])) for row in csv.DictReader(file)]
     end = max([0.0, *rows.offset, *(offset for _, _, offset in named)])
-    instants = np.arange(FRAME / 2, end + FRAME, FRAME)
+    instants = np.arange(LABEL_HOP / 2, end + LABEL_HOP, LABEL_HOP)
     active = {name: np.zeros(len(instants), bool) for name, _, _ in named}
     for name, onset, offset in named:
         active[name] |= (instants >= onset) & (instants < offset)

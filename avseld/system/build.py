@@ -251,19 +251,11 @@ def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **opti
                 f"{what}.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
     chosen = {**{k: v for k, v in options.items() if k in known}, **part.options}
-    if not comes_from_elsewhere(constructor):
-        checked = check_options(what, constructor, chosen)
-        try:
-            return constructor(*arguments, **checked)
-        except BadInput:
-            raise
-        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            said = " ".join(str(error).split())
-            raise BadInput(f"{what} {part.name}: {said}; check {what}.options") from error
-    if what != "target" and not issubclass(constructor, nn.Module):
+    checked = check_options(what, constructor, chosen)
+    if comes_from_elsewhere(constructor) and what != "target" and not issubclass(constructor, nn.Module):
         raise BadInput(f"{what}.name: {part.name} is no torch.nn.Module; derive it from that class")
     with in_one_line(f"{what} {part.name}: its constructor"):
-        return constructor(*arguments, **chosen)
+        return constructor(*arguments, **checked)
 
 
 GROUPS = {"features": "avseld.features", "model": "avseld.models", "target": "avseld.targets"}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, sha256, visible_files
-from detection.backends.onnx import load
+from detection.backends.onnx import CLASSES_KEY, load
 from detection.familiarity import Familiarity, fit
 from detection.familiarity import statistics as picture_statistics
 from detection.measure import read_pictures, score_pictures
@@ -57,7 +57,7 @@ def pack(
         "sha256": sha256(model),
         "size": [detector.width, detector.height],
         "classes": json.loads(
-            detector.session.get_modelmeta().custom_metadata_map.get("classes", '["person"]')
+            detector.session.get_modelmeta().custom_metadata_map.get(CLASSES_KEY, '["person"]')
         ),
         "parameters": count_parameters(model),
         "scores": score_pictures(read_pictures(test), detector),
