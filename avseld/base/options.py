@@ -86,8 +86,8 @@ def check_options(
         separator: between place and option in messages.
 
     Returns:
-        The options; numbers in words (YAML reads 1e3 as text) have become numbers. Those of a part of another package are
-        left as they are.
+        The options; numbers in words (YAML reads 1e3 as text) have become numbers. Those of a part of another package
+        are left as they are.
 
     Raises:
         BadInput: a value out of range or of another kind; names the option and what it may be.

@@ -120,7 +120,7 @@ def _member(what: str, name: str, module: str, member: str) -> Any:
 
 
 def comes_from_elsewhere(part: object) -> bool:
-    """Return whether a class, that of an instance, or a function is of another package than this one and torch."""
+    """Return whether a function, a class or that of an instance is of another package than this one and torch."""
     return _package(part) not in OWN_PACKAGES
 
 

@@ -24,7 +24,7 @@ from data_prep.synth.presets import get_preset, parse_presets
 from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, SOUND_SUFFIXES, FilesByClass, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.video.sprites import DRAWN_CLASSES, read_image
-from data_prep.synth.video.writer import frame_rate
+from data_prep.synth.video.writer import check_width, frame_rate
 
 log = logging.getLogger(__name__)
 
@@ -195,10 +195,7 @@ def _check(options: CorpusOptions) -> None:
         raise BadInput(f"seconds {options.seconds}: give {shortest} to {MAX_SECONDS}")
     if abs(options.seconds / LABEL_HOP - round(options.seconds / LABEL_HOP)) > 1e-6:
         raise BadInput(f"seconds {options.seconds}: give tenths of a second, the length of a label frame")
-    if options.width < 32 or options.width % 4 or options.width > 8192:
-        raise BadInput(
-            f"width {options.width}: give a multiple of 4 from 32 to 8192 (the height is half of it)"
-        )
+    check_width("width", options.width)
     if options.seed < 0:
         raise BadInput(f"seed {options.seed}: give 0 or more")
     samples(options.seconds, SAMPLE_RATE, "seconds")

@@ -15,8 +15,7 @@ from avseld.io.boxes import write_boxes
 from avseld.io.dcase_csv import write_dcase
 from data_prep.synth.acoustics.formats import receiver_format
 from data_prep.synth.acoustics.render import render
-from data_prep.synth.acoustics.rooms import draw_room
-from data_prep.synth.label_statistics import read_statistics_once
+from data_prep.synth.drawing import draw_room_of, draw_scene_of
 from data_prep.synth.layouts.plan import (
     RECORDING_SEEDS,
     ROOM_SEEDS,
@@ -26,8 +25,7 @@ from data_prep.synth.layouts.plan import (
     write_wav,
 )
 from data_prep.synth.presets import get_preset, parse_presets
-from data_prep.synth.scene import Scene, draw_scene
-from data_prep.synth.scene_like import draw_scene_like
+from data_prep.synth.scene import Scene
 from data_prep.synth.sounds.banks import FilesByClass
 from data_prep.synth.sounds.classes import CLASSES
 from data_prep.synth.sounds.events import SHORTEST_SYNTHESIS_S, dry_sound
@@ -75,23 +73,11 @@ def plan_scene(
     """
     preset = get_preset(preset_name(recording, options))
     room_seed = np.random.SeedSequence([options.seed, ROOM_SEEDS, recording.room])
-    room = draw_room(
-        recording.room,
-        preset.rt60_s,
-        np.random.default_rng(room_seed),
-        preset.room_m,
-        preset.array_height_m,
-        preset.min_critical_distance_m,
-    )
+    room = draw_room_of(preset, recording.room, np.random.default_rng(room_seed))
     seed = np.random.SeedSequence([options.seed, RECORDING_SEEDS, recording.index])
     scene_seed, audio_seed, box_seed = seed.spawn(3)
     rng = np.random.default_rng(scene_seed)
-    if preset.statistics is None:
-        scene = draw_scene(room, options.seconds, preset, rng)
-    else:
-        statistics = read_statistics_once(options.like or preset.statistics)
-        scene = draw_scene_like(statistics, room, options.seconds, preset, rng)
-    return scene, audio_seed, box_seed
+    return draw_scene_of(preset, room, options.seconds, rng, options.like), audio_seed, box_seed
 
 
 def write_starss23(

@@ -17,15 +17,12 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from avseld.io.video import sample_frames
 from data_prep.jobs import workers
-from data_prep.synth.acoustics.rooms import draw_room
-from data_prep.synth.label_statistics import read_statistics_once
+from data_prep.synth.drawing import draw_room_of, draw_scene_of
 from data_prep.synth.presets import get_preset, parse_presets
-from data_prep.synth.scene import Scene, draw_scene
-from data_prep.synth.scene_like import draw_scene_like
 from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, FilesByClass, scan_bank
 from data_prep.synth.video.camera import Camera
 from data_prep.synth.video.coco import CATEGORY, annotate
-from data_prep.synth.video.writer import frame_rate, write_video
+from data_prep.synth.video.writer import check_width, frame_rate, write_video
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +142,8 @@ def draw_pictures(number: int, options: PictureOptions, images: FilesByClass) ->
         images: image files by class, in place of drawn people and objects.
     """
     rng = np.random.default_rng([options.seed, PICTURE_SEEDS, number])
-    scene = _draw_scene(options.presets[number % len(options.presets)], number, rng)
+    preset = get_preset(options.presets[number % len(options.presets)])
+    scene = draw_scene_of(preset, draw_room_of(preset, number, rng), SCENE_S, rng)
     if rng.random() < options.empty_share:
         scene = replace(scene, people=())
     camera = Camera(scene, int(rng.choice(options.rendered)), images)
@@ -182,16 +180,6 @@ def coco(records: list[dict[str, Any]], about: str) -> dict[str, Any]:
     return content
 
 
-def _draw_scene(name: str, number: int, rng: np.random.Generator) -> Scene:
-    preset = get_preset(name)
-    room = draw_room(
-        number, preset.rt60_s, rng, preset.room_m, preset.array_height_m, preset.min_critical_distance_m
-    )
-    if preset.statistics is None:
-        return draw_scene(room, SCENE_S, preset, rng)
-    return draw_scene_like(read_statistics_once(preset.statistics), room, SCENE_S, preset, rng)
-
-
 def _through_video(frames: list[np.ndarray], width: int) -> list[np.ndarray]:
     """Encode frames as `avseld-prep synth` does, and read them as `avseld-detect boxes` does."""
     with tempfile.TemporaryDirectory() as folder:
@@ -223,8 +211,7 @@ def _check(options: PictureOptions, scenes: int) -> None:
     if min(scenes, options.frames) < 1:
         raise BadInput("scenes and frames: give at least 1 each")
     for name, width in (("width", options.width), *(("rendered", each) for each in options.rendered)):
-        if width < 32 or width % 4 or width > 8192:
-            raise BadInput(f"{name} {width}: give a multiple of 4 from 32 to 8192 (the height is half of it)")
+        check_width(name, width)
     for name in ("compressed_share", "empty_share"):
         if not 0 <= getattr(options, name) <= 1:
             raise BadInput(f"{name} {getattr(options, name)}: give a share from 0 to 1")

@@ -18,6 +18,20 @@ X264_OPTIONS = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params"
 and the bytes differ from run to run."""
 
 
+def check_width(name: str, width: int) -> None:
+    """Refuse a width that cannot be rendered.
+
+    Args:
+        name: of the option.
+        width: pixels.
+
+    Raises:
+        BadInput: no multiple of 4, or out of range.
+    """
+    if width < 32 or width % 4 or width > 8192:
+        raise BadInput(f"{name} {width}: give a multiple of 4 from 32 to 8192 (the height is half of it)")
+
+
 def frame_rate(fps: float) -> Fraction:
     """Return the exact frame rate for a rounded one: 29.97 is 30000/1001.
 
