@@ -11,14 +11,12 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from avseld.base.rates import LABEL_HOP
 from avseld.base.sphere import fibonacci_sphere, on_sphere
-from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.manifest import Recording
-from data_prep.check.orientation import MIN_FRAMES, pick_frames
+from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
 
 ARRAY = FORMATS["mic"]
 PAIRS = tuple(combinations(range(ARRAY.channels), 2))
@@ -124,24 +122,20 @@ def measure(recording: Recording, events: Events) -> Measured:
         recording: of a tetrahedral array.
         events: its labels.
     """
-    info = audio_info(recording.audio)
-    n_samples = round(LABEL_HOP * info.sample_rate)
-    frames, rows = pick_frames(events, info.n_samples // n_samples)
-    _, band = steering(info.sample_rate, ARRAY.radius)
-    coherence = np.zeros((len(frames), len(PAIRS) * int(band.sum())), np.complex64)
-    for index, frame in enumerate(frames):
-        sound = read_audio(recording.audio, int(frame) * n_samples, n_samples)
+    single = single_source_frames(recording, events)
+    band = in_band(N_FFT, single.sample_rate, BAND_HZ)
+    coherence = np.zeros((len(single.frames), len(PAIRS) * int(band.sum())), np.complex64)
+    for index, sound in enumerate(single.sounds()):
         coherence[index] = _coherence(sound, band)
     sounding = np.abs(coherence).any(axis=1)
-    coherence, rows = coherence[sounding], rows[sounding]
-    found = {radius: _best_directions(coherence, info.sample_rate, radius) for radius in RADII_M}
+    coherence, labelled = coherence[sounding], single.labelled[sounding]
+    found = {radius: _best_directions(coherence, single.sample_rate, radius) for radius in RADII_M}
     mean = {radius: float(peak.sum()) for radius, (_, peak) in found.items()}
     radius = max(RADII_M, key=mean.__getitem__)
     if mean[radius] < MIN_RADIUS_GAIN * mean[ARRAY.radius]:
         radius = ARRAY.radius
     directions, peak = found[radius]
     used = peak >= np.quantile(peak, 1 - COHERENT_SHARE) if len(peak) else np.zeros(0, bool)
-    labelled = unit_vector(events.azimuth[rows], events.elevation[rows]).reshape(-1, 3)
     return Measured(directions[used], labelled[used], radius)
 
 
@@ -176,7 +170,7 @@ def fit(measured: Sequence[Measured]) -> ArrayFit:
 
 
 @lru_cache(maxsize=2 * len(RADII_M))
-def steering(sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
+def steering(sample_rate: int, radius: float) -> np.ndarray:
     """Return the phases between pairs of microphones of a plane wave.
 
     Args:
@@ -184,24 +178,21 @@ def steering(sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
         radius: metres, of the array.
 
     Returns:
-        (direction, pair times frequency) complex of magnitude 1, and (N_FFT // 2 + 1,) bool, the frequencies.
+        (direction, pair times frequency) complex of magnitude 1; frequencies of `BAND_HZ`.
     """
-    frequency = np.fft.rfftfreq(N_FFT, 1 / sample_rate)
-    band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
+    frequency = np.fft.rfftfreq(N_FFT, 1 / sample_rate)[in_band(N_FFT, sample_rate, BAND_HZ)]
     table = on_sphere(
-        np.cos(np.radians(np.arange(0, 180 + TABLE_STEP_DEG / 2, TABLE_STEP_DEG))),
-        frequency[band],
-        radius,
+        np.cos(np.radians(np.arange(0, 180 + TABLE_STEP_DEG / 2, TABLE_STEP_DEG))), frequency, radius
     )
     angle = np.degrees(np.arccos(np.clip(fibonacci_sphere(N_DIRECTIONS) @ _capsules().T, -1, 1)))
     response = table[np.round(angle / TABLE_STEP_DEG).astype(int)]
     phases = np.stack([response[:, i] * response[:, j].conj() for i, j in PAIRS], axis=1)
-    return (phases / np.abs(phases)).reshape(N_DIRECTIONS, -1).astype(np.complex64), band
+    return (phases / np.abs(phases)).reshape(N_DIRECTIONS, -1).astype(np.complex64)
 
 
 def _best_directions(coherence: np.ndarray, sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Find the direction (frame, 3) that fits coherences (frame, pair times frequency) best, and how well (frame,)."""
-    phases, _ = steering(sample_rate, radius)
+    phases = steering(sample_rate, radius)
     power = (coherence @ phases.conj().T).real
     return fibonacci_sphere(N_DIRECTIONS)[power.argmax(axis=1)], power.max(axis=1, initial=0.0)
 

@@ -8,6 +8,7 @@ from avseld.io.events import Events
 from avseld.io.formats import FORMATS
 from avseld.io.manifest import Recording
 from data_prep.check import array_order, orientation, sides
+from data_prep.check.single_sources import MIN_FRAMES
 from data_prep.corpora.recordings import Findings
 
 UNRELATED_DEG = 75.0
@@ -66,7 +67,7 @@ class Directions:
             report.warning(f"{array.words}; in {array.n_frames} frames with one source, {ARRAY}")
         else:
             _report_angle(line, array.n_frames, array.declared, report)
-        if array.n_frames >= orientation.MIN_FRAMES and array.radius != FORMATS["mic"].radius:
+        if array.n_frames >= MIN_FRAMES and array.radius != FORMATS["mic"].radius:
             report.warning(
                 f"time differences are those of an array of about {100 * array.radius:g} cm radius, not of STARSS23's "
                 f"{100 * FORMATS['mic'].radius:g}: networks can be trained on it, those trained on another do not fit"
@@ -83,7 +84,7 @@ class Directions:
 
 
 def _report_angle(line: str, n_frames: int, angle: float, report: Report) -> None:
-    if n_frames >= orientation.MIN_FRAMES and angle > UNRELATED_DEG:
+    if n_frames >= MIN_FRAMES and angle > UNRELATED_DEG:
         report.warning(f"{line}, near the 90 of chance; do labels and audio belong together?")
     elif n_frames:
         report.notes.append(line)

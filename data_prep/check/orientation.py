@@ -6,17 +6,11 @@ from itertools import permutations, product
 
 import numpy as np
 
-from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import audio_info, read_audio
-from avseld.io.dcase_csv import frames_of
 from avseld.io.events import Events
-from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.geometry import angle_between
 from avseld.io.manifest import Recording
+from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
 
-MAX_FRAMES = 300
-"""label frames evaluated per recording"""
-MIN_FRAMES = 20
-"""label frames needed for a verdict"""
 BAND_HZ = (200.0, 5000.0)
 """below is the rumble of rooms, above the spatial aliasing of small arrays"""
 
@@ -79,22 +73,17 @@ def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarra
         measured (frame, 3), the unit intensity vector in the order of channels 1 to 3, and labelled
         (frame, 3), unit vectors x, y, z.
     """
-    info = audio_info(recording.audio)
-    n_samples = round(LABEL_HOP * info.sample_rate)
-    frames, rows = pick_frames(events, info.n_samples // n_samples)
-    frequency = np.fft.rfftfreq(n_samples, 1 / info.sample_rate)
-    band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
-    window = np.hanning(n_samples)
-    intensity, power = np.zeros((len(frames), 3)), np.zeros(len(frames))
-    for index, frame in enumerate(frames):
-        sound = read_audio(recording.audio, int(frame) * n_samples, n_samples)
+    single = single_source_frames(recording, events)
+    band = in_band(single.n_samples, single.sample_rate, BAND_HZ)
+    window = np.hanning(single.n_samples)
+    intensity, power = np.zeros((len(single.frames), 3)), np.zeros(len(single.frames))
+    for index, sound in enumerate(single.sounds()):
         spectrum = np.fft.rfft(sound * window)[:, band]
         intensity[index] = np.real(np.conj(spectrum[0]) * spectrum[1:4]).sum(-1)
         power[index] = np.square(np.abs(spectrum[0])).sum()
     length = np.linalg.norm(intensity, axis=-1)
     loud = (power >= np.median(power) if len(power) else power > 0) & (length > 0)
-    labelled = unit_vector(events.azimuth[rows], events.elevation[rows]).reshape(-1, 3)
-    return intensity[loud] / length[loud, None], labelled[loud]
+    return intensity[loud] / length[loud, None], single.labelled[loud]
 
 
 def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
@@ -117,22 +106,3 @@ def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
     }
     best = min(errors, key=errors.__getitem__)
     return Fit(len(vectors), errors[DECLARED], errors[best], best)
-
-
-def pick_frames(events: Events, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pick label frames with exactly one source, at most `MAX_FRAMES`, evenly spread.
-
-    Args:
-        events: labels of a recording.
-        n_frames: whole label frames of its audio.
-
-    Returns:
-        (frame,) indices of the frames, and (frame,) the row of events that each has.
-    """
-    placed = np.flatnonzero(~np.isnan(events.azimuth) & ~np.isnan(events.onset))
-    rows, frame = frames_of(events.onset[placed], events.offset[placed])
-    unique, index, times = np.unique(frame, return_index=True, return_counts=True)
-    alone = (times == 1) & (unique >= 0) & (unique < n_frames)
-    frames, rows = unique[alone], placed[rows[index[alone]]]
-    picked = np.unique(np.linspace(0, len(frames) - 1, min(MAX_FRAMES, len(frames))).round().astype(int))
-    return frames[picked], rows[picked]

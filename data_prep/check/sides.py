@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
-from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording
-from data_prep.check.orientation import MIN_FRAMES, pick_frames
+from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
 
 BAND_HZ = (1000.0, 8000.0)
 """in which a head shades its far side"""
@@ -46,21 +43,16 @@ def measure(recording: Recording, events: Events) -> np.ndarray:
     Returns:
         (frame,) bool.
     """
-    info = audio_info(recording.audio)
-    n_samples = round(LABEL_HOP * info.sample_rate)
-    frames, rows = pick_frames(events, info.n_samples // n_samples)
-    lateral = unit_vector(events.azimuth[rows], events.elevation[rows]).reshape(-1, 3)[:, 1]
-    frames, lateral = frames[np.abs(lateral) > MIN_LATERAL], lateral[np.abs(lateral) > MIN_LATERAL]
-    frequency = np.fft.rfftfreq(n_samples, 1 / info.sample_rate)
-    band = (frequency >= BAND_HZ[0]) & (frequency <= BAND_HZ[1])
-    power = np.zeros((len(frames), 2))
-    for index, frame in enumerate(frames):
-        sound = read_audio(recording.audio, int(frame) * n_samples, n_samples)
-        power[index] = np.square(np.abs(np.fft.rfft(sound * np.hanning(n_samples))[:, band])).sum(axis=-1)
+    single = single_source_frames(recording, events)
+    single = single.select(np.abs(single.labelled[:, 1]) > MIN_LATERAL)
+    band, window = in_band(single.n_samples, single.sample_rate, BAND_HZ), np.hanning(single.n_samples)
+    power = np.zeros((len(single.frames), 2))
+    for index, sound in enumerate(single.sounds()):
+        power[index] = np.square(np.abs(np.fft.rfft(sound * window)[:, band])).sum(axis=-1)
     total = power.sum(axis=1)
     used = total >= np.quantile(total, 1 - LOUD_SHARE) if len(total) else np.zeros(0, bool)
     used &= power[:, 0] != power[:, 1]
-    return ((power[:, 0] > power[:, 1]) == (lateral > 0))[used]
+    return ((power[:, 0] > power[:, 1]) == (single.labelled[:, 1] > 0))[used]
 
 
 def fit(agreeing: Iterable[np.ndarray]) -> SidesFit:
