@@ -5,7 +5,7 @@ delay, and of one that starts before the zero of the clock, players and this mod
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def track_info(path: Path | str) -> AudioInfo:
         end = container.duration / av.time_base if container.duration else 0.0
         if stream.duration and stream.time_base:
             end = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-        n_samples = round(end * stream.rate) or sum(len(block) for block in _placed(container, stream))
+        n_samples = round(end * stream.rate) or sum(map(len, _placed(container.decode(stream), stream.rate)))
         return AudioInfo(stream.rate, stream.channels, n_samples)
 
 
@@ -67,7 +67,7 @@ def track_blocks(path: Path | str) -> Iterator[np.ndarray]:
     done = 0
     with _open_track(path) as (container, stream):
         try:
-            for block in _gathered(_placed(container, stream)):
+            for block in _gathered(_placed(container.decode(stream), stream.rate)):
                 kept = block[: info.n_samples - done]
                 done += len(kept)
                 if len(kept):
@@ -106,16 +106,16 @@ def _open_track(path: Path) -> "Iterator[tuple[av.container.InputContainer, av.A
         yield container, max(container.streams.audio, key=lambda stream: stream.channels)
 
 
-def _placed(container: "av.container.InputContainer", stream: av.AudioStream) -> Iterator[np.ndarray]:
-    """Decode a track to (sample, channel) blocks that begin at the zero of the clock."""
+def _placed(frames: Iterable[av.AudioFrame], sample_rate: int) -> Iterator[np.ndarray]:
+    """Turn decoded frames into (sample, channel) blocks that begin at the zero of the clock."""
     skipped: int | None = None
-    for frame in container.decode(stream):
+    for frame in frames:
         samples = _samples(frame)
         if skipped is None:
             start = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else 0.0
-            skipped = max(-round(start * stream.rate), 0)
+            skipped = max(-round(start * sample_rate), 0)
             if start > 0:
-                yield np.zeros((round(start * stream.rate), samples.shape[1]))
+                yield np.zeros((round(start * sample_rate), samples.shape[1]))
         yield samples[skipped:]
         skipped = max(skipped - len(samples), 0)
 
@@ -163,25 +163,13 @@ def read_sound_track(path: Path | str, sample_rate: int) -> np.ndarray | None:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 return None
-            return _joined(container, sample_rate)
+            blocks = list(_placed(_resampled(container, sample_rate), sample_rate))
+            return np.concatenate([np.zeros((0, 1)), *blocks])[:, 0].astype(np.float32)
     except (av.FFmpegError, OSError) as error:
         reason = error.strerror or error
         raise BadInput(
             f"{path}: its sound track cannot be read ({reason}); copy it again from its origin"
         ) from error
-
-
-def _joined(container: "av.container.InputContainer", sample_rate: int) -> np.ndarray:
-    parts: list[np.ndarray] = []
-    start = None
-    for frame in _resampled(container, sample_rate):
-        if start is None:
-            start = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else 0.0
-        parts.append(frame.to_ndarray().reshape(-1))
-    sound = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    # A track that starts before the zero of the clock has samples that players skip.
-    first = round((start or 0.0) * sample_rate)
-    return np.concatenate([np.zeros(max(first, 0), np.float32), sound[max(-first, 0) :]])
 
 
 def _resampled(container: "av.container.InputContainer", sample_rate: int) -> Iterator[av.AudioFrame]:
