@@ -16,7 +16,7 @@ DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -238,6 +238,9 @@ def _events(
     n_classes: int | None,
     hop: float,
 ) -> Events:
+    def line_of(row: int) -> int:
+        return _numbered(body, 1 + dialect.header)[row][0]
+
     column = dict(zip(dialect.columns, table.T, strict=True))
     if "x" in column:
         column["azimuth"], column["elevation"] = direction(
@@ -249,12 +252,10 @@ def _events(
     wrong = (frame < 0) | (frame % 1 != 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        line = _numbered(body, 1 + dialect.header)[row][0]
-        raise BadInput(f"{path}:{line}: frame {number(frame[row])} is no index; frames count from 0")
+        raise BadInput(f"{path}:{line_of(row)}: frame {number(frame[row])} is no index; frames count from 0")
     for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
-        line = _numbered(body, 1 + dialect.header)[row][0]
-        check_row(path, line, column["class"][row], azimuth[row], elevation[row], n_classes)
-    _warn_of_odd_values(column, path, body, 1 + dialect.header)
+        check_row(path, line_of(row), column["class"][row], azimuth[row], elevation[row], n_classes)
+    _warn_of_odd_values(column, path, line_of)
     units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
     return Events(
         frame * hop,
@@ -268,7 +269,7 @@ def _events(
     )
 
 
-def _warn_of_odd_values(column: dict[str, np.ndarray], path: Path, body: Sequence[str], first: int) -> None:
+def _warn_of_odd_values(column: dict[str, np.ndarray], path: Path, line_of: Callable[[int], int]) -> None:
     """Warn once a file of vectors that are no directions and of negative distances; they are read all the same."""
     odd: list[tuple[np.ndarray, str]] = []
     if "x" in column:
@@ -279,8 +280,9 @@ def _warn_of_odd_values(column: dict[str, np.ndarray], path: Path, body: Sequenc
         odd.append((column["distance"] < 0, "the distance is negative; leave out a distance that is unknown"))
     for rows, what in odd:
         if rows.any():
-            line = _numbered(body, first)[int(np.argmax(rows))][0]
-            log.warning("%s:%d: %s (%d rows like it)", path, line, what, int(rows.sum()))
+            log.warning(
+                "%s:%d: %s (%d rows like it)", path, line_of(int(np.argmax(rows))), what, int(rows.sum())
+            )
 
 
 def _suspicious(

@@ -21,7 +21,7 @@ ADDRESS = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]
 
 
 def is_address(name: Path | str) -> bool:
-    """Tell whether a name is that of weights on the hub."""
+    """Return whether a name is that of weights on the hub."""
     return str(name).startswith(PREFIX)
 
 
