@@ -10,8 +10,9 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
-from avseld.io.events import Events, parse, read_lines
+from avseld.io.events import Events
 from avseld.io.geometry import direction, wrap
+from avseld.io.tables import cell_number, read_rows
 
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 DIRECTIONS = {
@@ -106,7 +107,8 @@ def read_axes(text: str) -> np.ndarray:
         text: such as x=right,y=front,z=up.
 
     Raises:
-        BadInput: axes that are missing, repeated, or left-handed.
+        BadInput: axes that are missing, or two on one line. Any three different lines are taken: directions in space
+            say all, also of left-handed engines.
     """
     words = dict(re.findall(r"([xyz])\s*=\s*(\w+)", text))
     if set(words) != set("xyz") or any(word not in DIRECTIONS for word in words.values()):
@@ -114,11 +116,10 @@ def read_axes(text: str) -> np.ndarray:
             f"axes '{text}': give the direction of each axis, such as x=right,y=front,z=up ({', '.join(DIRECTIONS)})"
         )
     matrix = np.array([DIRECTIONS[words[axis]] for axis in "xyz"], float).T
-    volume = round(float(np.linalg.det(matrix)))
-    if volume != 1:
-        what = "two of them point the same way" if volume == 0 else "they are a mirror image of space"
+    if round(float(np.linalg.det(matrix))) == 0:
         raise BadInput(
-            f"axes '{text}': {what}; x=front,y=left,z=up and x=right,y=front,z=up are right-handed"
+            f"axes '{text}': two of them lie on one line; such as x=right,y=front,z=up, or x=right,y=up,z=front of "
+            "left-handed engines"
         )
     return matrix
 
@@ -144,20 +145,10 @@ def read_track(path: Path) -> np.ndarray:
                 f"{path}: {track.dtype} {track.shape} is no track; give (time, 3) or (time, source, 3)"
             )
         return np.asarray(track, float).reshape(len(track), -1, 3)
-    lines = read_lines(path)
-    header = [word.strip().lower() for word in lines[0].split(",")] if lines else []
-    if not {"x", "y", "z"} <= set(header):
-        raise BadInput(f"{path}:1: expected a header with x, y, z and perhaps source")
     rows: dict[int, list[list[float]]] = {}
-    for line, text in enumerate(lines[1:], start=2):
-        if not text.strip():
-            continue
-        cells = [cell.strip() for cell in text.split(",")]
-        if len(cells) != len(header):
-            raise BadInput(f"{path}:{line}: {len(cells)} columns instead of {len(header)}; correct the row")
-        row = dict(zip(header, cells, strict=True))
-        place = [np.nan if row[a].lower() in ("", "nan") else parse(row[a], path, line) for a in "xyz"]
-        rows.setdefault(int(parse(row.get("source", "0"), path, line)), []).append(place)
+    for line, row in read_rows(path, tuple("xyz"), "a header with x, y, z and perhaps source"):
+        place = [np.nan if row[a].lower() in ("", "nan") else cell_number(row[a], path, line) for a in "xyz"]
+        rows.setdefault(int(cell_number(row.get("source", "0"), path, line)), []).append(place)
     if not rows or len({len(own) for own in rows.values()}) > 1:
         raise BadInput(f"{path}: every source needs a row at every moment; write nan where it is not there")
     return np.stack([np.array(own, float) for _, own in sorted(rows.items())], axis=1)

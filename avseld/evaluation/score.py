@@ -10,6 +10,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.io.dcase_csv import Coordinates
 from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
@@ -38,6 +39,7 @@ def score(
     missing: Literal["error", "empty"] = "error",
     check_only: bool = False,
     distance_unit: Literal["cm", "m", "none"] | None = None,
+    coordinates: Coordinates = "auto",
     corrected: bool = False,
     per: Literal["room", "overlap"] | None = None,
     fold: str | None = None,
@@ -61,6 +63,8 @@ def score(
         missing: treat a recording without prediction as an error, or as empty.
         check_only: only check whether the predictions are a valid submission.
         distance_unit: unit of distances in prediction files, if not the year's; none = do not score them.
+        coordinates: six columns of prediction files without header end with azimuth, elevation, distance (polar) or
+            with x, y, z (cartesian); by default decided from the largest file.
         corrected: correct the defects of the official code (listed in `avseld.metrics.seld`).
         per: add the scores of each room, or of each number of simultaneous reference events.
         fold: score only this fold or room or recording, named as in the manifest beside the labels; test, validate or
@@ -83,7 +87,7 @@ def score(
     challenge = None if year is None else int(year)
     if class_agnostic:
         pairing = open_pair(
-            labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run
+            labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run, coordinates
         )
         return _score_without_classes(pairing, per, json)
     if challenge is None:
@@ -94,7 +98,9 @@ def score(
         reasons = problems(labels, predictions, challenge, n_classes, fold, missing, parts_of_run)
         return _report(reasons, predictions, challenge, json)
     rule = rule_of(challenge)
-    pairing = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run)
+    pairing = open_pair(
+        labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run, coordinates
+    )
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
     events = CountingEvents(pairing, pairing.n_classes)
     counts = count_pairs(events, rule, options, grid)

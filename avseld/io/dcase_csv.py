@@ -13,6 +13,8 @@ github.com/partha2409/DCASE2024_seld_baseline):
 
 DCASE 2025 has a header: frame, class, source, azimuth, distance, onscreen; its elevation is read as 0
 (github.com/partha2409/DCASE2025_seld_baseline).
+
+A distance that is unknown is an empty cell or nan, and where none is known the column is left out.
 """
 
 import logging
@@ -29,7 +31,7 @@ from avseld.base.rates import LABEL_HOP, frames_within
 from avseld.io.events import Events, check_row, number, parse, read_lines, read_table
 from avseld.io.geometry import direction, unit_vector
 from avseld.io.sheet_columns import EXAMPLES
-from avseld.io.sheets import delimiter_of
+from avseld.io.tables import delimiter_of
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +59,13 @@ COLUMN_ALIASES = {
 
 MAX_HEAD_LINES = 5
 """lines from which the delimiter is decided"""
+MAX_ROUNDING = 0.05
+"""largest difference of the length of a unit vector from 1, written with one decimal"""
 
 Coordinates = Literal["auto", "polar", "cartesian"]
 """how six columns without a header are read"""
+SixColumns = Literal["polar", "cartesian", "unclear"]
+"""what the numbers of six columns without a header can be"""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,10 @@ class Dialect:
     final_newline: bool = True
     metres_per_unit: float = 0.01
     """0.01 where distances are centimetres (labels), 1 where metres (predictions of 2024)"""
+    degrees_per_unit: float = 1.0
+    """of azimuth and elevation; 180 / pi where they are radians"""
+    first_frame: int = 0
+    """index of the frame that begins at 0 s"""
 
 
 def read_dcase(
@@ -80,6 +90,8 @@ def read_dcase(
     coordinates: Coordinates = "auto",
     metres_per_unit: float = 0.01,
     hop: float = LABEL_HOP,
+    degrees_per_unit: float = 1.0,
+    first_frame: int = 0,
 ) -> tuple[Events, Dialect]:
     """Read a frame CSV in any dialect.
 
@@ -87,9 +99,11 @@ def read_dcase(
         path: the file; an empty one holds no events.
         n_classes: class indices from this on are refused.
         coordinates: whether six columns without a header are polar or Cartesian; auto takes them as Cartesian where
-            every vector is at most 2 long and at least one number has decimals.
+            every vector is at most 2 long and at least one x or y has decimals, see `six_columns`.
         metres_per_unit: unit of the distance column, 0.01 for centimetres.
         hop: seconds between frames; 0.02 in the files of DCASE 2019.
+        degrees_per_unit: unit of azimuth and elevation, 180 / pi for radians.
+        first_frame: index of the frame that begins at 0 s; 1 where a file counts from 1.
 
     Returns:
         One row of events per row of the file, in the file's order, and the format of the file.
@@ -104,6 +118,8 @@ def read_dcase(
         newline="\r\n" if b"\r\n" in raw else "\n",
         final_newline=raw.endswith(b"\n") or not raw,
         metres_per_unit=metres_per_unit,
+        degrees_per_unit=degrees_per_unit,
+        first_frame=first_frame,
     )
     if lines and (names := _header(lines[0], path)):
         dialect = replace(dialect, header=True, columns=names)
@@ -115,7 +131,12 @@ def read_dcase(
     width = len(dialect.columns) if dialect.header else example.count(",") + 1
     table = read_table(body, width)
     if table is None:
-        table = np.array([_numbers(text, path, line, width) for line, text in _numbered(body, first)])
+        place = (
+            dialect.columns.index("distance") if dialect.header and "distance" in dialect.columns else None
+        )
+        if not dialect.header and width > len(POLAR[5]):
+            place = width - 1
+        table = np.array([_numbers(text, path, line, width, place) for line, text in _numbered(body, first)])
     if not dialect.header:
         dialect = replace(dialect, columns=_columns_of(table, path, coordinates))
     return _events(table, dialect, path, body, n_classes, hop), dialect
@@ -127,9 +148,17 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
     Args:
         path: the file.
         events: each row lies within one frame of 100 ms or spans several (then one row a frame is written).
-        dialect: format of the file; that of STARSS23's labels (six polar columns, centimetres) if None.
+        dialect: format of the file; that of STARSS23's labels (six polar columns, centimetres) if None. Its column
+            of distances is left out where no distance is known; single unknown ones are written as nan.
+
+    Raises:
+        BadInput: an event without direction, which no frame CSV can hold.
     """
     dialect = dialect or Dialect()
+    if len(events) and np.isnan(events.distance).all():
+        dialect = replace(dialect, columns=tuple(name for name in dialect.columns if name != "distance"))
+    if np.isnan(events.azimuth).any() and {"azimuth", "x"} & set(dialect.columns):
+        raise BadInput(f"{path}: a frame csv holds no event without direction; write events with times")
     lines = [",".join(dialect.columns)] if dialect.header else []
     lines += dcase_lines(events, dialect)
     text = dialect.newline.join(lines)
@@ -143,17 +172,21 @@ def dcase_lines(events: Events, dialect: Dialect) -> list[str]:
     """Format events as rows of a frame CSV, without header and line ends; arguments as for `write_dcase`."""
     frames = expand(events)
     columns = {
-        "frame": np.round(frames.onset / LABEL_HOP),
+        "frame": np.round(frames.onset / LABEL_HOP) + dialect.first_frame,
         "class": frames.label,
         "source": frames.source,
-        "azimuth": frames.azimuth,
-        "elevation": frames.elevation,
+        "azimuth": frames.azimuth / dialect.degrees_per_unit,
+        "elevation": frames.elevation / dialect.degrees_per_unit,
         "distance": frames.distance / dialect.metres_per_unit,
         "onscreen": frames.onscreen,
     }
     columns |= dict(zip("xyz", unit_vector(frames.azimuth, frames.elevation).T, strict=True))
+    unknown = ["nan" if name == "distance" else "0" for name in dialect.columns]
     rows = zip(*(columns[name] for name in dialect.columns), strict=True)
-    return [",".join(number(float(value)) or "0" for value in row) for row in rows]
+    return [
+        ",".join(number(float(value)) or word for value, word in zip(row, unknown, strict=True))
+        for row in rows
+    ]
 
 
 def expand(events: Events) -> Events:
@@ -194,7 +227,7 @@ def _with_commas(lines: list[str]) -> list[str]:
 def _header(text: str, path: Path) -> tuple[str, ...]:
     words = [word.strip().lower() for word in text.split(",")]
     try:
-        [float(word) for word in words]
+        [float(word) for word in words if word]
     except ValueError:
         names = tuple(COLUMN_ALIASES.get(word, word) for word in words)
         if not {"frame", "class"} <= set(names) or not set(names) <= COLUMN_NAMES:
@@ -208,21 +241,39 @@ def _numbered(body: Sequence[str], first: int) -> list[tuple[int, str]]:
     return [(line, text) for line, text in enumerate(body, start=first) if text.strip()]
 
 
-def _numbers(text: str, path: Path, line: int, width: int) -> list[float]:
+def _numbers(text: str, path: Path, line: int, width: int, distance: int | None) -> list[float]:
+    """Parse the cells of a row; the one at the place of the distance may be empty or nan."""
     words = text.split(",")
     if len(words) != width:
         raise BadInput(f"{path}:{line}: {len(words)} columns, the rows before have {width}; correct the row")
-    return [parse(word, path, line) for word in words]
+    return [
+        np.nan if place == distance and word.strip().lower() in ("", "nan") else parse(word, path, line)
+        for place, word in enumerate(words)
+    ]
+
+
+def six_columns(numbers: np.ndarray) -> SixColumns:
+    """Decide whether three columns are azimuth, elevation and distance, or x, y, z.
+
+    Args:
+        numbers: (row, 3), the last three of six columns.
+
+    Returns:
+        cartesian where all are unit vectors, polar where some are longer than 2 or x and y have no decimals (a vector
+        (0, 0, 1.5) is no direction, azimuth 0 and elevation 0 at 1.5 m are), else unclear.
+    """
+    length = np.linalg.norm(numbers, axis=1)
+    if not (length <= MAX_VECTOR_LENGTH).all() or (numbers[:, :2] % 1 == 0).all():
+        return "polar"
+    return "cartesian" if (np.abs(length - 1) <= MAX_ROUNDING).all() else "unclear"
 
 
 def _columns_of(table: np.ndarray, path: Path, coordinates: str) -> tuple[str, ...]:
     """Decide the columns of a file without header by their number and values."""
     width = table.shape[1]
     if width == 6:
-        vectors = table[:, 3:]
-        looks_cartesian = (np.linalg.norm(vectors, axis=1) <= 2).all() and (vectors % 1 != 0).any()
-        is_cartesian = looks_cartesian if coordinates == "auto" else coordinates == "cartesian"
-        return CARTESIAN[6] if is_cartesian else POLAR[6]
+        is_polar = six_columns(table[:, 3:]) == "polar" if coordinates == "auto" else coordinates == "polar"
+        return POLAR[6] if is_polar else CARTESIAN[6]
     if width in POLAR:
         return POLAR[width]
     if width in CARTESIAN:
@@ -246,13 +297,19 @@ def _events(
         column["azimuth"], column["elevation"] = direction(
             np.stack([column[axis] for axis in "xyz"], axis=-1)
         )
+    elif dialect.degrees_per_unit != 1:
+        for name in {"azimuth", "elevation"} & column.keys():
+            column[name] = column[name] * dialect.degrees_per_unit
     unknown = np.full(len(table), np.nan)
     azimuth, elevation = column.get("azimuth", unknown), column.get("elevation", np.zeros(len(table)))
-    frame = column["frame"]
+    frame = column["frame"] - dialect.first_frame
     wrong = (frame < 0) | (frame % 1 != 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise BadInput(f"{path}:{line_of(row)}: frame {number(frame[row])} is no index; frames count from 0")
+        raise BadInput(
+            f"{path}:{line_of(row)}: frame {number(column['frame'][row])} is no index; frames count from "
+            f"{dialect.first_frame}"
+        )
     for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
         check_row(path, line_of(row), column["class"][row], azimuth[row], elevation[row], n_classes)
     _warn_of_odd_values(column, path, line_of)

@@ -43,12 +43,26 @@ class LabelFile:
         metres_per_unit: float = 0.01,
         hop: float = LABEL_HOP,
         classes: Sequence[str] | None = None,
+        degrees_per_unit: float = 1.0,
+        first_frame: int = 0,
+        sheet_metres_per_unit: float = 1.0,
     ) -> Labels:
         """Read the events; arguments and errors as for `avseld.io.labels.read_labels`."""
         if self.sheet is not None:
-            return labels_of_sheet(self.sheet, n_classes, classes, self.recording)
+            return labels_of_sheet(
+                self.sheet, n_classes, classes, self.recording, first_frame, sheet_metres_per_unit
+            )
         return read_label_rows(
-            self.path, n_classes, coordinates, metres_per_unit, hop, classes, self.recording
+            self.path,
+            n_classes,
+            coordinates,
+            metres_per_unit,
+            hop,
+            classes,
+            self.recording,
+            degrees_per_unit,
+            first_frame,
+            sheet_metres_per_unit,
         )
 
 

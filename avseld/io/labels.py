@@ -23,12 +23,11 @@ from avseld.io.sheets import (
     HEAD_BYTES,
     XLSX,
     Sheet,
-    delimiter_of,
     is_audacity,
-    is_number,
     read_sheet,
     sheet_events,
 )
+from avseld.io.tables import delimiter_of, is_number
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +124,9 @@ def read_labels(
     hop: float = LABEL_HOP,
     classes: Sequence[str] | None = None,
     recording: str | None = None,
+    degrees_per_unit: float = 1.0,
+    first_frame: int = 0,
+    sheet_metres_per_unit: float = 1.0,
 ) -> Events:
     """Read the events of one recording from a file in any format.
 
@@ -136,6 +138,9 @@ def read_labels(
         hop: seconds between the frames of a frame CSV.
         classes: names of the classes, for files that name them.
         recording: name of the recording, for a sheet of many.
+        degrees_per_unit: unit of azimuth and elevation in a frame CSV, 180 / pi for radians.
+        first_frame: index of the frame that begins at 0 s, where labels count frames.
+        sheet_metres_per_unit: unit of the distances in a sheet whose header names none.
 
     Returns:
         One row of events per row of the file, in the file's order.
@@ -143,7 +148,18 @@ def read_labels(
     Raises:
         BadInput: missing, or a bad row; names file and line.
     """
-    return read_label_rows(path, n_classes, coordinates, metres_per_unit, hop, classes, recording).events
+    return read_label_rows(
+        path,
+        n_classes,
+        coordinates,
+        metres_per_unit,
+        hop,
+        classes,
+        recording,
+        degrees_per_unit,
+        first_frame,
+        sheet_metres_per_unit,
+    ).events
 
 
 def read_label_rows(
@@ -154,6 +170,9 @@ def read_label_rows(
     hop: float = LABEL_HOP,
     classes: Sequence[str] | None = None,
     recording: str | None = None,
+    degrees_per_unit: float = 1.0,
+    first_frame: int = 0,
+    sheet_metres_per_unit: float = 1.0,
 ) -> Labels:
     """Read the events of one recording, and their lines; arguments and errors as for `read_labels`."""
     path = Path(path)
@@ -161,8 +180,13 @@ def read_label_rows(
     if kind == "prepared":
         return Labels(path, read_events(path, n_classes))
     if kind == "frames":
-        return Labels(path, read_dcase(path, n_classes, coordinates, metres_per_unit, hop)[0])
-    return labels_of_sheet(read_sheet(path), n_classes, classes, recording)
+        events, _ = read_dcase(
+            path, n_classes, coordinates, metres_per_unit, hop, degrees_per_unit, first_frame
+        )
+        return Labels(path, events)
+    return labels_of_sheet(
+        read_sheet(path), n_classes, classes, recording, first_frame, sheet_metres_per_unit
+    )
 
 
 def labels_of_sheet(
@@ -170,6 +194,8 @@ def labels_of_sheet(
     n_classes: int | None = None,
     classes: Sequence[str] | None = None,
     recording: str | None = None,
+    first_frame: int = 0,
+    metres_per_unit: float = 1.0,
 ) -> Labels:
     """Convert the rows that a sheet has of one recording.
 
@@ -178,6 +204,8 @@ def labels_of_sheet(
         n_classes: refuse class indices from here on, where there are no names.
         classes: names of the classes.
         recording: name of the recording, for a sheet of many.
+        first_frame: index of the frame that begins at 0 s, where the sheet counts frames.
+        metres_per_unit: unit of the distances where the header names none.
 
     Raises:
         BadInput: a bad row, class names without a list of classes, no row of the recording, or several recordings and
@@ -197,7 +225,7 @@ def labels_of_sheet(
                 f"{sheet.path}: no row of {name}{hint}; a row with its file alone says that it has no events"
             )
         sheet = sheet.of(name)
-    found = sheet_events(sheet, classes, n_classes)
+    found = sheet_events(sheet, classes, n_classes, first_frame, metres_per_unit)
     if found.names:
         raise BadInput(
             f"{sheet.path}: names classes ({', '.join(found.names[:3])}, ...) and no list of classes says their "
@@ -206,7 +234,8 @@ def labels_of_sheet(
     distance = found.events.distance[~np.isnan(found.events.distance)]
     if len(distance) and np.median(distance) > MAX_MEDIAN_M:
         log.warning(
-            "%s: distances are read as metres, their median is %.0f; name the column distance_cm if they are in cm",
+            "%s: distances are read as metres, their median is %.0f; name the column distance_cm if they are in cm, or "
+            "say it with --distance cm",
             sheet.path,
             np.median(distance),
         )
@@ -239,8 +268,8 @@ def coordinates_of(
 def line_of_row(path: Path, row: int) -> int:
     """Return the line number (from 1) that holds a row of events, with or without a header, empty lines skipped."""
     filled = [(line, text) for line, text in enumerate(read_lines(path), start=1) if text.strip()]
-    has_header = any(letter.isalpha() for letter in filled[0][1].replace("e", "").replace("E", ""))
-    return filled[row + has_header][0]
+    text = filled[0][1]
+    return filled[row + (not is_number(text.split(delimiter_of(text))[0]))][0]
 
 
 def check_prediction(
@@ -311,7 +340,7 @@ def warn_about_unit(path: Path, events: Events, metres_per_unit: float) -> None:
     likely = "m" if median < MAX_MEDIAN_M else "cm"
     if median > 0 and METRES_PER_UNIT[likely] != metres_per_unit:
         log.warning(
-            "%s: distances are read as %s, but their median %.3g looks like %s (see --distance-unit)",
+            "%s: distances are read as %s, but their median %.3g looks like %s (see --distance_unit)",
             path,
             {value: name for name, value in METRES_PER_UNIT.items()}[metres_per_unit],
             median,
@@ -327,5 +356,5 @@ def require_distances(events: Events, origin: Path | str) -> None:
     """
     if np.isnan(events.distance).any():
         raise BadInput(
-            f"{origin}: a distance is missing; add it, or score without distances (--distance-unit none)"
+            f"{origin}: a distance is missing; add it, or score without distances (--distance_unit none)"
         )

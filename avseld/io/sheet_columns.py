@@ -76,6 +76,12 @@ def column_named(cell: str) -> tuple[str | None, float]:
     return None, 1.0
 
 
+def names_unit_of_distance(cell: str) -> bool:
+    """Return whether a cell of a header is a distance with its unit, such as `distance_cm`."""
+    column, _ = column_named(cell)
+    return column == "distance" and re.findall(r"[^\W_]+", cell.casefold())[-1] in UNITS
+
+
 def columns_of(path: Path, line: int, cells: list[str]) -> tuple[tuple[str | None, ...], tuple[float, ...]]:
     """Recognize the columns of a header.
 

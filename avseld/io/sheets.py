@@ -4,12 +4,11 @@ A sheet has a header. Its columns are recognized by the names in `avseld.io.shee
 a unit (`Start (s)`, `distance_cm`); classes are names or indices; numbers may have a decimal comma.
 """
 
-import csv
 import difflib
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -18,7 +17,8 @@ from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
-from avseld.io.sheet_columns import columns_of
+from avseld.io.sheet_columns import columns_of, names_unit_of_distance
+from avseld.io.tables import cell_number, csv_rows, delimiter_of, is_number
 from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,14 @@ class Sheet:
         columns: known column of each cell, None where it is unknown.
         factors: to seconds, metres or degrees, by place.
         rows: line number in the file and cells; empty rows are left out.
+        names_unit_of_distance: whether the header says in which unit distances are.
     """
 
     path: Path
     columns: tuple[str | None, ...]
     factors: tuple[float, ...]
     rows: list[tuple[int, list[str]]] = field(repr=False)
+    names_unit_of_distance: bool = False
 
     def recordings(self) -> list[str]:
         """List the names in the column `file`, without folder and suffix, in their order; empty without the column."""
@@ -65,7 +67,7 @@ class Sheet:
             return self
         place = self.columns.index("file")
         rows = [(line, cells) for line, cells in self.rows if recording_name(cells[place]) == recording]
-        return Sheet(self.path, self.columns, self.factors, rows)
+        return replace(self, rows=rows)
 
 
 @dataclass(frozen=True)
@@ -97,19 +99,21 @@ def read_sheet(path: Path | str) -> Sheet:
         text = read_text(path)
         delimiter = delimiter_of(text)
         if is_audacity(text):
-            tracks = [
-                (line, cells) for line, cells in _csv_rows(path, text, "\t") if cells[0].strip() != "\\"
-            ]
+            tracks = [(line, cells) for line, cells in csv_rows(path, text, "\t") if cells[0].strip() != "\\"]
             return Sheet(path, ("onset", "offset", "class"), (1.0, 1.0, 1.0), tracks)
-        rows = list(_csv_rows(path, text, delimiter))
+        rows = list(csv_rows(path, text, delimiter))
     if not rows:
         return Sheet(path, (), (), [])
     columns, factors = columns_of(path, *rows[0])
-    return Sheet(path, columns, factors, rows[1:])
+    return Sheet(path, columns, factors, rows[1:], any(map(names_unit_of_distance, rows[0][1])))
 
 
 def sheet_events(
-    sheet: Sheet, classes: Sequence[str] | None = None, n_classes: int | None = None
+    sheet: Sheet,
+    classes: Sequence[str] | None = None,
+    n_classes: int | None = None,
+    first_frame: int = 0,
+    metres_per_unit: float = 1.0,
 ) -> SheetEvents:
     """Convert the rows of a sheet to events.
 
@@ -117,6 +121,8 @@ def sheet_events(
         sheet: rows of one recording; a row that has nothing but its file says that the recording has no events.
         classes: names by index; None keeps the names of the sheet, in their order.
         n_classes: without names, refuse class indices from here on.
+        first_frame: index of the frame that begins at 0 s, where the sheet counts frames.
+        metres_per_unit: unit of the distances where the header names none.
 
     Returns:
         One row of events per row of the sheet. Distances are metres unless the header names another unit; without the
@@ -134,15 +140,12 @@ def sheet_events(
         row = {name: cell for name, cell in zip(sheet.columns, cells, strict=False) if name}
         if not any(cell for name, cell in row.items() if name != "file"):
             continue
-        values.append(_event(sheet, line, row, classes, n_classes, found))
+        values.append(_event(sheet, line, row, classes, n_classes, found, first_frame))
         lines.append(line)
-    return SheetEvents(Events.from_rows(values), tuple(lines), tuple(found or ()))
-
-
-def delimiter_of(text: str) -> str:
-    """Return tab, semicolon or comma: the first of them that the first line with text has."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    return next((mark for mark in "\t;" if mark in first), ",")
+    events = Events.from_rows(values)
+    if not sheet.names_unit_of_distance:
+        events = replace(events, distance=events.distance / (1 / metres_per_unit))
+    return SheetEvents(events, tuple(lines), tuple(found or ()))
 
 
 def is_audacity(text: str) -> bool:
@@ -152,15 +155,6 @@ def is_audacity(text: str) -> bool:
     return len(cells) == 3 and all(is_number(cell) for cell in cells[:2])
 
 
-def is_number(cell: str) -> bool:
-    """Return whether a cell is a number, with a decimal point or a decimal comma."""
-    try:
-        float(_with_point(cell))
-    except ValueError:
-        return False
-    return True
-
-
 def _event(
     sheet: Sheet,
     line: int,
@@ -168,18 +162,21 @@ def _event(
     classes: Sequence[str] | None,
     n_classes: int | None,
     found: list[str] | None,
+    first_frame: int,
 ) -> list[float]:
     path = sheet.path
     factor = dict(zip(sheet.columns, sheet.factors, strict=True))
 
     def value(name: str, otherwise: float = np.nan) -> float:
-        return _number(row[name], path, line) * factor[name] if row.get(name) else otherwise
+        return cell_number(row[name], path, line) * factor[name] if row.get(name) else otherwise
 
     onset, offset = value("onset"), value("offset")
     if "onset" not in sheet.columns:
-        frame = value("frame")
+        frame = value("frame") - first_frame
         if not frame >= 0 or frame % 1:
-            raise BadInput(f"{path}:{line}: frame '{row.get('frame', '')}' is no index; frames count from 0")
+            raise BadInput(
+                f"{path}:{line}: frame '{row.get('frame', '')}' is no index; frames count from {first_frame}"
+            )
         onset, offset = frame * LABEL_HOP, (frame + 1) * LABEL_HOP
     elif "offset" not in sheet.columns:
         offset = onset + value("duration")
@@ -226,7 +223,7 @@ def class_index(
         raise BadInput(f"{path}:{line}: no class; give its name or index")
     if classes is None:
         if found is None:
-            return _number(cell, path, line)
+            return cell_number(cell, path, line)
         if cell not in found:
             found.append(cell)
         return float(found.index(cell))
@@ -234,7 +231,7 @@ def class_index(
     if len(alike) > 1:
         alike = [index for index in alike if classes[index] == cell] or alike
     if is_number(cell):
-        number = _number(cell, path, line)
+        number = cell_number(cell, path, line)
         if alike and number != alike[0]:
             raise BadInput(
                 f"{path}:{line}: {cell} is the name of class {alike[0]} and an index; rename the classes"
@@ -252,32 +249,6 @@ def class_index(
 
 def _plain(name: str) -> str:
     return "".join(re.findall(r"[^\W_]+", name.casefold())) or name
-
-
-def _with_point(cell: str) -> str:
-    cell = cell.strip()
-    return cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell
-
-
-def _number(cell: str, path: Path, line: int) -> float:
-    try:
-        number = float(_with_point(cell))
-    except ValueError:
-        raise BadInput(f"{path}:{line}: '{cell.strip()}' is not a number; correct the row") from None
-    if not np.isfinite(number):
-        raise BadInput(f"{path}:{line}: '{cell.strip()}' is not finite; correct the row")
-    return number
-
-
-def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                yield reader.line_num, stripped
-    except csv.Error as error:
-        raise BadInput(f"{path}:{reader.line_num}: no csv ({error}); export it again") from error
 
 
 def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:

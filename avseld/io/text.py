@@ -24,5 +24,9 @@ def read_text(path: Path, expected: str = "save it as csv in UTF-8") -> str:
 
 
 def decoded(raw: bytes) -> str:
-    """Decode UTF-8 or UTF-16 by the byte order mark."""
-    return raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    """Decode UTF-8 or UTF-16, by the byte order mark or, without one, by the zero byte of the first letter."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw.decode("utf-16").lstrip("\ufeff")
+    if len(raw) % 2 == 0 and len(raw) >= 2 and (raw[0] == 0) != (raw[1] == 0):
+        return raw.decode("utf-16-be" if raw[0] == 0 else "utf-16-le")
+    return raw.decode("utf-8-sig").lstrip("\ufeff")

@@ -11,6 +11,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
 from avseld.io.events import Events
+from avseld.io.frame_conventions import tell_coordinates_of_predictions
 from avseld.io.label_files import TABLES, LabelFile, sheet_of_many
 from avseld.io.labels import (
     EVENT_LIST_SUFFIX,
@@ -119,6 +120,7 @@ def open_pair(
     distance_unit: str | None = None,
     fold: str | None = None,
     parts: Mapping[str, list[str]] | None = None,
+    coordinates: Coordinates = "auto",
 ) -> Pairing:
     """Match references and predictions by name.
 
@@ -132,6 +134,7 @@ def open_pair(
         fold: score only this fold, room or recording of the manifest beside the labels; all for all recordings. If
             None, predictions that are exactly one fold are scored as that, and it is logged.
         parts: folds, rooms or recordings of train, validate and test of a run, which `fold` may name.
+        coordinates: of prediction files with six columns without header; auto decides by the largest file.
 
     Raises:
         BadInput: recordings without reference or prediction, or none at all; lists them.
@@ -159,7 +162,9 @@ def open_pair(
         check_classes_of_predictions(Path(prediction), classes, f"{reference} (classes.txt)")
     unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)
     n_classes = n_classes or len(classes) or rule.n_classes
-    coordinates, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit, classes)
+    seen, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit, classes)
+    if coordinates == "auto" and isinstance(example := _largest(predictions), Path):
+        tell_coordinates_of_predictions(example)
     return Pairing(
         names,
         references,
@@ -167,7 +172,7 @@ def open_pair(
         rule,
         n_classes,
         distance,
-        coordinates,
+        seen if coordinates == "auto" else coordinates,
         unit,
         {recording.name: recording.duration for recording in recordings},
         {recording.name: recording.room for recording in recordings},

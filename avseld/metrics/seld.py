@@ -189,7 +189,7 @@ def _differences(
         nothing = np.full(len(first), np.nan)
         return nothing, nothing, onscreen
     if np.isnan(first.distance).any() or np.isnan(second.distance).any():
-        raise BadInput("a distance is missing; score without distances (--distance-unit none)")
+        raise BadInput("a distance is missing; score without distances (--distance_unit none)")
     # Rounded, so that 57 cm, stored as 0.57 m, are 57 cm again.
     true, predicted = (np.round(d * rule.units_per_metre, 9) for d in (first.distance, second.distance))
     error = np.abs(true - predicted)

@@ -11,8 +11,9 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import SOUNDS, audio_info
+from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
-from avseld.io.labels import METRES_PER_UNIT
+from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
@@ -44,7 +45,10 @@ def own(
     labels: Path | None = None,
     classes: Path | None = None,
     fold_from: Literal["nothing", "folder", "name"] = "nothing",
-    distance: Literal["cm", "m"] = "cm",
+    distance: Distance | None = None,
+    coordinates: Coordinates = "auto",
+    angles: Angles = "deg",
+    first_frame: int = 0,
     sample_rate: int = 24000,
     beyond: Literal["refuse", "drop"] = "refuse",
     video_offset: str | None = None,
@@ -66,7 +70,12 @@ def own(
         classes: text file with one class a line; the 13 classes of STARSS23 if left out.
         fold_from: nothing; the subfolders of `audio` (FOLD/ROOM/NAME.wav or FOLD/NAME.wav); or names such as
             fold3_room21_mix013.
-        distance: unit of the distances in frame csv files; those of sheets are metres unless the header says cm.
+        distance: unit of the distances where no header names one; by default cm in frame csv files and m in sheets.
+            Who gives it says that the sixth column of a frame csv without header is a distance.
+        coordinates: six columns of a frame csv without header end with azimuth, elevation, distance (polar) or with
+            x, y, z (cartesian); by default decided from the numbers of all files, and told.
+        angles: unit of azimuth and elevation in frame csv files.
+        first_frame: index of the frame that begins at 0 s, 0 or 1.
         sample_rate: Hz of the prepared audio; files of other rates are resampled into PREPARED/audio.
         beyond: refuse events after the end of the audio, or drop what is after it.
         video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
@@ -87,7 +96,19 @@ def own(
     videos = by_name(visible_files(video, VIDEOS), findings) if video else {}
     _check_partners(sounds, videos, video, findings)
     tables = find_labels(labels, sounds) if labels else {}
-    rules = LabelRules(len(names), METRES_PER_UNIT[distance], beyond=beyond, classes=names)
+    frames = frame_conventions(
+        labels or audio, {file.path for file in tables.values()}, coordinates, distance, angles, first_frame
+    )
+    rules = LabelRules(
+        len(names),
+        frames.metres_per_unit,
+        frames.coordinates,
+        beyond,
+        names,
+        frames.degrees_per_unit,
+        frames.first_frame,
+        frames.sheet_metres_per_unit,
+    )
     found, events = [], {}
     for name, path in sounds.items():
         if labels and name not in tables:

@@ -76,6 +76,12 @@ class LabelRules:
     """what is done with events after the end of the audio"""
     classes: tuple[str, ...] = ()
     """names by index, for labels that name classes"""
+    degrees_per_unit: float = 1.0
+    """of angles in frame CSVs"""
+    first_frame: int = 0
+    """index of the frame that begins at 0 s"""
+    sheet_metres_per_unit: float = 1.0
+    """unit of distances in sheets whose header names none"""
 
 
 def with_duration(
@@ -122,7 +128,13 @@ def labels_of(recording: Recording, rules: LabelRules, file: LabelFile | None = 
             return Events.empty()
         file = LabelFile(recording.labels, recording.name)
     labels = file.read(
-        rules.n_classes, rules.coordinates, rules.metres_per_unit, classes=rules.classes or None
+        rules.n_classes,
+        rules.coordinates,
+        rules.metres_per_unit,
+        classes=rules.classes or None,
+        degrees_per_unit=rules.degrees_per_unit,
+        first_frame=rules.first_frame,
+        sheet_metres_per_unit=rules.sheet_metres_per_unit,
     )
     events, end = labels.events, recording.duration
     late = events.onset >= end - ROUNDING_S
@@ -141,8 +153,8 @@ def labels_of(recording: Recording, rules: LabelRules, file: LabelFile | None = 
     what = f"begins at {events.onset[row]:.1f} s" if late[row] else f"lasts until {events.offset[row]:.1f} s"
     raise BadInput(
         f"{labels.path}:{labels.line(row)}: {what}, {recording.audio.name} ends at "
-        f"{end:.2f} s; correct the labels (times in seconds, frames count from 0), or leave out what is after the end "
-        "with --beyond drop"
+        f"{end:.2f} s; correct the labels (times in seconds, frames count from "
+        f"{rules.first_frame}), or leave out what is after the end with --beyond drop"
     )
 
 

@@ -1,6 +1,5 @@
 """Where the videos of recordings lie in time and in direction: options of `own`, a csv, or the camera's sound track."""
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,8 +9,8 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import VIDEO_COLUMNS, Recording
-from avseld.io.sheets import delimiter_of, is_number, recording_name
-from avseld.io.text import read_text
+from avseld.io.sheets import recording_name
+from avseld.io.tables import is_number, read_rows
 from data_prep.corpora.prepared_folder import read_earlier
 from data_prep.corpora.recordings import example
 from data_prep.media.synchrony import estimate_offset
@@ -98,29 +97,23 @@ def _values(text: str | None, column: str, names: Sequence[str]) -> Mapping[str,
 
 
 def _column(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
-    text = read_text(path)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter_of(text), skipinitialspace=True)
-    header = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = header
-    key = (
-        "file" if "file" in header else "name"
-    )  # the manifest of a prepared folder, perhaps of more recordings
-    if not {key, column} <= set(header):
-        raise BadInput(
-            f"{path}:1: expected the columns file and {column}, not {', '.join(header) or 'nothing'}; rows such as "
-            f"take1.wav,{'0.7' if column == 'video_offset' else '-90'}"
-        )
+    example = f"file,{column} and rows such as take1.wav,{'0.7' if column == 'video_offset' else '-90'}"
+    rows = read_rows(path, (column,), example)
+    # The manifest of a prepared folder has names, perhaps of more recordings.
+    key = "file" if not rows or "file" in rows[0][1] else "name"
     found: dict[str, str] = {}
-    for row in reader:
-        name = recording_name(row[key] or "")
-        where = f"{path}:{reader.line_num}"
+    for line, row in rows:
+        if key not in row:
+            raise BadInput(f"{path}:1: no column file; expected {example}")
+        name = recording_name(row[key])
+        where = f"{path}:{line}"
         if name not in names and key == "name":
             continue
         if name not in names:
             raise BadInput(f"{where}: no recording {name}; correct the name, or remove the row")
         if name in found:
             raise BadInput(f"{where}: {name} stands above; remove one")
-        if (row[column] or "").strip():
+        if row[column]:
             found[name] = _checked(row[column], column, where)
     return found
 

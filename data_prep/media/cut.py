@@ -1,45 +1,28 @@
 """Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
-import csv
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import SOUNDS, audio_info
-from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
-from avseld.io.events import Events, parse, read_events, read_lines, write_events
-from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
-from avseld.io.labels import label_format
+from avseld.io.dcase_csv import Coordinates
 from avseld.io.manifest import Recording
-from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import VIDEOS, video_info
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.clip_table import remove_other_sections, write_places
+from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, read_times
+from data_prep.media.cut_labels import WholeLabels, cut_labels, read_all_labels, warn_of_late_events
 from data_prep.media.ffmpeg import run_ffmpeg
 
 log = logging.getLogger(__name__)
 
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A section of a recording."""
-
-    name: str
-    start: float
-    """seconds"""
-    stop: float
-    """seconds"""
 
 
 @takes_paths
@@ -52,6 +35,8 @@ def cut(
     rest: bool = False,
     video_offset: str | None = None,
     video_yaw: str | None = None,
+    coordinates: Coordinates = "auto",
+    first_frame: int = 0,
     jobs: int = 0,
 ) -> int:
     """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
@@ -74,6 +59,9 @@ def cut(
             it by the camera's own sound track; or a csv with the columns file and video_offset, or a manifest.csv.
         video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
             or a csv with the columns file and video_yaw.
+        coordinates: six columns of a frame csv without header end with azimuth, elevation, distance (polar) or with
+            x, y, z (cartesian); by default decided from the numbers of all files, and told.
+        first_frame: index of the frame that begins at 0 s in frame csv files, 0 or 1.
         jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
@@ -93,8 +81,8 @@ def cut(
     durations = {name: length for name, length in lengths.items() if length is not None}
     if not durations:
         raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
-    labels = read_all_labels(source, durations)
-    _warn_of_late_events(labels, durations)
+    labels = read_all_labels(source, durations, coordinates, first_frame)
+    warn_of_late_events(labels, durations)
     listed = None if times is None else read_times(times, durations)
     places = _places(files, target, video_offset, video_yaw)
     due, table = [], {}
@@ -107,7 +95,7 @@ def cut(
         for clip in clips:
             for found in labels.get(name, []):
                 if found.dialect:
-                    _on_label_frame(clip, name)
+                    check_on_label_frame(clip, name)
                 due.append(_label_job(found, source, target, clip))
             for path in files[name]:
                 if path.suffix.lower() in SOUNDS:
@@ -150,127 +138,6 @@ def _places(
     return {one.name: (one.video_offset, one.video_yaw) for one in placed}
 
 
-@dataclass(frozen=True)
-class WholeLabels:
-    """Labels of a recording before it is cut."""
-
-    path: Path
-    events: Events
-    dialect: Dialect | None = None
-    """of a frame csv; None for events with times"""
-    names: tuple[str, ...] = ()
-    """classes, where the file names them"""
-
-
-def read_all_labels(source: Path, names: Collection[str]) -> dict[str, list[WholeLabels]]:
-    """Read the labels of all recordings below a folder.
-
-    Args:
-        source: the folder.
-        names: of the recordings.
-
-    Returns:
-        By name of the recording, one for every file that has labels of it.
-
-    Raises:
-        BadInput: a bad row; names file and line.
-    """
-    labels: dict[str, list[WholeLabels]] = {}
-    for path in visible_files(source, (*TABLES, *TRACKS)):
-        sheet = None if path.suffix.lower() in TRACKS else sheet_of_many(path)
-        if sheet is not None:
-            for listed in sheet.recordings():
-                if listed in names:
-                    found = sheet_events(sheet.of(listed))
-                    labels.setdefault(listed, []).append(WholeLabels(path, found.events, names=found.names))
-        elif path.stem in names:
-            labels.setdefault(path.stem, []).append(_whole_labels(path))
-    return labels
-
-
-def _warn_of_late_events(labels: dict[str, list[WholeLabels]], durations: dict[str, float]) -> None:
-    for name, files in labels.items():
-        for found in files:
-            end = durations[name]
-            late = (
-                found.events.offset > end + LABEL_HOP + 1e-6
-            )  # the last label frame may end after the audio
-            if late.any():
-                log.warning(
-                    "%s: %d events last until %.1f s, but %s ends at %.2f s; they are cut there, or left out",
-                    found.path, late.sum(), found.events.offset[late].max(), name, end,
-                )  # fmt: skip
-
-
-def _whole_labels(path: Path) -> WholeLabels:
-    kind = label_format(path)
-    if kind == "frames":
-        return WholeLabels(path, *read_dcase(path))
-    if kind == "prepared":
-        return WholeLabels(path, read_events(path))
-    found = sheet_events(read_sheet(path))
-    return WholeLabels(path, found.events, names=found.names)
-
-
-def equal_clips(name: str, duration: float, seconds: float, hop: float, rest: bool = False) -> list[Clip]:
-    """List clips of equal length, one hop apart.
-
-    Args:
-        name: of the recording.
-        duration: of the recording, seconds.
-        seconds: duration of a clip.
-        hop: seconds from one clip to the next.
-        rest: keep a shorter clip at the end.
-
-    Raises:
-        BadInput: a length that is not positive.
-    """
-    if seconds <= 0 or hop <= 0:
-        raise BadInput(f"seconds {seconds}, hop {hop}: give lengths above 0")
-    whole = int(np.floor((duration - seconds) / hop + 1e-9)) + 1 if duration >= seconds - 1e-9 else 0
-    clips = [Clip(f"{name}_{k:03d}", k * hop, k * hop + seconds) for k in range(whole)]
-    if rest and whole * hop < duration - 1e-9:
-        clips.append(Clip(f"{name}_{whole:03d}", whole * hop, duration))
-    return clips
-
-
-def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]:
-    """Read the times of clips.
-
-    Args:
-        path: csv with the columns name, start, stop and perhaps clip.
-        durations: seconds, by name of the recording.
-
-    Returns:
-        Clips, by name of the recording.
-
-    Raises:
-        BadInput: missing columns, an unknown recording, or times outside it; names the line.
-    """
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check --times")
-    rows = list(csv.DictReader(read_lines(path)))
-    clips: dict[str, list[Clip]] = {}
-    for line, row in enumerate(rows, start=2):
-        missing = [word for word in ("name", "start", "stop") if row.get(word) in (None, "")]
-        if missing:
-            raise BadInput(f"{path}:{line}: no {missing[0]}; columns are name, start, stop and perhaps clip")
-        name = row["name"]
-        if name not in durations:
-            raise BadInput(f"{path}:{line}: no recording '{name}'; correct the name")
-        start, stop = parse(row["start"], path, line), parse(row["stop"], path, line)
-        if not 0 <= start < stop <= durations[name] + 1e-6:
-            raise BadInput(
-                f"{path}:{line}: from {start} to {stop} s lies not in {name}, which ends at {durations[name]:.2f} s"
-            )
-        own = clips.setdefault(name, [])
-        word = row.get("clip") or f"{name}_{len(own):03d}"
-        if Path(word).name != word or word in (".", ".."):
-            raise BadInput(f"{path}:{line}: '{word}' is no file name; leave out its folder")
-        own.append(Clip(word, start, stop))
-    return clips
-
-
 def _duration(paths: list[Path]) -> float | None:
     """Read the duration of a recording, seconds; its audio files must agree."""
     sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
@@ -281,14 +148,6 @@ def _duration(paths: list[Path]) -> float | None:
             f"{shortest}: {lengths[shortest]:.2f} s, but {longest} {lengths[longest]:.2f} s; they are not one recording"
         )
     return min(lengths.values()) if lengths else None
-
-
-def _on_label_frame(clip: Clip, name: str) -> None:
-    frame = clip.start / LABEL_HOP
-    if abs(frame - round(frame)) > 1e-6:
-        raise BadInput(
-            f"{name}: a clip from {clip.start} s begins within a label frame; choose a hop in whole tenths"
-        )
 
 
 def _job(path: Path, source: Path, target: Path, clip: Clip) -> FileJob:
@@ -330,28 +189,6 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
         ) as write:
             while (left := last - read.tell()) > 0:
                 write.write(read.read(min(left, BLOCK_SAMPLES), dtype=kind, always_2d=True))
-    return ""
-
-
-def cut_labels(labels: WholeLabels, target: Path, start: float, stop: float) -> str:
-    """Write the labels of a section, with times counted from its start.
-
-    Rows of a frame csv stay rows of one in its dialect; events with times are cut at both ends, and are written with
-    the names of their classes where the file has names.
-
-    Args:
-        labels: of the whole recording.
-        target: the csv to write.
-        start: seconds, on a label frame for frame csv.
-        stop: seconds.
-    """
-    events = labels.events
-    if labels.dialect is not None:
-        kept = events.select((events.onset > start - 1e-6) & (events.onset < stop - 1e-6))
-        shifted = replace(kept, onset=kept.onset - start, offset=kept.offset - start)
-        write_dcase(target, shifted, labels.dialect)
-    else:
-        write_events(target, events.within(start, stop), labels.names)
     return ""
 
 

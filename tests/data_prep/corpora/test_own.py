@@ -228,7 +228,9 @@ def test_offsets_that_cannot_be_used_are_refused_before_anything_is_written(late
         "--video_offset: 'late' is not a number; give seconds, auto": {"video_offset": "late"},
         "--video_yaw: 'auto' is not a number; give degrees": {"video_yaw": "auto"},
         r"videos.csv:2: no recording Take 2": {"video_offset": str(sheet)},
-        r"videos.csv:1: expected the columns file and video_yaw": {"video_yaw": str(sheet)},
+        r"videos.csv:1: no column video_yaw in file, video_offset; expected file,video_yaw": {
+            "video_yaw": str(sheet)
+        },
     }
     for words, options in faults.items():
         with pytest.raises(BadInput, match=words):

@@ -22,7 +22,8 @@ from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import sample_frames, video_info
 from data_prep.corpora.own import own
 from data_prep.media.binaural import binaural
-from data_prep.media.cut import cut, cut_video, equal_clips
+from data_prep.media.clips import equal_clips, read_times
+from data_prep.media.cut import cut, cut_video
 from data_prep.media.resize import resize
 from data_prep.positions import events_of, positions, read_axes
 from data_prep.split import draw, lists, read_shares, split
@@ -181,6 +182,18 @@ def test_clips_of_audio_and_video_are_synchronous(tmp_path):
         assert len(part) == 20 and abs(errors[20 * number + 5] - min(errors)) < 0.5
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "text",
+    ["name,start,stop,clip\na,0.5,1.5,cough\na,2.0,2.25\n", "Name;Start;Stop\na.wav;0,5;1,5\na;2,0;2,25\n"],
+)
+def test_tables_of_times_are_read_as_spreadsheets_save_them(tmp_path, text, encoding):
+    (tmp_path / "times.csv").write_text(text, encoding=encoding)
+    clips = read_times(tmp_path / "times.csv", {"a": 4.0})["a"]
+    assert [(clip.start, clip.stop) for clip in clips] == [(0.5, 1.5), (2.0, 2.25)]
+    assert clips[0].name == ("cough" if "cough" in text else "a_000")
+
+
 def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
     times = real / "times.csv"
     times.write_text("name,start,stop,clip\na,0.5,1.5,cough\na,2.0,2.25,\n")
@@ -189,7 +202,7 @@ def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
     for text, message in (
         ("name,start,stop\na,4,6\n", "times.csv:2: from 4.0 to 6.0 s lies not in a"),
         ("name,start,stop\nb,0,1\n", "times.csv:2: no recording 'b'"),
-        ("name,stop\na,1\n", "times.csv:2: no start"),
+        ("name,stop\na,1\n", "times.csv:1: no column start"),
         ("name,start,stop,clip\na,0,1,../x\n", "is no file name"),
         ("name,start,stop\na,0.55,1\n", "begins within a label frame"),
     ):
@@ -249,10 +262,25 @@ def test_frames_start_at_zero_and_the_front_can_be_turned():
 
 
 @pytest.mark.parametrize(
+    ("axes", "point"),
+    [
+        ("x=right,y=up,z=front", [1, 0, 1]),  # Unity
+        ("x=front,y=right,z=up", [1, 1, 0]),  # Unreal
+        ("x=right,y=front,z=up", [1, 1, 0]),
+    ],
+)
+def test_axes_of_left_and_right_handed_engines_give_the_same_direction(tmp_path, axes, point):
+    cells = [f"{value},0" for value in point]
+    (tmp_path / "a.csv").write_text("X;Y;Z\n" + f"{';'.join(cells)}\n" * 2, encoding="utf-16")
+    positions(tmp_path / "a.csv", tmp_path / "csv", rate=10, axes=axes)
+    assert (tmp_path / "csv" / "a.csv").read_text() == "0,0,0,-45,0,141\n1,0,0,-45,0,141\n"
+
+
+@pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ("x=front,y=right,z=up", "mirror image"),
-        ("x=front,y=front,z=up", "point the same way"),
+        ("x=front,y=front,z=up", "lie on one line"),
+        ("x=front,y=back,z=up", "lie on one line"),
         ("x=north,y=left,z=up", "give the direction of each axis"),
     ],
 )
@@ -270,6 +298,9 @@ def test_invalid_position_files_are_refused(tmp_path):
         positions(tmp_path / "b.npy", tmp_path / "csv", rate=10)
     (tmp_path / "c.csv").write_text("x,y,z\n1,2,3\n1,x,3\n")
     with pytest.raises(BadInput, match=r"c\.csv:3"):
+        positions(tmp_path / "c.csv", tmp_path / "csv", rate=10)
+    (tmp_path / "c.csv").write_text("x,y,z\n1,2,3\n1,2\n")
+    with pytest.raises(BadInput, match=r"c\.csv:3: 2 columns instead of 3"):
         positions(tmp_path / "c.csv", tmp_path / "csv", rate=10)
     assert not (tmp_path / "csv").exists()
 
