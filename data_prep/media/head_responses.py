@@ -48,7 +48,7 @@ def read_sofa(path: Path | str, sample_rate: int) -> HeadResponses:
         sample_rate: Hz, to which the responses are resampled.
 
     Raises:
-        BadInput: missing, not a SOFA file of two ears, or without directions.
+        BadInput: missing, not a SOFA file of two ears, or without directions in spherical or Cartesian coordinates.
     """
     path = Path(path)
     if not path.is_file():
@@ -58,22 +58,27 @@ def read_sofa(path: Path | str, sample_rate: int) -> HeadResponses:
             responses = np.asarray(file["Data.IR"], float)
             rate = float(np.ravel(file["Data.SamplingRate"])[0])
             position = np.asarray(file["SourcePosition"], float)
-            kind = file["SourcePosition"].attrs.get("Type", b"spherical")
+            kind = _words(file["SourcePosition"].attrs, "Type"), _words(file["SourcePosition"].attrs, "Units")
             delay = np.asarray(file["Data.Delay"], float) if "Data.Delay" in file else np.zeros((1, 2))
-    except (OSError, KeyError, ValueError, TypeError) as error:
+            if _right_ear_first(file):
+                responses, delay = responses[:, ::-1], delay[:, ::-1]
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise BadInput(f"{path}: no readable SOFA file ({error}); give head responses as SOFA") from error
     if responses.ndim != 3 or responses.shape[1] != 2 or len(position) != len(responses) or not rate > 0:
         raise BadInput(
             f"{path}: responses {responses.shape} of {len(position)} directions are not those of two ears; "
             "give a SimpleFreeFieldHRIR"
         )
-    if not (np.isfinite(responses).all() and np.isfinite(position).all()):
+    if not all(np.isfinite(values).all() for values in (responses, position, delay)):
         raise BadInput(f"{path}: holds values that are not finite; give another file")
-    spherical = (kind.decode() if isinstance(kind, bytes) else str(kind)).lower() == "spherical"
-    if spherical:
-        directions = unit_vector(position[:, 0], position[:, 1])
-    else:
-        directions = position / np.linalg.norm(position, axis=1, keepdims=True)
+    if (
+        delay.ndim != 2
+        or delay.shape[0] not in (1, len(responses))
+        or delay.shape[1] != 2
+        or (delay < 0).any()
+    ):
+        raise BadInput(f"{path}: Data.Delay {delay.shape} is no delay of each ear; give another file")
+    directions = _directions(path, position, *kind)
     if _is_mirrored(directions, responses):
         log.warning(
             "%s: the far ear is the louder one, so its azimuths run clockwise; they are mirrored", path
@@ -103,6 +108,64 @@ def spherical_head(sample_rate: int, directions: np.ndarray, n_samples: int = 25
     )
     turn = np.exp(-2j * np.pi * frequency * (n_samples // 8) / sample_rate)
     return HeadResponses(directions, irfft(spectrum * turn, n_samples), sample_rate)
+
+
+def _words(attributes: h5py.AttributeManager, name: str) -> str:
+    """Return an attribute of text in lower case, whatever the library wrote: text, bytes or an array."""
+    value = attributes.get(name, "")
+    while isinstance(value, np.ndarray | list | tuple):
+        value = (
+            value.item() if isinstance(value, np.ndarray) and value.size == 1 else "".join(map(_text, value))
+        )
+    return _text(value).strip("\0 ").lower()
+
+
+def _text(value: object) -> str:
+    return "" if isinstance(value, h5py.Empty) else value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _right_ear_first(file: h5py.File) -> bool:
+    """Return whether the receivers of a SOFA file are the right ear and the left one, by their positions."""
+    if "ReceiverPosition" not in file:
+        return False
+    place = np.asarray(file["ReceiverPosition"], float)[:2, :3].reshape(2, 3)
+    if _words(file["ReceiverPosition"].attrs, "Type") == "spherical":
+        place = unit_vector(place[:, 0], place[:, 1])
+    return bool(place[0, 1] < 0 < place[1, 1])
+
+
+def _directions(path: Path, position: np.ndarray, kind: str, units: str) -> np.ndarray:
+    """Return unit vectors (direction, 3) of the positions of sources.
+
+    Args:
+        path: the file, for messages.
+        position: (direction, coordinate) as stored.
+        kind: their type, in lower case.
+        units: theirs, in lower case.
+
+    Raises:
+        BadInput: another type than spherical or cartesian, or numbers that are no directions.
+    """
+    if not kind:
+        kind = "spherical" if "deg" in units or "rad" in units else "cartesian" if "met" in units else kind
+        log.warning("%s: SourcePosition has no Type; taken as %s by its units", path, kind or "unknown")
+    if kind not in ("spherical", "cartesian") or position.ndim != 2 or position.shape[1] != 3:
+        raise BadInput(
+            f"{path}: SourcePosition {position.shape} of type '{kind}'; give a file with spherical or "
+            "cartesian ones"
+        )
+    if kind == "cartesian":
+        length = np.linalg.norm(position, axis=1, keepdims=True)
+        if not (length > 0).all():
+            raise BadInput(f"{path}: a source at the place of the head has no direction; give another file")
+        return np.asarray(position / length)
+    angles = np.degrees(position[:, :2]) if units.startswith("rad") else position[:, :2]
+    if (np.abs(angles) > (360, 90)).any():
+        raise BadInput(
+            f"{path}: azimuth {np.abs(angles[:, 0]).max():g}, elevation {np.abs(angles[:, 1]).max():g} are no "
+            "directions in degrees; give another file"
+        )
+    return unit_vector(angles[:, 0], angles[:, 1])
 
 
 def _is_mirrored(directions: np.ndarray, responses: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 """Recording formats: array on a rigid sphere, binaural, stereo, ambisonics."""
 
 import logging
+import sys
 
 import h5py
 import numpy as np
@@ -147,3 +148,63 @@ def test_a_sofa_file_with_clockwise_azimuths_is_mirrored_with_a_warning(shared, 
 def test_an_unknown_format_is_refused():
     with pytest.raises(BadInput, match="no format 'quad'; choose from foa, mic, binaural, stereo"):
         receiver_format("quad")
+
+
+def sofa_file(path, kind="spherical", units="degree, degree, metre", right_first=False, radians=False):
+    """Write head responses of eight directions in the horizontal plane, the near ear louder."""
+    azimuth = np.arange(8) * 45.0
+    left, right = (1 + np.sin(np.radians(sign * azimuth)) / 2 for sign in (1, -1))
+    responses = np.zeros((8, 2, 16))
+    responses[:, :, 3] = np.stack([right, left] if right_first else [left, right], axis=1)
+    position = np.stack([np.radians(azimuth) if radians else azimuth, 0 * azimuth, 0 * azimuth + 1.5], axis=1)
+    if kind == "cartesian":
+        position = 1.5 * unit_vector(azimuth, 0 * azimuth)
+    with h5py.File(path, "w") as file:
+        file["Data.IR"], file["Data.SamplingRate"] = responses, [float(SAMPLE_RATE)]
+        file["SourcePosition"], file["Data.Delay"] = position, np.zeros((1, 2))
+        ears = np.array([[0, 0.09, 0], [0, -0.09, 0]])
+        file["ReceiverPosition"] = ears[::-1] if right_first else ears
+        if kind:
+            file["SourcePosition"].attrs["Type"] = FORMS[0](kind)
+        if units:
+            file["SourcePosition"].attrs["Units"] = units
+    return path
+
+
+FORMS = (
+    str,
+    str.encode,
+    lambda text: np.array([text], h5py.string_dtype()),
+    lambda text: np.array([text.encode()]),
+    lambda text: np.bytes_(text + "\0"),
+    lambda text: np.array([[text.title()]], h5py.string_dtype()),
+    lambda text: np.array(list(text.encode()), "u1").view("S1"),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", ["spherical", "cartesian"])
+def test_every_form_of_a_text_attribute_of_a_sofa_file_is_read(tmp_path, caplog, monkeypatch, form, kind):
+    monkeypatch.setattr(sys.modules[__name__], "FORMS", (form,))
+    head = read_sofa(sofa_file(tmp_path / "x.sofa", kind), SAMPLE_RATE)
+    assert not caplog.text
+    np.testing.assert_allclose(head.directions, unit_vector(np.arange(8) * 45.0, np.zeros(8)), atol=1e-12)
+
+
+def test_ears_radians_and_missing_types_of_a_sofa_file_are_taken_as_it_says(tmp_path, caplog):
+    plain = read_sofa(sofa_file(tmp_path / "a.sofa"), SAMPLE_RATE)
+    for options in (
+        {"right_first": True},
+        {"units": "radian, radian, metre", "radians": True},
+        {"kind": ""},
+    ):
+        head = read_sofa(sofa_file(tmp_path / "b.sofa", **options), SAMPLE_RATE)
+        np.testing.assert_allclose(head.directions, plain.directions, atol=1e-12)
+        np.testing.assert_array_equal(head.responses, plain.responses)
+    assert "no Type" in caplog.text and "mirrored" not in caplog.text
+
+
+@pytest.mark.parametrize("options", [{"kind": "interaural"}, {"kind": "", "units": ""}])
+def test_unknown_types_of_positions_in_a_sofa_file_are_refused(tmp_path, options):
+    with pytest.raises(BadInput, match=r"x\.sofa: SourcePosition .* spherical or cartesian"):
+        read_sofa(sofa_file(tmp_path / "x.sofa", **options), SAMPLE_RATE)
