@@ -92,6 +92,7 @@ def read_dcase(
     hop: float = LABEL_HOP,
     degrees_per_unit: float = 1.0,
     first_frame: int = 0,
+    lenient: bool = False,
 ) -> tuple[Events, Dialect]:
     """Read a frame CSV in any dialect.
 
@@ -104,6 +105,7 @@ def read_dcase(
         hop: seconds between frames; 0.02 in the files of DCASE 2019.
         degrees_per_unit: unit of azimuth and elevation, 180 / pi for radians.
         first_frame: index of the frame that begins at 0 s; 1 where a file counts from 1.
+        lenient: keep rows with a frame or a class below 0 and with angles out of range, as official scorers do.
 
     Returns:
         One row of events per row of the file, in the file's order, and the format of the file.
@@ -139,7 +141,7 @@ def read_dcase(
         table = np.array([_numbers(text, path, line, width, place) for line, text in _numbered(body, first)])
     if not dialect.header:
         dialect = replace(dialect, columns=_columns_of(table, path, coordinates))
-    return _events(table, dialect, path, body, n_classes, hop), dialect
+    return _events(table, dialect, path, body, n_classes, hop, lenient), dialect
 
 
 def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None) -> None:
@@ -288,6 +290,7 @@ def _events(
     body: Sequence[str],
     n_classes: int | None,
     hop: float,
+    lenient: bool,
 ) -> Events:
     def line_of(row: int) -> int:
         return _numbered(body, 1 + dialect.header)[row][0]
@@ -303,14 +306,16 @@ def _events(
     unknown = np.full(len(table), np.nan)
     azimuth, elevation = column.get("azimuth", unknown), column.get("elevation", np.zeros(len(table)))
     frame = column["frame"] - dialect.first_frame
-    wrong = (frame < 0) | (frame % 1 != 0)
+    wrong = ((frame < 0) & (not lenient)) | (frame % 1 != 0)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BadInput(
             f"{path}:{line_of(row)}: frame {number(column['frame'][row])} is no index; frames count from "
             f"{dialect.first_frame}"
         )
-    for row in map(int, np.flatnonzero(_suspicious(column["class"], azimuth, elevation, n_classes))):
+    strange = _suspicious(column["class"], azimuth, elevation, n_classes)
+    odd = column["class"] % 1 != 0 if lenient else strange
+    for row in map(int, np.flatnonzero(odd)):
         check_row(path, line_of(row), column["class"][row], azimuth[row], elevation[row], n_classes)
     _warn_of_odd_values(column, path, line_of)
     units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not

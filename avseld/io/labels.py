@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 METRES_PER_UNIT = {"cm": 0.01, "m": 1.0}
 """units of distance that frame CSVs use"""
-LATE_S = 30.0
-"""longest time between the last annotated event and the end of a recording of unknown length"""
 MAX_MEDIAN_M = 15.0
 """a median below it looks like metres, above it like centimetres: sources in rooms are 15 cm to 15 m away"""
 LabelFormat = Literal["prepared", "frames", "sheet"]
@@ -270,44 +268,6 @@ def line_of_row(path: Path, row: int) -> int:
     filled = [(line, text) for line, text in enumerate(read_lines(path), start=1) if text.strip()]
     text = filled[0][1]
     return filled[row + (not is_number(text.split(delimiter_of(text))[0]))][0]
-
-
-def check_prediction(
-    path: Path,
-    prediction: Events,
-    reference: Events,
-    hop: float,
-    duration: float = 0.0,
-    late_frames: bool = False,
-) -> None:
-    """Refuse a row that is written twice and a row after the end of the recording.
-
-    Where the length of the recording is unknown (0), the end is taken as 30 s after its last annotated event:
-    recordings go on after it, and the official scorers leave out what is predicted there.
-
-    Args:
-        path: file of the prediction.
-        prediction: its events, in the order of the file.
-        reference: events of the same recording.
-        hop: seconds between frames.
-        duration: seconds of the recording; 0 if unknown.
-        late_frames: accept rows after the end.
-
-    Raises:
-        BadInput: names file and line.
-    """
-    twice = repeated_rows(prediction)
-    if len(twice):
-        raise BadInput(f"{path}:{line_of_row(path, int(twice[0]))}: the same row stands above; remove one")
-    end = duration + hop if duration else reference.duration + LATE_S
-    late = np.flatnonzero(prediction.offset > end + 1e-6)
-    if len(late) and len(reference) and not late_frames:
-        row = int(late[0])
-        frame = round(prediction.onset[row] / hop)
-        raise BadInput(
-            f"{path}:{line_of_row(path, row)}: frame {frame} is after the end of the reference; check the frame "
-            "rate, or score against a prepared folder, which knows the durations"
-        )
 
 
 def repeated_rows(events: Events) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
+from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.frame_conventions import tell_coordinates_of_predictions
 from avseld.io.label_files import TABLES, LabelFile, sheet_of_many
@@ -17,7 +18,6 @@ from avseld.io.labels import (
     EVENT_LIST_SUFFIX,
     METRES_PER_UNIT,
     Coordinates,
-    check_prediction,
     coordinates_of,
     label_format,
     read_labels,
@@ -30,6 +30,7 @@ from avseld.io.manifest import (
     read_manifest,
 )
 from avseld.metrics.fold_choice import ALL, choose_fold
+from avseld.metrics.odd_rows import OddRows
 from avseld.metrics.rules import Rule
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,10 @@ class Pairing:
     """class names, where known"""
     fold: str = ""
     """the fold that is scored, in words; empty for all recordings"""
+    odd_rows: OddRows = field(default_factory=OddRows, compare=False)
+    """rows that look wrong, told after all recordings were read"""
+    strict: bool = False
+    """refuse unknown classes and angles out of range in predictions"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,6 +77,7 @@ class Pairing:
     def __iter__(self) -> Iterator[tuple[Events, Events]]:
         for name in self.names:
             yield self.pair(name)
+        self.odd_rows.tell()
 
     def pair(self, name: str) -> tuple[Events, Events]:
         """Read the reference and the prediction of one recording.
@@ -89,21 +95,31 @@ class Pairing:
         elif isinstance(predicted, LabelFile):
             prediction = predicted.read(self.n_classes, classes=self.classes or None).events
         else:
-            prediction = read_labels(
+            prediction = self.odd_rows.scored(
                 predicted,
+                self._read_prediction(predicted, name),
+                reference,
                 self.n_classes,
-                self.coordinates,
-                self.unit,
-                self.rule.hop,
-                self.classes or None,
-                name,
+                self.rule,
+                self.durations.get(name, 0.0),
             )
-            duration = self.durations.get(name, 0.0)
-            check_prediction(predicted, prediction, reference, self.rule.hop, duration, self.rule.late_frames)
         if self.distance:
             require_distances(reference, _origin(source, name))
             require_distances(prediction, _origin(predicted, name))
         return reference, prediction
+
+    def _read_prediction(self, path: Path, name: str) -> Events:
+        if not self.strict and label_format(path) == "frames":
+            return read_dcase(path, None, self.coordinates, self.unit, self.rule.hop, lenient=True)[0]
+        return read_labels(
+            path,
+            self.n_classes,
+            self.coordinates,
+            self.unit,
+            self.rule.hop,
+            self.classes or None,
+            name,
+        )
 
     def room(self, name: str) -> str:
         """Return the room of a recording, from the manifest or its name; empty if unknown."""

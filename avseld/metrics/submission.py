@@ -1,6 +1,7 @@
 """Validity of a folder as a submission to a challenge year."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from avseld.base.errors import BadInput
@@ -27,7 +28,7 @@ def problems(
     """List the reasons why a folder is not a valid submission; empty if it is one.
 
     Checked: exactly one file per recording, readable rows, the columns of the year, known classes, directions in
-    range, no repeated rows, no frames after the end.
+    range. Repeated rows and frames after the end, which the official scorers accept, are warned about.
 
     Args:
         reference: folder of labels, for the names, lengths and classes.
@@ -45,6 +46,7 @@ def problems(
     reasons = []
     try:
         pairing = open_pair(reference, prediction, rule, n_classes, missing, "none", fold, parts)
+        pairing = replace(pairing, strict=True)
     except BadInput as error:
         return [str(error)]
     for name in pairing.names:
@@ -55,6 +57,7 @@ def problems(
                 reasons.append(problem)
         except BadInput as error:
             reasons.append(str(error))
+    pairing.odd_rows.tell()
     if len(reasons) > MAX_PROBLEMS:
         reasons = [*reasons[:MAX_PROBLEMS], f"... and {len(reasons) - MAX_PROBLEMS} files more"]
     return reasons

@@ -107,17 +107,11 @@ def test_extra_files_and_files_of_one_name_are_refused(folders, capsys) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("3,13,0,0,0,100", "class 13 is not an index below 13"),
-        ("3,-1,0,0,0,100", "class -1 is not an index"),
         ("3,1.5,0,0,0,100", "class 1.5 is not an index"),
         ("3,1,0,nan,0,100", "'nan' is not finite"),
         ("3,1,0,one,0,100", "'one' is not a number"),
-        ("3,1,0,0,95,100", "no direction"),
         ("2.5,1,0,0,0,100", "frame 2.5 is no index"),
-        ("-2,1,0,0,0,100", "frame -2 is no index"),
         ("3,1,0,0,0", "5 columns"),
-        ("1,1,0,32,10,200", "the same row stands above"),
-        ("100000,1,0,0,0,100", "frame 100000 is after the end"),
     ],
 )
 @pytest.mark.parametrize("header", [False, True])
@@ -131,13 +125,54 @@ def test_bad_rows_are_named_by_file_and_line(folders, capsys, row, words, header
     assert words in line
 
 
-def test_frames_after_the_last_label_are_accepted_in_2025_and_within_the_duration(
-    folders, tmp_path, capsys
+@pytest.mark.parametrize("year", [2020, 2021, 2022, 2023, 2024])
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("3,13,0,0,0,100", "1 rows (and 1 of 1 other files) have a class"),
+        ("3,-1,0,0,0,100", "have a class that is none of the list"),
+        ("-2,1,0,0,0,100", "have a frame below 0 and do not count"),
+        ("100000,1,0,0,0,100", "lie after the end of the reference and do not count"),
+    ],
+)
+def test_rows_that_the_official_scorer_leaves_out_are_told_once_and_left_out(
+    folders, capsys, year, row, words
 ) -> None:
+    options = ["--challenge", year, "--json", "--distance_unit", "cm", "--n_classes", 13]
+    run(*folders, *options)
+    before = capsys.readouterr().out
+    for path in folders[1].glob("*.csv"):
+        path.write_text(path.read_text() + row + "\n")
+    run(*folders, *options)
+    after = capsys.readouterr()
+    assert after.out == before and after.err.count(words) == 1 and after.err.count("official scorer") == 1
+    if "frame below" not in words and "class" not in words:
+        run(*folders, *options, "--check_only")
+        assert '"valid": true' in capsys.readouterr().out
+
+
+def test_a_row_that_is_written_twice_counts_twice(folders, capsys) -> None:
+    """As in the official scorers: the second one is a false positive."""
+    path = folders[1] / "fold4_room8_mix002.csv"
+    before = score(*folders, 2024, distance_unit="cm").F
+    path.write_text(LABELS + LABELS.splitlines()[0] + "\n")
+    run(*folders, "--challenge", 2024, "--distance_unit", "cm", "--json")
+    printed = capsys.readouterr()
+    assert (
+        json.loads(printed.out)["F"] < before and "1 rows stand twice in a file; each counts" in printed.err
+    )
+    path.write_text(LABELS + "3,1,0,0,95,100\n")
+    run(*folders, "--challenge", 2024, "--distance_unit", "cm", "--json")
+    assert "1 rows have an azimuth beyond 360 or an elevation beyond 90" in capsys.readouterr().err
+
+
+def test_the_length_of_recordings_is_known_from_a_prepared_folder(folders, tmp_path, capsys) -> None:
     path = folders[1] / "fold4_room8_mix002.csv"
     path.write_text(LABELS + "500,1,0,0,0,100\n")
-    assert "frame 500" in failure(capsys, *folders, "--challenge", 2023)
+    run(*folders, "--challenge", 2023, "--json")
+    assert "after the end" in capsys.readouterr().err
     run(*folders, "--challenge", 2025, "--json")
+    assert "after the end" not in capsys.readouterr().err
     prepared = tmp_path / "prepared"
     recordings = []
     for label in folders[0].rglob("*.csv"):
@@ -148,10 +183,12 @@ def test_frames_after_the_last_label_are_accepted_in_2025_and_within_the_duratio
         )
     write_manifest(prepared, recordings, [f"name{i}" for i in range(13)])
     run(prepared, folders[1], "--challenge", 2023)
-    printed = capsys.readouterr().out
-    assert "name12" in printed  # class names of the prepared folder
+    printed = capsys.readouterr()
+    assert "name12" in printed.out  # class names of the prepared folder
+    assert "after the end" not in printed.err
     path.write_text(LABELS + "601,1,0,0,0,100\n")
-    assert "frame 601" in failure(capsys, prepared, folders[1], "--challenge", 2023)
+    run(prepared, folders[1], "--challenge", 2023)
+    assert "after the end" in capsys.readouterr().err
 
 
 def test_labels_of_a_prepared_folder_are_read_and_the_fold_can_be_chosen(folders, tmp_path, capsys) -> None:
