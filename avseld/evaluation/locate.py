@@ -62,6 +62,8 @@ class LocatingSystem:
     locator: Locator
     thresholds: tuple[float, ...]
     threshold: float
+    planar: bool = False
+    """whether its directions are azimuths mirrored to the front, those of stereo"""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def locate(
     """Score the localization of sounds of any class by trained systems, and draw recall against false rows a minute.
 
     A hit is a predicted row within 20 degrees of the reference sound that it is assigned to, in a label frame of 100
-    ms; every other row is false. The first row of the table, for FOA recordings, is a baseline without training: the
+    ms; every other row is false. Of stereo systems azimuths are compared, mirrored from the rear to the front. The first row of the table, for FOA recordings, is a baseline without training: the
     peaks of the histogram of intensity vectors, with an energy gate.
 
     Args:
@@ -270,11 +272,11 @@ def _baseline_system() -> LocatingSystem:
 def _network(name: str, predictor: Predictor, threshold: float | None) -> LocatingSystem:
     target = predictor.system.target
     own = getattr(target, "threshold", None)
-    # Rows of other frames than the labels' would be counted several times; planar ones have no elevation to compare.
-    if not isinstance(own, float | int) or target.task not in ("seld", "directions") or target.planar:
+    # Rows of other frames than the labels' would be counted several times.
+    if not isinstance(own, float | int) or target.task not in ("seld", "directions"):
         raise BadInput(
-            f"{name}: the output of {predictor.system.blueprint.target.name} has no azimuth and elevation or no "
-            "single threshold, so that it cannot be compared here; choose another run"
+            f"{name}: the output of {predictor.system.blueprint.target.name} has no directions or no single "
+            "threshold, so that it cannot be compared here; choose another run"
         )
     if predictor.system.label_hop != LABEL_HOP:
         raise BadInput(
@@ -285,7 +287,8 @@ def _network(name: str, predictor: Predictor, threshold: float | None) -> Locati
         visual = visual_inputs([recording], "aligned", predictor.system.visual_spec, 0)[recording.name]
         return predict_at_thresholds(predictor, recording, thresholds, visual)
 
-    return LocatingSystem(name, locator, NETWORK_THRESHOLDS, float(own if threshold is None else threshold))
+    chosen = float(own if threshold is None else threshold)
+    return LocatingSystem(name, locator, NETWORK_THRESHOLDS, chosen, target.planar)
 
 
 def _score(system: LocatingSystem, recordings: Sequence[Recording]) -> Result:
@@ -294,7 +297,7 @@ def _score(system: LocatingSystem, recordings: Sequence[Recording]) -> Result:
     for recording in tqdm(recordings, system.name, unit="recording"):
         reference = _reference(recording)
         for part, events in zip(parts, system.locator(recording, thresholds), strict=True):
-            part.append(locate_frames(reference, events, recording.duration))
+            part.append(locate_frames(reference, events, recording.duration, system.planar))
     frames = [concatenate_frames(part) for part in parts]
     curve = [location_scores(each) for each in frames]
     return Result(

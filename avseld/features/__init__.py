@@ -6,6 +6,7 @@ from avseld.features.general import GeneralFeatures
 from avseld.features.interaural import Interaural
 from avseld.features.magnitude import MagnitudePhase
 from avseld.features.mel import LogMel, LogMelIV
+from avseld.features.mid_side import MidSide
 from avseld.features.salsa import SalsaLite
 from avseld.features.sound_field import SoundField
 from avseld.features.spatial import AmplitudeIPD, LogAmplitudeIV
@@ -21,6 +22,7 @@ FEATURES = {
     "magnitude_phase": MagnitudePhase,
     "general": GeneralFeatures,
     "interaural": Interaural,
+    "mid_side": MidSide,
     "sound_field": SoundField,
     "array_sound_field": ArraySoundField,
 }

@@ -41,7 +41,9 @@ FORMATS = {
     "binaural": ChannelFormat(
         2, "two ears, left and right", (*COMMON_FEATURES, "logmel_gcc", "interaural"), "sides"
     ),
-    "stereo": ChannelFormat(2, "left and right", (*COMMON_FEATURES, "logmel_gcc", "interaural"), "sides"),
+    "stereo": ChannelFormat(
+        2, "left and right", (*COMMON_FEATURES, "logmel_gcc", "interaural", "mid_side"), "sides"
+    ),
     "mono": ChannelFormat(1, "one channel", COMMON_FEATURES),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import frames_of
 from avseld.io.events import Events
-from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.geometry import angle_between, fold, unit_vector
 from avseld.metrics.assignment import assign
 
 HIT_DEG = 20.0
@@ -67,19 +67,22 @@ class LocationScores:
         return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
 
-def locate_frames(reference: Events, prediction: Events, duration: float = 0.0) -> LocationFrames:
+def locate_frames(
+    reference: Events, prediction: Events, duration: float = 0.0, planar: bool = False
+) -> LocationFrames:
     """Assign the predicted rows of a recording to its reference sounds, frame by frame.
 
     Args:
         reference: annotated events with directions.
         prediction: predicted events with directions.
         duration: seconds; the last event ends the recording if it is later.
+        planar: compare azimuths mirrored from the rear to the front alone, as DCASE 2025 does for stereo.
 
     Raises:
         ValueError: an event without direction.
     """
-    true_frame, true_vector = _rows(reference, unique=True)
-    frame, vector = _rows(prediction, unique=False)
+    true_frame, true_vector = _rows(reference, planar, unique=True)
+    frame, vector = _rows(prediction, planar, unique=False)
     n_frames = int(
         max(
             np.ceil(duration / LABEL_HOP - 0.005), *(each.max(initial=-1) + 1 for each in (frame, true_frame))
@@ -175,11 +178,13 @@ def choose_threshold(
     return int(best[np.argmax(np.asarray(thresholds)[best])])
 
 
-def _rows(events: Events, unique: bool) -> tuple[np.ndarray, np.ndarray]:
+def _rows(events: Events, planar: bool, unique: bool) -> tuple[np.ndarray, np.ndarray]:
     """List the rows frame by frame: frame (row,) ascending, and unit vector (row, 3)."""
-    if np.isnan(events.azimuth).any() or np.isnan(events.elevation).any():
+    azimuth = fold(events.azimuth) if planar else events.azimuth
+    elevation = np.zeros_like(azimuth) if planar else events.elevation
+    if np.isnan(azimuth).any() or np.isnan(elevation).any():
         raise ValueError("an event has no direction")
     row, frame = frames_of(events.onset, events.offset)
-    table = np.stack([frame, events.azimuth[row], events.elevation[row]], axis=1)
+    table = np.stack([frame, azimuth[row], elevation[row]], axis=1)
     table = np.unique(table, axis=0) if unique else table[np.argsort(frame, kind="stable")]
     return table[:, 0].astype(int), unit_vector(table[:, 1], table[:, 2])

@@ -33,6 +33,8 @@ class MultiACCDDOA:
         planar: x and y only, for stereo; directions behind are folded to the front.
         onscreen: add the logit of being on screen to each track.
         bounded: pass vectors through a hyperbolic tangent and distances through a ReLU (2025); 2024 leaves them linear.
+        distance_scale: error of a distance, metres, that weighs as much in the loss as a vector's error of 1; 1 as
+            published. Where distances of several metres are hard to tell, they take the loss over from directions.
         legacy: on-screen as published: also trained in silence, truncated to an integer when decoded, and taken from
             the first of merged tracks.
     """
@@ -47,11 +49,13 @@ class MultiACCDDOA:
         planar: bool = False,
         onscreen: bool = False,
         bounded: bool = False,
+        distance_scale: float = 1.0,
         legacy: bool = False,
     ) -> None:
         per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.unify_deg = n_classes, threshold, unify_deg
         self.planar, self.onscreen, self.bounded, self.legacy = planar, onscreen, bounded, legacy
+        self.distance_scale = distance_scale
         self.label_hop, self.distance = LABEL_HOP, True
         self.n_axes = 2 if planar else 3
         self.shapes = {"accddoa": (self.n_tracks, self.n_axes + 1 + onscreen, n_classes)}
@@ -86,8 +90,8 @@ class MultiACCDDOA:
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean squared error of vectors and distances to the best of the allowed track orders.
 
-        The order is chosen by vectors and distances together (a metre weighs as much as a unit vector); the
-        cross-entropy of on-screen is added in that order.
+        The order is chosen by vectors and distances together (`distance_scale` metres weigh as much as a unit vector);
+        the cross-entropy of on-screen is added in that order.
 
         Args:
             output: accddoa (batch, frame, track = 3, axis, class).
@@ -100,7 +104,8 @@ class MultiACCDDOA:
         n_values = self.n_axes + 1
         activity = reference[..., :1, :]
         error, order = adpit(
-            self._activated(prediction[..., :n_values, :]), activity * reference[..., 1 : 1 + n_values, :]
+            self._scaled(self._activated(prediction[..., :n_values, :])),
+            self._scaled(activity * reference[..., 1 : 1 + n_values, :]),
         )
         if not self.onscreen:
             return {"loss": error.mean()}
@@ -142,6 +147,12 @@ class MultiACCDDOA:
         if not self.bounded:
             return x
         return torch.cat([x[..., :-1, :].tanh(), x[..., -1:, :].relu()], dim=-2)
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        """Divide the distances of (..., axis, class) by `distance_scale`."""
+        if self.distance_scale == 1:
+            return x
+        return torch.cat([x[..., :-1, :], x[..., -1:, :] / self.distance_scale], dim=-2)
 
     def _onscreen_loss(self, logit: Tensor, reference: Tensor, order: Tensor) -> Tensor:
         """Compute the cross-entropy of on-screen (batch, frame, track, class) in the chosen order."""

@@ -72,6 +72,15 @@ def test_two_labels_in_one_direction_are_one_sound_but_two_predictions_are_two_r
     assert scores.false_per_minute == pytest.approx(600)
 
 
+def test_planar_directions_are_compared_by_their_azimuths_mirrored_to_the_front():
+    reference = rows((0, 0, 150, 40), (1, 0, -20, 0), (1, 0, -160, -30))
+    prediction = rows((0, 0, 32, 0), (1, 0, -25, np.nan))
+    frames = locate_frames(reference, prediction, duration=0.2, planar=True)
+    assert frames.match_deg == pytest.approx([2, 5])
+    assert frames.sources.tolist() == [1, 1]  # -160 is heard where -20 is
+    assert location_scores(frames).recall == 1
+
+
 def test_silence_and_empty_predictions_have_no_recall_or_none():
     silent = location_scores(locate_frames(Events.empty(), Events.empty(), duration=60))
     assert silent.false_per_minute == 0 and np.isnan(silent.recall) and np.isnan(silent.median_deg)

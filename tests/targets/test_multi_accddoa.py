@@ -217,3 +217,19 @@ def test_labels_without_distance_or_on_screen_are_refused():
     assert not MultiACCDDOA(1).encode(bare, 2.0, 5, 0.1)["accddoa"].any()
     with pytest.raises(BadInput, match="on-screen"):
         MultiACCDDOA(1, onscreen=True).encode(Events.from_rows([(0, 1, 0, 0, 10, 0, 2)]), 0.0, 5, 0.1)
+
+
+def test_distances_weigh_as_much_as_vectors_at_the_distance_scale():
+    label = {"accddoa": torch.zeros(1, 1, 6, 5, 1)}
+    label["accddoa"][0, 0, 0, :, 0] = torch.tensor([1.0, 1.0, 0.0, 0.0, 3.0])  # A0: one source, 3 m ahead
+    wrong_vector = torch.tensor([0.0, 0.0, 0.0, 3.0])[None, None, None, :, None].repeat(1, 1, 3, 1, 1)
+    wrong_distance = torch.tensor([1.0, 0.0, 0.0, 5.0])[None, None, None, :, None].repeat(1, 1, 3, 1, 1)
+    losses = {
+        scale: [
+            float(MultiACCDDOA(1, distance_scale=scale).loss({"accddoa": each}, label)["loss"])
+            for each in (wrong_vector, wrong_distance)
+        ]
+        for scale in (1.0, 2.0)
+    }
+    assert losses[1.0] == pytest.approx([1 / 4, 4 / 4])  # mean of three axes and the distance
+    assert losses[2.0] == pytest.approx([1 / 4, 1 / 4])  # an error of 2 m counts as one of a whole vector
