@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trains the weights that come with the package, from generated scenes: minutes on a GPU, hours on two cores.
 #   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [--corpus_only] [options of avseld train]
-# NAME is locator_foa or locator_mic (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13
+# NAME is locator_foa, locator_mic or locator_stereo (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13
 # classes of STARSS23, with and without video). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -57,6 +57,10 @@ make_weights() {
             corpus locator_mic --preset locator --video none --formats mic -- --one_class sound --format mic
             train locator_mic locator_mic 1200 --init_from locator_foa
             ;;
+        locator_stereo)
+            corpus locator_stereo --preset locator --video none --formats stereo -- --one_class sound --format stereo
+            train locator_stereo locator_stereo 8000
+            ;;
         av_foa_generated)
             corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
             train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false
@@ -67,7 +71,7 @@ make_weights() {
                 --data.video blank --model.options.vision false --model.options.hidden 224
             ;;
         *)
-            echo "train_weights.sh: '$name' is none of locator_foa, locator_mic, av_foa_generated, audio_foa_generated" >&2
+            echo "train_weights.sh: '$name' is none of locator_foa, locator_mic, locator_stereo, av_foa_generated, audio_foa_generated" >&2
             exit 2
             ;;
     esac

@@ -19,12 +19,15 @@ from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
 from data_prep.measured.responses import RoomResponse, diffuse_noise, read_response
 from data_prep.measured.scenes import SILENCE_AFTER_S, SILENCE_BEFORE_S, Source, draw_sources, render
+from data_prep.synth.acoustics.formats import ReceiverFormat, receiver_format
 from data_prep.synth.layouts.plan import write_wav
 from data_prep.synth.sounds.banks import SOUND_SUFFIXES
 
 MAX_SOURCES = 3
 MIN_SECONDS = SILENCE_BEFORE_S + SILENCE_AFTER_S + 2.0
 MAX_SECONDS = 600
+FORMATS = ("foa", "stereo")
+"""recording formats that follow from first-order responses"""
 SCENES_FILE = "scenes.csv"
 """file in the folder that lists every source with its sound file, response and direction"""
 
@@ -50,6 +53,7 @@ def convolve(
     seconds: float = 10.0,
     sources: str = "1,2",
     snr_db: float = 15.0,
+    formats: str = "foa",
     seed: int = 0,
 ) -> None:
     """Make test recordings with known directions from real sounds and measured first-order room responses.
@@ -58,7 +62,8 @@ def convolve(
     Sources stand still; noise alone begins and ends a recording: pink noise through the late response in twelve
     orientations, so that it has the colour and the decay of the room and no direction. Recordings take the responses
     and the numbers of sources in turn. The folder has the layout of STARSS23 with one class (avseld-prep dcase
-    --one_class sound makes a prepared folder of it): foa_dev, W Y Z X at 24 kHz, and metadata_dev. A label frame
+    --one_class sound makes a prepared folder of it): foa_dev, W Y Z X at 24 kHz, stereo_dev where it is asked for, and
+    metadata_dev. A label frame
     is active where the power of the dry sound is within 20 dB of its loudest frame; pauses up to 0.2 s count as
     active. The same options and files give the same bytes.
 
@@ -72,6 +77,7 @@ def convolve(
         seconds: duration of each, in tenths of a second.
         sources: numbers of simultaneous sources, separated by commas.
         snr_db: level of the sources above the noise, in W, in the frames in which a source is active.
+        formats: foa, stereo (cardioids that face left and right, from the ambisonics) or both, separated by commas.
         seed: seed of all randomness.
 
     Raises:
@@ -79,6 +85,7 @@ def convolve(
     """
     numbers = _numbers(sources)
     _check(recordings, seconds, snr_db, seed)
+    receivers = _receivers(formats)
     kinds = sounds_by_kind(sounds, max(numbers))
     rooms = _read_responses(responses, conventions)
     for room in rooms:
@@ -95,7 +102,9 @@ def convolve(
             room = rooms[planned.room]
             drawn = draw_sources(_draw_files(kinds, planned.n_sources, rng), seconds, rng)
             rendering = render(drawn, room, snr_db, rng)
-            write_wav(folder / "foa_dev" / f"{planned.name}.wav", rendering.mix)
+            for receiver in receivers:
+                sound = receiver.mix_down(rendering.mix)
+                write_wav(folder / receiver.folder / f"{planned.name}.wav", sound)
             path = folder / "metadata_dev" / f"{planned.name}.csv"
             write_dcase(path, rendering.labels, Dialect(columns=POLAR[5]))
             listing += [_row(planned, number, source, room, sounds) for number, source in enumerate(drawn)]
@@ -178,6 +187,13 @@ def _row(
         "azimuth": source.azimuth,
         "elevation": source.elevation,
     }
+
+
+def _receivers(formats: str) -> list[ReceiverFormat]:
+    names = [word.strip() for word in formats.split(",")]
+    if unknown := [name for name in names if name not in FORMATS]:
+        raise BadInput(f"formats: '{unknown[0]}' is none of {', '.join(FORMATS)}")
+    return [receiver_format(name) for name in names]
 
 
 def _numbers(sources: str) -> list[int]:

@@ -8,8 +8,10 @@ import pytest
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.io.audio import read_audio
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.manifest import read_manifest
 from data_prep.corpora.dcase import dcase
 from data_prep.measured import responses
 from data_prep.measured.convolve import convolve
@@ -191,6 +193,18 @@ def test_the_folder_becomes_a_prepared_folder_and_a_second_run_gives_the_same_by
     assert (tmp_path / "prepared" / "manifest.csv").read_text().count("fold4") >= 4
 
 
+def test_stereo_recordings_are_cardioids_to_both_sides_of_the_same_scene(tmp_path, sounds):
+    responses = str(room(tmp_path / "a.wav"))
+    convolve(sounds, responses, tmp_path / "out", recordings=1, seconds=6.0, formats="foa,stereo")
+    w, y, _, _ = read_audio(tmp_path / "out" / "foa_dev" / "fold4_room1_mix001.wav")
+    left, right = read_audio(tmp_path / "out" / "stereo_dev" / "fold4_room1_mix001.wav")
+    step = 2 / 2**15
+    np.testing.assert_allclose(left + right, w, atol=step)
+    np.testing.assert_allclose(left - right, y, atol=step)
+    dcase(tmp_path / "out", tmp_path / "prepared", format="stereo", one_class="sound")
+    assert [each.format for each in read_manifest(tmp_path / "prepared")] == ["stereo"]
+
+
 def test_bad_input_leaves_nothing_behind(tmp_path, sounds):
     good = room(tmp_path / "a.wav")
     short = room(tmp_path / "short.wav", late_s=0.1)
@@ -206,6 +220,7 @@ def test_bad_input_leaves_nothing_behind(tmp_path, sounds):
         "seconds 2": {"seconds": 2.0},
         "conventions: 2 for 1": {"conventions": "fuma,ambix"},
         "convention 'x'": {"conventions": "x"},
+        "formats: 'mic' is none of foa, stereo": {"formats": "foa,mic"},
     }.items():
         before = sorted(tmp_path.rglob("*"))
         with pytest.raises(BadInput, match=message):
