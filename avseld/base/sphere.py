@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import eval_legendre, spherical_jn, spherical_yn
 
 from avseld.base.physics import SPEED_OF_SOUND_M_S
 
@@ -76,6 +75,8 @@ def on_sphere(
         term = radial_filter(n, wavenumber) * (2 * n + 1)
     # High orders overflow at low frequencies, where they contribute nothing.
     term = np.where(np.isfinite(term), term, 0)
+    from scipy.special import eval_legendre  # slow to import, and few systems need it
+
     legendre = eval_legendre(n, np.asarray(cosine, float))
     pressure = legendre.T @ term
     return np.where(wavenumber < 1e-3, 1.0, pressure)
@@ -93,5 +94,7 @@ def radial_filter(order: int | np.ndarray, kr: np.ndarray) -> np.ndarray:
     Returns:
         Complex, order and kr broadcast.
     """
+    from scipy.special import spherical_jn, spherical_yn  # as above
+
     slope = spherical_jn(order, kr, True) - 1j * spherical_yn(order, kr, True)
     return 1j ** (order - 1) / slope / kr**2

@@ -103,8 +103,9 @@ def locate(
     """Score the localization of sounds of any class by trained systems, and draw recall against false rows a minute.
 
     A hit is a predicted row within 20 degrees of the reference sound that it is assigned to, in a label frame of 100
-    ms; every other row is false. Of stereo systems azimuths are compared, mirrored from the rear to the front. The first row of the table, for FOA recordings, is a baseline without training: the
-    peaks of the histogram of intensity vectors, with an energy gate.
+    ms; every other row is false. Of stereo systems azimuths are compared, mirrored from the rear to the front. The
+    first row of the table, for FOA recordings, is a baseline without training: the peaks of the histogram of intensity
+    vectors, with an energy gate.
 
     Args:
         prepared: prepared folder with recordings in the format of the runs, and labels.

@@ -1,6 +1,8 @@
 """Log-mel spectrograms, alone or with the intensity vector of first-order ambisonics in mel bands."""
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
@@ -9,6 +11,10 @@ from avseld.features.statistics import FeatureLayout, standardizer
 
 FLOOR = 1e-10
 """smallest power: -100 dB"""
+LINEAR_STEP_HZ = 200 / 3
+BREAK_HZ = 1000.0
+LOG_STEP = np.log(6.4) / 27
+"""of the Slaney scale: a mel below the break, the break, and the logarithm of a mel's ratio above it"""
 
 
 class Mel(nn.Module):
@@ -22,7 +28,7 @@ class Mel(nn.Module):
         high_hz: upper edge of the highest band; half the sample rate if None.
 
     Raises:
-        BadInput: a band without a bin.
+        BadInput: a band without a bin, or a highest edge that isn't above the lowest.
     """
 
     bands: Tensor
@@ -31,10 +37,11 @@ class Mel(nn.Module):
         self, sample_rate: int, n_fft: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None
     ) -> None:
         super().__init__()
-        from librosa.filters import mel  # slow to import, and few systems need it
-
         self.n_bins = n_mels
-        bands = torch.from_numpy(mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz))
+        top = sample_rate / 2 if high_hz is None else high_hz
+        if top <= low_hz:
+            raise BadInput(f"mel bands from {low_hz:g} to {top:g} Hz; low_hz must be below high_hz")
+        bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz))
         if (bands.sum(dim=1) == 0).any():
             raise BadInput(f"{n_mels} mel bands are too many for a transform of {n_fft}; lengthen n_fft")
         self.register_buffer("bands", bands.T.contiguous(), persistent=False)
@@ -42,6 +49,46 @@ class Mel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Sum (..., bin) into (..., band)."""
         return x @ self.bands
+
+
+def mel_filters(
+    sample_rate: int, n_fft: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None
+) -> np.ndarray:
+    """Compute triangular mel filters on the Slaney scale, each of area 2 (so of equal energy in white noise).
+
+    They equal those of librosa.filters.mel with its defaults, whose import takes longer than that of PyTorch.
+
+    Args:
+        sample_rate: Hz.
+        n_fft: transform, samples.
+        n_mels: bands.
+        low_hz: lower edge of the lowest band.
+        high_hz: upper edge of the highest band; half the sample rate if None.
+
+    Returns:
+        (band, bin = n_fft / 2 + 1) float32; rows of zeros where a band is narrower than the distance of two bins.
+    """
+    top = sample_rate / 2 if high_hz is None else high_hz
+    edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(top), n_mels + 2))
+    distance = edges[:, None] - np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    width = np.diff(edges)[:, None]
+    rising, falling = -distance[:-2] / width[:-1], distance[2:] / width[1:]
+    triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+def hz_to_mel(frequency: ArrayLike) -> np.ndarray:
+    """Convert Hz to mel on the scale of M. Slaney, Auditory Toolbox, 1998: linear to 1 kHz, logarithmic above."""
+    frequency = np.asarray(frequency, float)
+    above = np.log(np.maximum(frequency, BREAK_HZ) / BREAK_HZ) / LOG_STEP
+    return np.minimum(frequency, BREAK_HZ) / LINEAR_STEP_HZ + above
+
+
+def mel_to_hz(mel: ArrayLike) -> np.ndarray:
+    """Convert mel to Hz, the inverse of `hz_to_mel`."""
+    mel = np.asarray(mel, float)
+    break_mel = BREAK_HZ / LINEAR_STEP_HZ
+    return np.minimum(mel, break_mel) * LINEAR_STEP_HZ * np.exp(np.maximum(mel - break_mel, 0) * LOG_STEP)
 
 
 def decibel(power: Tensor, top_db: float | None = None) -> Tensor:

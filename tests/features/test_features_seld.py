@@ -12,6 +12,7 @@ from reference.signals import tone_mixture
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES, LogMel, LogMelGCC, LogMelIV, MagnitudePhase, SalsaLite
 from avseld.features.correlation import gcc_phat
+from avseld.features.mel import hz_to_mel, mel_filters, mel_to_hz
 from avseld.features.spectral import Stft
 from avseld.features.statistics import FeatureLayout, Standardize, learn_statistics
 from avseld.io.geometry import angle_between, unit_vector
@@ -107,6 +108,31 @@ def test_one_of_the_two_outermost_bins_is_left_out():
     assert np.abs(ours - spectrum[:, 1:].transpose(0, 2, 1)).max() < 1e-4
     assert (feature.n_features, feature.n_bins, feature.hop) == (8, 1024, 0.02)
     assert MagnitudePhase(8).n_features == 16 and MagnitudePhase(8).hop == 256 / 44100
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_mels", "low_hz", "high_hz"),
+    [
+        (24000, 1024, 64, 0, None),
+        (32000, 1024, 96, 50, None),
+        (16000, 1024, 128, 0, 7000),
+        (44100, 2048, 40, 20, 12000),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Empty filters")
+def test_mel_filters_are_librosas(sample_rate, n_fft, n_mels, low_hz, high_hz):
+    theirs = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz)
+    np.testing.assert_array_max_ulp(
+        mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz), theirs, maxulp=1
+    )
+
+
+def test_hz_and_mel_are_inverse_and_the_scale_breaks_at_1_khz():
+    assert hz_to_mel([0, 1000, 6400]) == pytest.approx([0, 15, 42])
+    frequency = np.linspace(0, 24000, 100)
+    assert mel_to_hz(hz_to_mel(frequency)) == pytest.approx(frequency)
+    with pytest.raises(BadInput, match="low_hz must be below high_hz"):
+        FEATURES["logmel"](high_hz=50.0, low_hz=50.0)
 
 
 def test_mel_bands_are_librosas():

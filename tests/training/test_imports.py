@@ -33,6 +33,14 @@ def test_importing_the_training_loads_neither_pictures_nor_films_nor_other_peopl
     assert not modules & LATER_PARTS
 
 
+def test_predicting_with_shipped_weights_loads_neither_signal_processing_of_others_nor_the_training():
+    modules = loaded(
+        "import numpy, avseld; avseld.load('locator_foa').predict(numpy.zeros((4, 24000), 'f4'), 24000)"
+    )
+    assert "torch" in modules
+    assert not {name.split(".")[0] for name in modules} & (LATER - {"av"} | {"scipy", "lightning"})
+
+
 def test_logged_values_and_metrics_of_torchmetrics_work_in_lightning_afterwards():
     code = """
         import avseld.training.train, torch, lightning, torchmetrics
