@@ -362,4 +362,5 @@ def _best(detections: Detections) -> Detections:
     likely = np.flatnonzero(detections.score >= MIN_SCORE)
     people_first = np.argsort(detections.label[likely] != PERSON, kind="stable")
     chosen = np.sort(likely[people_first][:MAX_BOXES])
+    chosen = chosen[np.argsort(-detections.score[chosen], kind="stable")]
     return Detections(detections.box[chosen], detections.score[chosen], detections.label[chosen])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from avseld.io.geometry import Array, from_frame
-from avseld.io.npz import latest, read_npz, write_npz
+from avseld.io.npz import check_numbers, check_times, latest, read_npz, write_npz
 
 PERSON = 0
 """class id of a person in COCO, whose classes YOLOX has"""
@@ -17,6 +17,10 @@ SOURCE_KEYS = ("detector", "weights", "fps", "looked_at", "tiles", "noise")
 """entries of the description that say how boxes were made: all but those of the video itself"""
 SHOWN_DIGITS = 8
 """digits of a hash that messages show"""
+FAR_OUTSIDE = 10.0
+"""widths or heights of the picture beyond which no box reaches; boxes that leave the frame end within a width of it"""
+MAX_CLASS = 2**15 - 1
+"""largest class id that a file holds"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,10 +142,30 @@ def read_boxes(path: Path | str, video: Path | str | None = None) -> Boxes:
         video: if given, the boxes must have been made from this very video.
 
     Raises:
-        BadInput: missing, damaged, or made from another video.
+        BadInput: missing, damaged, with values that are no detections, or made from another video.
     """
 
     def build(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> Boxes:
-        return Boxes(arrays["time"], arrays["box"], arrays["score"], arrays["label"], about)
+        boxes = Boxes(arrays["time"], arrays["box"], arrays["score"], arrays["label"], about)
+        _check(boxes)
+        return boxes
 
     return read_npz(path, build, "boxes", COMMAND, video)
+
+
+def _check(boxes: Boxes) -> None:
+    """Refuse values that are no detections.
+
+    Raises:
+        ValueError: says which.
+    """
+    check_times(boxes.time)
+    check_numbers("score", boxes.score, 0, 1)
+    check_numbers("label", boxes.label, -1, MAX_CLASS)
+    check_numbers("box", boxes.box, -FAR_OUTSIDE, 1 + FAR_OUTSIDE)
+    if (np.diff(boxes.score, axis=1) > 0).any():
+        raise ValueError("scores do not fall along the boxes of a frame")
+    if (boxes.label % 1 != 0).any():
+        raise ValueError("a label is no whole number")
+    if (boxes.box[..., :2] > boxes.box[..., 2:]).any():
+        raise ValueError("a box ends before it begins (x0 > x1 or y0 > y1)")

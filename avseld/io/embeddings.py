@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from avseld.io.npz import read_npz, write_npz
+from avseld.io.npz import check_numbers, check_times, read_npz, write_npz
 
 FOLDER = "frames"
 """folder of a prepared folder that holds NAME.npz of every video"""
@@ -47,10 +47,12 @@ def read_embeddings(path: Path | str, video: Path | str | None = None) -> Visual
         video: if given, the embeddings must be those of this very video.
 
     Raises:
-        BadInput: missing, damaged, or made from another video.
+        BadInput: missing, damaged, with values that are no numbers, or made from another video.
     """
 
     def build(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> VisualEmbeddings:
+        check_times(arrays["time"])
+        check_numbers("value", arrays["value"])
         return VisualEmbeddings(arrays["time"], arrays["value"].astype(np.float32), about)
 
     return read_npz(path, build, "embeddings", COMMAND, video)

@@ -1,7 +1,6 @@
 """Compressed arrays computed from a video, with a description of where they come from."""
 
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +14,8 @@ Table = TypeVar("Table")
 
 ABOUT = "about"
 """name of the array that holds the description, a JSON object"""
+NUMBERS = ("fps", "duration", "start", "width", "height", "looked_at", "tiles", "yaw")
+"""entries of the description that are numbers, where they are there"""
 
 
 def write_npz(path: Path | str, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
@@ -55,12 +56,61 @@ def read_npz(
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file[ABOUT]))
+            _check_description(about)
             table = build(file, about)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise BadInput(f"{path}: no {content} file ({error}); make it anew with {command}") from error
+    except Exception as error:  # numpy raises what zipfile, zlib and its parser of headers raise, too
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadInput(f"{path}: no {content} file ({reason}); make it anew with {command}") from error
     if video is not None and about.get("video") not in (None, fingerprint(video)):
         raise BadInput(f"{path}: {content} of another video than {video}; make them anew with {command}")
     return table
+
+
+def check_times(time: np.ndarray) -> None:
+    """Refuse times that are no seconds from the start of a video.
+
+    Args:
+        time: (row,) seconds.
+
+    Raises:
+        ValueError: not finite, before 0, or not rising; says the row.
+    """
+    check_numbers("time", time)
+    if len(time) and time[0] < 0:
+        raise ValueError(f"a time of {time[0]:g} s is before the start of the video")
+    if (wrong := np.flatnonzero(np.diff(time) <= 0)).size:
+        row = int(wrong[0]) + 1
+        raise ValueError(f"times do not rise: {time[row]:g} s in row {row} after {time[row - 1]:g} s")
+
+
+def check_numbers(name: str, values: np.ndarray, low: float = -np.inf, high: float = np.inf) -> None:
+    """Refuse an array with values that are no numbers, or out of a range.
+
+    Args:
+        name: of the array.
+        values: any shape.
+        low: smallest value.
+        high: largest value.
+
+    Raises:
+        ValueError: such a value, or another kind of array; names the array.
+    """
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{name} holds {values.dtype}, not numbers")
+    wrong = ~(np.isfinite(values) & (values >= low) & (values <= high))
+    if wrong.any():
+        allowed = f", not from {low:g} to {high:g}" if np.isfinite([low, high]).all() else ""
+        raise ValueError(f"a {name} of {values[wrong][0]:g}{allowed}")
+
+
+def _check_description(about: Any) -> None:
+    """Refuse a description that is no object, or whose numbers are none."""
+    if not isinstance(about, dict):
+        raise ValueError(f"{ABOUT} is no JSON object")
+    for name in NUMBERS:
+        value = about.get(name)
+        if value is not None and (not isinstance(value, int | float) or not np.isfinite(value)):
+            raise ValueError(f"{name} in {ABOUT} is {value!r}, not a number")
 
 
 def latest(known: np.ndarray, time: np.ndarray | float) -> np.ndarray:

@@ -9,7 +9,7 @@ from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_b
 def some(n=5, k=3, **about) -> Boxes:
     random = np.random.default_rng(0)
     score = -np.sort(-random.random((n, k)), axis=1)
-    box = random.random((n, k, 4)).astype(np.float32)
+    box = np.sort(random.random((n, k, 2, 2)), axis=2).reshape(n, k, 4).astype(np.float32)
     return Boxes(np.arange(n) * 0.1, box, score.astype(np.float32), np.zeros((n, k), np.int16), about)
 
 
@@ -43,6 +43,45 @@ def test_a_pickled_array_is_never_unpickled(tmp_path):
     with (tmp_path / "x.npz").open("wb") as file:
         np.savez(file, time=np.array([print], dtype=object), about="{}")
     with pytest.raises(BadInput, match=r"x\.npz: no boxes file"):
+        read_boxes(tmp_path / "x.npz")
+
+
+def first_is(value):
+    def change(array):
+        changed = array.astype(float)
+        changed.flat[0] = value
+        return changed
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("time", lambda time: time[::-1], "times do not rise"),
+        ("time", np.zeros_like, "times do not rise"),
+        ("time", lambda time: time - 1, "a time of -1 s is before the start"),
+        ("time", first_is(np.nan), "a time of nan"),
+        ("time", lambda time: time.astype(str), "time holds <U32, not numbers"),
+        ("score", lambda score: score * 8, "a score of .*, not from 0 to 1"),
+        ("score", lambda score: score[:, ::-1], "scores do not fall"),
+        ("score", first_is(np.nan), "a score of nan"),
+        ("score", lambda score: score + 0j, "score holds complex64, not numbers"),
+        ("box", first_is(np.inf), "a box of inf"),
+        ("box", first_is(1e6), r"a box of 1e\+06"),
+        ("box", lambda box: box[..., [2, 1, 0, 3]], "a box ends before it begins"),
+        ("label", lambda label: label + 0.5, "a label is no whole number"),
+        ("label", lambda label: label - 2, "a label of -2"),
+        ("about", lambda _: np.array("[1]"), "about is no JSON object"),
+        ("about", lambda _: np.array('{"fps": "ten"}'), "fps in about is 'ten', not a number"),
+        ("about", lambda _: np.array('{"duration": NaN}'), "duration in about is nan, not a number"),
+    ],
+)
+def test_values_that_are_no_detections_are_refused(tmp_path, name, change, says):
+    write_boxes(tmp_path / "x.npz", some(duration=0.5))
+    arrays = dict(np.load(tmp_path / "x.npz"))
+    np.savez(tmp_path / "x.npz", **arrays | {name: change(arrays[name])})
+    with pytest.raises(BadInput, match=rf"x\.npz: no boxes file \({says}.*make it anew with avseld-detect"):
         read_boxes(tmp_path / "x.npz")
 
 

@@ -42,6 +42,20 @@ def prepared(tmp_path_factory):
     return folder / "prepared"
 
 
+@pytest.mark.parametrize(
+    ("time", "value", "says"),
+    [
+        ([0.1, 0.0], 1.0, "times do not rise"),
+        ([-1, 0.0], 1.0, "before the start"),
+        ([0, 0.1], np.nan, "a value of nan"),
+    ],
+)
+def test_embeddings_that_are_no_numbers_or_times_are_refused(tmp_path, time, value, says):
+    write_embeddings(tmp_path / "x.npz", VisualEmbeddings(np.array(time, float), np.full((2, 3), value)))
+    with pytest.raises(BadInput, match=rf"x\.npz: no embeddings file \(.*{says}.*make it anew"):
+        read_embeddings(tmp_path / "x.npz")
+
+
 @pytest.mark.parametrize(("crop", "rows", "columns"), [("whole", 6, 12), ("centre", 7, 7)])
 def test_places_in_the_map_of_a_frame_are_those_in_the_frame(weights, crop, rows, columns):
     encoder = embedding.load("resnet50", weights, crop)
