@@ -6,6 +6,7 @@ worker processes, in one process or in several, and a resumed run continues wher
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from avseld.config import Data
 from avseld.data.draws import bounded, first_draws
 from avseld.data.visual import visual_inputs
 from avseld.io.audio import audio_info, read_audio
-from avseld.io.events import Events, read_events
+from avseld.io.events import ARRAYS, Events, read_events
 from avseld.io.formats import format_named
+from avseld.io.labels import line_of_row
 from avseld.io.manifest import Recording
 from avseld.system.build import System
+from avseld.system.protocols import Target
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +37,17 @@ def reference(recording: Recording, n_classes: int) -> Events:
     """Read the labels of a recording.
 
     Raises:
-        BadInput: no labels, an unknown class, or labels beyond the end of the audio.
+        BadInput: no labels, an unknown class, labels beyond the end of the audio, or audio of another length than the
+            manifest says.
     """
     if recording.labels is None:
         raise BadInput(f"{recording.name}: the manifest names no labels; prepare it with its metadata")
+    length = audio_info(recording.audio).duration if recording.audio.is_file() else recording.duration
+    if abs(length - recording.duration) > LABEL_HOP:
+        raise BadInput(
+            f"{recording.audio}: lasts {length:.6g} s, the manifest says {recording.duration:.6g}; make the prepared "
+            "folder anew"
+        )
     events = read_events(recording.labels, n_classes)
     if events.duration > recording.duration + LABEL_HOP:
         raise BadInput(
@@ -45,6 +55,42 @@ def reference(recording: Recording, n_classes: int) -> Events:
             f"{recording.duration:.1f} s; they belong to another recording"
         )
     return events
+
+
+def check_annotation(
+    target: Target, recordings: Sequence[Recording], references: Sequence[Events], n_frames: int, hop: float
+) -> None:
+    """Refuse labels that lack what a target is trained with: times, directions, distances.
+
+    Args:
+        target: encodes one event of each kind of gaps.
+        recordings: with labels.
+        references: their events.
+        n_frames: feature frames of a window.
+        hop: seconds between them.
+
+    Raises:
+        BadInput: an event that cannot be encoded; names file and line.
+    """
+    fine: set[bytes] = set()
+    for recording, events in zip(recordings, references, strict=True):
+        gaps = np.isnan([getattr(events, name) for name in ARRAYS]).T
+        for kind, row in zip(*np.unique(gaps, axis=0, return_index=True), strict=True):
+            if kind.tobytes() in fine:
+                continue
+            one = events.select(np.array([row]))
+            one = replace(one, onset=0 * one.onset, offset=0 * one.offset + n_frames * hop)
+            assert recording.labels is not None
+            place = f"{recording.labels}:{line_of_row(recording.labels, int(row))}"
+            try:
+                encoded = target.encode(one, 0.0, n_frames, hop)
+            except BadInput as error:
+                raise BadInput(f"{place}: {error}") from None
+            if any(np.isnan(value).any() for value in encoded.values()):
+                raise BadInput(
+                    f"{place}: an event without direction cannot train this target; add it, or choose another target"
+                )
+            fine.add(kind.tobytes())
 
 
 class Windows(Dataset[Batch]):
@@ -78,6 +124,7 @@ class Windows(Dataset[Batch]):
         self.pads = system.target.pads
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
+        check_annotation(self.target, recordings, self.events, self.n_frames, self.hop)
         shown = visual_inputs(recordings, data.video, self.visual_spec, seed)
         self.visual_inputs = [shown[recording.name] for recording in recordings]
         self.blank = data.video == "blank"

@@ -159,7 +159,7 @@ def _check(boxes: Boxes) -> None:
     Raises:
         ValueError: says which.
     """
-    check_times(boxes.time)
+    check_times(boxes.time, boxes.about)
     check_numbers("score", boxes.score, 0, 1)
     check_numbers("label", boxes.label, -1, MAX_CLASS)
     check_numbers("box", boxes.box, -FAR_OUTSIDE, 1 + FAR_OUTSIDE)

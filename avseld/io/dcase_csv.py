@@ -30,6 +30,7 @@ from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP, frames_within
 from avseld.io.events import Events, check_row, number, parse, read_lines, read_table
 from avseld.io.geometry import direction, unit_vector
+from avseld.io.row_checks import are_frames, are_sources, check_source, warn_of_odd_distances
 from avseld.io.sheet_columns import EXAMPLES
 from avseld.io.tables import delimiter_of
 
@@ -306,45 +307,46 @@ def _events(
     unknown = np.full(len(table), np.nan)
     azimuth, elevation = column.get("azimuth", unknown), column.get("elevation", np.zeros(len(table)))
     frame = column["frame"] - dialect.first_frame
-    wrong = ((frame < 0) & (not lenient)) | (frame % 1 != 0)
+    wrong = ~are_frames(np.abs(frame) if lenient else frame)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise BadInput(
-            f"{path}:{line_of(row)}: frame {number(column['frame'][row])} is no index; frames count from "
+            f"{path}:{line_of(row)}: frame {column['frame'][row]:.9g} is no index; frames count from "
             f"{dialect.first_frame}"
         )
+    source = column.get("source", np.zeros(len(table)))
+    for row in map(int, np.flatnonzero(~are_sources(source))):
+        check_source(path, line_of(row), source[row])
     strange = _suspicious(column["class"], azimuth, elevation, n_classes)
     odd = column["class"] % 1 != 0 if lenient else strange
     for row in map(int, np.flatnonzero(odd)):
         check_row(path, line_of(row), column["class"][row], azimuth[row], elevation[row], n_classes)
-    _warn_of_odd_values(column, path, line_of)
     units_per_metre = 1 / dialect.metres_per_unit  # 100 exactly: 57 / 100 is 0.57, 57 * 0.01 is not
+    distance = column["distance"] / units_per_metre if "distance" in column else unknown
+    _warn_of_long_vectors(column, path, line_of)
+    warn_of_odd_distances(path, distance, line_of)
     return Events(
         frame * hop,
         (frame + 1) * hop,
         column["class"],
-        column.get("source", np.zeros(len(table))),
+        source,
         azimuth,
         elevation,
-        column["distance"] / units_per_metre if "distance" in column else unknown,
+        distance,
         column.get("onscreen", unknown),
     )
 
 
-def _warn_of_odd_values(column: dict[str, np.ndarray], path: Path, line_of: Callable[[int], int]) -> None:
-    """Warn once a file of vectors that are no directions and of negative distances; they are read all the same."""
-    odd: list[tuple[np.ndarray, str]] = []
-    if "x" in column:
-        length = np.linalg.norm([column[axis] for axis in "xyz"], axis=0)
-        what = "x, y, z are no unit vector; is a number written with a decimal comma?"
-        odd.append((length > MAX_VECTOR_LENGTH, what))
-    if "distance" in column:
-        odd.append((column["distance"] < 0, "the distance is negative; leave out a distance that is unknown"))
-    for rows, what in odd:
-        if rows.any():
-            log.warning(
-                "%s:%d: %s (%d rows like it)", path, line_of(int(np.argmax(rows))), what, int(rows.sum())
-            )
+def _warn_of_long_vectors(column: dict[str, np.ndarray], path: Path, line_of: Callable[[int], int]) -> None:
+    """Warn once a file of vectors that are no directions; they are read all the same."""
+    if "x" not in column:
+        return
+    rows = np.linalg.norm([column[axis] for axis in "xyz"], axis=0) > MAX_VECTOR_LENGTH
+    if rows.any():
+        log.warning(
+            "%s:%d: x, y, z are no unit vector; is a number written with a decimal comma? (%d rows like it)",
+            path, line_of(int(np.argmax(rows))), rows.sum(),
+        )  # fmt: skip
 
 
 def _suspicious(

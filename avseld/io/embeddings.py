@@ -51,7 +51,7 @@ def read_embeddings(path: Path | str, video: Path | str | None = None) -> Visual
     """
 
     def build(arrays: Mapping[str, np.ndarray], about: dict[str, Any]) -> VisualEmbeddings:
-        check_times(arrays["time"])
+        check_times(arrays["time"], about)
         check_numbers("value", arrays["value"])
         return VisualEmbeddings(arrays["time"], arrays["value"].astype(np.float32), about)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.io.row_checks import are_sources, check_source, warn_of_odd_distances
 from avseld.io.text import read_text
 
 COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
@@ -279,6 +280,8 @@ def read_events(path: Path | str, n_classes: int | None = None) -> Events:
             ]
         )
     events = Events.from_rows(table)
+    filled = [line for line, text in enumerate(lines[1:], start=2) if text.strip()]
+    warn_of_odd_distances(path, events.distance, filled.__getitem__)
     names = _classes_beside(path)
     return events.with_classes(names) if events.label.max(initial=-1) < len(names) else events
 
@@ -328,7 +331,7 @@ def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:
     fine = (label >= 0) & (label % 1 == 0) & (label < limit)
     # comparisons with NaN are false, so that missing values pass
     wrong = (np.abs(table[:, 4]) > 360) | (np.abs(table[:, 5]) > 90) | (table[:, 0] > table[:, 1])
-    return bool((~fine | wrong | np.isnan(table[:, 3])).any())
+    return bool((~fine | wrong | (table[:, 0] < 0) | ~are_sources(table[:, 3])).any())
 
 
 def _checked(path: Path, line: int, text: str, width: int, n_classes: int | None) -> list[float]:
@@ -339,8 +342,11 @@ def _checked(path: Path, line: int, text: str, width: int, n_classes: int | None
     check_row(path, line, values[2], values[4], values[5], n_classes)
     if values[0] > values[1]:
         raise BadInput(f"{path}:{line}: offset {words[1]} before onset {words[0]}; correct the row")
+    if values[0] < 0:
+        raise BadInput(f"{path}:{line}: onset {words[0]} before the start; correct the row")
     if np.isnan(values[3]):
         raise BadInput(f"{path}:{line}: no source; write 0 where there is but one")
+    check_source(path, line, values[3])
     return values
 
 

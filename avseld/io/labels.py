@@ -308,6 +308,21 @@ def warn_about_unit(path: Path, events: Events, metres_per_unit: float) -> None:
         )
 
 
+def require_directions(events: Events, origin: Path | str) -> None:
+    """Refuse events without time or direction, which localization cannot be scored on.
+
+    Raises:
+        BadInput: such an event; names the file or the recording.
+    """
+    for what, columns in (("time", ("onset", "offset")), ("direction", ("azimuth", "elevation"))):
+        gaps = np.isnan([getattr(events, name) for name in columns]).any(axis=0)
+        if gaps.any():
+            raise BadInput(
+                f"{origin}: {gaps.sum()} events without {what} cannot be localized, first of class "
+                f"{events.label[gaps][0]}; add it, or remove them"
+            )
+
+
 def require_distances(events: Events, origin: Path | str) -> None:
     """Refuse events without distance.
 

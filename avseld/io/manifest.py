@@ -114,12 +114,15 @@ def read_class_list(path: Path) -> list[str]:
     """Read class names from a text file with one name a line; empty lines are skipped.
 
     Raises:
-        BadInput: the file is missing, not text, or without a name.
+        BadInput: the file is missing, not text, or without a name; or a name stands twice.
     """
     lines = read_text(path, "give a text file with the name of a class in each line").splitlines()
     classes = [name.strip() for name in lines if name.strip()]
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")
+    if len(set(classes)) < len(classes):
+        twice = next(name for name in classes if classes.count(name) > 1)
+        raise BadInput(f"{path}: the class {twice} stands twice; write each class on one line")
     return classes
 
 
@@ -248,6 +251,8 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
     if not cells["name"] or not cells["audio"] or "/" in cells["name"] or "\\" in cells["name"]:
         raise BadInput(f"{path}:{line}: a recording needs a plain name and an audio file; correct the row")
     duration, offset, yaw = (_number(cells, name, path, line) for name in ("duration", *VIDEO_COLUMNS))
+    if duration < 0:
+        raise BadInput(f"{path}:{line}: duration {duration:g} is below 0; give the seconds of the audio")
     paths = {
         key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATH_COLUMNS
     }

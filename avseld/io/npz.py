@@ -14,6 +14,8 @@ Table = TypeVar("Table")
 
 ABOUT = "about"
 """name of the array that holds the description, a JSON object"""
+LATE_S = 1.0
+"""time after the end of its video at which a row may be: headers are not exact"""
 NUMBERS = ("fps", "duration", "start", "width", "height", "looked_at", "tiles", "yaw")
 """entries of the description that are numbers, where they are there"""
 
@@ -66,14 +68,15 @@ def read_npz(
     return table
 
 
-def check_times(time: np.ndarray) -> None:
+def check_times(time: np.ndarray, about: Mapping[str, Any]) -> None:
     """Refuse times that are no seconds from the start of a video.
 
     Args:
         time: (row,) seconds.
+        about: description, which may say the duration of the video.
 
     Raises:
-        ValueError: not finite, before 0, or not rising; says the row.
+        ValueError: not finite, before 0, not rising, or after the end of the video; says which.
     """
     check_numbers("time", time)
     if len(time) and time[0] < 0:
@@ -81,6 +84,9 @@ def check_times(time: np.ndarray) -> None:
     if (wrong := np.flatnonzero(np.diff(time) <= 0)).size:
         row = int(wrong[0]) + 1
         raise ValueError(f"times do not rise: {time[row]:g} s in row {row} after {time[row - 1]:g} s")
+    duration = about.get("duration")
+    if len(time) and duration is not None and time[-1] > duration + LATE_S:
+        raise ValueError(f"a time of {time[-1]:g} s is after the end of the video ({duration:g} s)")
 
 
 def check_numbers(name: str, values: np.ndarray, low: float = -np.inf, high: float = np.inf) -> None:

@@ -17,6 +17,7 @@ from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
+from avseld.io.row_checks import are_frames, check_source, warn_of_odd_distances
 from avseld.io.sheet_columns import columns_of, names_unit_of_distance
 from avseld.io.tables import cell_number, csv_rows, delimiter_of, is_number
 from avseld.io.text import read_text
@@ -145,6 +146,7 @@ def sheet_events(
     events = Events.from_rows(values)
     if not sheet.names_unit_of_distance:
         events = replace(events, distance=events.distance / (1 / metres_per_unit))
+    warn_of_odd_distances(sheet.path, events.distance, lines.__getitem__)
     return SheetEvents(events, tuple(lines), tuple(found or ()))
 
 
@@ -173,7 +175,7 @@ def _event(
     onset, offset = value("onset"), value("offset")
     if "onset" not in sheet.columns:
         frame = value("frame") - first_frame
-        if not frame >= 0 or frame % 1:
+        if not are_frames(np.array(frame)):
             raise BadInput(
                 f"{path}:{line}: frame '{row.get('frame', '')}' is no index; frames count from {first_frame}"
             )
@@ -196,10 +198,7 @@ def _event(
     label = class_index(row.get("class", ""), path, line, classes, found)
     check_row(path, line, label, azimuth, elevation, n_classes if classes is None else len(classes))
     source = value("source", 0.0)
-    if source % 1:
-        raise BadInput(
-            f"{path}:{line}: source '{row['source']}' is no whole number; number the sources from 0"
-        )
+    check_source(path, line, source)
     return [onset, offset, label, source, azimuth, elevation, value("distance"), value("onscreen")]
 
 

@@ -21,6 +21,7 @@ from avseld.io.labels import (
     coordinates_of,
     label_format,
     read_labels,
+    require_directions,
     require_distances,
     warn_about_unit,
 )
@@ -103,6 +104,8 @@ class Pairing:
                 self.rule,
                 self.durations.get(name, 0.0),
             )
+        require_directions(reference, _origin(source, name))
+        require_directions(prediction, _origin(predicted, name))
         if self.distance:
             require_distances(reference, _origin(source, name))
             require_distances(prediction, _origin(predicted, name))

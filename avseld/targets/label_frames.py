@@ -49,6 +49,16 @@ def first_tick(start: float, hop: float, legacy: bool = False) -> int:
     return frame * round(LABEL_HOP / hop) + int(np.trunc((start * 10 - frame) * 10))
 
 
+def require_times(events: Events) -> None:
+    """Refuse weak labels.
+
+    Raises:
+        BadInput: an event without times.
+    """
+    if np.isnan(events.onset).any() or np.isnan(events.offset).any():
+        raise BadInput("labels without times cannot train this target; use tagging for weak labels")
+
+
 def slots(
     events: Events,
     start: float,
@@ -75,7 +85,11 @@ def slots(
 
     Returns:
         (frame, slot = 6, axis, class) float32.
+
+    Raises:
+        BadInput: an event without times.
     """
+    require_times(events)
     n_axes = 3 if values is None else values.shape[1]
     target = np.zeros((n_frames, 6, n_axes, n_classes), np.float32)
     begin = first_tick(start, hop, legacy)
@@ -155,8 +169,7 @@ def frame_spans(
     Raises:
         BadInput: an event without times.
     """
-    if np.isnan(events.onset).any() or np.isnan(events.offset).any():
-        raise BadInput("labels without times cannot train this target; use one for weak labels")
+    require_times(events)
     first = first_tick(start, hop)
     tolerance = 0.0 if legacy or rounding.onset is np.round else TOLERANCE_FRAMES
     rate = 1 / hop

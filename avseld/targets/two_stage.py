@@ -13,7 +13,13 @@ from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.io.geometry import wrap
 from avseld.targets.decoding import sigmoid
-from avseld.targets.label_frames import TOLERANCE_FRAMES, active_event, first_tick, gather_active
+from avseld.targets.label_frames import (
+    TOLERANCE_FRAMES,
+    active_event,
+    first_tick,
+    gather_active,
+    require_times,
+)
 from avseld.targets.losses import wrap_azimuth
 from avseld.targets.thresholds import Thresholds, per_class
 
@@ -83,8 +89,7 @@ class TwoStageTarget:
         Raises:
             BadInput: events without times or without directions.
         """
-        if np.isnan(events.onset).any() or np.isnan(events.offset).any():
-            raise BadInput("labels without times cannot train this target; use tagging for weak labels")
+        require_times(events)
         first = first_tick(start, hop)
         onset, offset = (
             np.floor(time / hop + TOLERANCE_FRAMES).astype(int) - first

@@ -20,7 +20,7 @@ from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, St
 from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
 from avseld.data.loader import Numbers, Prefetcher, loader
 from avseld.data.visual import visual_inputs
-from avseld.data.windows import Batch, Windows, reference
+from avseld.data.windows import Batch, Windows, check_annotation, reference
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
@@ -78,6 +78,7 @@ class Learner(lightning.LightningModule):
         self.optimizer, self.schedule = optimizer, schedule or Part("constant")
         self.steps, self.validate_every, self.challenge = steps, validate_every, challenge
         self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
+        check_annotation(system.target, self.validation, self.references, windows.n_frames, windows.hop)
         shown = visual_inputs(validation, data.video, windows.visual_spec, windows.seed)
         self.shown: list[VisualInput | None] = [shown[recording.name] for recording in validation]
         self.validator = Validator(system, challenge)

@@ -120,10 +120,10 @@ def _check_all(
         recording, readable, boxes = listed, False, None
         with report.noting():
             recording, readable = with_duration(listed, sample_rate, warn=report.warning), True
-            if listed.duration and abs(listed.duration - recording.duration) > 1e-3:
+            if prepared and abs(listed.duration - recording.duration) > 1e-3:
                 report.error(
-                    f"{recording.audio}: lasts {recording.duration:.3f} s, the manifest says "
-                    f"{listed.duration:.3f}; make the prepared folder anew"
+                    f"{recording.audio}: lasts {recording.duration:.6g} s, the manifest says "
+                    f"{listed.duration:.6g}; make the prepared folder anew"
                 )
         with report.noting():
             check_video(recording, report)

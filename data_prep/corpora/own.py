@@ -182,14 +182,7 @@ def _check_folder(folder: Path | None, prepared: Path) -> None:
 
 
 def _classes(path: Path | None) -> tuple[str, ...]:
-    if path is None:
-        return STARSS_CLASSES
-    names = tuple(read_class_list(path))
-    if len(set(names)) < len(names):
-        raise BadInput(
-            f"{path}: {len(names)} lines with {len(set(names))} names; write each class on one line"
-        )
-    return names
+    return STARSS_CLASSES if path is None else tuple(read_class_list(path))
 
 
 def _check_partners(

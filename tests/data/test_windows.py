@@ -11,12 +11,13 @@ from avseld.config import Data, Part
 from avseld.data.folds import choose, with_video
 from avseld.data.loader import Numbers, Prefetcher, loader
 from avseld.data.visual import load_visual_input, visual_inputs
-from avseld.data.windows import Windows, reference
+from avseld.data.windows import Windows, check_annotation, reference
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
-from avseld.io.events import Events, write_events
+from avseld.io.events import Events, read_events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
+from avseld.targets import TARGETS
 
 CLASSES = [f"class {number}" for number in range(13)]
 NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold4_room9_mix001"]
@@ -176,13 +177,45 @@ def test_a_recording_shorter_than_a_window_is_refused_by_name(prepared, tmp_path
 
 
 def test_labels_beyond_the_audio_are_refused_by_name(prepared, tmp_path):
-    recording = replace(read_manifest(prepared)[0], duration=3.0)
-    with pytest.raises(
-        BadInput, match=r"fold3_room1_mix001\.csv: labels until 4\.0 s, but .* ends at 3\.0 s"
-    ):
+    late = Events.from_rows([(4.1, 4.2, 0, 0, 0, 0, 1.0)])
+    write_events(tmp_path / "late.csv", late)
+    recording = replace(read_manifest(prepared)[0], labels=tmp_path / "late.csv")
+    with pytest.raises(BadInput, match=r"late\.csv: labels until 4\.2 s, but .* ends at 4\.0 s"):
         reference(recording, 13)
     with pytest.raises(BadInput, match="names no labels"):
         reference(replace(recording, labels=None), 13)
+
+
+def test_audio_of_another_length_than_the_manifest_says_is_refused_by_name(prepared):
+    recording = read_manifest(prepared)[0]
+    for duration in (0.0, 7.0, 1e300):
+        with pytest.raises(BadInput, match=r"fold3_room1_mix001\.wav: lasts 4 s, the manifest says"):
+            reference(replace(recording, duration=duration), 13)
+
+
+@pytest.mark.parametrize(
+    ("target", "gaps", "says"),
+    [
+        ("multi_accdoa", {"azimuth"}, "an event without direction cannot train"),
+        ("multi_accdoa", {"elevation"}, "an event without direction cannot train"),
+        ("multi_accdoa", {"onset", "offset"}, "labels without times cannot train"),
+        ("multi_accddoa", {"distance"}, "labels without direction or distance"),
+        ("tagging", {"onset", "offset", "azimuth", "elevation", "distance"}, None),
+        ("multi_accdoa", {"distance"}, None),
+    ],
+)
+def test_labels_that_lack_what_a_target_learns_are_refused_by_line(prepared, tmp_path, target, gaps, says):
+    recording = read_manifest(prepared)[0]
+    events = read_events(recording.labels)
+    holes = {name: np.where(np.arange(40) == 39, np.nan, getattr(events, name)) for name in gaps}
+    write_events(tmp_path / "x.csv", replace(events, **holes))
+    one = replace(recording, labels=tmp_path / "x.csv")
+    part = TARGETS[target](13)
+    if says is None:
+        check_annotation(part, [one], [reference(one, 13)], 10, 0.1)
+        return
+    with pytest.raises(BadInput, match=rf"x\.csv:41: {says}"):
+        check_annotation(part, [one], [reference(one, 13)], 10, 0.1)
 
 
 @pytest.mark.parametrize("model", ["avcrnn", "fused"])

@@ -367,6 +367,14 @@ def test_missing_arguments_are_named(folders, tmp_path, capsys) -> None:
     assert "no csv file in it" in failure(capsys, folders[0], tmp_path / "empty", "--challenge", 2022)
 
 
+def test_an_event_that_lies_nowhere_is_refused_with_its_file(tmp_path, capsys) -> None:
+    header = "onset,offset,class,source,azimuth,elevation,distance"
+    (tmp_path / "reference.csv").write_text(f"{header}\n0,1,3,0,,,1\n")
+    (tmp_path / "prediction.csv").write_text(f"{header}\n0,1,3,0,10,0,1\n")
+    line = failure(capsys, tmp_path / "reference.csv", tmp_path / "prediction.csv", "--challenge", 2023)
+    assert "reference.csv: 1 events without direction cannot be localized, first of class 3" in line
+
+
 def test_frame_files_of_2019_count_20_ms(tmp_path) -> None:
     for side in ("labels", "predictions"):
         (tmp_path / side).mkdir()
@@ -399,4 +407,6 @@ def test_directions_are_scored_without_classes_and_without_a_year(tmp_path, caps
     )
     with pytest.raises(SystemExit):
         main(words)
-    assert "prediction has an event without direction" in capsys.readouterr().err
+    assert (
+        "predictions/room1_a.csv: 1 events without direction cannot be localized" in capsys.readouterr().err
+    )

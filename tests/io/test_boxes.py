@@ -61,6 +61,7 @@ def first_is(value):
         ("time", lambda time: time[::-1], "times do not rise"),
         ("time", np.zeros_like, "times do not rise"),
         ("time", lambda time: time - 1, "a time of -1 s is before the start"),
+        ("time", lambda time: time + 1e6, "a time of 1e\\+06 s is after the end of the video"),
         ("time", first_is(np.nan), "a time of nan"),
         ("time", lambda time: time.astype(str), "time holds <U32, not numbers"),
         ("score", lambda score: score * 8, "a score of .*, not from 0 to 1"),

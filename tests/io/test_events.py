@@ -10,6 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.io.dcase_csv import CARTESIAN, POLAR, Dialect, expand, read_dcase, write_dcase
 from avseld.io.events import Events, concatenate, read_events, write_events
 from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.labels import read_labels
 
 rows = st.lists(
     st.tuples(
@@ -87,6 +88,9 @@ def test_an_empty_file_holds_no_events(tmp_path):
         ("0,1,0,30,91\n", r"x\.csv:1: azimuth 30, elevation 91"),
         ("-1,1,0,30,10\n", r"x\.csv:1: frame -1 is no index"),
         ("0.5,1,0,30,10\n", r"x\.csv:1: frame 0\.5 is no index"),
+        ("1e300,1,0,30,10\n", r"x\.csv:1: frame 1e\+300 is no index"),
+        ("0,1,0,30,10\n1,1,1e30,30,10\n", r"x\.csv:2: source 1e\+30 is no whole number"),
+        ("0,1,0.5,30,10\n", r"x\.csv:1: source 0\.5 is no whole number"),
         ("frame,class,colour\n0,1,2\n", r"x\.csv:1: unknown columns"),
         ("0,1\n", r"x\.csv:1: 2 columns; expected 4 to 7"),
     ],
@@ -107,12 +111,35 @@ def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, message):
         ),
         ("onset,offset,class,source,azimuth,elevation,distance\n0,1,99,0,0,0,1\n", ":2: class 99"),
         ("onset,offset,class,source,azimuth,elevation,distance\n0,1,9,0,0\n", ":2: 5 columns instead of 7"),
+        (
+            "onset,offset,class,source,azimuth,elevation,distance\n-3,1,9,0,0,0,1\n",
+            ":2: onset -3 before the start",
+        ),
+        (
+            "onset,offset,class,source,azimuth,elevation,distance\n0,1,9,.5,0,0,1\n",
+            ":2: source 0.5 is no whole",
+        ),
     ],
 )
 def test_a_bad_row_of_a_prepared_label_file_is_named(tmp_path, text, message):
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(BadInput, match=message):
         read_events(tmp_path / "x.csv", n_classes=13)
+
+
+@pytest.mark.parametrize(("distance", "says"), [("-4", "is negative"), ("1e30", "is beyond 1000 m")])
+def test_a_distance_that_is_none_is_warned_about_with_its_line(tmp_path, caplog, distance, says):
+    header = "onset,offset,class,source,azimuth,elevation,distance"
+    (tmp_path / "x.csv").write_text(f"{header}\n0,1,0,0,0,0,1\n\n0,1,0,0,0,0,{distance}\n")
+    read_labels(tmp_path / "x.csv")
+    (tmp_path / "y.csv").write_text(f"0,1,0,0,0,{distance}\n")
+    read_labels(tmp_path / "y.csv", metres_per_unit=1.0)
+    (tmp_path / "z.csv").write_text(f"start,end,class,distance\n0,1,0,{distance}\n")
+    read_labels(tmp_path / "z.csv")
+    lines = [record.getMessage() for record in caplog.records if says in record.getMessage()]
+    assert [line.partition(": ")[0] for line in lines] == [
+        str(tmp_path / name) for name in ("x.csv:4", "y.csv:1", "z.csv:2")
+    ]
 
 
 def test_missing_annotations_stay_missing(tmp_path):

@@ -63,6 +63,8 @@ def test_a_recording_in_two_parts_is_refused(four):
         ("x,a.wav,quad,,,,,,1", r"manifest\.csv:2: format 'quad'"),
         ("../x,a.wav,foa,,,,,,1", r"manifest\.csv:2: a recording needs a plain name"),
         ("x,a.wav,foa,,,,,,long", r"manifest\.csv:2: duration 'long'"),
+        ("x,a.wav,foa,,,,,,nan", r"manifest\.csv:2: duration 'nan' is not a number"),
+        ("x,a.wav,foa,,,,,,-5", r"manifest\.csv:2: duration -5 is below 0"),
         ("x,a.wav,foa", r"manifest\.csv:2: 3 columns instead of 9"),
         ("x,a.wav,foa,,,,,,1\nx,b.wav,foa,,,,,,1", r"manifest\.csv:3: x is listed twice"),
     ],
@@ -72,6 +74,12 @@ def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, message):
     (tmp_path / "manifest.csv").write_text(f"{header}\n{row}\n")
     with pytest.raises(BadInput, match=message):
         read_manifest(tmp_path)
+
+
+def test_a_class_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "classes.txt").write_text("bell\nknock\nbell\n")
+    with pytest.raises(BadInput, match=r"classes\.txt: the class bell stands twice"):
+        read_classes(tmp_path)
 
 
 def test_a_missing_folder_names_the_remedy(tmp_path):

@@ -106,7 +106,7 @@ SPOILED = {
     spoil_audio: "mix001.wav: not found",
     spoil_rate: "16000 Hz instead of 24000",
     spoil_channels: "3 channels instead of 4",
-    spoil_duration: "lasts 0.450 s, the manifest says 0.500",
+    spoil_duration: "lasts 0.45 s, the manifest says 0.5;",
     spoil_labels: "mix001.csv:4: begins at 0.5 s",
     spoil_end: "mix001.csv:4: lasts until 9.5 s, fold3_room4_mix001.wav ends at 0.50 s",
     spoil_class: "mix001.csv:3: class 13",
