@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import read_audio
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
@@ -162,10 +164,29 @@ class Validator:
         return {name: values[name] for name in self.names}
 
 
+def check_label_frames(system: System, challenge: int) -> None:
+    """Refuse to train a target whose prediction files the rules of a challenge year would read wrongly.
+
+    Args:
+        system: the system to train.
+        challenge: year of DCASE Task 3.
+
+    Raises:
+        BadInput: no such year, or label frames of 100 ms where the year counts shorter ones.
+    """
+    hop = rule_of(challenge).hop
+    if system.target.task == "seld" and system.label_hop == LABEL_HOP and hop < LABEL_HOP:
+        raise BadInput(
+            f"challenge: {challenge} scores label frames of {1000 * hop:.0f} ms, target {system.blueprint.target.name} "
+            f"predicts frames of {1000 * LABEL_HOP:.0f} ms; choose a later year, or target.options.label_hop {hop:g} "
+            "of sed_doa or two_stage"
+        )
+
+
 def warn_without_distance(system: System, challenge: int) -> None:
     """Warn if a challenge year scores distances but the target of a system predicts none.
 
-    Such a system is scored without distances, in validation and by `avseld evaluate` alike.
+    Such a system is scored without distances, in validation, by `avseld evaluate` and by `avseld score` alike.
 
     Args:
         system: the system to score.

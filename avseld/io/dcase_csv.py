@@ -58,6 +58,9 @@ COLUMN_ALIASES = {
     "dist": "distance",
 }
 
+METRES_PER_UNIT_OF_COLUMNS = {CARTESIAN[7]: 1.0, STEREO_2025: 0.01}
+"""unit of distance of the columns that only predictions of 2024 and labels and predictions of 2025 have"""
+
 MAX_HEAD_LINES = 5
 """lines from which the delimiter is decided"""
 MAX_ROUNDING = 0.05

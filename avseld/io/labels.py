@@ -8,7 +8,7 @@ import difflib
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +16,14 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.dcase_csv import COLUMN_ALIASES, COLUMN_NAMES, MAX_HEAD_LINES, Coordinates, read_dcase
+from avseld.io.dcase_csv import (
+    COLUMN_ALIASES,
+    COLUMN_NAMES,
+    MAX_HEAD_LINES,
+    METRES_PER_UNIT_OF_COLUMNS,
+    Coordinates,
+    read_dcase,
+)
 from avseld.io.events import COLUMNS, ONSCREEN_COLUMNS, Events, read_events, read_lines
 from avseld.io.sheet_columns import column_named
 from avseld.io.sheets import (
@@ -241,26 +248,32 @@ def labels_of_sheet(
 
 
 def coordinates_of(
-    path: Path, metres_per_unit: float = 0.01, hop: float = LABEL_HOP
-) -> tuple[Coordinates, Events]:
-    """Decide from a whole file how the files of its folder write directions.
+    path: Path, metres_per_unit: float | None = 0.01, hop: float = LABEL_HOP, otherwise: float = 0.01
+) -> tuple[Coordinates, float, Events]:
+    """Decide from a whole file how the files of its folder write directions and distances.
 
     Args:
         path: a file with many rows, because a short one may be ambiguous.
-        metres_per_unit: unit of the distances.
+        metres_per_unit: unit of the distances; None for that of the columns, where only files of one year have them.
         hop: seconds between frames.
+        otherwise: unit of the distances in other columns.
 
     Returns:
-        `polar` or `cartesian`, and the file's events; `auto` and no events for a file that is no frame CSV and for
-        one with a bad row (which is named when the file itself is read).
+        `polar` or `cartesian`, the unit, and the file's events; `auto` and no events for a file that is no frame CSV
+        and for one with a bad row (which is named when the file itself is read).
     """
+    unit = otherwise if metres_per_unit is None else metres_per_unit
     if label_format(path) != "frames":
-        return "auto", Events.empty()
+        return "auto", unit, Events.empty()
     try:
-        events, dialect = read_dcase(path, metres_per_unit=metres_per_unit, hop=hop)
+        events, dialect = read_dcase(path, metres_per_unit=unit, hop=hop, lenient=True)
     except BadInput:
-        return "auto", Events.empty()
-    return ("cartesian" if "x" in dialect.columns else "polar"), events
+        return "auto", unit, Events.empty()
+    coordinates: Coordinates = "cartesian" if "x" in dialect.columns else "polar"
+    own = METRES_PER_UNIT_OF_COLUMNS.get(dialect.columns, unit)
+    if metres_per_unit is None and own != unit:
+        events, unit = replace(events, distance=events.distance * (own / unit)), own
+    return coordinates, unit, events
 
 
 def line_of_row(path: Path, row: int) -> int:

@@ -179,9 +179,10 @@ def open_pair(
     classes = _classes(reference)
     if not isinstance(prediction, Mapping):
         check_classes_of_predictions(Path(prediction), classes, f"{reference} (classes.txt)")
-    unit = METRES_PER_UNIT.get(distance_unit or "", rule.prediction_unit)
+    said = METRES_PER_UNIT.get(distance_unit or "")
     n_classes = n_classes or len(classes) or rule.n_classes
-    seen, distance = _inspect(references, predictions, rule, n_classes, unit, distance_unit, classes)
+    scored = rule.counting == "frames" and distance_unit != "none"
+    seen, unit, distance = _inspect(references, predictions, rule, n_classes, said, scored, classes)
     if coordinates == "auto" and isinstance(example := _largest(predictions), Path):
         tell_coordinates_of_predictions(example)
     return Pairing(
@@ -299,20 +300,24 @@ def _inspect(
     predictions: Mapping[str, Source],
     rule: Rule,
     n_classes: int,
-    unit: float,
-    distance_unit: str | None,
+    said: float | None,
+    scored: bool,
     classes: Sequence[str],
-) -> tuple[Coordinates, bool]:
-    """Decide from the largest file of each side on the coordinates of predictions and on scoring distances."""
-    scored = rule.counting == "frames" and distance_unit != "none"
+) -> tuple[Coordinates, float, bool]:
+    """Decide from the largest file of each side on coordinates and unit of predictions and on scoring distances."""
     coordinates: Coordinates = "auto"
+    unit = rule.prediction_unit if said is None else said
     largest = _largest(predictions)
+    events = largest if isinstance(largest, Events) else Events.empty()
     if isinstance(largest, Path):
-        coordinates, events = coordinates_of(largest, unit, rule.hop)
+        coordinates, unit, events = coordinates_of(largest, said, rule.hop, rule.prediction_unit)
         if scored:
             warn_about_unit(largest, events, unit)
     if not scored:
-        return coordinates, False
+        return coordinates, unit, False
+    if len(events) and np.isnan(events.distance).all():
+        log.warning("the predictions have no distance: distances are not scored, as by avseld evaluate")
+        return coordinates, unit, False
     largest = _largest(references)
     example = Events.empty() if largest is None else _read_reference(largest, rule, n_classes, classes)
     if isinstance(largest, Path) and label_format(largest) == "frames":
@@ -320,7 +325,7 @@ def _inspect(
     has_distance = len(example) > 0 and not np.isnan(example.distance).all()
     if not has_distance:
         log.warning("the references have no distance: distances are not scored")
-    return coordinates, has_distance
+    return coordinates, unit, has_distance
 
 
 def _largest(side: Mapping[str, Source]) -> Source | None:

@@ -8,7 +8,7 @@ from avseld.base.files import visible_files
 from avseld.io.alignment import aligned
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
-from avseld.io.labels import EVENT_LIST_SUFFIX, METRES_PER_UNIT, coordinates_of, read_labels
+from avseld.io.labels import EVENT_LIST_SUFFIX, coordinates_of, read_labels
 from avseld.io.manifest import (
     Recording,
     check_classes_of_predictions,
@@ -20,9 +20,6 @@ from avseld.io.manifest import (
 from avseld.io.run_config import CONFIG, parts_of, predictions_of, prepared_folder
 from avseld.io.sound_track import is_container
 from avseld.io.video import has_video, video_info
-
-PREDICTION_UNITS = {"cartesian": "m", "polar": "cm", "auto": "cm"}
-"""units of distance in prediction files, by coordinates: Cartesian since 2024, planar in 2025"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class RecordingFiles:
         prediction = None
         if self.prediction:
             if metres_per_unit is None:
-                metres_per_unit = METRES_PER_UNIT[PREDICTION_UNITS[coordinates_of(self.prediction)[0]]]
+                metres_per_unit = coordinates_of(self.prediction, None)[1]
             prediction = read_labels(
                 self.prediction,
                 n_classes,

@@ -27,7 +27,7 @@ from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.visual import box_sources
 from avseld.data.windows import Windows
-from avseld.evaluation.validation import Validator, warn_without_distance
+from avseld.evaluation.validation import Validator, check_label_frames, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
@@ -132,6 +132,7 @@ def train(
     system = System(Blueprint(features, model, target, classes, *window))
     if system.model.find_unused_parameters:
         hardware = _finding_unused_parameters(hardware)
+    check_label_frames(system, challenge)
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))
     parts = choose(data, system.visual_spec)

@@ -3,13 +3,15 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from avseld.__main__ import main
-from avseld.io.dcase_csv import read_dcase
+from avseld.io.dcase_csv import CARTESIAN, STEREO_2025, Dialect, read_dcase, write_dcase
 from avseld.io.events import read_events, write_events
 from avseld.io.manifest import Recording, write_manifest
 from avseld.metrics import score
@@ -284,6 +286,29 @@ def test_a_wrong_fold_is_answered_with_its_option_and_what_there_is(run_folder, 
     shutil.copytree(run_folder / "predictions", moved)
     message = failure(capsys, tmp_path / "prepared", moved, "--challenge", "2022", "--fold", "test")
     assert "--run RUN" in message and "fold3, fold4" in message
+
+
+@pytest.mark.parametrize("year", [2024, 2025])
+def test_columns_of_one_year_have_its_unit_of_distance_in_every_year(folders, caplog, year) -> None:
+    reference, _ = read_dcase(next(folders[0].rglob("*.csv")))
+    reference = replace(reference, elevation=reference.elevation * 0, onscreen=reference.onset * 0)
+    for path in folders[0].rglob("*.csv"):
+        write_dcase(path, reference)
+    for dialect in (Dialect(CARTESIAN[7], metres_per_unit=1.0), Dialect(STEREO_2025, header=True)):
+        for path in folders[1].glob("*.csv"):
+            write_dcase(path, reference, dialect)
+        assert score(*folders, year)["RDE"] == pytest.approx(0, abs=1e-5)
+        assert "looks like" not in caplog.text
+
+
+@pytest.mark.parametrize("year", [2024, 2025])
+def test_predictions_without_distance_are_scored_without_it_and_it_is_said(folders, caplog, year) -> None:
+    for path in folders[1].glob("*.csv"):
+        path.write_text("".join(line.rpartition(",")[0] + "\n" for line in path.read_text().splitlines()))
+    logging.getLogger("avseld").propagate = True
+    scores = score(*folders, year)
+    assert scores["F"] == score(*folders, year, distance_unit="none")["F"] and np.isnan(scores["RDE"])
+    assert "the predictions have no distance" in caplog.text
 
 
 def test_distances_in_an_unlikely_unit_cause_a_warning(folders, caplog) -> None:

@@ -1,15 +1,18 @@
 """Validation: counting is separate from running the network, and scores know their direction."""
 
+from contextlib import nullcontext
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import plane_waves
 import pytest
 import torch
 
+from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.data.windows import reference
-from avseld.evaluation.validation import RecordingResult, Validator, count_for_task
+from avseld.evaluation.validation import RecordingResult, Validator, check_label_frames, count_for_task
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_manifest
@@ -59,3 +62,18 @@ def test_outputs_of_a_batch_of_recordings_give_the_results_of_the_recordings_one
         assert len(result.prediction) and result.loss == expected.loss
         assert one.summarize([result]) == one.summarize([expected])
         assert np.array_equal(result.prediction.azimuth, expected.prediction.azimuth)
+
+
+@pytest.mark.parametrize(
+    ("hop", "year", "refused"), [(0.1, 2019, True), (0.02, 2019, False), (0.1, 2020, False)]
+)
+def test_targets_whose_frames_a_year_would_misread_are_refused_before_training(hop, year, refused):
+    target = SimpleNamespace(task="seld")
+    blueprint = SimpleNamespace(target=Part("multi_accdoa"))
+    system = SimpleNamespace(target=target, label_hop=hop, blueprint=blueprint)
+    with (
+        pytest.raises(BadInput, match="challenge: 2019 scores label frames of 20 ms")
+        if refused
+        else nullcontext()
+    ):
+        check_label_frames(system, year)

@@ -1,3 +1,4 @@
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,11 @@ def test_coordinates_are_decided_from_a_whole_file(tmp_path: Path) -> None:
     cartesian = written(tmp_path / "a.csv", "0,1,0,1,0,0\n1,1,0,0.6,0.8,0\n")
     polar = written(tmp_path / "b.csv", "0,1,0,1,0,0\n1,1,0,60,0,150\n")
     assert coordinates_of(cartesian)[0] == "cartesian" and coordinates_of(polar)[0] == "polar"
-    assert coordinates_of(polar, 1.0)[1].distance.tolist() == [0, 150]
+    assert coordinates_of(polar, 1.0)[2].distance.tolist() == [0, 150]
+    planar = written(tmp_path / "e.csv", "frame,class,source,azimuth,distance,onscreen\n0,1,0,30,150,0\n")
+    seven = written(tmp_path / "f.csv", "0,1,0,0.6,0.8,0,1.5\n")
+    for path, otherwise in itertools.product((planar, seven), (0.01, 1.0)):
+        assert coordinates_of(path, None, otherwise=otherwise)[2].distance == pytest.approx(1.5)
     write_events(tmp_path / "c.csv", EVENTS)
     broken = written(tmp_path / "d.csv", "0,1,0,x,0,0\n")
     assert [coordinates_of(path)[0] for path in (tmp_path / "c.csv", broken)] == ["auto", "auto"]
