@@ -45,3 +45,30 @@ def scores(out: Path) -> tuple[dict[str, float], dict[str, float]]:
     evaluate(out, figures=0, untrained=True)
     rows = json.loads((out / "evaluation" / "scores.json").read_text())["scores"]
     return rows["blank"], rows["untrained"]
+
+
+def train_briefly(prepared: Path, out: Path, **changes) -> Path:
+    """Train a small network for five steps with two validations, the second epoch shorter than the first.
+
+    Args:
+        prepared: folder of `plane_waves`.
+        out: run folder.
+        changes: of the recipe.
+
+    Returns:
+        The run folder.
+    """
+    words = {
+        "data": Data(prepared, validate=["fold3_room5_mix003"], batch_size=2),
+        "features": Part("logamplitude_iv"),
+        "model": Part("avcrnn", {"width": 8, "hidden": 8}),
+        "target": Part("multi_accdoa"),
+        "optimizer": Part("adam", {"lr": 1e-3}),
+        "schedule": Part("cosine"),
+        "out": out,
+        "steps": 5,
+        "validate_every": 3,
+        "hardware": Hardware("cpu", 1),
+    } | changes
+    train(**words)
+    return out

@@ -9,6 +9,10 @@ class BadInput(ValueError):  # noqa: N818 - `raise BadInput(...)` says what is w
     """
 
 
+class CannotWrite(BadInput, OSError):  # noqa: N818 - as BadInput
+    """A place where nothing can be written: a full disk, no permission, a file where a folder is needed."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A signal has ended the work in progress.
 

@@ -1,19 +1,82 @@
 """Paths given as text, atomic writing of files, and fingerprints to notice that a file has changed."""
 
+import errno
+import glob
 import hashlib
 import inspect
 import os
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
-from avseld.base.errors import BadInput
+from avseld.base.errors import BadInput, CannotWrite
 
 EDGE_BYTES = 1 << 20
 """bytes at each end of a file that its fingerprint covers"""
+
+PARTIAL = ".partial"
+"""in the name of a file that is being written"""
+
+PROBE_BYTES = 1 << 20
+"""bytes that are written to find out whether a file may grow"""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""errors of a disk that takes no more"""
+
+
+def make_folder(path: Path | str, option: str = "") -> list[Path]:
+    """Make a folder, with those that it lies in, unless it is there.
+
+    Args:
+        path: the folder.
+        option: that it was given with, for the message.
+
+    Returns:
+        The folders that were made, the outermost first.
+
+    Raises:
+        BadInput: there is a file of that name.
+        CannotWrite: it may not be made.
+    """
+    check_folder(path, option)
+    missing: list[Path] = []
+    for each in (Path(path), *Path(path).parents):
+        if each.exists():
+            break
+        missing.insert(0, each)
+    made = []
+    for each in missing:
+        try:
+            each.mkdir()
+            made.append(each)
+        except FileExistsError:  # made by another program meanwhile
+            continue
+        except OSError as error:
+            raise CannotWrite(f"{path}: cannot be made ({error.strerror}); name another folder") from error
+    return made
+
+
+def check_folder(path: Path | str | None, option: str = "") -> None:
+    """Refuse a file where a folder is to be written.
+
+    Args:
+        path: the folder, which need not exist; None for none.
+        option: that it was given with, for the message.
+
+    Raises:
+        BadInput: it is a file, or would lie in one.
+    """
+    if path is None:
+        return
+    for each in (Path(path), *Path(path).parents):
+        if os.path.lexists(each):
+            if not each.is_dir():
+                within = "" if each == Path(path) else f" in {each}, which"
+                raise BadInput(f"{option} {path}:{within} is a file; name a folder".strip())
+            return
 
 
 @contextmanager
@@ -26,18 +89,67 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder is created if it is missing.
+
+    Raises:
+        CannotWrite: the disk is full, or nothing may be written there.
+        BadInput: a folder of that name is there, or the folder is a file.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    make_folder(path.parent)
+    if path.is_dir():
+        raise BadInput(f"{path}: is a folder where a file is to be written; remove it or name another place")
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{PARTIAL}{path.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.chmod(_mode(path))
         temporary.replace(path)
+    except Exception as error:
+        if (reason := _why_not_written(error, temporary)) is not None:
+            raise CannotWrite(f"{path}: cannot be written ({reason}){_remedy(path)}") from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _why_not_written(error: Exception, temporary: Path) -> str | None:
+    """Return why a temporary file could not be written; None where the error is about something else."""
+    if isinstance(error, BadInput):
+        cause = error.__cause__
+        full = isinstance(cause, OSError) and cause.errno in NO_ROOM
+        return os.strerror(cause.errno).lower() if full else None  # type: ignore[union-attr, arg-type]
+    if isinstance(error, OSError) and error.errno is not None:
+        is_here = str(error.filename) in (str(temporary), str(temporary.parent))
+        if error.errno in NO_ROOM or (is_here and error.errno not in (errno.ENOENT, errno.EEXIST)):
+            return os.strerror(error.errno).lower()
+    # Libraries hide the cause: libsndfile says "System error", torch and safetensors raise errors of their own.
+    try:
+        with temporary.open("ab") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as full:
+        return os.strerror(full.errno).lower() if full.errno in NO_ROOM else None
+    return None
+
+
+def _remedy(path: Path) -> str:
+    kept = "; the file that was there is whole" if path.exists() else ""
+    return f"{kept}; make room, or name another place"
+
+
+def remove_partial(folder: Path, stems: Iterable[str]) -> None:
+    """Remove what killed programs left half-written in a folder; only while no other program writes there.
+
+    Args:
+        folder: it alone, not those within.
+        stems: names without suffix of the files that were to be written.
+    """
+    for stem in stems:
+        for path in folder.glob(f".{glob.escape(stem)}.????????{PARTIAL}*"):
+            path.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> int:
@@ -47,6 +159,15 @@ def _mode(path: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def visible(folder: Path) -> list[Path]:
+    """List what lies in a folder, but for names that begin with a dot; nothing if there is no folder.
+
+    Args:
+        folder: it alone, not those within.
+    """
+    return sorted(path for path in folder.glob("*") if not path.name.startswith("."))
 
 
 def visible_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

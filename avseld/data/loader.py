@@ -1,11 +1,16 @@
 """Batches of training windows, in the order of their running numbers."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import parent_process
 
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from avseld.base.errors import BadInput
 from avseld.base.prefetch import prefetch
 from avseld.base.rates import exact_div
 from avseld.data.windows import Batch, Windows
@@ -77,11 +82,45 @@ def loader(
         pin_memory=device is not None and device.type == "cuda",
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
-        worker_init_fn=_ignore_interrupts if workers else None,
+        worker_init_fn=_prepare_worker if workers else None,
     )
     return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)
 
 
-def _ignore_interrupts(worker: int) -> None:
-    """Let a reading process go on at Ctrl-C, which reaches all processes: the training stops after its step."""
+def _prepare_worker(worker: int) -> None:
+    """Let a reading process go on at Ctrl-C, which reaches all processes, but not without the training.
+
+    At Ctrl-C the training stops after its step. Where it is killed, nothing else ends its readers: they wait for the
+    fork server, and the fork server for them.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def explaining_workers() -> Iterator[None]:
+    """Turn errors of reading processes into one line.
+
+    Raises:
+        BadInput: a process ended, or found bad input.
+    """
+    try:
+        yield
+    except BadInput as error:
+        if "in DataLoader worker process" not in str(error):
+            raise
+        raise BadInput(str(error).strip().rpartition("BadInput: ")[2]) from error  # after the traceback
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise BadInput(
+            "data.workers: a process that reads windows was ended, most often for want of memory; go on with a smaller "
+            "--data.workers (--resume RUN takes it)"
+        ) from error

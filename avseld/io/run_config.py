@@ -9,6 +9,7 @@ import yaml
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, matches
+from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
 
@@ -21,17 +22,51 @@ def read_config(run: Path) -> dict[str, Any]:
     """Read the complete configuration of a run.
 
     Raises:
-        BadInput: the folder holds no readable configuration.
+        BadInput: the folder holds no readable configuration, or none that says where its data are.
     """
     path = run / CONFIG
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.is_file():
         missing = run if run.is_file() else path
         what = "no run folder" if run.is_file() else "not found"
-        raise BadInput(f"{missing}: {what}; give the folder of a run made by avseld train") from None
+        raise BadInput(f"{missing}: {what}; give the folder of a run made by avseld train")
+    try:
+        config = yaml.safe_load(read_text(path, "restore it"))
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: no readable YAML ({' '.join(str(error).split())}); restore it") from error
+    if not config:
+        raise BadInput(f"{path}: is empty; restore it")
+    if not isinstance(config, dict):
+        raise BadInput(f"{path}: no configuration of a run, but {str(config)[:40]!r}; restore it")
+    data = config.get("data")
+    if not isinstance(data, dict):
+        raise BadInput(f"{path}: has no data, which says where the recordings are; restore it")
+    for name in ("prepared", "format", "video"):
+        if not isinstance(data.get(name, ""), str):
+            raise BadInput(f"{path}: data.{name} is {data[name]!r}, no text; restore it")
+    for part in PARTS:
+        if not isinstance(data.get(part) or [], list):
+            raise BadInput(f"{path}: data.{part} is {data[part]!r}, no list; restore it")
+    for name in ("challenge", "seed"):
+        if not isinstance(config.get(name, 0), int):
+            raise BadInput(f"{path}: {name} is {config[name]!r}, no whole number; restore it")
+    return _Members({**config, "data": _Members(data, path, "data.")}, path)
+
+
+class _Members(dict[str, Any]):
+    """Members of a configuration; one that is missing is named, with the file.
+
+    Args:
+        members: by name.
+        path: of the file.
+        place: of the members in it, for the message.
+    """
+
+    def __init__(self, members: Mapping[str, Any], path: Path, place: str = "") -> None:
+        super().__init__(members)
+        self.path, self.place = path, place
+
+    def __missing__(self, name: str) -> Any:
+        raise BadInput(f"{self.path}: has no {self.place}{name}; restore it")
 
 
 def prepared_folder(run: Path, prepared: Path | None = None) -> Path:

@@ -2,8 +2,10 @@
 
 import logging
 import pickle
+import zipfile
 from collections.abc import Container, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -46,6 +48,34 @@ def current_names(weights: Mapping[str, Tensor], own: Container[str]) -> dict[st
     return {names[name]: value for name, value in weights.items()}
 
 
+def load_checkpoint(path: Path, remedy: str, map_location: Any = "cpu") -> Any:
+    """Read a file of `torch.save` without executing anything in it.
+
+    Args:
+        path: the file.
+        remedy: for the message.
+        map_location: device of its tensors, as for `torch.load`.
+
+    Raises:
+        BadInput: it is empty, of another kind, cut off, or holds more than tensors and plain values.
+    """
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except Exception as error:  # torch raises whatever its readers raise
+        # Its messages are long, and advise to execute what is in the file.
+        if not path.is_file():
+            what = "not found" if not path.exists() else "is a folder"
+        elif isinstance(error, PermissionError):
+            what = f"cannot be read ({error.strerror})"
+        elif not path.stat().st_size:
+            what = "is empty"
+        elif isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            what = "holds code or objects of other programs, which are never loaded"
+        else:
+            what = "is damaged" if zipfile.is_zipfile(path) else "is no checkpoint, or was cut off"
+        raise BadInput(f"{path}: {what}; {remedy}") from error
+
+
 def read_weights(path: Path | str) -> dict[str, Tensor]:
     """Read weights by name from a safetensors file or a PyTorch checkpoint, such as those of the PANNs.
 
@@ -63,10 +93,11 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadInput(f"{path}: no readable weights ({reason}); download or copy it again") from None
+    except (SafetensorError, OSError) as error:
+        raise BadInput(
+            f"{path}: no readable weights ({' '.join(str(error).split())[:200]}); download or copy it again"
+        ) from None
+    content = load_checkpoint(path, "download or copy it again")
     for entry in ENTRIES:
         if isinstance(content, dict) and isinstance(content.get(entry), dict):
             content = content[entry]

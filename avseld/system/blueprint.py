@@ -40,13 +40,27 @@ class Blueprint:
 
     @classmethod
     def from_json(cls, text: str) -> "Blueprint":
-        """Read a blueprint that `to_json` wrote."""
+        """Read a blueprint that `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError, AttributeError: the text is no blueprint.
+        """
         words = json.loads(text)
         if "listen" in words:  # its name up to version 0.1
             words["inference_chunk"] = words.pop("listen")
         features, model, target = (Part(**words.pop(name)) for name in ("features", "model", "target"))
         words["origins"] = tuple(words.get("origins", ()))
-        return cls(features, model, target, **words)
+        made = cls(features, model, target, **words)
+        parts_fit = all(
+            isinstance(p.name, str) and isinstance(p.options, dict) for p in (features, model, target)
+        )
+        classes_fit = isinstance(made.classes, list) and all(isinstance(name, str) for name in made.classes)
+        numbers_fit = all(
+            isinstance(value, int | float) for value in (made.chunk, made.inference_chunk or 1.0)
+        )
+        if not (parts_fit and classes_fit and numbers_fit and made.classes and isinstance(made.format, str)):
+            raise TypeError("values of another kind than those of a blueprint")
+        return made
 
     def to_json(self) -> str:
         """Write the blueprint as one line of JSON."""

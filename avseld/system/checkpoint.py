@@ -53,7 +53,22 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], Blueprint]:
         raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
     if text is None:
         raise BadInput(f"{path}: weights without a blueprint; use a file written by avseld train")
-    return state, Blueprint.from_json(text)
+    return state, _blueprint(text, path)
+
+
+def _blueprint(text: str, path: Path) -> Blueprint:
+    """Read the blueprint in a weights file.
+
+    Raises:
+        BadInput: the text is none; names the file.
+    """
+    try:
+        return Blueprint.from_json(text)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise BadInput(
+            f"{path}: its description of the system cannot be read ({reason}); copy the file again"
+        ) from error
 
 
 def _origins(system: System) -> tuple[str, ...]:
@@ -89,6 +104,8 @@ def load_system(path: Path | str, legacy: bool | None = None) -> System:
             raise
         where = ", ".join(blueprint.origins)
         raise BadInput(f"{path}: {error} (the run was trained with parts of {where})") from error
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
     load_weights(system, state, path)
     return system.eval()
 
@@ -115,12 +132,18 @@ def classes_of_weights(path: Path) -> list[str] | None:
 
     Args:
         path: any file of weights.
+
+    Raises:
+        BadInput: missing or damaged.
     """
     if path.suffix != ".safetensors":
         return None
-    with safe_open(path, framework="pt") as file:
-        text = (file.metadata() or {}).get("avseld")
-    return Blueprint.from_json(text).classes if text else None
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("avseld")
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
+    return _blueprint(text, path).classes if text else None
 
 
 def load_weights(system: System, state: dict[str, Tensor], origin: Path | str) -> None:

@@ -1,5 +1,8 @@
 """Files that a training writes at the end of each epoch: checkpoints to resume from, weights to use."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +13,113 @@ from lightning.pytorch.plugins.io import CheckpointIO
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.models.transfer import load_checkpoint
 from avseld.system.checkpoint import save_system
 from avseld.training.module import Learner
+
+RESUME_FROM_ANOTHER = "resume from another checkpoint, or start anew in another folder"
+
+CHECKPOINT_MEMBERS: dict[str, type] = {
+    "pytorch-lightning_version": str,
+    "state_dict": dict,
+    "loops": dict,
+    "callbacks": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "epoch": int,
+    "global_step": int,
+}
+"""what Lightning resumes from"""
+RANDOM_STATE_MEMBERS: dict[str, type] = {
+    "python": object,
+    "numpy": object,
+    "torch": torch.Tensor,
+    "cuda": object,
+}
+
+
+def _check_members(value: Any, members: dict[str, type], path: Path, place: str = "") -> None:
+    """Refuse a checkpoint without what a run is resumed from."""
+    named = f" with {place}" if place else ""
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}: no checkpoint of a run{named}; {RESUME_FROM_ANOTHER}")
+    for name, kind in members.items():
+        if not isinstance(value.get(name), kind) or name not in value:
+            raise BadInput(f"{path}: no checkpoint of a run, {name} is missing{named}; {RESUME_FROM_ANOTHER}")
+
+
+def _move(checkpoint: dict[str, Any], folder: Path) -> None:
+    """Put the paths of the best and the last checkpoint into the folder in which they lie now.
+
+    Lightning forgets the best score of a run whose folder was moved, and would take the next weights for the best.
+    """
+    here = Path(os.path.realpath(folder))
+    for state in checkpoint["callbacks"].values():
+        if not isinstance(state, dict) or "dirpath" not in state:
+            continue
+        for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            if state.get(name):
+                state[name] = str(here / Path(state[name]).name)
+        kept = state.get("best_k_models") or {}
+        state["best_k_models"] = {str(here / Path(path).name): score for path, score in kept.items()}
+        state["dirpath"] = str(here)
 
 
 class AtomicCheckpoints(CheckpointIO):
     """Writes checkpoints whole or not at all, and reads them without executing their pickles."""
 
+    restoring: Path | None = None
+    """checkpoint from which the training is being restored"""
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write to a temporary name, then rename: a full disk leaves the previous checkpoint as it was."""
         with replacing(path) as temporary:
-            try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # torch's zip writer hides the cause, which is always the disk
-                raise OSError(
-                    f"{path}: cannot be written, is the disk full? The previous one is whole"
-                ) from error
+            torch.save(checkpoint, temporary)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint with `weights_only`.
+        """Read a checkpoint without executing anything in it.
 
         Raises:
-            BadInput: the file is damaged.
+            BadInput: the file is damaged, or no checkpoint of a run.
         """
-        try:
-            return torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        except Exception as error:
-            raise BadInput(f"{path}: no readable checkpoint ({error}); resume from another one") from error
+        path = Path(path)
+        checkpoint = load_checkpoint(path, RESUME_FROM_ANOTHER, map_location or "cpu")
+        _check_members(checkpoint, CHECKPOINT_MEMBERS, path)
+        if not isinstance(checkpoint.get("history", []), list):
+            raise BadInput(f"{path}: no checkpoint of a run, history is no list; {RESUME_FROM_ANOTHER}")
+        if checkpoint.get("random_state") is not None:
+            _check_members(checkpoint["random_state"], RANDOM_STATE_MEMBERS, path, "random_state")
+        _move(checkpoint, path.parent)
+        self.restoring = path
+        return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:
         """Remove a checkpoint that another one has replaced."""
         Path(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_checkpoint(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let errors while a training is being restored name the checkpoint.
+
+    Args:
+        trainer: has `AtomicCheckpoints`.
+
+    Raises:
+        BadInput: the checkpoint does not hold what this training needs.
+    """
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:  # a damaged checkpoint may raise any
+        path = getattr(trainer.strategy.checkpoint_io, "restoring", None)
+        if path is None:
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise BadInput(f"{path}: no checkpoint of this run ({reason}); {RESUME_FROM_ANOTHER}") from error
 
 
 def save_weights(learner: Learner, path: Path) -> None:
@@ -61,6 +138,12 @@ class WeightFiles(Callback):
 
     def __init__(self, out: Path, best: ModelCheckpoint) -> None:
         self.out, self.best = out, best
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note that a checkpoint has been taken up."""
+        checkpoint_io = trainer.strategy.checkpoint_io
+        if isinstance(checkpoint_io, AtomicCheckpoints):
+            checkpoint_io.restoring = None
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write weights before the checkpoints of the same epoch, which Lightning writes last."""

@@ -373,9 +373,8 @@ class Learner(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse another architecture in one line; remember the generators' states."""
         kept = {name.removeprefix("system."): value for name, value in checkpoint["state_dict"].items()}
-        load_weights(
-            self.system, {name.removeprefix("model."): value for name, value in kept.items()}, "checkpoint"
-        )
+        weights = {name.removeprefix("model."): value for name, value in kept.items()}
+        load_weights(self.system, weights, self.trainer.ckpt_path or "checkpoint")
         self.random_state, self.average_state = checkpoint.get("random_state"), checkpoint.get("average")
         fused = self.device.type == "cuda"
         for state in checkpoint.get("optimizer_states", []):

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,20 +10,24 @@ from typing import Any
 import yaml
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import check_folder, remove_partial, replacing, visible
 from avseld.base.processes import is_first_process
 from avseld.config import OLD_DATA_NAMES
 from avseld.io.classes import listed
 from avseld.io.manifest import read_classes
+from avseld.io.run_config import CONFIG, read_config
 from avseld.system.checkpoint import classes_of_weights
 from avseld.weights.start import is_name
 
 log = logging.getLogger(__name__)
 
+CHECKPOINTS = "checkpoints"
+"""folder of a run with what it is resumed from"""
+
 
 def last_checkpoint(out: Path) -> Path | None:
     """Find the last checkpoint of a run; None where it was stopped before the first one."""
-    path = out / "checkpoints" / "last.ckpt"
+    path = out / CHECKPOINTS / "last.ckpt"
     if path.is_file():
         return path
     log.info("%s: not found; the run starts at its first step", path)
@@ -34,7 +39,7 @@ def run_of_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> list[tu
 
     Args:
         recipe: of all; its seed is a list.
-        out: folder of the runs; of the run, if there is one seed.
+        out: folder of the runs.
         resume: whether the folders may be in use.
 
     Raises:
@@ -43,10 +48,9 @@ def run_of_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> list[tu
     seeds = recipe["seed"]
     if not seeds or len(set(seeds)) < len(seeds):
         raise BadInput(f"seed: {seeds}; give one seed, or several different ones")
-    if len(seeds) == 1:
-        return [(seeds[0], out)]
     folders = [(seed, out / f"seed{seed}") for seed in seeds]
     if not resume:
+        check_empty(out, [path.name for path in out.glob("seed*")])
         for _, folder in folders:
             claim(folder, resume)
         if is_first_process():
@@ -55,16 +59,47 @@ def run_of_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> list[tu
 
 
 def claim(out: Path, resume: bool) -> None:
-    """Refuse a run folder that is in use; only the first process checks, since it creates the folder itself."""
+    """Refuse a run folder that is in use; remove what a killed run left half-written.
+
+    Only the first process does so, since it creates the folder itself.
+
+    Args:
+        out: the run folder, into which no other program writes (`avseld.base.locks`).
+        resume: whether it holds a run that goes on.
+
+    Raises:
+        BadInput: it holds a run or something else, or none to resume.
+    """
     if not is_first_process():
         return
-    taken = (out / "config.yaml").exists()
+    check_folder(out, "--out")
+    taken = (out / CONFIG).exists()
     if taken and not resume:
         raise BadInput(
             f"{out}: holds a run already; choose another --out, or continue it with --resume {out}"
         )
     if resume and not taken:
         raise BadInput(f"{out}: holds no run to resume; start one without --resume")
+    if not resume:
+        check_empty(out)
+    remove_partial(out, ("model", "last", "metrics", "config", "seeds"))
+    remove_partial(out / CHECKPOINTS, ("best", "last"))
+
+
+def check_empty(out: Path, own: Collection[str] = ()) -> None:
+    """Refuse a folder that holds the files of something else; hidden files do not count.
+
+    Args:
+        out: folder of a run, or of the runs of several seeds.
+        own: names that it may hold.
+
+    Raises:
+        BadInput: it holds others; names some.
+    """
+    others = sorted(path.name for path in visible(out) if path.name not in own)
+    if others:
+        some = ", ".join(others[:3]) + (", ..." if others[3:] else "")
+        raise BadInput(f"--out {out}: holds other files ({some}); name a new folder")
 
 
 def check_same_classes(out: Path, prepared: Path | str) -> None:
@@ -88,7 +123,7 @@ def check_same_classes(out: Path, prepared: Path | str) -> None:
 
 def check_same_recipe(path: Path, recipe: dict[str, Any]) -> None:
     """Refuse to resume under another recipe: only hardware, workers and the data's place may change."""
-    before, now = yaml.safe_load(path.read_text(encoding="utf-8")), plain(recipe)
+    before, now = read_config(path.parent), plain(recipe)
     before["data"].setdefault("inference_chunk", before["data"].get("listen"))
     for config in (before, now):
         config.pop("hardware", None)

@@ -22,25 +22,29 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.locks import writes_alone_into
 from avseld.config import Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
+from avseld.data.loader import explaining_workers
 from avseld.data.visual import box_sources
 from avseld.data.windows import Windows
 from avseld.evaluation.validation import Validator, check_label_frames, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
+from avseld.io.run_config import CONFIG
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.pretrained import initialize_from
-from avseld.training.callbacks import AtomicCheckpoints, WeightFiles
+from avseld.training.callbacks import AtomicCheckpoints, WeightFiles, naming_checkpoint
 from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
 from avseld.training.recipe_checks import check_numbers, hardware_errors, within_steps
 from avseld.training.run_files import (
+    CHECKPOINTS,
     check_same_classes,
     check_same_recipe,
     claim,
@@ -61,6 +65,7 @@ PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile",
 
 
 @takes_paths
+@writes_alone_into("out")
 def train(
     data: Data,
     features: Part,
@@ -116,6 +121,8 @@ def train(
     leave_messages_to_first_process()
     check_numbers(data, update, steps=steps, validate_every=validate_every, seed=seed, patience=patience)
     validate_every, update = within_steps(steps, validate_every, update)
+    if isinstance(seed, list) and len(seed) == 1:
+        seed = seed[0]
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     if isinstance(seed, list):
         _train_each_seed(recipe, out, resume)
@@ -125,7 +132,7 @@ def train(
         raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
     claim(out, resume)
     if resume:
-        check_same_recipe(out / "config.yaml", recipe)
+        check_same_recipe(out / CONFIG, recipe)
         check_same_classes(out, data.prepared)
     lightning.seed_everything(seed, verbose=False)
     classes, window = read_classes(data.prepared), (data.format, data.chunk, legacy, data.inference_chunk)
@@ -162,26 +169,38 @@ def train(
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
     trainer = _trainer(out, hardware, steps, validate_every, best_by, patience)
     if trainer.is_global_zero and not resume:
-        write_config(out / "config.yaml", recipe)
-    with _known_warnings_ignored(), stopping_at_signals(trainer):
-        if validate_first and checkpoint is None:
-            trainer.validate(learner, verbose=False)
-        _describe(trainer, recipe)
-        trainer.fit(learner, ckpt_path=checkpoint)
+        write_config(out / CONFIG, recipe)
+    _fit(trainer, learner, recipe, checkpoint, validate_first)
     explain_early_stop(trainer, learner.history, steps)
     shown = f"tensorboard --logdir {shlex.quote(str(out))}"
     log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
 
 
+def _fit(
+    trainer: lightning.Trainer,
+    learner: Learner,
+    recipe: dict[str, Any],
+    checkpoint: Path | None,
+    validate_first: bool,
+) -> None:
+    """Train from the beginning or from a checkpoint."""
+    with (
+        _known_warnings_ignored(),
+        stopping_at_signals(trainer),
+        explaining_workers(),
+        naming_checkpoint(trainer),
+    ):
+        if validate_first and checkpoint is None:
+            trainer.validate(learner, verbose=False)
+        _describe(trainer, recipe)
+        trainer.fit(learner, ckpt_path=checkpoint)
+
+
 def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
     """Train one run a seed; a run that exists goes on where the folder of the runs is resumed."""
-    runs = run_of_each_seed(recipe, out, resume)
-    if len(runs) == 1:
-        train(**recipe | {"seed": runs[0][0]}, out=out, resume=resume)
-        return
-    for seed, folder in runs:
+    for seed, folder in run_of_each_seed(recipe, out, resume):
         with resuming_all_seeds(seed, out):
-            begun = resume and (folder / "config.yaml").is_file()
+            begun = resume and (folder / CONFIG).is_file()
             train(**recipe | {"seed": seed}, out=folder, resume=begun)
 
 
@@ -232,7 +251,7 @@ def _trainer(
     best_by: str,
     patience: int | None,
 ) -> lightning.Trainer:
-    folder = out / "checkpoints"
+    folder = out / CHECKPOINTS
     monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
     mode = "max" if best_by == "last" or higher_is_better(best_by) else "min"
     best = ModelCheckpoint(

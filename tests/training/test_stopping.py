@@ -13,17 +13,13 @@ import plane_waves
 import pytest
 import torch
 import yaml
+from learning import train_briefly
 from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput, Interrupted
 from avseld.base.processes import is_first_process, is_launched_process
-from avseld.config import Data, Hardware, Part
 from avseld.recipes.arguments import training_arguments
 from avseld.training.module import Learner
-from avseld.training.train import train
-
-STEPS, EPOCH = 5, 3
-"""the second epoch is shorter than the first"""
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +27,9 @@ def prepared(tmp_path_factory):
     return plane_waves.make(tmp_path_factory.mktemp("plane_waves"), seconds=3)
 
 
-def trained(prepared, out, **changes):
-    words = {
-        "data": Data(prepared, validate=["fold3_room5_mix003"], batch_size=2),
-        "features": Part("logamplitude_iv"),
-        "model": Part("avcrnn", {"width": 8, "hidden": 8}),
-        "target": Part("multi_accdoa"),
-        "optimizer": Part("adam", {"lr": 1e-3}),
-        "schedule": Part("cosine"),
-        "out": out,
-        "steps": STEPS,
-        "validate_every": EPOCH,
-        "hardware": Hardware("cpu", 1),
-    } | changes
-    train(**words)
-    return out
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(prepared, tmp_path_factory):
-    return trained(prepared, tmp_path_factory.mktemp("whole") / "run")
+    return train_briefly(prepared, tmp_path_factory.mktemp("whole") / "run")
 
 
 def signal_in(monkeypatch, method, step, *numbers):
@@ -81,12 +60,12 @@ def test_a_stopped_run_exits_as_its_signal_and_resumes_to_the_weights_of_an_unin
     before = signal.getsignal(number)
     with monkeypatch.context() as patched, pytest.raises(Interrupted) as stop:
         signal_in(patched, method, step, number)
-        trained(prepared, out)
+        train_briefly(prepared, out)
     assert str(stop.value) == f"stopped at step {stopped_at}; go on with avseld train --resume '{out}'"
     assert stop.value.status == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
     assert signal.getsignal(number) is before
     assert (out / "last.safetensors").is_file()
-    trained(prepared, out, resume=True)
+    train_briefly(prepared, out, resume=True)
     for name in ("last.safetensors", "model.safetensors"):
         resumed, whole = load_file(out / name), load_file(uninterrupted / name)
         assert all(torch.equal(resumed[key], whole[key]) for key in whole), name
@@ -99,8 +78,8 @@ def test_a_second_signal_stops_at_once_and_the_run_resumes_from_its_first_step(
     out = tmp_path / "run"
     with monkeypatch.context() as patched, pytest.raises(Interrupted, match="stopped at step 0; go on"):
         signal_in(patched, "training_step", 1, signal.SIGINT, signal.SIGINT)
-        trained(prepared, out)
-    trained(prepared, out, resume=True)
+        train_briefly(prepared, out)
+    train_briefly(prepared, out, resume=True)
     resumed, whole = (load_file(run / "last.safetensors") for run in (out, uninterrupted))
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
 
@@ -113,7 +92,7 @@ def test_early_stopping_says_at_which_step_why_and_which_step_was_the_best(
         "avseld.evaluation.validation.Validator.summarize", lambda self, results: {"seld_score": next(scores)}
     )
     with caplog.at_level(logging.INFO, logger="avseld"):
-        trained(prepared, tmp_path / "run", validate_every=1, best_by="seld_score", patience=2)
+        train_briefly(prepared, tmp_path / "run", validate_every=1, best_by="seld_score", patience=2)
     (said,) = [line for line in caplog.messages if "stopped" in line]
     assert said == (
         "stopped early at step 4 of 5: no better seld_score in 2 validations; the best is 0.6, of step 2"
@@ -122,7 +101,7 @@ def test_early_stopping_says_at_which_step_why_and_which_step_was_the_best(
 
 def test_a_run_without_early_stop_says_nothing_of_one(prepared, tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="avseld"):
-        trained(prepared, tmp_path / "run", steps=1, validate_every=1000, patience=1)
+        train_briefly(prepared, tmp_path / "run", steps=1, validate_every=1000, patience=1)
     assert "validate_every is 1 instead of 1000, since the training has 1 steps" in caplog.messages
     assert not [line for line in caplog.messages if "stopped" in line]
 
@@ -133,14 +112,14 @@ def test_the_progress_bar_is_closed_before_the_message_of_an_error(prepared, tmp
 
     monkeypatch.setattr(Learner, "_learn", failing)
     with pytest.raises(BadInput, match="an error of a step"):
-        trained(prepared, tmp_path / "run")
+        train_briefly(prepared, tmp_path / "run")
     assert capsys.readouterr().err.endswith("\n")
 
 
 def test_steps_and_validations_are_at_least_one(prepared, tmp_path):
     for changes in ({"steps": 0}, {"validate_every": 0}):
         with pytest.raises(BadInput, match="give a whole number from 1"):
-            trained(prepared, tmp_path / "run", **changes)
+            train_briefly(prepared, tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
 
 
@@ -150,7 +129,7 @@ def test_several_seeds_train_one_run_each_and_resume_together_after_a_stop_in_on
     out = tmp_path / "all seeds"
     with monkeypatch.context() as patched, pytest.raises(Interrupted) as stop:
         signal_in(patched, "training_step", 1, signal.SIGTERM)
-        trained(prepared, out, seed=[0, 1])
+        train_briefly(prepared, out, seed=[0, 1])
     assert stop.value.status == 143
     assert str(stop.value) == (
         f"seed 0: stopped at step 2; go on with all seeds by avseld train --resume '{out}'"
@@ -158,7 +137,7 @@ def test_several_seeds_train_one_run_each_and_resume_together_after_a_stop_in_on
     assert not (out / "seed1").exists()
     _, recipe, *rest = training_arguments(["--resume", str(out)])
     assert json.loads(recipe)["seed"] == [0, 1] and rest == ["--out", str(out), "--resume=true"]
-    trained(prepared, out, seed=[0, 1], resume=True)
+    train_briefly(prepared, out, seed=[0, 1], resume=True)
     weights = [load_file(out / name / "last.safetensors") for name in ("seed0", "seed1")]
     whole = load_file(uninterrupted / "last.safetensors")
     assert all(torch.equal(weights[0][key], whole[key]) for key in whole)
@@ -213,9 +192,9 @@ def test_only_the_first_process_speaks_and_only_those_of_lightnings_launcher_wai
 
 def test_several_seeds_are_different_and_none_of_their_folders_is_in_use(prepared, tmp_path):
     with pytest.raises(BadInput, match="give one seed, or several different ones"):
-        trained(prepared, tmp_path, seed=[1, 1])
+        train_briefly(prepared, tmp_path, seed=[1, 1])
     (tmp_path / "seed1").mkdir()
     (tmp_path / "seed1" / "config.yaml").touch()
     with pytest.raises(BadInput, match="seed1: holds a run already"):
-        trained(prepared, tmp_path, seed=[0, 1])
+        train_briefly(prepared, tmp_path, seed=[0, 1])
     assert not (tmp_path / "seed0").exists()

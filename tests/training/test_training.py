@@ -168,9 +168,10 @@ def test_a_full_disk_leaves_the_previous_checkpoint_intact(tmp_path):
         f"AtomicCheckpoints().save_checkpoint({{'weights': torch.zeros(1_000_000)}}, {str(path)!r})\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.returncode != 0 and "is the disk full" in done.stderr
+    assert done.returncode != 0
+    assert f"{path}: cannot be written (file too large); the file that was there is whole" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
-    assert torch.equal(AtomicCheckpoints().load_checkpoint(path)["weights"], torch.ones(1000))
+    assert torch.equal(torch.load(path, weights_only=True)["weights"], torch.ones(1000))
 
 
 def test_code_in_a_training_checkpoint_is_never_executed(tmp_path):
@@ -179,7 +180,7 @@ def test_code_in_a_training_checkpoint_is_never_executed(tmp_path):
             return (os.system, (f"touch {tmp_path}/sprung",))
 
     torch.save({"weights": Trap()}, tmp_path / "x.ckpt")
-    with pytest.raises(BadInput, match=r"x\.ckpt: no readable checkpoint"):
+    with pytest.raises(BadInput, match=r"x\.ckpt: holds code or objects of other programs"):
         AtomicCheckpoints().load_checkpoint(tmp_path / "x.ckpt")
     assert not (tmp_path / "sprung").exists()
 
