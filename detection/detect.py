@@ -14,7 +14,7 @@ from avseld.base.files import fingerprint, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
-from avseld.io.video import panorama_warning, sample_frames, video_info
+from avseld.io.video import VideoInfo, check_panorama, sample_frames, video_info
 from detection.backends.tiles import TiledDetector
 from detection.detector import Backend, Detections, Detector, load
 from detection.familiarity import Familiarity
@@ -54,6 +54,8 @@ class DetectionJob:
     """boxes file to write"""
     video_hash: str
     """fingerprint of the video"""
+    info: VideoInfo
+    """header of the video"""
     existing: dict[str, Any]
     """description in the existing boxes file; empty if there is none"""
 
@@ -196,11 +198,15 @@ def detect(
         if familiarity is not None:
             distances.append(familiarity.distance(frames[:1]))
         progress(len(time))
-    about = _signature(detector, fingerprint(video), fps, width)
+    about = _signature(detector, fingerprint(video), info, fps, width)
     about |= {"width": info.width, "height": info.height, "duration": info.end}
     if distances:
         about[DISTANCE_KEY] = round(float(np.median(distances)), 3)
-    return _table(np.concatenate(times), detections, about)
+    seen = np.concatenate([np.zeros(0), *times])
+    # Nobody is seen before the first frame of a video that starts late.
+    before = np.arange(round(float(seen[0]) * fps) if len(seen) else 0) / fps
+    nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+    return _table(np.concatenate([before, seen]), [nothing] * len(before) + detections, about)
 
 
 def _jobs(prepared: Path, recordings: list[Recording]) -> tuple[list[DetectionJob], dict[str, str]]:
@@ -215,7 +221,8 @@ def _jobs(prepared: Path, recordings: list[Recording]) -> tuple[list[DetectionJo
         target = existing if inside else prepared / "boxes" / f"{recording.name}.npz"
         try:
             video_hash = fingerprint(recording.video)
-            jobs.append(DetectionJob(recording, recording.video, target, video_hash, _about(existing)))
+            info = video_info(recording.video)
+            jobs.append(DetectionJob(recording, recording.video, target, video_hash, info, _about(existing)))
         except BadInput as error:
             failures[recording.name] = str(error)
     return jobs, failures
@@ -236,16 +243,22 @@ def _is_generated(job: DetectionJob) -> bool:
     return by_generator and job.existing.get("video") in (None, job.video_hash)
 
 
-def _signature(detector: Detector, video: str, fps: float, width: int | None) -> dict[str, Any]:
+def _signature(
+    detector: Detector, video: str, info: VideoInfo, fps: float, width: int | None
+) -> dict[str, Any]:
     """List what must be equal for existing boxes to be kept."""
     tiles = {"tiles": detector.n_tiles} if isinstance(detector, TiledDetector) else {}
-    return tiles | {
-        "detector": detector.name,
-        "weights": detector.weights,
-        "video": video,
-        "fps": fps,
-        "looked_at": width or detector.size,
-    }
+    return (
+        tiles
+        | info.placing
+        | {
+            "detector": detector.name,
+            "weights": detector.weights,
+            "video": video,
+            "fps": fps,
+            "looked_at": width or detector.size,
+        }
+    )
 
 
 def _is_done(existing: dict[str, Any], signature: dict[str, Any]) -> bool:
@@ -266,7 +279,7 @@ def _detect_all(
     stale = {
         job.target: job
         for job in jobs
-        if force or not _is_done(job.existing, _signature(detector, job.video_hash, fps, width))
+        if force or not _is_done(job.existing, _signature(detector, job.video_hash, job.info, fps, width))
     }.values()
     made: dict[str, dict[str, Any]] = {}
     total = round(sum(job.recording.duration for job in stale) * fps)
@@ -274,9 +287,10 @@ def _detect_all(
         for job in stale:
             bar.set_postfix_str(job.recording.name, refresh=False)
             try:
+                flat = check_panorama(job.video, job.info, job.recording.format)
                 result = detect(job.video, detector, fps, width, bar.update)
                 _warn_if_short(job, result.about["duration"])
-                if flat := panorama_warning(job.video, video_info(job.video), job.recording.format):
+                if flat:
                     logger.warning(flat)
                 write_boxes(job.target, result)
                 made[job.recording.name] = result.about

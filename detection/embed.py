@@ -16,7 +16,7 @@ from avseld.base.files import fingerprint, sha256, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
-from avseld.io.video import sample_frames, turned, video_info
+from avseld.io.video import VideoInfo, check_panorama, sample_frames, turned, video_info
 from detection.weights import RESNET50, VIT_B_16, Release, fetch
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def embed_video(
         values.append(encoder(turned(frames, yaw)))
         if progress is not None:
             progress.update(len(time))
-    about = _signature(encoder, fingerprint(video), fps) | {"duration": info.end}
+    about = _signature(encoder, fingerprint(video), info, fps) | {"duration": info.end}
     about |= {"yaw": yaw} if yaw else {}
     return VisualEmbeddings(np.concatenate(times), np.concatenate(values), about)
 
@@ -212,6 +212,8 @@ def embed(
             bar.set_postfix_str(recording.name, refresh=False)
             assert recording.video is not None and recording.embeddings is not None
             try:
+                if flat := check_panorama(recording.video, video_info(recording.video), recording.format):
+                    logger.warning(flat)
                 write_embeddings(
                     recording.embeddings, embed_video(recording.video, network, fps, bar, recording.video_yaw)
                 )
@@ -233,15 +235,16 @@ def _is_done(recording: Recording, encoder: FrameEncoder, fps: float) -> bool:
         return False
     try:
         about = read_embeddings(recording.embeddings).about
+        signature = _signature(encoder, fingerprint(recording.video), video_info(recording.video), fps)
     except BadInput:
         return False
-    signature = _signature(encoder, fingerprint(recording.video), fps)
     return signature.items() <= about.items() and about.get("yaw", 0.0) == recording.video_yaw
 
 
-def _signature(encoder: FrameEncoder, video: str, fps: float) -> dict[str, object]:
+def _signature(encoder: FrameEncoder, video: str, info: VideoInfo, fps: float) -> dict[str, object]:
     """List what must be equal for existing embeddings to be kept."""
-    return {
+    placing: dict[str, object] = {**info.placing}
+    return placing | {
         "encoder": encoder.name,
         "crop": encoder.crop,
         "weights": encoder.weights,

@@ -182,11 +182,8 @@ class DeviceCache:
             if known is None or visual is None:
                 continue
             chosen = which == recording
-            inside = time[chosen] < visual.duration
-            if spec.n_label_frames:
-                inside &= time[chosen] >= visual.start
             found = self.first_visual[recording] + latest(known, time[chosen])
-            row[chosen] = np.where(inside, found, self.zero_visual)
+            row[chosen] = np.where(visual.inside(time[chosen]), found, self.zero_visual)
         return row
 
     def _with_zero_row(self, values: list[Tensor], shape: Sequence[int] = ()) -> Tensor:

@@ -22,7 +22,7 @@ from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.io.resampling import open_array, open_recording
-from avseld.io.video import panorama_warning, video_info
+from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import Reader, VisualAt, iterate_events, predict_events
@@ -213,6 +213,10 @@ class Predictor:
             boxes: Boxes | None = video
         else:
             path = Path(video)
+            if path.suffix != ".npz" and (
+                flat := check_panorama(path, video_info(path), self.system.blueprint.format)
+            ):
+                self._say(flat)
             embeddings = encode(path, spec.n_values, yaw) if spec.n_values else None
             if path.suffix == ".npz" and not spec.n_values:
                 boxes = read_boxes(path)
@@ -227,9 +231,6 @@ class Predictor:
 
     def _detect(self, video: Path, detector: Path | str | None, fps: float | None) -> Boxes:
         """Detect people as the training's boxes were made, where the options do not say otherwise."""
-        info = video_info(video)
-        if flat := panorama_warning(video, info, self.system.blueprint.format):
-            self._say(flat)
         options: dict[str, Any] = {}
         known = self.system.blueprint.boxes_from
         if len(known) == 1:

@@ -18,6 +18,7 @@ from avseld.inference.event_list import ListedEvent
 from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
 from avseld.io.labels import event_list_of
+from avseld.io.picture import guess_by_shape
 from avseld.io.resampling import sound_info
 from avseld.io.sound_track import is_container
 from avseld.io.video import has_video, video_info
@@ -159,11 +160,10 @@ def inner_video(path: Path, predictor: Predictor) -> Path | None:
         return None
     info = video_info(path)
     if predictor.system.blueprint.format in ("foa", "mic") and not info.is_panorama:
+        size = f"{info.width}x{info.height}"
+        why = f"it {info.flaw}" if info.flaw else f"{size} is not an equirectangular 2:1 one"
         log.warning(
-            "%s: the picture is not used, %dx%d is not an equirectangular 2:1 one",
-            path,
-            info.width,
-            info.height,
+            "%s: the picture is not used, %s%s", path, why, "" if info.flaw else guess_by_shape(info.aspect)
         )
         return None
     log.info("%s: sound and picture are used; --control blank leaves the picture out", path.name)

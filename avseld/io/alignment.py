@@ -89,7 +89,7 @@ def aligned(boxes: Boxes, offset: float = 0.0, yaw: float = 0.0) -> Boxes:
 
 
 def _moved(about: dict, offset: float) -> dict:
-    moved = about | {START: offset}
+    moved = about | {START: about.get(START, 0.0) + offset}
     return moved | {"duration": about["duration"] + offset} if "duration" in about else moved
 
 

@@ -42,8 +42,8 @@ def overlay(
 ) -> None:
     """Write an mp4 of a 360-degree video with reference (hollow) and predicted (filled) directions and boxes.
 
-    Frames are processed one at a time. If the video starts later or ends before the audio, its first or last frame is
-    repeated in grey, with a note.
+    Frames are processed one at a time. Before a video that starts later than the audio there is no picture, and after
+    one that ends before it the last frame is repeated in grey, with a note.
 
     Args:
         video: equirectangular video, twice as wide as high.
@@ -187,7 +187,7 @@ def _render(
     ) as writer:
         for time in tqdm(times, desc="overlay", unit=" frames", disable=None, leave=False):
             frame, ended = source.at(float(time))
-            rendered_frame = renderer.render(frame, float(time), ended, source.offset)
+            rendered_frame = renderer.render(frame, float(time), ended, source.starts)
             writer.write_frame(np.asarray(rendered_frame))
 
 

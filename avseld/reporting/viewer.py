@@ -228,10 +228,10 @@ def _number(value: float, decimals: int | None) -> float | int | None:
 def _boxes(boxes: Boxes, stop: float) -> dict[str, list[Any]]:
     rows = boxes.time < stop
     person_boxes = people(boxes)[rows]
-    return {
-        "time": [round(float(time), 3) for time in boxes.time[rows]],
-        "box": [[[round(float(x), 4) for x in box] for box in row if box.any()] for row in person_boxes],
-    }
+    time = [round(float(time), 3) for time in boxes.time[rows]]
+    box = [[[round(float(x), 4) for x in box] for box in row if box.any()] for row in person_boxes]
+    late = bool(time) and time[0] > 0  # the script shows the first row before its time, too
+    return {"time": [0.0] * late + time, "box": [[]] * late + box}
 
 
 def _labels(recording: dict[str, Any]) -> list[int]:

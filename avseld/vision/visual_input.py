@@ -108,8 +108,7 @@ class VisualInput:
     def at(self, start: np.ndarray) -> np.ndarray:
         """Look up the visual input of windows.
 
-        Each label frame uses the detection valid at its centre. Outside the video the input is zero; the boxes at the
-        start of a window, as published, are instead the first detection where a window starts before the video.
+        Each label frame uses the detection valid at its centre. Outside the video the input is zero, see `inside`.
 
         Args:
             start: (window,) seconds at which windows start.
@@ -118,11 +117,21 @@ class VisualInput:
             (window, *spec.shape) float32, zeros where there is nothing.
         """
         start = np.asarray(start, float)
-        time, inside = start, start < self.duration
+        time = start
         if self.spec.n_label_frames:
             time = start[:, None] + (np.arange(self.spec.n_label_frames) + 0.5) * self.spec.hop
-            inside = (time >= self.start) & (time < self.duration)
-        return self._at(time, inside)
+        return self._at(time, self.inside(time))
+
+    def inside(self, time: np.ndarray) -> np.ndarray:
+        """Return (...,) whether the video is seen at times (...,).
+
+        The boxes at the start of a window, as published, are those of the first video frame where a window starts
+        before a recording whose video does not start late.
+        """
+        inside = time < self.duration
+        if self.spec.n_label_frames or self.start > 0:
+            inside = inside & (time >= self.start)
+        return inside
 
     def rows(self) -> tuple[np.ndarray, np.ndarray] | None:
         """List all values that `at` can return.

@@ -17,7 +17,7 @@ from data_prep.jobs import FileJob, work_through
 from data_prep.media.clip_table import remove_other_sections, write_places
 from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, read_times
 from data_prep.media.cut_labels import WholeLabels, cut_labels, read_all_labels, warn_of_late_events
-from data_prep.media.ffmpeg import run_ffmpeg
+from data_prep.media.cut_video import cut_video
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,12 @@ def cut(
     warn_of_late_events(labels, durations)
     listed = None if times is None else read_times(times, durations)
     places = _places(files, target, video_offset, video_yaw)
+    starts = {
+        path: video_info(path).start
+        for name in durations
+        for path in files[name]
+        if path.suffix.lower() in VIDEOS
+    }
     due, table = [], {}
     for name, duration in durations.items():
         clips = (
@@ -100,7 +106,7 @@ def cut(
             for path in files[name]:
                 if path.suffix.lower() in SOUNDS:
                     due.append(_job(path, source, target, clip))
-                elif (on_video := section_of_video(clip, places[name][0])) is not None:
+                elif (on_video := section_of_video(clip, places[name][0], starts[path])) is not None:
                     due.append(_job(path, source, target, on_video))
                     table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
     remove_other_sections(target, due)
@@ -109,17 +115,18 @@ def cut(
     return int(failed > 0)
 
 
-def section_of_video(clip: Clip, offset: float) -> Clip | None:
+def section_of_video(clip: Clip, offset: float, starts: float = 0.0) -> Clip | None:
     """Return the section of a video that is seen in a clip.
 
     Args:
         clip: section of the sound.
-        offset: second of the sound at which the video starts.
+        offset: second of the sound at which the clock of the video starts.
+        starts: second of that clock at which its first frame starts.
 
     Returns:
-        The section on the clock of the video; None if the clip ends before the video starts.
+        The section on the clock of the video; None if the clip ends before the first frame.
     """
-    if clip.stop - offset <= 0:
+    if clip.stop - offset <= max(starts, 0.0) + 1e-3:
         return None
     return Clip(clip.name, max(clip.start - offset, 0.0), clip.stop - offset)
 
@@ -190,37 +197,6 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
             while (left := last - read.tell()) > 0:
                 write.write(read.read(min(left, BLOCK_SAMPLES), dtype=kind, always_2d=True))
     return ""
-
-
-def cut_video(source: Path, target: Path, start: float, stop: float) -> str:
-    """Encode the frames of a section anew (H.264), without audio.
-
-    Args:
-        source: a video.
-        target: the mp4 to write.
-        start: seconds.
-        stop: seconds; a video that ends before is used as far as it goes.
-
-    Returns:
-        A remark on a video that ends before; else empty.
-
-    Raises:
-        BadInput: ffmpeg cannot read it, or it ends before the clip begins.
-    """
-    end = video_info(source).end
-    if start >= end - 1e-3:
-        raise BadInput(
-            f"{source}: ends at {end:.2f} s, before the clip from {start:.2f} s; leave its video out"
-        )
-    # Seek and trim on the container's clock, so that a stream that starts late keeps its delay in the clip.
-    coding = "-c:v libx264 -preset fast -crf 18 -pix_fmt yuv420p"
-    run_ffmpeg(
-        source,
-        target,
-        ["-seek_timestamp", "1", "-ss", f"{start:.6f}"],
-        f"-map 0:v:0 -an {coding} -vf trim=end={stop - start:.6f}".split(),
-    )
-    return f"{source}: ends at {end:.2f} s, within the clip from {start:.2f} s" if stop > end + 0.1 else ""
 
 
 def has_length(job: FileJob) -> bool:

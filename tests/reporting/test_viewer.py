@@ -18,12 +18,13 @@ import soundfile
 from yolox_material import write_video
 
 from avseld.base.errors import BadInput
+from avseld.io.boxes import Boxes
 from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import write_events
 from avseld.io.geometry import angle_between, unit_vector, wrap
 from avseld.io.manifest import Recording, write_manifest
 from avseld.reporting.recording_files import from_run
-from avseld.reporting.viewer import view
+from avseld.reporting.viewer import _boxes, view
 
 NASTY = 'Knock </script><b id="out">&amp; é <!-- <script>'
 ROOM = np.random.default_rng(0).integers(0, 255, (6, 12, 3), np.uint8).repeat(30, 0).repeat(30, 1)
@@ -184,3 +185,9 @@ def test_page_runs_in_a_browser(page: Path, tmp_path: Path) -> None:
     error = angle_between(unit_vector(-79, 8), unit_vector(-49, 8))
     assert f"<td>{error:.0f}°</td>" in table
     assert "0.0 / 6.0 s" in dom and '<b id="out">' not in dom
+
+
+def test_a_page_shows_nobody_before_the_boxes_of_a_late_video() -> None:
+    late = Boxes(np.array([0.7, 0.8]), np.full((2, 1, 4), 0.5), np.ones((2, 1)), np.zeros((2, 1), int))
+    shown = _boxes(late, 10.0)
+    assert shown["time"] == [0.0, 0.7, 0.8] and [len(row) for row in shown["box"]] == [0, 1, 1]

@@ -384,7 +384,7 @@ def test_clips_of_a_video_that_starts_late_keep_its_delay(tmp_path):
         info = video_info(target)
         assert (info.start, info.end) == (pytest.approx(delay), pytest.approx(stop - start))
         _, frames = next(sample_frames(target, 10))
-        assert number_of(frames).tolist() == [0] * round(10 * delay) + shown
+        assert number_of(frames).tolist() == shown  # nothing before the first frame
 
 
 def test_a_resized_video_that_starts_late_keeps_its_delay(tmp_path):
