@@ -16,7 +16,7 @@ from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from avseld.io.video import VideoInfo, check_panorama, sample_frames, video_info
 from detection.backends.tiles import TiledDetector
-from detection.detector import Backend, Detections, Detector, load
+from detection.detector import Backend, Detections, Detector, load, near_picture
 from detection.familiarity import Familiarity
 from detection.shipped import card_of
 
@@ -373,7 +373,7 @@ def _table(time: np.ndarray, detections: list[Detections], about: dict[str, Any]
 
 
 def _best(detections: Detections) -> Detections:
-    likely = np.flatnonzero(detections.score >= MIN_SCORE)
+    likely = np.flatnonzero((detections.score >= MIN_SCORE) & near_picture(detections.box))
     people_first = np.argsort(detections.label[likely] != PERSON, kind="stable")
     chosen = np.sort(likely[people_first][:MAX_BOXES])
     chosen = chosen[np.argsort(-detections.score[chosen], kind="stable")]

@@ -17,6 +17,9 @@ SCORE_THRESHOLD = 0.01
 NMS_IOU = 0.65
 """intersection over union above which the weaker of two boxes of one class is suppressed (same settings)"""
 
+FAR_OUTSIDE = 1.0
+"""how far beyond 0..1 of width and height corners of a box may lie: people at the edge are cut, not a picture away"""
+
 LOADERS = {"onnx": ("detection.backends.onnx", "load"), "mmdet": ("detection.backends.mmdet", "load")}
 """backend -> module and function; a module is imported when it is asked for, because mmdet is an extra"""
 
@@ -30,6 +33,13 @@ class Detections(NamedTuple):
     """(m,) in 0..1"""
     label: np.ndarray
     """(m,) class ids (COCO: 0 is a person)"""
+
+
+def near_picture(box: np.ndarray) -> np.ndarray:
+    """Return which boxes (m, 4) are finite, not empty and not far outside the picture: (m,) bool."""
+    with np.errstate(invalid="ignore"):
+        inside = (box >= -FAR_OUTSIDE).all(axis=1) & (box <= 1 + FAR_OUTSIDE).all(axis=1)
+        return np.asarray(inside & (box[:, 2:] > box[:, :2]).all(axis=1))
 
 
 class Detector(Protocol):

@@ -1,8 +1,9 @@
-"""YOLOX by ONNX Runtime: letterbox, grid decoding, class-wise non-maximum suppression.
+"""YOLOX by ONNX Runtime: letterbox, decoding, class-wise non-maximum suppression.
 
 Ge et al., "YOLOX: Exceeding YOLO Series in 2021" (arXiv 2107.08430), and the ONNX files of its repository
 (github.com/Megvii-BaseDetection/YOLOX): input (n, 3, height, width) BGR in 0..255, not normalised; output
-(n, cell, 5 + class) with offset x y, logarithmic width and height, objectness and class probabilities.
+(n, cell, 5 + class) with offset x y, logarithmic width and height, objectness and class probabilities. Other exporters
+decode the boxes in the graph, or take the channels last; `detection.backends.output_layout` recognises them.
 """
 
 import json
@@ -15,11 +16,16 @@ from PIL import Image
 from avseld.base.errors import BadInput
 from avseld.base.files import sha256
 from avseld.io.boxes import PERSON
-from detection.detector import NMS_IOU, SCORE_THRESHOLD, Detections
+from detection.backends.output_layout import REMEDY, OutputLayout, recognise
+from detection.detector import NMS_IOU, SCORE_THRESHOLD, Detections, near_picture
 from detection.weights import find_weights
 
 STRIDES = (8, 16, 32)
 """size in input pixels of the cells of each of the three grids"""
+
+N_COLOURS = 3
+INPUT_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+"""types of the input that are taken"""
 
 PADDING_GREY = 114
 """value of the part of the input that the frame does not cover (YOLOX)"""
@@ -43,9 +49,14 @@ class OnnxDetector:
         self.weights = weights
         graph = session.get_inputs()[0]
         self.input = graph.name
-        self.batch = graph.shape[0] if isinstance(graph.shape[0], int) else 0
+        self.batch = graph.shape[0] if isinstance(graph.shape[0], int) and graph.shape[0] > 0 else 0
         """fixed batch size of the graph; 0 = any"""
-        self.height, self.width = graph.shape[2:]
+        self.channels_last = graph.shape[1] != N_COLOURS
+        """whether the graph takes (n, height, width, 3)"""
+        self.type = INPUT_TYPES[graph.type]
+        self.height, self.width = graph.shape[1:3] if self.channels_last else graph.shape[2:]
+        self.layout = OutputLayout("raw")
+        """what the outputs mean; `load` finds it"""
         self.size = max(self.height, self.width)
         self.class_ids = _class_ids(session)
         """(class,) ids, of which that of people is 0; None where they are those of COCO already"""
@@ -64,7 +75,7 @@ class OnnxDetector:
         raw = np.concatenate(parts)[: len(frames)]
         height, width = frames.shape[1:3]
         unit = np.array([scale[0] * width, scale[1] * height] * 2, np.float32)
-        found = [_decode_frame(each, self.height, self.width, unit) for each in raw]
+        found = [_decode_frame(each, self.layout, self.height, self.width, unit) for each in raw]
         if self.class_ids is None:
             return found
         return [each._replace(label=self.class_ids[each.label]) for each in found]
@@ -76,24 +87,32 @@ class OnnxDetector:
             images: (n, 3, height, width) BGR in 0..255, float32.
 
         Returns:
-            (n, cell, 5 + class), or more rows in a graph of fixed batch.
+            (n, cell, 5 + class) float32, or more rows in a graph of fixed batch.
         """
         missing = self.batch - len(images)
         if missing > 0:
             images = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
-        return self.session.run(None, {self.input: images})[0]
+        return self.outputs(images)[0]
+
+    def outputs(self, images: np.ndarray) -> list[np.ndarray]:
+        """Run the network on images (n, 3, height, width); returns all of its outputs, float32."""
+        if self.channels_last:
+            images = images.transpose(0, 2, 3, 1)
+        outputs = self.session.run(None, {self.input: np.ascontiguousarray(images, self.type)})
+        return [np.asarray(output, np.float32) for output in outputs]
 
 
 def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
     """Open an ONNX file.
 
     Args:
-        weights: a YOLOX network with raw head outputs, from `avseld-detect export` or a release; None takes
-            YOLOX-tiny's release.
+        weights: a YOLOX network, from `avseld-detect export`, a release, or another exporter: boxes raw or decoded,
+            input (n, 3, height, width) or (n, height, width, 3), of float32, float16 or uint8; None takes YOLOX-tiny's
+            release.
         threads: processor threads; 0 means all cores.
 
     Raises:
-        BadInput: no ONNX file, or one with other inputs and outputs.
+        BadInput: no ONNX file, or one with other inputs and outputs, such as after non-maximum suppression.
     """
     weights = find_weights("onnx", weights)
     options = onnxruntime.SessionOptions()
@@ -112,7 +131,10 @@ def load(weights: Path | None = None, threads: int = 0) -> OnnxDetector:
         detector = OnnxDetector(session, sha256(weights))
     except BadInput as error:
         raise BadInput(f"{weights}: {error}") from error
-    _check_output(weights, detector)
+    try:
+        detector.layout = _find_layout(detector)
+    except BadInput as error:
+        raise BadInput(f"{weights}: {error}") from error
     return detector
 
 
@@ -161,11 +183,7 @@ def decode(raw: np.ndarray, cell: np.ndarray) -> np.ndarray:
     Returns:
         (..., 4) x0 y0 x1 y1 in pixels of the network's input.
     """
-    stride = cell[..., 2:]
-    centre = (raw[..., :2] + cell[..., :2]) * stride
-    with np.errstate(over="ignore"):
-        half = np.exp(raw[..., 2:4]) * stride / 2
-    return np.concatenate([centre - half, centre + half], axis=-1)
+    return OutputLayout("raw").corners(raw, cell)
 
 
 def suppress(box: np.ndarray, score: np.ndarray, label: np.ndarray, overlap: float = NMS_IOU) -> np.ndarray:
@@ -204,14 +222,17 @@ def _scaled(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     )
 
 
-def _decode_frame(raw: np.ndarray, height: int, width: int, unit: np.ndarray) -> Detections:
+def _decode_frame(
+    output: np.ndarray, layout: OutputLayout, height: int, width: int, unit: np.ndarray
+) -> Detections:
     """Decode the output (cell, 5 + class) of one frame; `unit` (4,) are the input pixels of 1."""
-    label = raw[:, 5:].argmax(axis=1)
-    score = raw[:, 4] * np.take_along_axis(raw[:, 5:], label[:, None], axis=1)[:, 0]
+    probability = layout.probabilities(output)
+    label = probability[:, 1:].argmax(axis=1)
+    score = probability[:, 0] * np.take_along_axis(probability[:, 1:], label[:, None], axis=1)[:, 0]
     likely = np.flatnonzero(score >= SCORE_THRESHOLD)
-    box = decode(raw[likely], cells(height, width)[likely]) / unit
-    finite = np.isfinite(box).all(axis=1)
-    box, likely = box[finite], likely[finite]
+    box = layout.corners(output[likely], cells(height, width)[likely]) / unit
+    kept = near_picture(box)
+    box, likely = box[kept], likely[kept]
     kept = suppress(box, score[likely], label[likely])
     chosen = likely[kept]
     return Detections(box[kept], score[chosen], label[chosen])
@@ -237,21 +258,56 @@ def _class_ids(session: onnxruntime.InferenceSession) -> np.ndarray | None:
 def _check_input(weights: Path, session: onnxruntime.InferenceSession) -> None:
     graph = session.get_inputs()[0]
     shape = graph.shape
-    fits = len(shape) == 4 and shape[1] == 3 and all(isinstance(side, int) for side in shape[2:])
-    if not fits or shape[2] % STRIDES[-1] or shape[3] % STRIDES[-1] or graph.type != "tensor(float)":
+    sides = shape[1:3] if len(shape) == 4 and shape[1] != N_COLOURS else shape[2:]
+    fits = (
+        len(shape) == 4 and N_COLOURS in (shape[1], shape[3]) and all(isinstance(side, int) for side in sides)
+    )
+    if not fits or any(side % STRIDES[-1] for side in sides) or graph.type not in INPUT_TYPES:
         raise BadInput(
-            f"{weights}: takes {graph.type} {shape} instead of float (n, 3, height, width) with fixed sides; "
-            "export it with avseld-detect export"
+            f"{weights}: takes {graph.type} {shape} instead of float (n, 3, height, width) with fixed sides, multiples "
+            f"of {STRIDES[-1]}; export it with fixed sides, as avseld-detect export does"
         )
 
 
-def _check_output(weights: Path, detector: OnnxDetector) -> None:
-    """Run a blank frame, because exporters do not always declare the shape of the output."""
-    blank = np.full((1, 3, detector.height, detector.width), PADDING_GREY, np.float32)
-    shape = detector.run(blank).shape
-    expected = len(cells(detector.height, detector.width))
-    if len(shape) != 3 or shape[1] != expected or shape[2] < 6:
+def _find_layout(detector: OnnxDetector) -> OutputLayout:
+    """Run a probe picture, because exporters do not always declare the shapes, and never the meaning of the outputs.
+
+    Raises:
+        BadInput: no outputs of a YOLOX.
+    """
+    probe = _probe(detector.height, detector.width)
+    try:
+        if not detector.batch:
+            detector.outputs(np.repeat(probe, 2, axis=0))
+    except Exception:  # ONNX Runtime's errors share no class
+        detector.batch = 1  # declared as any number, but a shape inside is fixed
+    try:
+        outputs = detector.outputs(np.repeat(probe, detector.batch or 1, axis=0))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise BadInput(f"cannot run a picture ({reason}); export it anew") from error
+    cell = cells(detector.height, detector.width)
+    shapes = ", ".join(str(output.shape) for output in outputs)
+    if (
+        len(outputs) != 1
+        or outputs[0].ndim != 3
+        or outputs[0].shape[1] != len(cell)
+        or outputs[0].shape[2] < 6
+    ):
         raise BadInput(
-            f"{weights}: gives {shape} instead of (n, {expected}, 5 + classes); give a YOLOX network "
-            "with raw head outputs, as avseld-detect export writes it"
+            f"gives {shapes} instead of one (n, {len(cell)}, 5 + classes); export it without non-maximum suppression "
+            f"and with one output, or {REMEDY}"
         )
+    n_classes = outputs[0].shape[2] - 5
+    if detector.class_ids is not None and len(detector.class_ids) != n_classes:
+        raise BadInput(f"names {len(detector.class_ids)} classes, but gives {n_classes}; export it anew")
+    return recognise(outputs[0], cell, detector.width, detector.height)
+
+
+def _probe(height: int, width: int) -> np.ndarray:
+    """Make a picture of coarse and fine noise, the same every time: (1, 3, height, width) in 0..255, float32."""
+    rng = np.random.default_rng(0)
+    coarse = rng.uniform(0, 255, (1, N_COLOURS, height // STRIDES[-1], width // STRIDES[-1]))
+    picture = coarse.repeat(STRIDES[-1], axis=2).repeat(STRIDES[-1], axis=3)
+    noise = rng.normal(0, 20, (1, N_COLOURS, height, width))
+    return np.clip(picture + noise, 0, 255).round().astype(np.float32)
