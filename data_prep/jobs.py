@@ -12,6 +12,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, visible_files
+from avseld.io.suffixes import none_below
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[FileJob]
             raise BadInput(f"{path}: would become {made} like {jobs[made].source}; rename one of the two")
         jobs[made] = FileJob(path, made)
     if not jobs:
-        raise BadInput(f"{source}: no {', '.join(suffixes)} file below it; check the path")
+        raise BadInput(f"{source}: {none_below(source, suffixes)}; check the path")
     return list(jobs.values())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.io.channel_map import n_taken
 from avseld.io.formats import FORMATS, FORMATS_BY_CHANNELS, format_named
 from avseld.io.resampling import open_recording, sound_info
 from avseld.io.sound_track import is_container
@@ -31,7 +32,7 @@ ambisonics, 51 of them of real rooms, have correlations below 0. A wave from the
 ones, but levels of W and of X, Y, Z that differ by 4.8 dB or more (SN3D)"""
 
 
-def format_of(path: Path, format: str | None = None, channels: Sequence[int] | None = None) -> str:
+def format_of(path: Path, format: str | None = None, channels: Sequence[int | str] | None = None) -> str:
     """Decide the channel format of a recording.
 
     Args:
@@ -45,11 +46,11 @@ def format_of(path: Path, format: str | None = None, channels: Sequence[int] | N
     if format is not None:
         format_named(format)
         return format
-    n_channels = len(channels) if channels is not None else sound_info(path).channels
+    n_channels = n_taken(channels) if channels is not None else sound_info(path).channels
     if n_channels not in FORMATS_BY_CHANNELS:
         raise BadInput(
             f"{path}: {n_channels} channels; choose those to take, such as the first four of ambisonics "
-            f"(--channels 1,2,3,4), or name the format (--format {', '.join(FORMATS)})"
+            f"(--channels 1,2,3,4, or ambix, n3d, fuma), or name the format (--format {', '.join(FORMATS)})"
         )
     return FORMATS_BY_CHANNELS[n_channels]
 
@@ -67,7 +68,7 @@ def describe_guess(recordings: str, format: str) -> str:
     return f"{recordings}: {about.channels} channels, taken as {format}: {about.about}{otherwise}"
 
 
-def warn_of_capsules(path: Path, channels: Sequence[int] | None = None) -> None:
+def warn_of_capsules(path: Path, channels: Sequence[int | str] | None = None) -> None:
     """Log a warning where a recording that is taken for first-order ambisonics looks like that of four microphones."""
     if looks_like_capsules(path, channels):
         log.warning(
@@ -77,7 +78,7 @@ def warn_of_capsules(path: Path, channels: Sequence[int] | None = None) -> None:
         )
 
 
-def looks_like_capsules(path: Path, channels: Sequence[int] | None = None) -> bool:
+def looks_like_capsules(path: Path, channels: Sequence[int | str] | None = None) -> bool:
     """Return whether four channels are those of a small array of microphones, as far as low frequencies show.
 
     There the pressure at all capsules is the same, while X, Y and Z of ambisonics have signs and levels that depend on

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
-from avseld.io.audio import SOUNDS
+from avseld.io.suffixes import SOUNDS, none_below
 from avseld.io.video import VIDEOS
 
 BOXES = (".npz",)
@@ -33,13 +33,15 @@ def sound_files(places: Sequence[Path] | Path) -> list[Path]:
         if place.is_dir():
             found = visible_files(place, SOUNDS) or visible_files(place, VIDEOS)
             if not found:
-                raise BadInput(f"{place}: no {' or '.join(SOUNDS)} file below it; check the path")
+                raise BadInput(f"{place}: {none_below(place, SOUNDS)}; check the path")
         elif str(place) == EXAMPLE.stem and not place.exists():
             found = [EXAMPLE]
         elif not place.exists() and has_magic(str(place)):
             root = Path(place.anchor or ".")
             found = [
-                path for path in sorted(root.glob(str(place.relative_to(place.anchor)))) if path.is_file()
+                path
+                for path in sorted(root.glob(str(place.relative_to(place.anchor))))
+                if path.is_file() and path.name.startswith(".") <= place.name.startswith(".")
             ]
             if not found:
                 raise BadInput(f"{place}: the pattern matches no file; check the path")

@@ -41,7 +41,7 @@ def predict(
     audio: list[Path] | Path | None = None,
     video: Path | None = None,
     format: Format | None = None,
-    channels: list[int] | None = None,
+    channels: list[int | str] | None = None,
     detector: Path | None = None,
     detector_fps: float | None = None,
     video_offset: float = 0.0,
@@ -69,8 +69,9 @@ def predict(
             like them. By default the picture of a file that has one.
         format: of the sound files: foa (W Y Z X), mic (tetrahedral array), ...; by default that of the run, or a guess
             by the number of channels.
-        channels: of the sound files, the channels to take, counted from 1, in the order of the format; 1,3,4,2 for
-            ambisonics in the order W X Y Z (FuMa).
+        channels: of the sound files, the channels to take, counted from 1, in the order of the format (1,2,3,4); or
+            their names in the order of the file (W,X,Y,Z); or ambix, n3d or fuma, the first order of ambisonics of any
+            order in that convention.
         detector: weights of the detector that finds people in the video; by default YOLOX-tiny, fetched once.
         detector_fps: frames of the video per second in which people are detected; by default as in training.
         video_offset: second of the sound at which --video starts.
@@ -156,7 +157,7 @@ def _say_choices(formats: dict[Path, str], given: bool) -> None:
 
 
 def _check(
-    predictor: Predictor, path: Path, run: Path, format: str | None, channels: Sequence[int] | None
+    predictor: Predictor, path: Path, run: Path, format: str | None, channels: Sequence[int | str] | None
 ) -> None:
     """Refuse a recording that cannot be predicted; warn where its channels look like those of another format."""
     taken = predictor.system.blueprint.format

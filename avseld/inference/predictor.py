@@ -62,7 +62,7 @@ class Predictor:
         audio: Path | str | np.ndarray | torch.Tensor,
         video: Path | str | Boxes | None = None,
         sample_rate: int | None = None,
-        channels: Sequence[int] | None = None,
+        channels: Sequence[int | str] | None = None,
         detector: Path | str | None = None,
         detector_fps: float | None = None,
         video_offset: float = 0.0,
@@ -100,7 +100,7 @@ class Predictor:
         audio: Path | str | np.ndarray | torch.Tensor,
         video: Path | str | Boxes | None = None,
         sample_rate: int | None = None,
-        channels: Sequence[int] | None = None,
+        channels: Sequence[int | str] | None = None,
         detector: Path | str | None = None,
         detector_fps: float | None = None,
         video_offset: float = 0.0,
@@ -140,7 +140,7 @@ class Predictor:
             read = partial(_silence, n_channels)
         return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
-    def check_sound(self, audio: Path | str, channels: Sequence[int] | None = None) -> None:
+    def check_sound(self, audio: Path | str, channels: Sequence[int | str] | None = None) -> None:
         """Refuse a file that cannot be predicted, from its header.
 
         Args:
@@ -176,7 +176,7 @@ class Predictor:
         self,
         audio: Path | str | np.ndarray | torch.Tensor,
         sample_rate: int | None = None,
-        channels: Sequence[int] | None = None,
+        channels: Sequence[int | str] | None = None,
     ) -> tuple[Reader, int]:
         """Check a recording and return what reads its sections, and its length in samples; arguments as `predict`."""
         format, rate = self.system.blueprint.format, self.system.sample_rate

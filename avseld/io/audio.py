@@ -7,12 +7,11 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.io.channel_map import wrong_channels
 from avseld.io.formats import format_named
 
-SOUNDS = (".wav", ".flac")
-"""suffixes of the files that are taken for recordings"""
-
-
+OPTION = "avseld-prep own or resample "
+"""where channels are chosen for good"""
 FLOATS = ("FLOAT", "DOUBLE")
 """kinds of samples that may be no numbers"""
 LARGEST = 1e6
@@ -54,15 +53,15 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
     try:
         header = soundfile.info(str(path))
     except soundfile.SoundFileError as error:
-        raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
+        raise BadInput(
+            f"{path}: no readable audio ({error}); expected a wav, flac or other sound file"
+        ) from error
     if sample_rate is not None and header.samplerate != sample_rate:
         raise BadInput(
             f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample"
         )
-    if format is not None and header.channels != (expected := format_named(format).channels):
-        raise BadInput(
-            f"{path}: {header.channels} channels instead of {expected} for {format}; name the right format"
-        )
+    if format is not None and header.channels != format_named(format).channels:
+        raise BadInput(f"{path}: {wrong_channels(header.channels, format, OPTION)}")
     return AudioInfo(header.samplerate, header.channels, header.frames)
 
 
@@ -95,7 +94,9 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
             if file.subtype in FLOATS and not (np.abs(inside) <= LARGEST).all():
                 raise BadInput(_no_sound(path, inside, first, file.samplerate))
     except (soundfile.SoundFileError, OSError) as error:
-        raise BadInput(f"{path}: no readable audio ({error}); expected a wav or flac file") from error
+        raise BadInput(
+            f"{path}: no readable audio ({error}); expected a wav, flac or other sound file"
+        ) from error
     section = np.zeros((inside.shape[1], stop - start), np.float32)
     offset = first - start
     scale = np.float32(1 / 32768 if is_int16 else 1)

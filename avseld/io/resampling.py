@@ -11,6 +11,7 @@ import soxr
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import AudioInfo, audio_info, read_audio
+from avseld.io.channel_map import ChannelMap, map_for_format
 from avseld.io.formats import format_named
 from avseld.io.sound_track import is_container, track_blocks, track_info
 
@@ -143,7 +144,7 @@ class ResampledFile:
 
 
 def open_recording(
-    path: Path | str, format: str, sample_rate: int, channels: Sequence[int] | None = None
+    path: Path | str, format: str, sample_rate: int, channels: Sequence[int | str] | None = None
 ) -> tuple[ReadSection, int]:
     """Open a file for reading at a sample rate and with the channels of a format.
 
@@ -151,7 +152,7 @@ def open_recording(
         path: sound file, or video with a sound track, of any rate.
         format: foa, mic, circular, binaural, stereo or mono; decides the number of channels.
         sample_rate: Hz.
-        channels: channels of the file to take, counted from 1, in the order of the format; None takes all.
+        channels: channels of the file to take, see `avseld.io.channel_map.channel_map`; None takes all.
 
     Returns:
         The reader of sections, and the length in samples of `sample_rate`.
@@ -160,18 +161,18 @@ def open_recording(
         BadInput: missing, unreadable, or another number of channels; says what is expected.
     """
     info = sound_info(path)
-    order = _channel_order(info.channels, format, channels, str(path))
+    chosen = map_for_format(info.channels, format, channels, str(path))
     read: ReadSection
     if info.sample_rate == sample_rate and not is_container(path):
         read, n_samples = partial(read_audio, path), info.n_samples
     else:
         file = ResampledFile(path, sample_rate)
         read, n_samples = file, file.n_samples
-    return (read if order is None else partial(_choose_channels, read, order)), n_samples
+    return (read if chosen is None else partial(_choose_channels, read, chosen)), n_samples
 
 
 def read_sound(
-    path: Path | str, format: str | None = None, channels: Sequence[int] | None = None
+    path: Path | str, format: str | None = None, channels: Sequence[int | str] | None = None
 ) -> tuple[np.ndarray, int]:
     """Read a whole sound file, or the sound track of a video, at its own rate.
 
@@ -200,7 +201,7 @@ def open_array(
     format: str,
     sample_rate: int,
     rate: int | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Sequence[int | str] | None = None,
 ) -> tuple[ReadSection, int]:
     """Bring an array to a sample rate and the channels of a format.
 
@@ -228,8 +229,10 @@ def open_array(
         )
     if waveform.shape[0] > waveform.shape[1]:
         waveform = waveform.T
-    order = _channel_order(len(waveform), format, channels, f"an array of shape {waveform.shape}")
-    samples = _scaled(waveform if order is None else waveform[order])
+    chosen = map_for_format(len(waveform), format, channels, f"an array of shape {waveform.shape}")
+    samples = _scaled(waveform)
+    if chosen is not None:
+        samples = chosen.take(samples)
     if rate is not None and rate != sample_rate:
         if rate <= 0:
             raise BadInput(f"sample_rate {rate}: give the array's rate in Hz, such as 48000")
@@ -239,27 +242,6 @@ def open_array(
         longer = np.concatenate([samples, tail], axis=1)
         samples = np.ascontiguousarray(soxr.resample(longer.T, rate, sample_rate, QUALITY).T[:, :length])
     return partial(_section, samples), samples.shape[1]
-
-
-def _channel_order(
-    n_channels: int, format: str, channels: Sequence[int] | None, name: str
-) -> np.ndarray | None:
-    """Return the channels to take, counted from 0; None for all of them."""
-    expected = format_named(format).channels
-    if channels is None:
-        if n_channels != expected:
-            some = ",".join(map(str, range(1, expected + 1)))
-            raise BadInput(
-                f"{name}: {n_channels} channels instead of {expected} for {format}; give the recording in that "
-                f"format, or choose channels of it (--channels {some})"
-            )
-        return None
-    if len(channels) != expected or not all(1 <= channel <= n_channels for channel in channels):
-        raise BadInput(
-            f"{name}: channels {','.join(map(str, channels))} of {n_channels}; {format} needs {expected} of them, "
-            "counted from 1"
-        )
-    return np.array(channels) - 1
 
 
 def _scaled(waveform: np.ndarray) -> np.ndarray:
@@ -281,8 +263,8 @@ def _scaled(waveform: np.ndarray) -> np.ndarray:
     return samples
 
 
-def _choose_channels(read: ReadSection, order: np.ndarray, start: int, n_samples: int) -> np.ndarray:
-    return read(start, n_samples)[order]
+def _choose_channels(read: ReadSection, chosen: ChannelMap, start: int, n_samples: int) -> np.ndarray:
+    return chosen.take(read(start, n_samples))
 
 
 def _section(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:

@@ -19,12 +19,13 @@ from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
 from avseld.io.row_checks import are_frames, check_source, warn_of_odd_distances
 from avseld.io.sheet_columns import columns_of, names_unit_of_distance
+from avseld.io.suffixes import SOUNDS
 from avseld.io.tables import cell_number, csv_rows, delimiter_of, is_number
 from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
 
-MEDIA_SUFFIXES = (".wav", ".flac", ".mp4", ".m4v", ".mov", ".mkv", ".csv", ".ogg", ".mp3")
+MEDIA_SUFFIXES = (*SOUNDS, ".mp4", ".m4v", ".mov", ".mkv", ".m4a", ".csv", ".tsv", ".xlsx", ".txt")
 """suffixes that a cell of the column `file` may have"""
 XLSX = ".xlsx"
 HEAD_BYTES = 1 << 14

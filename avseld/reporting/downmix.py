@@ -7,6 +7,7 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.io.channel_map import n_taken
 from avseld.io.formats import FORMATS_BY_CHANNELS
 from avseld.io.resampling import open_recording, sound_info
 
@@ -28,7 +29,7 @@ def stereo_blocks(
     format: str | None = None,
     start: float = 0.0,
     stop: float | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Sequence[int | str] | None = None,
 ) -> tuple[Iterator[np.ndarray], int]:
     """Downmix a segment to stereo, normalized to a peak of 0.9, block by block.
 
@@ -46,7 +47,7 @@ def stereo_blocks(
         BadInput: missing, unreadable, or a number of channels that no format has.
     """
     header = sound_info(path)
-    n_channels = header.channels if channels is None else len(channels)
+    n_channels = header.channels if channels is None else n_taken(channels)
     format = format or FORMATS_BY_CHANNELS.get(n_channels)
     if format is None:
         raise BadInput(

@@ -38,7 +38,7 @@ class RecordingFiles:
     """second of the recording at which its video starts"""
     video_yaw: float = 0.0
     """azimuth of the middle of the picture, degrees"""
-    channels: tuple[int, ...] | None = None
+    channels: tuple[int | str, ...] | None = None
     """channels of the audio to take, counted from 1, in the order of the format; None for all"""
 
     def load_events(self, metres_per_unit: float | None = None) -> tuple[Events | None, Events | None]:

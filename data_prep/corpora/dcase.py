@@ -17,6 +17,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
+from avseld.io.suffixes import sounds_below
 from data_prep.corpora.one_class import merge_classes, one_class_list
 from data_prep.corpora.prepared_folder import boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
@@ -207,9 +208,7 @@ def find(
         raise BadInput(
             f"{folder}: not found; unpack the corpus there, or choose another --format or --dataset"
         )
-    sounds = by_name(visible_files(folder, (".wav",)), findings)
-    if not sounds:
-        raise BadInput(f"{folder}: no wav file below it; unpack the corpus there")
+    sounds = by_name(sounds_below(folder, "unpack the corpus there"), findings)
     recordings = []
     for name, audio in sorted(sounds.items()):
         matched = re.fullmatch(corpus.name, name)

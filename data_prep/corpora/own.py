@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
-from avseld.io.audio import SOUNDS, audio_info
+from avseld.io.audio import audio_info
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, read_class_list
+from avseld.io.suffixes import LOSSY, sounds_below
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.corpora.prepared_folder import write_prepared
@@ -50,6 +51,7 @@ def own(
     angles: Angles = "deg",
     first_frame: int = 0,
     sample_rate: int = 24000,
+    channels: list[int | str] | None = None,
     beyond: Literal["refuse", "drop"] = "refuse",
     video_offset: str | None = None,
     video_yaw: str | None = None,
@@ -60,7 +62,7 @@ def own(
     offset and yaw of videos that the manifest has.
 
     Args:
-        audio: folder of wav or flac files, searched with its subfolders.
+        audio: folder of sound files (wav, flac, w64, aif, caf, ogg, ...), searched with its subfolders.
         prepared: the folder to write.
         format: foa (W Y Z X), mic, binaural, stereo or mono.
         video: folder of mp4 files; recordings without one are counted.
@@ -77,6 +79,9 @@ def own(
         angles: unit of azimuth and elevation in frame csv files.
         first_frame: index of the frame that begins at 0 s, 0 or 1.
         sample_rate: Hz of the prepared audio; files of other rates are resampled into PREPARED/audio.
+        channels: channels of the files to take, counted from 1, in the order of the format (1,2,3,4); or their names in
+            the order of the files (W,X,Y,Z; R,L); or ambix, n3d or fuma, the first order of ambisonics of any order in
+            that convention. Such files are written into PREPARED/audio.
         beyond: refuse events after the end of the audio, or drop what is after it.
         video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
             it by the camera's own sound track; or a csv with the columns file and video_offset.
@@ -90,9 +95,7 @@ def own(
     for folder in (audio, video, labels if labels is None or not labels.is_file() else None):
         _check_folder(folder, prepared)
     names = _classes(classes)
-    sounds = by_name(visible_files(audio, SOUNDS), findings)
-    if not sounds:
-        raise BadInput(f"{audio}: no {' or '.join(SOUNDS)} file below it; check --audio")
+    sounds = by_name(sounds_below(audio, "check --audio"), findings)
     videos = by_name(visible_files(video, VIDEOS), findings) if video else {}
     _check_partners(sounds, videos, video, findings)
     tables = find_labels(labels, sounds) if labels else {}
@@ -115,13 +118,13 @@ def own(
             raise BadInput(_no_labels(labels, name))
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
         one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
-        found.append(with_duration(one, sample_rate, resampled=True))
+        found.append(with_duration(one, sample_rate, resampled=True, channels=channels))
         if labels:
             events[name] = labels_of(found[-1], rules, tables[name])
     recordings = place_videos(found, prepared, video_offset, video_yaw)
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
-    recordings = resampled(recordings, prepared, sample_rate)
+    recordings = resampled(recordings, prepared, sample_rate, channels)
     write_prepared(prepared, recordings, events, names)
     return 0
 
@@ -132,37 +135,37 @@ def _no_labels(labels: Path, name: str) -> str:
     return f"{labels}: no row of {name}; a row with its file alone says that it has no events"
 
 
-def resampled(recordings: list[Recording], prepared: Path, sample_rate: int) -> list[Recording]:
-    """Resample the audio that has another rate into PREPARED/audio.
+def resampled(
+    recordings: list[Recording], prepared: Path, sample_rate: int, channels: list[int | str] | None = None
+) -> list[Recording]:
+    """Write the audio that has another rate, that channels are chosen of, or that is lossy into PREPARED/audio.
 
     Args:
         recordings: with their audio as found.
         prepared: the prepared folder.
         sample_rate: Hz.
+        channels: see `own`.
 
     Returns:
-        The recordings, with the paths of resampled audio where it was resampled.
+        The recordings, with the paths of written audio where it was written.
 
     Raises:
         BadInput: a file cannot be resampled; the reasons are logged.
     """
     rates = {recording.name: audio_info(recording.audio).sample_rate for recording in recordings}
     due = {
-        recording.name: FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav", (sample_rate,))
+        recording.name: FileJob(
+            recording.audio, prepared / "audio" / f"{recording.name}.wav", (sample_rate, "float", channels)
+        )
         for recording in recordings
-        if rates[recording.name] != sample_rate
+        if rates[recording.name] != sample_rate or channels or recording.audio.suffix.lower() in LOSSY
     }
     if not due:
         return recordings
-    others = ", ".join(map(str, sorted(set(rates.values()) - {sample_rate})))
-    log.info(
-        "%d of %d recordings are resampled from %s to %d Hz, into %s",
-        len(due),
-        len(recordings),
-        others,
-        sample_rate,
-        prepared / "audio",
-    )
+    if others := ", ".join(map(str, sorted(set(rates.values()) - {sample_rate}))):
+        n_others = sum(rate != sample_rate for rate in rates.values())
+        what = f"are resampled from {others} to {sample_rate} Hz"
+        log.info("%d of %d recordings %s, into %s", n_others, len(recordings), what, prepared / "audio")
     if work_through(list(due.values()), resample_audio, is_resampled, 0, "resample"):
         raise BadInput(f"{prepared}: not all audio could be resampled; see above")
     return [

@@ -12,6 +12,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info, check_samples, cut_off, missing_bytes
+from avseld.io.channel_map import map_for_format
 from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
@@ -85,7 +86,11 @@ class LabelRules:
 
 
 def with_duration(
-    recording: Recording, sample_rate: int, resampled: bool = False, warn: Callable[[str], None] = log.warning
+    recording: Recording,
+    sample_rate: int,
+    resampled: bool = False,
+    warn: Callable[[str], None] = log.warning,
+    channels: Sequence[int | str] | None = None,
 ) -> Recording:
     """Return a recording with the duration in the header of its audio.
 
@@ -94,11 +99,16 @@ def with_duration(
         sample_rate: Hz.
         resampled: accept another rate and return the duration after resampling.
         warn: is told of a file that was cut off.
+        channels: of the file that are taken, see `avseld.io.channel_map.channel_map`.
 
     Raises:
         BadInput: missing, unreadable, empty, wrong rate or channel count, or samples that are no numbers.
     """
-    info = audio_info(recording.audio, recording.format, None if resampled else sample_rate)
+    info = audio_info(
+        recording.audio, None if channels else recording.format, None if resampled else sample_rate
+    )
+    if channels:
+        map_for_format(info.channels, recording.format, channels, str(recording.audio))
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
     check_samples(recording.audio)

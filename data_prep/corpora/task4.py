@@ -17,10 +17,11 @@ import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths, visible_files
-from avseld.io.audio import SOUNDS, audio_info, to_int16
+from avseld.base.files import takes_paths
+from avseld.io.audio import audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
+from avseld.io.suffixes import sounds_below
 from data_prep.corpora.prepared_folder import check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
@@ -141,11 +142,8 @@ def read_part(
         BadInput: no metadata, or a bad row; names file and line.
     """
     folder = raw / part.audio
-    sounds = by_name(visible_files(folder, SOUNDS), Findings(strict=True))
-    if not sounds:
-        raise BadInput(
-            f"{folder}: no wav file below it; download the clips there, or leave it out of --parts"
-        )
+    remedy = "download the clips there, or leave it out of --parts"
+    sounds = by_name(sounds_below(folder, remedy), Findings(strict=True))
     labels: dict[str, Events] = {}
     if part.labelled:
         path = metadata_path(raw / part.metadata)

@@ -23,6 +23,7 @@ from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
+from avseld.io.suffixes import sounds_below
 from data_prep.corpora.prepared_folder import check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
@@ -205,9 +206,7 @@ def find(raw: Path, layout: TutLayout, format: str, no_labels: bool = False) -> 
         raise BadInput(
             f"{folder}: not found; unpack the corpus there, or choose another --dataset, --overlap, --split or --format"
         )
-    sounds = by_name(visible_files(folder, (".wav",)), findings)
-    if not sounds:
-        raise BadInput(f"{folder}: no wav file below it; unpack the corpus there")
+    sounds = by_name(sounds_below(folder, "unpack the corpus there"), findings)
     recordings = []
     for name, audio in sorted(sounds.items()):
         match = re.fullmatch(layout.name, name)

@@ -17,11 +17,11 @@ from avseld.base.files import replacing, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
+from avseld.io.suffixes import SOUNDS
 from data_prep.measured.responses import RoomResponse, diffuse_noise, read_response
 from data_prep.measured.scenes import SILENCE_AFTER_S, SILENCE_BEFORE_S, Source, draw_sources, render
 from data_prep.synth.acoustics.formats import ReceiverFormat, receiver_format
 from data_prep.synth.layouts.plan import write_wav
-from data_prep.synth.sounds.banks import SOUND_SUFFIXES
 
 MAX_SOURCES = 3
 MIN_SECONDS = SILENCE_BEFORE_S + SILENCE_AFTER_S + 2.0
@@ -130,10 +130,10 @@ def sounds_by_kind(folder: Path, n_kinds: int) -> list[list[Path]]:
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: no such folder; give a folder of sound files")
-    files = visible_files(folder, SOUND_SUFFIXES)
+    files = visible_files(folder, SOUNDS)
     if len(files) < n_kinds:
         raise BadInput(
-            f"{folder}: {len(files)} sound files ({', '.join(SOUND_SUFFIXES)}) for {n_kinds} sources at once; add some"
+            f"{folder}: {len(files)} sound files ({', '.join(SOUNDS)}) for {n_kinds} sources at once; add some"
         )
     for path in files:
         audio_info(path)

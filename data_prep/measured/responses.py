@@ -13,10 +13,10 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info, read_audio
+from avseld.io.channel_map import AMBISONIC_CHANNELS, CONVENTIONS
 from avseld.io.geometry import direction, unit_vector
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 
-AMBISONIC_CHANNELS = tuple((order + 1) ** 2 for order in range(1, 8))
 DIRECT_MS = 2.0
 """length of the direct sound after its onset: the first reflection in a room comes later, unless source or microphone
 stand within 35 cm of a wall"""
@@ -36,32 +36,6 @@ PINK_FROM_HZ = 50.0
 """pink noise is flat below this frequency, else its lowest bins hold most of its power"""
 TOLERANCE = 1.2
 """largest factor between the energies of a direct sound and those of a convention; the conventions differ by 1.5"""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """Order and gains of the channels of a first-order file.
-
-    Args:
-        order: index of W, Y, Z and X in the file.
-        gains: of W, and of Y Z X, that turn the file into SN3D.
-        energy: of X, Y and Z together relative to W in the direct sound.
-        about: one line.
-    """
-
-    order: tuple[int, int, int, int]
-    gains: tuple[float, float]
-    energy: float
-    about: str
-
-
-CONVENTIONS = {
-    "ambix": Convention((0, 1, 2, 3), (1.0, 1.0), 1.0, "W Y Z X, SN3D"),
-    "n3d": Convention((0, 1, 2, 3), (1.0, 3**-0.5), 3.0, "W Y Z X, N3D"),
-    "fuma": Convention((0, 2, 3, 1), (2**0.5, 1.0), 2.0, "W X Y Z, W / sqrt(2)"),
-}
-"""C. Nachbar et al., "ambiX - a suggested ambisonics format", Ambisonics Symposium 2011; D. Malham, "Higher order
-ambisonic systems", 2003 (FuMa)"""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -10,10 +11,12 @@ from scipy.signal import oaconvolve
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.sphere import fibonacci_sphere
-from avseld.io.audio import SOUNDS, audio_info
+from avseld.io.audio import FLOATS, audio_info
 from avseld.io.formats import FORMATS
+from avseld.io.suffixes import SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
 from data_prep.media.head_responses import HeadResponses, read_sofa, spherical_head
+from data_prep.media.resample import remark_on_level
 
 BLOCK_S = 20.0
 """duration that is rendered at once, so that memory does not grow with the recording"""
@@ -22,13 +25,20 @@ N_LOUDSPEAKERS = 32
 
 
 @takes_paths
-def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0) -> int:
+def binaural(
+    source: Path,
+    target: Path,
+    sofa: Path | None = None,
+    subtype: Literal["PCM_16", "keep"] = "PCM_16",
+    jobs: int = 0,
+) -> int:
     """Render recordings of first-order ambisonics binaurally; the first channel is the left ear.
 
     Args:
         source: a folder, or one file: four channels W Y Z X.
         target: a folder beside it, or one wav.
         sofa: SOFA file of head-related impulse responses; those of a spherical head if left out.
+        subtype: 16-bit integers, or keep the samples of float recordings.
         jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
@@ -40,19 +50,25 @@ def binaural(source: Path, target: Path, sofa: Path | None = None, jobs: int = 0
     due = pair(source, target, SOUNDS)
     if sofa is not None:
         read_sofa(sofa, audio_info(due[0].source).sample_rate)
-    return int(work_through(due, partial(convert, sofa=sofa), _has_two_channels, jobs, "binaural") > 0)
+    return int(
+        work_through(due, partial(convert, sofa=sofa, subtype=subtype), _has_two_channels, jobs, "binaural")
+        > 0
+    )
 
 
-def convert(source: Path, target: Path, sofa: Path | None = None) -> str:
+def convert(
+    source: Path, target: Path, sofa: Path | None = None, subtype: Literal["PCM_16", "keep"] = "PCM_16"
+) -> str:
     """Render one recording block by block.
 
     Args:
         source: first-order ambisonics, W Y Z X.
-        target: the wav to write, 16 bit.
+        target: the wav to write.
         sofa: SOFA file of head-related impulse responses.
+        subtype: see `binaural`.
 
     Returns:
-        How many samples were clipped, as a remark; empty if none.
+        A remark on clipped samples, or on a recording so quiet that few values are left; else empty.
 
     Raises:
         BadInput: other channels than four.
@@ -61,10 +77,12 @@ def convert(source: Path, target: Path, sofa: Path | None = None) -> str:
     filters = binaural_filters(info.sample_rate, sofa)
     length = filters.shape[-1]
     carry = np.zeros((2, length - 1))  # tail of the blocks before
-    n_clipped = 0
+    n_clipped, peak = 0, 0.0
+    subtype_in = soundfile.info(str(source)).subtype
+    subtype_out = subtype_in if subtype == "keep" and subtype_in in FLOATS else "PCM_16"
     with (
         soundfile.SoundFile(str(source)) as read,
-        soundfile.SoundFile(str(target), "w", info.sample_rate, 2, "PCM_16", format="WAV") as write,
+        soundfile.SoundFile(str(target), "w", info.sample_rate, 2, subtype_out, format="WAV") as write,
     ):
         for block in read.blocks(round(BLOCK_S * info.sample_rate), always_2d=True):
             wet = oaconvolve(filters, block.T[None], axes=-1).sum(axis=1)  # (ear, sample)
@@ -73,9 +91,12 @@ def convert(source: Path, target: Path, sofa: Path | None = None) -> str:
             tail = wet[:, len(block) :]
             carry[:, : tail.shape[1]] = tail
             output = wet[:, : len(block)]
-            n_clipped += int((np.abs(output) > 1).sum())
-            write.write(np.clip(output, -1, 1 - 2**-15).T)
-    return f"{source}: {n_clipped} samples clipped at full scale" if n_clipped else ""
+            peak = max(peak, float(np.abs(output).max(initial=0.0)))
+            if subtype_out == "PCM_16":
+                n_clipped += int((np.abs(output) > 1).sum())
+                output = np.clip(output, -1, 1 - 2**-15)
+            write.write(output.T)
+    return remark_on_level(source, subtype_in, subtype_out, n_clipped, peak)
 
 
 def binaural_filters(sample_rate: int, sofa: Path | None = None) -> np.ndarray:

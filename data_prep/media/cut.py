@@ -8,9 +8,10 @@ import soundfile
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import SOUNDS, audio_info
+from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import Coordinates
 from avseld.io.manifest import Recording
+from avseld.io.suffixes import LOSSY, SOUNDS, none_below
 from avseld.io.video import VIDEOS, video_info
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
@@ -80,7 +81,7 @@ def cut(
     lengths = {name: _duration(paths) for name, paths in files.items()}
     durations = {name: length for name, length in lengths.items() if length is not None}
     if not durations:
-        raise BadInput(f"{source}: no {' or '.join(SOUNDS)} file below it; check the path")
+        raise BadInput(f"{source}: {none_below(source, SOUNDS)}; check the path")
     labels = read_all_labels(source, durations, coordinates, first_frame)
     warn_of_late_events(labels, durations)
     listed = None if times is None else read_times(times, durations)
@@ -159,6 +160,7 @@ def _duration(paths: list[Path]) -> float | None:
 
 def _job(path: Path, source: Path, target: Path, clip: Clip) -> FileJob:
     suffix = path.suffix.lower()
+    suffix = ".wav" if suffix in LOSSY else suffix
     made = (target / path.relative_to(source)).with_name(
         f"{clip.name}{'.mp4' if suffix in VIDEOS else suffix}"
     )
@@ -182,17 +184,23 @@ def cut_sound(source: Path, target: Path, start: float, stop: float) -> str:
     """Copy the samples from round(start * rate) up to round(stop * rate) without change.
 
     Args:
-        source: wav or flac.
-        target: the file to write, of the same kind.
+        source: sound file.
+        target: the file to write, of the same kind; a wav of floats for lossy kinds.
         start: seconds.
         stop: seconds.
     """
     with soundfile.SoundFile(str(source)) as read:
         first, last = round(start * read.samplerate), min(round(stop * read.samplerate), read.frames)
-        kind = "float64" if read.subtype in ("FLOAT", "DOUBLE") else "int32"
+        whole = ("PCM_", "ALAC")  # integers of any width
+        kind = "int32" if read.subtype.startswith(whole) else "float64"
         read.seek(first)
+        kept = (
+            (read.subtype, read.format)
+            if target.suffix.lower() == source.suffix.lower()
+            else ("FLOAT", "WAV")
+        )
         with soundfile.SoundFile(
-            str(target), "w", read.samplerate, read.channels, read.subtype, format=read.format
+            str(target), "w", read.samplerate, read.channels, kept[0], format=kept[1]
         ) as write:
             while (left := last - read.tell()) > 0:
                 write.write(read.read(min(left, BLOCK_SAMPLES), dtype=kind, always_2d=True))

@@ -1,18 +1,24 @@
 """Resample audio files to one rate."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
-from avseld.io.audio import SOUNDS, audio_info, to_integers
+from avseld.io.audio import FLOATS, audio_info, to_integers
+from avseld.io.channel_map import channel_map
 from avseld.io.resampling import resampled_blocks, resampled_length
+from avseld.io.suffixes import SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
 
-SOURCES = (*SOUNDS, ".ogg")
+Subtype = Literal["PCM_16", "keep", "float"]
+QUIET = 10**-2.5
+"""largest sample, 50 dB below full scale, below which 16 bits leave some 200 values or fewer"""
 BITS = {"PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """sample formats of integers; others are written as they are"""
 
@@ -22,16 +28,20 @@ def resample(
     source: Path,
     target: Path,
     sample_rate: int = 24000,
-    subtype: Literal["PCM_16", "keep"] = "PCM_16",
+    subtype: Subtype = "PCM_16",
+    channels: list[int | str] | None = None,
     jobs: int = 0,
 ) -> int:
-    """Resample every audio file below a folder; channels are kept, lengths are exact to the sample.
+    """Resample every audio file below a folder; lengths are exact to the sample, channels are kept or chosen.
 
     Args:
-        source: a folder, or one wav, flac or ogg file.
+        source: a folder, or one sound file (wav, flac, w64, aif, caf, ogg, ...).
         target: a folder beside it (the same relative paths), or one wav.
         sample_rate: Hz.
         subtype: 16-bit integers, or the source's own sample format.
+        channels: channels to take, counted from 1, in the order to write (1,2,3,4); or their names in the order of the
+            file (W,X,Y,Z), which are brought to W Y Z X; or ambix, n3d or fuma, the first order of ambisonics of any
+            order in that convention, which is brought to W Y Z X in SN3D.
         jobs: number of parallel jobs; 0 for one per core.
 
     Returns:
@@ -42,26 +52,31 @@ def resample(
     """
     if sample_rate < 1:
         raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
-    work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype)
-    due = pair(source, target, SOURCES)
-    return int(work_through(due, work, partial(_has_rate, sample_rate), jobs, "resample") > 0)
+    work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype, channels=channels)
+    due = pair(source, target, SOUNDS)
+    return int(work_through(due, work, partial(_has_rate, sample_rate, channels), jobs, "resample") > 0)
 
 
 def resample_audio(
-    source: Path, target: Path, sample_rate: int = 24000, subtype: Literal["PCM_16", "keep"] = "PCM_16"
+    source: Path,
+    target: Path,
+    sample_rate: int = 24000,
+    subtype: Subtype = "PCM_16",
+    channels: Sequence[int | str] | None = None,
 ) -> str:
     """Resample one file block by block with soxr (quality HQ), so that memory does not grow with its length.
 
     n samples become n * sample_rate / rate samples, rounded up; a file that has the rate keeps its samples.
 
     Args:
-        source: wav, flac or ogg.
+        source: sound file.
         target: the wav to write.
         sample_rate: Hz.
-        subtype: 16-bit integers, or the source's own sample format.
+        subtype: 16-bit integers, or the source's own sample format; float keeps that of floats alone.
+        channels: see `resample`.
 
     Returns:
-        How many samples were clipped, as a remark; empty if none.
+        A remark on clipped samples, or on a recording so quiet that few values are left; else empty.
 
     Raises:
         BadInput: unreadable, empty, cut off, or with samples that are not finite.
@@ -70,36 +85,81 @@ def resample_audio(
     if not info.n_samples:
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
     subtype_in = soundfile.info(str(source)).subtype
-    subtype_out = subtype_in if subtype == "keep" and subtype_in in (*BITS, "FLOAT", "DOUBLE") else "PCM_16"
+    kept = {"keep": (*BITS, *FLOATS), "float": FLOATS, "PCM_16": ()}[subtype]
+    subtype_out = subtype_in if subtype_in in kept else "PCM_16"
+    chosen = channel_map(info.channels, channels, str(source)) if channels else None
+    n_channels = info.channels if chosen is None else len(chosen.order)
     length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
     # The header of a plain wav holds its size in 32 bits.
-    container = "RF64" if length * info.channels * 8 >= 1 << 32 else "WAV"
-    clipped = 0
+    container = "RF64" if length * n_channels * 8 >= 1 << 32 else "WAV"
+    clipped, peak = 0, 0.0
     with soundfile.SoundFile(
-        str(target), "w", sample_rate, info.channels, subtype_out, format=container
+        str(target), "w", sample_rate, n_channels, subtype_out, format=container
     ) as writer:
+        if channels:
+            writer.comment = _comment(channels)
         for block in resampled_blocks(source, sample_rate):
+            if chosen is not None:
+                block = chosen.take(block.T).T
+            peak = max(peak, float(np.abs(block).max(initial=0.0)))
             if subtype_out in BITS:
                 block, over = to_integers(block, BITS[subtype_out])
                 clipped += over
             writer.write(block)
-    return f"{source}: {clipped} samples clipped at full scale" if clipped else ""
+    return remark_on_level(source, subtype_in, subtype_out, clipped, peak)
+
+
+def remark_on_level(source: Path, subtype_in: str, subtype_out: str, clipped: int, peak: float) -> str:
+    """Say what was lost by writing integers, and how to keep it; empty if nothing.
+
+    Args:
+        source: the file that was read.
+        subtype_in: kind of its samples.
+        subtype_out: kind of the samples that were written.
+        clipped: samples beyond full scale.
+        peak: largest magnitude, full scale is 1.
+    """
+    remedy = "--subtype keep" if subtype_in != subtype_out and subtype_in in (*BITS, *FLOATS) else ""
+    if clipped:
+        return f"{source}: {clipped} samples clipped at full scale; " + (
+            f"keep them with {remedy}" if remedy else "lower the level of the recording"
+        )
+    if subtype_out == "PCM_16" and 0 < peak < QUIET and remedy:
+        return (
+            f"{source}: the loudest sample lies {-20 * np.log10(peak):.0f} dB below full scale, so that 16 bits leave "
+            f"{round(peak * 2**15) * 2 + 1} values; keep all with {remedy}, or raise the level"
+        )
+    return ""
 
 
 def is_resampled(job: FileJob) -> bool:
-    """Return whether the target of a job has the rate that is its argument, and the whole length of its source."""
-    sample_rate = job.arguments[0]
+    """Return whether the target of a job has the rate and the channels of its arguments, and the whole length."""
+    sample_rate, *_, channels = job.arguments
     try:
         target, source = audio_info(job.target), audio_info(job.source)
     except BadInput:
+        return False
+    if _channels_of(job.target) != _comment(channels):
         return False
     return target.sample_rate == sample_rate and target.n_samples == resampled_length(
         source.n_samples, source.sample_rate, sample_rate
     )
 
 
-def _has_rate(sample_rate: int, job: FileJob) -> bool:
+def _comment(channels: Sequence[int | str] | None) -> str:
+    """Return the note in a wav that says which channels of its source it has."""
+    return f"channels {','.join(map(str, channels))}" if channels else ""
+
+
+def _channels_of(path: Path) -> str:
+    with soundfile.SoundFile(str(path)) as file:
+        note = str(file.comment)
+    return note if note.startswith("channels ") else ""
+
+
+def _has_rate(sample_rate: int, channels: Sequence[int | str] | None, job: FileJob) -> bool:
     try:
-        return audio_info(job.target).sample_rate == sample_rate
+        same_rate = audio_info(job.target).sample_rate == sample_rate
+        return same_rate and _channels_of(job.target) == _comment(channels)
     except BadInput:
         return False

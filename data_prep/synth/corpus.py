@@ -14,6 +14,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
+from avseld.io.suffixes import SOUNDS
 from data_prep.jobs import workers
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.label_statistics import read_statistics
@@ -21,7 +22,7 @@ from data_prep.synth.layouts import legacy
 from data_prep.synth.layouts.plan import CorpusOptions, PlannedRecording
 from data_prep.synth.layouts.starss23 import finish_starss23, plan_starss23, write_starss23
 from data_prep.synth.presets import get_preset, parse_presets
-from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, SOUND_SUFFIXES, FilesByClass, scan_bank, split_bank
+from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, FilesByClass, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
 from data_prep.synth.video.sprites import DRAWN_CLASSES, read_image
 from data_prep.synth.video.writer import check_width, frame_rate
@@ -114,7 +115,7 @@ def synth(
         video,
     )
     _check(options)
-    sounds = scan_bank(Path(soundbank), SOUND_SUFFIXES) if soundbank else {}
+    sounds = scan_bank(Path(soundbank), SOUNDS) if soundbank else {}
     drawn = (FEMALE_SPEECH, MALE_SPEECH, *DRAWN_CLASSES)
     image_files = scan_bank(Path(images), IMAGE_SUFFIXES, drawn) if images else {}
     _open_all(sounds, audio_info)

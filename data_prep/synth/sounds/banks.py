@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
 from data_prep.synth.sounds.classes import CLASSES
 
-SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 TEST_EVERY = 3
 """every third file of a class is kept for test recordings"""
@@ -41,7 +41,7 @@ def scan_bank(
         if label is None:
             unknown.append(subfolder.name)
             continue
-        files = sorted(path for path in subfolder.rglob("*") if path.suffix.lower() in suffixes)
+        files = visible_files(subfolder, suffixes)
         files_by_label.setdefault(label, []).extend(files)
     bank = {label: tuple(files) for label, files in sorted(files_by_label.items()) if files}
     if not bank:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
 from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.suffixes import SOUNDS
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS
 from data_prep.synth.acoustics.render import add_event, convolve_moving, diffuse_noise, event_labels, render
 from data_prep.synth.acoustics.rooms import Room, draw_room, impulse_responses
 from data_prep.synth.motion import Trajectory
 from data_prep.synth.presets import PRESETS, get_preset
 from data_prep.synth.scene import Scene, SoundEvent, draw_scene
-from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, SOUND_SUFFIXES, scan_bank, split_bank
+from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FOOTSTEPS, SAMPLE_RATE
 from data_prep.synth.sounds.events import STARSS23_SYNTHESIZERS, TARGET_RMS, active_blocks, dry_sound
 
@@ -252,7 +253,7 @@ def test_human_sounds_follow_visible_people_and_some_have_no_visible_source() ->
 def test_sound_bank_supplies_sounds_and_logs_classes_without_files(
     shared: Callable[[str], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    bank = scan_bank(shared("data/soundbank/dcase_classes"), SOUND_SUFFIXES)
+    bank = scan_bank(shared("data/soundbank/dcase_classes"), SOUNDS)
     assert sorted(bank) == [0, 1, 3, 4, 7, 8, 9, 10]
     assert "clapping" in caplog.text
     train, test = split_bank(bank, False), split_bank(bank, True)
@@ -268,13 +269,13 @@ def test_unknown_folders_of_a_sound_bank_are_logged(tmp_path: Path, caplog: pyte
     for name in ("femaleSpeech", "helicopter"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.wav").write_bytes(b"RIFF")
-    assert list(scan_bank(tmp_path, SOUND_SUFFIXES)) == [0]
+    assert list(scan_bank(tmp_path, SOUNDS)) == [0]
     assert "helicopter" in caplog.text
 
 
 def test_missing_empty_or_unreadable_sound_bank_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such folder"):
-        scan_bank(tmp_path / "none", SOUND_SUFFIXES)
+        scan_bank(tmp_path / "none", SOUNDS)
     with pytest.raises(BadInput, match="no files of a known class"):
         scan_bank(tmp_path, IMAGE_SUFFIXES)
     broken = tmp_path / "broken.wav"

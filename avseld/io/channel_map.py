@@ -1,0 +1,154 @@
+"""Channels of a file to take, their order and gains: by numbers, by names, or by a convention of ambisonics."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from avseld.base.errors import BadInput
+from avseld.io.formats import FORMATS, format_named
+
+AMBISONIC_CHANNELS = tuple((order + 1) ** 2 for order in range(1, 8))
+"""numbers of channels of ambisonics from first to seventh order"""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Order and gains of the channels of a first-order file.
+
+    Args:
+        order: index of W, Y, Z and X in the file.
+        gains: of W, and of Y Z X, that turn the file into SN3D.
+        energy: of X, Y and Z together relative to W in the direct sound.
+        about: one line.
+    """
+
+    order: tuple[int, int, int, int]
+    gains: tuple[float, float]
+    energy: float
+    about: str
+
+
+CONVENTIONS = {
+    "ambix": Convention((0, 1, 2, 3), (1.0, 1.0), 1.0, "W Y Z X, SN3D"),
+    "n3d": Convention((0, 1, 2, 3), (1.0, 3**-0.5), 3.0, "W Y Z X, N3D"),
+    "fuma": Convention((0, 2, 3, 1), (2**0.5, 1.0), 2.0, "W X Y Z, W / sqrt(2)"),
+}
+"""C. Nachbar et al., "ambiX - a suggested ambisonics format", Ambisonics Symposium 2011; D. Malham, "Higher order
+ambisonic systems", 2003 (FuMa). The first four channels of higher orders are the first order in all of them."""
+
+NAMES = {"foa": ("W", "Y", "Z", "X"), "stereo": ("L", "R"), "binaural": ("L", "R"), "mono": ("M",)}
+"""names of the channels of a format, in its order"""
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelMap:
+    """Channels of a file and their gains.
+
+    Args:
+        order: (channel,) indices of channels of the file.
+        gains: (channel,) factors.
+    """
+
+    order: np.ndarray
+    gains: np.ndarray
+
+    def take(self, waveform: np.ndarray) -> np.ndarray:
+        """Take the channels of a waveform (channel, sample)."""
+        taken = waveform[self.order]
+        if (self.gains == 1).all():
+            return taken
+        return taken * self.gains[:, None].astype(taken.dtype)
+
+
+def n_taken(channels: Sequence[int | str]) -> int:
+    """Return how many channels are taken, as `channel_map` understands them."""
+    first = str(channels[0]).strip().lower() if len(channels) == 1 else ""
+    return 4 if first in CONVENTIONS or first == "sn3d" else len(channels)
+
+
+def channel_map(n_channels: int, channels: Sequence[int | str], name: str) -> ChannelMap:
+    """Understand a choice of channels.
+
+    Args:
+        n_channels: of the file.
+        channels: channels to take, counted from 1, in the order of the format; or the names of the first channels of
+            the file, as W, X, Y, Z or R, L, which are brought into the order of the format; or one of ambix, n3d and
+            fuma: the first order of ambisonics of any order in that convention.
+        name: of the file, for messages.
+
+    Raises:
+        BadInput: a channel that the file has not, an unknown name, or another number of channels than a convention has.
+    """
+    words = [str(channel).strip() for channel in channels]
+    lowered = "ambix" if [word.lower() for word in words] == ["sn3d"] else "".join(words[:1]).lower()
+    if len(words) == 1 and lowered in CONVENTIONS:
+        if n_channels not in AMBISONIC_CHANNELS:
+            raise BadInput(
+                f"{name}: {n_channels} channels; ambisonics have {', '.join(map(str, AMBISONIC_CHANNELS))}: choose "
+                "four of them (--channels 1,2,3,4)"
+            )
+        convention = CONVENTIONS[lowered]
+        return ChannelMap(np.array(convention.order), np.array(convention.gains)[[0, 1, 1, 1]])
+    if all(word.isdecimal() for word in words) and words:
+        numbers = [int(word) for word in words]
+        if not all(1 <= number <= n_channels for number in numbers):
+            raise BadInput(f"{name}: channels {','.join(words)} of {n_channels}; they are counted from 1")
+        return ChannelMap(np.array(numbers) - 1, np.ones(len(numbers)))
+    named = [word.upper() for word in words]
+    for known in NAMES.values():
+        if sorted(named) == sorted(known):
+            if len(named) > n_channels:
+                raise BadInput(f"{name}: channels {','.join(words)} of {n_channels}; name those that it has")
+            return ChannelMap(np.array([named.index(each) for each in known]), np.ones(len(known)))
+    raise BadInput(
+        f"{name}: channels '{','.join(words)}'; give numbers from 1 (1,2,3,4), names in the order of the file (W,X,Y,Z "
+        f"or R,L), or one of {', '.join(CONVENTIONS)}"
+    )
+
+
+def map_for_format(
+    n_channels: int, format: str, channels: Sequence[int | str] | None, name: str
+) -> ChannelMap | None:
+    """Choose the channels of a format from a file.
+
+    Args:
+        n_channels: of the file.
+        format: a key of `avseld.io.formats.FORMATS`.
+        channels: see `channel_map`; None takes all.
+        name: of the file, for messages.
+
+    Returns:
+        The channels to take; None for all of them as they are.
+
+    Raises:
+        BadInput: another number of channels than the format has; says what to choose.
+    """
+    expected = format_named(format).channels
+    if channels is None:
+        if n_channels != expected:
+            raise BadInput(f"{name}: {wrong_channels(n_channels, format)}")
+        return None
+    found = channel_map(n_channels, channels, name)
+    if len(found.order) != expected:
+        raise BadInput(
+            f"{name}: channels {','.join(map(str, channels))} of {n_channels}; {format} needs {expected} of them, "
+            "counted from 1"
+        )
+    return found
+
+
+def wrong_channels(n_channels: int, format: str, command: str = "") -> str:
+    """Say that a file has another number of channels than a format, and what to do; `command` has the option."""
+    expected = FORMATS[format].channels
+    text = f"{n_channels} channels instead of {expected} for {format}; "
+    if n_channels < expected:
+        others = [name for name, each in FORMATS.items() if each.channels == n_channels]
+        return text + (f"is it {' or '.join(others)} (--format)?" if others else "name the right format")
+    some = ",".join(map(str, range(1, expected + 1)))
+    if format == "foa" and n_channels in AMBISONIC_CHANNELS:
+        return (
+            text
+            + f"take the first order of ambisonics of a higher one ({command}--channels ambix, n3d or fuma)"
+        )
+    return text + f"name the right format, or choose channels of it ({command}--channels {some})"

@@ -1,0 +1,42 @@
+"""Endings of the files that are taken for recordings, by every command."""
+
+from pathlib import Path
+
+from avseld.base.errors import BadInput
+from avseld.base.files import visible_files
+
+SOUNDS = (
+    ".wav", ".flac", ".w64", ".rf64", ".bwf", ".aif", ".aiff", ".aifc", ".caf", ".au", ".ogg", ".oga", ".opus", ".mp3",
+)  # fmt: skip
+"""sound files that libsndfile reads"""
+LOSSY = (".ogg", ".oga", ".opus", ".mp3")
+"""those of them that are converted to wav where sections of them are read or written"""
+MANY = 40
+"""files of a folder that are looked at for a message"""
+
+
+def sounds_below(folder: Path, remedy: str = "check the path") -> list[Path]:
+    """List the sound files below a folder, hidden ones left out.
+
+    Args:
+        folder: searched with its subfolders.
+        remedy: for the message.
+
+    Raises:
+        BadInput: there is none; names a file that is there.
+    """
+    if found := visible_files(folder, SOUNDS):
+        return found
+    raise BadInput(f"{folder}: {none_below(folder, SOUNDS)}; {remedy}")
+
+
+def none_below(folder: Path, suffixes: tuple[str, ...]) -> str:
+    """Say that no file below a folder has one of some suffixes, and what is there instead."""
+    shown = ", ".join(suffixes[:8]) + (", ..." if len(suffixes) > 8 else "")
+    others = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    there = [path for path, _ in zip(others, range(MANY), strict=False)]
+    if not there:
+        return f"no file below it ({shown})"
+    other = min(there)
+    how = f"ffmpeg -i {other.name} {other.stem}.wav makes a wav of a sound file that ffmpeg reads"
+    return f"no {shown} file below it, but {other.relative_to(folder)} ({how})"
