@@ -11,6 +11,8 @@ SOUNDS = (
 """sound files that libsndfile reads"""
 LOSSY = (".ogg", ".oga", ".opus", ".mp3")
 """those of them that are converted to wav where sections of them are read or written"""
+CONVERTIBLE = (".wma", ".m4a", ".aac", ".amr", ".ac3", ".mka", ".webm", ".mp4", ".m4v", ".mov", ".mkv")
+"""files whose sound ffmpeg reads"""
 MANY = 40
 """files of a folder that are looked at for a message"""
 
@@ -36,7 +38,9 @@ def none_below(folder: Path, suffixes: tuple[str, ...]) -> str:
     others = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     there = [path for path, _ in zip(others, range(MANY), strict=False)]
     if not there:
-        return f"no file below it ({shown})"
-    other = min(there)
-    how = f"ffmpeg -i {other.name} {other.stem}.wav makes a wav of a sound file that ffmpeg reads"
-    return f"no {shown} file below it, but {other.relative_to(folder)} ({how})"
+        return f"no {shown} file below it, nor any other"
+    other = next((path for path in there if path.suffix.lower() in CONVERTIBLE), min(there))
+    how = ""
+    if other.suffix.lower() in CONVERTIBLE and suffixes[0] == SOUNDS[0]:
+        how = f"; ffmpeg -i {other.name} {other.stem}.wav makes a wav of it"
+    return f"no {shown} file below it (there is {other.relative_to(folder)}{how})"

@@ -117,7 +117,7 @@ def test_a_folder_without_sound_names_a_file_that_is_there(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "take.wma").write_bytes(b"")
     for command in (own, resample, cut):
-        with pytest.raises(BadInput, match=r"but take\.wma \(ffmpeg -i take\.wma take\.wav"):
+        with pytest.raises(BadInput, match=r"there is take\.wma; ffmpeg -i take\.wma take\.wav"):
             command(tmp_path / "in", tmp_path / "out")
 
 
