@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import FrameType
@@ -13,6 +14,7 @@ from typing import Any
 from avseld.base.cli_errors import explain, near_misses, option_types, refuse_unknown
 from avseld.base.cli_help import help_text
 from avseld.base.errors import BadInput, Interrupted
+from avseld.base.printable import PrintableStream, one_line
 from avseld.base.processes import is_launched_process
 
 
@@ -63,7 +65,8 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
         return
     _raise_at_sigterm()
     try:
-        _call(program, words[0], command, words[1:])
+        with redirect_stdout(PrintableStream(sys.stdout)):  # type: ignore[type-var]
+            _call(program, words[0], command, words[1:])
     except BadInput as error:
         if debug:
             raise
@@ -76,7 +79,8 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
     except Exception as error:
         if debug:
             raise
-        _stop(f"{program} {words[0]}: {type(error).__name__}: {_one_line(error)} (--debug shows where)", 1)
+        reason = str(error).replace("<class '", "").replace("'>", "").strip() or "no message"
+        _stop(f"{program} {words[0]}: {type(error).__name__}: {reason} (--debug shows where)", 1)
 
 
 def _call(program: str, name: str, command: Command, words: list[str]) -> None:
@@ -147,11 +151,6 @@ def _overview(program: str, about: str, commands: dict[str, Command]) -> str:
     return "\n".join(lines)
 
 
-def _one_line(error: Exception) -> str:
-    """Write an error's message in one line."""
-    return " ".join(str(error).replace("<class '", "").replace("'>", "").split()) or "no message"
-
-
 def _raise_at_sigterm() -> None:
     """Let SIGTERM, by which a cluster ends a job, leave no half-written files: as Ctrl-C does."""
     if is_launched_process():
@@ -171,9 +170,9 @@ def _raise_at_sigterm() -> None:
 
 
 def _stop(message: str, status: int) -> None:
-    """Print a message, below the progress bar where there is one, and exit."""
+    """Print a message in one line, below the progress bar where there is one, and exit."""
     if "tqdm" in sys.modules:
         for bar in list(getattr(sys.modules["tqdm"].tqdm, "_instances", ())):
             bar.close()
-    print(message, file=sys.stderr)  # noqa: T201 - this is the command line
+    print(one_line(message), file=sys.stderr)  # noqa: T201 - this is the command line
     sys.exit(status)

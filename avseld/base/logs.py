@@ -4,12 +4,14 @@ import logging
 import sys
 from typing import TextIO
 
+from avseld.base.printable import one_line
+
 
 class _Plain(logging.Formatter):
-    """Messages; from warnings on with their level."""
+    """Messages in one line each, without control characters; from warnings on with their level."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        message = super().format(record)
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name of logging
+        message = one_line(super().formatMessage(record))
         return f"{record.levelname.lower()}: {message}" if record.levelno >= logging.WARNING else message
 
 

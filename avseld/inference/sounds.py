@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
+from avseld.base.printable import printable
 from avseld.inference.event_list import ListedEvent
 from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
@@ -131,7 +132,7 @@ def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:
     with (
         PredictionFiles(job.target, predictor.system, predictor.classes, job.event_list, job.audacity) as files,
         tqdm(
-            total=round(duration), desc=job.path.name, unit="s", leave=False,
+            total=round(duration), desc=printable(job.path.name), unit="s", leave=False,
             disable=None if duration >= LONG_S else True,
         ) as bar,
     ):  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.base.printable import has_control_characters, printable
 from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
 from avseld.io.text import read_text
@@ -120,6 +121,10 @@ def read_class_list(path: Path) -> list[str]:
     classes = [name.strip() for name in lines if name.strip()]
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")
+    if strange := [name for name in classes if has_control_characters(name)]:
+        raise BadInput(
+            f"{path}: control characters in the class {printable(strange[0])}; write it without them"
+        )
     if len(set(classes)) < len(classes):
         twice = next(name for name in classes if classes.count(name) > 1)
         raise BadInput(f"{path}: the class {twice} stands twice; write each class on one line")
@@ -250,6 +255,8 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
         )
     if not cells["name"] or not cells["audio"] or "/" in cells["name"] or "\\" in cells["name"]:
         raise BadInput(f"{path}:{line}: a recording needs a plain name and an audio file; correct the row")
+    if has_control_characters(cells["name"]):
+        raise BadInput(f"{path}:{line}: control characters in the name {printable(cells['name'])}; rename it")
     duration, offset, yaw = (_number(cells, name, path, line) for name in ("duration", *VIDEO_COLUMNS))
     if duration < 0:
         raise BadInput(f"{path}:{line}: duration {duration:g} is below 0; give the seconds of the audio")

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info, check_samples, cut_off, missing_bytes
 from avseld.io.channel_map import map_for_format
@@ -188,10 +189,12 @@ def check_video(recording: Recording, findings: Findings) -> None:
 
 
 def by_name(paths: Sequence[Path], findings: Findings) -> dict[str, Path]:
-    """Map files by their stem; a stem that occurs twice is an error that names both files."""
+    """Map files by their stem; a stem that occurs twice, or with control characters, is an error."""
     found: dict[str, Path] = {}
     for path in paths:
-        if path.stem in found:
+        if has_control_characters(path.stem):
+            findings.error(f"{printable(str(path))}: control characters in the name; rename the file")
+        elif path.stem in found:
             findings.error(
                 f"{path}: the name is taken by {found[path.stem]}; rename or remove one of the two"
             )

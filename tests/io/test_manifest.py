@@ -65,6 +65,7 @@ def test_a_recording_in_two_parts_is_refused(four):
         ("x,a.wav,foa,,,,,,long", r"manifest\.csv:2: duration 'long'"),
         ("x,a.wav,foa,,,,,,nan", r"manifest\.csv:2: duration 'nan' is not a number"),
         ("x,a.wav,foa,,,,,,-5", r"manifest\.csv:2: duration -5 is below 0"),
+        ("x\x1b[2J,a.wav,foa,,,,,,1", r"manifest\.csv:2: control characters in the name x\\x1b"),
         ("x,a.wav,foa", r"manifest\.csv:2: 3 columns instead of 9"),
         ("x,a.wav,foa,,,,,,1\nx,b.wav,foa,,,,,,1", r"manifest\.csv:3: x is listed twice"),
     ],
@@ -79,6 +80,12 @@ def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, message):
 def test_a_class_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "classes.txt").write_text("bell\nknock\nbell\n")
     with pytest.raises(BadInput, match=r"classes\.txt: the class bell stands twice"):
+        read_classes(tmp_path)
+
+
+def test_a_class_with_control_characters_is_refused(tmp_path):
+    (tmp_path / "classes.txt").write_text("bell\nkn\x1b[2Jock\n")
+    with pytest.raises(BadInput, match=r"classes\.txt: control characters in the class kn\\x1b\[2Jock"):
         read_classes(tmp_path)
 
 

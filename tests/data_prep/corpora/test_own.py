@@ -151,6 +151,16 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     assert not prepared.exists()
 
 
+def test_a_name_with_control_characters_is_refused_in_one_line(tmp_path, capsys):
+    write_sound(tmp_path / "audio" / "a\nb\x1b[2J.wav")
+    with pytest.raises(SystemExit):
+        main(["own", "--audio", str(tmp_path / "audio"), "--prepared", str(tmp_path / "prepared")])
+    assert capsys.readouterr().err == (
+        f"avseld-prep own: {tmp_path}/audio/a\\nb\\x1b[2J.wav: control characters in the name; rename the file\n"
+    )
+    assert not (tmp_path / "prepared").exists()
+
+
 def test_preparing_again_keeps_the_folds_of_split_and_warns_of_recordings_without(tmp_path, caplog):
     for name in ("a", "b"):
         write_sound(tmp_path / "audio" / f"{name}.wav", 1)
