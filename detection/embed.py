@@ -12,7 +12,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, sha256, takes_paths
+from avseld.base.files import fingerprint, require_file, sha256, takes_paths
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
@@ -255,8 +255,7 @@ def _signature(encoder: FrameEncoder, video: str, info: VideoInfo, fps: float) -
 
 def _weights(name: str, weights: Path | None) -> Path:
     if weights is not None:
-        if not Path(weights).is_file():
-            raise BadInput(f"{weights}: not found; give a file of torchvision's weights")
+        require_file(weights, "give a file of torchvision's weights")
         return Path(weights)
     release = RELEASES[name]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / release.name

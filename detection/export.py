@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import replacing, require_file, takes_paths
 from detection.backends.mmdet import load_model
 from detection.backends.onnx import CLASSES_KEY
 
@@ -42,8 +42,7 @@ def export(checkpoint: Path, out: Path, mmdet_config: Path | None = None) -> Non
     """
     if out.suffix != ".onnx":
         raise BadInput(f"{out}: give a name that ends in .onnx")
-    if not checkpoint.is_file():
-        raise BadInput(f"{checkpoint}: not found; give a checkpoint of mmdet")
+    require_file(checkpoint, "give a checkpoint of mmdet")
     model = load_model(checkpoint, mmdet_config, "cpu")
     height, width = input_size(model)
     with replacing(out) as temporary:

@@ -5,6 +5,7 @@ import glob
 import hashlib
 import inspect
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,53 @@ from avseld.base.errors import BadInput, CannotWrite
 
 EDGE_BYTES = 1 << 20
 """bytes at each end of a file that its fingerprint covers"""
+SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+"""folders that operating systems, archives and servers add"""
+
+
+def require_file(path: Path, remedy: str = "check the path") -> None:
+    """Refuse what is no file.
+
+    Args:
+        path: of the file.
+        remedy: for a path where there is nothing.
+
+    Raises:
+        BadInput: nothing there, a folder, or a pipe or device (reading one may wait for ever); says which.
+    """
+    mode = _mode_of(path, remedy)
+    if not stat.S_ISREG(mode):
+        raise BadInput(
+            f"{path}: is {'a folder' if stat.S_ISDIR(mode) else 'a pipe or a device'}; give a file"
+        )
+
+
+def require_folder(path: Path, remedy: str = "check the path") -> None:
+    """Refuse what is no folder.
+
+    Args:
+        path: of the folder.
+        remedy: for a path where there is nothing.
+
+    Raises:
+        BadInput: nothing there, a file, or a pipe or device; says which.
+    """
+    mode = _mode_of(path, remedy)
+    if not stat.S_ISDIR(mode):
+        raise BadInput(
+            f"{path}: is {'a file' if stat.S_ISREG(mode) else 'a pipe or a device'}; give a folder"
+        )
+
+
+def _mode_of(path: Path, remedy: str) -> int:
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadInput(f"{path}: not found; {remedy}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"{path}: cannot be read ({reason}); check the path") from None
+
 
 PARTIAL = ".partial"
 """in the name of a file that is being written"""
@@ -174,7 +222,7 @@ def visible_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     """List the files below a folder that have one of some suffixes, in any case.
 
     Files and folders whose name begins with a dot are left out: half-written files of `replacing`, resource forks
-    (._NAME) of macOS, checkpoints of notebooks.
+    (._NAME) of macOS, checkpoints of notebooks. So are folders that systems add (`SYSTEM_FOLDERS`), and pipes.
 
     Args:
         folder: searched with its subfolders.
@@ -187,7 +235,8 @@ def visible_files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(
         path
         for path in files
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file()
+        and not any(part.startswith(".") or part in SYSTEM_FOLDERS for part in path.relative_to(folder).parts)
     )
 
 

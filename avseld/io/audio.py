@@ -7,6 +7,7 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.io.channel_map import wrong_channels
 from avseld.io.formats import format_named
 
@@ -48,8 +49,7 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
         BadInput: missing, unreadable, wrong rate or wrong channel count.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         header = soundfile.info(str(path))
     except soundfile.SoundFileError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import require_folder, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import Coordinates
 from avseld.io.labels import Labels, label_format, labels_of_sheet, read_label_rows
@@ -82,8 +82,7 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
     """
     if place.is_file():
         return _in_file(place, names)
-    if not place.is_dir():
-        raise BadInput(f"{place}: not found; give a folder of csv files, or one sheet with a column file")
+    require_folder(place, "give a folder of csv files, or one sheet with a column file")
     found: dict[str, LabelFile] = {}
     strays = []
     for path in visible_files(place, (*TABLES, *TRACKS)):

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import (
     COLUMN_ALIASES,
@@ -78,11 +79,10 @@ def label_format(path: Path | str) -> LabelFormat:
     path = Path(path)
     if path.suffix.lower() == XLSX:
         return "sheet"
+    require_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: not found; check the path") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
     text = head.decode("utf-8-sig", errors="replace")

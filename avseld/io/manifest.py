@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, require_file
 from avseld.base.printable import has_control_characters, printable
 from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
@@ -75,8 +75,7 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
     """
     prepared = Path(prepared).absolute()
     path = prepared / "manifest.csv"
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
+    require_file(path, "make the prepared folder with avseld-prep")
     try:
         rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     except csv.Error as error:
@@ -106,8 +105,7 @@ def read_classes(prepared: Path | str) -> list[str]:
         BadInput: the file is missing or empty.
     """
     path = Path(prepared) / "classes.txt"
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; make the prepared folder with avseld-prep")
+    require_file(path, "make the prepared folder with avseld-prep")
     return read_class_list(path)
 
 

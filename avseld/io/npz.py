@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, replacing
+from avseld.base.files import fingerprint, replacing, require_file
 
 Table = TypeVar("Table")
 
@@ -53,8 +53,7 @@ def read_npz(
         BadInput: missing, damaged, or computed from another video.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; make it with {command}")
+    require_file(path, f"make it with {command}")
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file[ABOUT]))

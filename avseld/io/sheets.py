@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
@@ -258,8 +259,7 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise BadInput(
             f"{path}: reading xlsx needs openpyxl; pip install 'avseld[xlsx]', or save the sheet as csv"
         ) from None
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         for line, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):

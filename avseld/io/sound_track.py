@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.io.audio import AudioInfo
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,7 @@ def track_blocks(path: Path | str) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _open_track(path: Path) -> "Iterator[tuple[av.container.InputContainer, av.AudioStream]]":
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
@@ -157,8 +157,7 @@ def read_sound_track(path: Path | str, sample_rate: int) -> np.ndarray | None:
         BadInput: missing, unreadable, or it cannot be decoded.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 
 
 def read_text(path: Path, expected: str = "save it as csv in UTF-8") -> str:
@@ -15,10 +16,9 @@ def read_text(path: Path, expected: str = "save it as csv in UTF-8") -> str:
     Raises:
         BadInput: missing or not text.
     """
+    require_file(path)
     try:
         return decoded(path.read_bytes())
-    except FileNotFoundError:
-        raise BadInput(f"{path}: not found; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as text ({error}); {expected}") from error
 

@@ -8,6 +8,7 @@ import av
 from av.stream import Disposition
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.io.picture import (
     AS_STORED,
     ASPECT_TOLERANCE,
@@ -156,8 +157,7 @@ def has_video(path: Path | str) -> bool:
         BadInput: missing or unreadable.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         with av.open(str(path)) as container:
             return any(map(_moves, container.streams.video))
@@ -213,8 +213,7 @@ def open_video(path: Path) -> "av.container.InputContainer":
     Raises:
         BadInput: missing, unreadable, or without video.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; check the path")
+    require_file(path)
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:

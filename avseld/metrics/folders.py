@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import require_folder, visible_files
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.frame_conventions import tell_coordinates_of_predictions
@@ -246,8 +246,7 @@ def _sources(side: Reference, what: str) -> dict[str, Source]:
     folder = Path(side)
     if folder.is_file():
         return _of_one_file(folder)
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: not found; give the folder of {what} csv files")
+    require_folder(folder, f"give the folder of {what} csv files")
     if (folder / "manifest.csv").is_file():
         return {recording.name: recording.labels for recording in read_manifest(folder) if recording.labels}
     files: dict[str, Source] = {}

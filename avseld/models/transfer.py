@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +89,7 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
         BadInput: missing, damaged, more than weights, or none.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; give a file of weights")
+    require_file(path, "give a file of weights")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

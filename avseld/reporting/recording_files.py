@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import require_folder, visible_files
 from avseld.io.alignment import aligned
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.events import Events
@@ -140,8 +140,7 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
 
 
 def _csv_files(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: not found; give the folder of the predicted csv files")
+    require_folder(folder, "give the folder of the predicted csv files")
     found = visible_files(folder, (".csv",))
     return {path.stem: path for path in found if not path.name.endswith(EVENT_LIST_SUFFIX)}
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing
+from avseld.base.files import replacing, require_file
 from avseld.base.plugins import MissingPart, comes_from_elsewhere, origin
 from avseld.models.transfer import current_names
 from avseld.system.blueprint import Blueprint, import_paths
@@ -43,8 +43,7 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], Blueprint]:
         BadInput: missing, damaged, or without a blueprint.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; train first, or give the folder of a finished run")
+    require_file(path, "train first, or give the folder of a finished run")
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("avseld")

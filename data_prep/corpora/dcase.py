@@ -14,7 +14,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, takes_paths, visible_files
+from avseld.base.files import fingerprint, require_folder, takes_paths, visible_files
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
@@ -204,10 +204,7 @@ def find(
     if format not in corpus.audio:
         raise BadInput(f"format {format}: this corpus has {', '.join(corpus.audio)}; choose one of them")
     folder = raw / corpus.audio[format]
-    if not folder.is_dir():
-        raise BadInput(
-            f"{folder}: not found; unpack the corpus there, or choose another --format or --dataset"
-        )
+    require_folder(folder, "unpack the corpus there, or choose another --format or --dataset")
     sounds = by_name(sounds_below(folder, "unpack the corpus there"), findings)
     recordings = []
     for name, audio in sorted(sounds.items()):

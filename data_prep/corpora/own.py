@@ -9,7 +9,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths, visible_files
+from avseld.base.files import require_file, require_folder, takes_paths, visible_files
 from avseld.io.audio import audio_info
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
@@ -115,7 +115,7 @@ def own(
     found, events = [], {}
     for name, path in sounds.items():
         if labels and name not in tables:
-            raise BadInput(_no_labels(labels, name))
+            _refuse_absent_labels(labels, name)
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
         one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
         found.append(with_duration(one, sample_rate, resampled=True, channels=channels))
@@ -129,10 +129,10 @@ def own(
     return 0
 
 
-def _no_labels(labels: Path, name: str) -> str:
+def _refuse_absent_labels(labels: Path, name: str) -> None:
     if labels.is_dir():
-        return f"{labels / name}.csv: not found; give an empty file if there are no events"
-    return f"{labels}: no row of {name}; a row with its file alone says that it has no events"
+        require_file(labels / f"{name}.csv", "give an empty file if there are no events")
+    raise BadInput(f"{labels}: no row of {name}; a row with its file alone says that it has no events")
 
 
 def resampled(
@@ -177,8 +177,7 @@ def resampled(
 def _check_folder(folder: Path | None, prepared: Path) -> None:
     if folder is None:
         return
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder; check the path")
+    require_folder(folder)
     target = prepared.resolve()
     if folder.resolve() in (target, *target.parents):
         raise BadInput(f"{prepared}: lies in {folder}; choose a folder beside your files")

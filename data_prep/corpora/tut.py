@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths, visible_files
+from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
@@ -202,10 +202,9 @@ def find(raw: Path, layout: TutLayout, format: str, no_labels: bool = False) -> 
     if format not in layout.audio:
         raise BadInput(f"format {format}: this corpus has {', '.join(layout.audio)}; choose one of them")
     folder, findings = raw / layout.audio[format], Findings(strict=True)
-    if not folder.is_dir():
-        raise BadInput(
-            f"{folder}: not found; unpack the corpus there, or choose another --dataset, --overlap, --split or --format"
-        )
+    require_folder(
+        folder, "unpack the corpus there, or choose another --dataset, --overlap, --split or --format"
+    )
     sounds = by_name(sounds_below(folder, "unpack the corpus there"), findings)
     recordings = []
     for name, audio in sorted(sounds.items()):

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths, visible_files
+from avseld.base.files import replacing, require_folder, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
@@ -128,8 +128,7 @@ def sounds_by_kind(folder: Path, n_kinds: int) -> list[list[Path]]:
     Raises:
         BadInput: no such folder, fewer sounds, or an unreadable one.
     """
-    if not folder.is_dir():
-        raise BadInput(f"{folder}: no such folder; give a folder of sound files")
+    require_folder(folder, "give a folder of sound files")
     files = visible_files(folder, SOUNDS)
     if len(files) < n_kinds:
         raise BadInput(

@@ -6,7 +6,7 @@ from pathlib import Path
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths, visible_files
+from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import Coordinates
@@ -71,8 +71,7 @@ def cut(
     Raises:
         BadInput: no audio, files of a recording that do not fit, or times beyond its end; names the first.
     """
-    if not source.is_dir():
-        raise BadInput(f"{source}: no such folder; check the path")
+    require_folder(source)
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise BadInput(f"{target}: lies in {source}; give a folder beside it")
     files: dict[str, list[Path]] = {}

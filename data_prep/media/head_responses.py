@@ -10,6 +10,7 @@ import soxr
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
 from avseld.base.errors import BadInput
+from avseld.base.files import require_file
 from avseld.base.sphere import on_sphere
 from avseld.io.geometry import unit_vector
 
@@ -51,8 +52,7 @@ def read_sofa(path: Path | str, sample_rate: int) -> HeadResponses:
         BadInput: missing, not a SOFA file of two ears, or without directions in spherical or Cartesian coordinates.
     """
     path = Path(path)
-    if not path.is_file():
-        raise BadInput(f"{path}: not found; give a SOFA file of head responses")
+    require_file(path, "give a SOFA file of head responses")
     try:
         with h5py.File(path, "r") as file:
             responses = np.asarray(file["Data.IR"], float)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths, visible_files
+from avseld.base.files import replacing, require_folder, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import expand
 from avseld.io.events import Events
@@ -96,8 +96,7 @@ def statistics(labels: Path, out: Path = Path("label_statistics.json"), source: 
     Raises:
         BadInput: no csv in the folder, a bad row, or labels without directions or events.
     """
-    if not labels.is_dir():
-        raise BadInput(f"{labels}: no such folder; give a folder with a csv of labels per recording")
+    require_folder(labels, "give a folder with a csv of labels per recording")
     measured = _measure_folder(labels, source)
     with replacing(out) as temporary:
         temporary.write_text(_to_json(measured), encoding="utf-8")

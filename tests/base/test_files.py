@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
-from avseld.base.files import fingerprint, replacing, visible_files
+from avseld.base.errors import BadInput
+from avseld.base.files import fingerprint, replacing, require_file, require_folder, visible_files
 
 
 def test_a_failure_while_writing_keeps_the_old_file_only(tmp_path):
@@ -53,3 +56,33 @@ def test_hidden_files_and_folders_are_left_out(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     assert visible_files(tmp_path, (".csv",)) == [tmp_path / "b.csv", tmp_path / "sub" / "a.CSV"]
+
+
+def test_what_is_no_file_or_folder_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    require_file(tmp_path / "file")
+    require_folder(tmp_path)
+    for require, name, says in (
+        (require_file, "", "is a folder; give a file"),
+        (require_file, "pipe", "pipe: is a pipe or a device; give a file"),
+        (require_file, "none", "none: not found; make it"),
+        (require_file, "file/below", "below: not found; make it"),
+        (require_file, "n" * 300, "cannot be read (File name too long); check the path"),
+        (require_file, "a\0b", "cannot be read (embedded null byte); check the path"),
+        (require_folder, "file", "file: is a file; give a folder"),
+        (require_folder, "pipe", "pipe: is a pipe or a device; give a folder"),
+        (require_folder, "none", "none: not found; make it"),
+    ):
+        with pytest.raises(BadInput) as error:
+            require(tmp_path / name, "make it")
+        assert str(error.value).endswith(says)
+
+
+def test_pipes_hidden_files_and_folders_of_systems_are_not_listed(tmp_path):
+    for name in ("a.csv", "B.CSV", "._a.csv", "__MACOSX/a.csv", ".x/c.csv", "d/e.csv", "d/@eaDir/e.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    os.mkfifo(tmp_path / "pipe.csv")
+    found = [path.relative_to(tmp_path).as_posix() for path in visible_files(tmp_path, (".csv",))]
+    assert found == ["B.CSV", "a.csv", "d/e.csv"]

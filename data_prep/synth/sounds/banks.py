@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import require_folder, visible_files
 from data_prep.synth.sounds.classes import CLASSES
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -29,10 +29,7 @@ def scan_bank(
     Raises:
         BadInput: no such folder, or no files of a known class in it.
     """
-    if not folder.is_dir():
-        raise BadInput(
-            f"{folder}: no such folder; expected one folder per class in it, such as {_example_names()}"
-        )
+    require_folder(folder, f"expected one folder per class in it, such as {_example_names()}")
     known = {name: label for label, sound_class in enumerate(CLASSES) for name in sound_class.folder_names}
     files_by_label: dict[int, list[Path]] = {}
     unknown = []

@@ -134,7 +134,7 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path):
     faults = {
         "give an empty file": {"labels": labels},
         "no video has the name": {"video": video},
-        "no such folder": {"video": tmp_path / "nowhere"},
+        "nowhere: not found": {"video": tmp_path / "nowhere"},
         "4 channels instead of 2": {"format": "binaural"},
         "names its fold|name its fold": {"fold_from": "folder"},
         "does not say fold": {"fold_from": "name"},

@@ -215,7 +215,7 @@ def test_bad_input_leaves_nothing_behind(tmp_path, sounds):
         "exists": {"out": tmp_path / "taken"},
         "1 channels instead of 4": {"responses": str(mono)},
         "no noise of this room|noise": {"responses": str(short)},
-        "no such folder": {"sounds": tmp_path / "absent"},
+        "absent: not found": {"sounds": tmp_path / "absent"},
         "sources 4": {"sources": "4"},
         "seconds 2": {"seconds": 2.0},
         "conventions: 2 for 1": {"conventions": "fuma,ambix"},

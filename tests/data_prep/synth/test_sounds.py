@@ -274,7 +274,7 @@ def test_unknown_folders_of_a_sound_bank_are_logged(tmp_path: Path, caplog: pyte
 
 
 def test_missing_empty_or_unreadable_sound_bank_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no such folder"):
+    with pytest.raises(BadInput, match="not found"):
         scan_bank(tmp_path / "none", SOUNDS)
     with pytest.raises(BadInput, match="no files of a known class"):
         scan_bank(tmp_path, IMAGE_SUFFIXES)
