@@ -31,7 +31,7 @@ class ListedEvent(NamedTuple):
     azimuth: float
     """mean over the event, degrees; NaN without direction"""
     elevation: float
-    """degrees"""
+    """degrees; NaN without direction, and for systems that know no elevation"""
 
     @property
     def key(self) -> tuple[float, str, float]:
@@ -54,10 +54,11 @@ class EventMerger:
 
     Args:
         classes: names by class index.
+        planar: the directions have no elevation: that of an event is NaN.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self._classes = classes
+    def __init__(self, classes: Sequence[str], planar: bool = False) -> None:
+        self._classes, self._planar = classes, planar
         self._tracks = TrackFollower()
         self._open: dict[int, _Sum] = {}
         self._ended: list[tuple[tuple[float, str, float], int, ListedEvent]] = []
@@ -99,7 +100,8 @@ class EventMerger:
     def _end(self, track: int) -> None:
         one = self._open.pop(track)
         azimuth, elevation = direction(one.vector)
-        event = ListedEvent(self._classes[one.label], one.onset, one.offset, float(azimuth), float(elevation))
+        height = np.nan if self._planar else float(elevation)
+        event = ListedEvent(self._classes[one.label], one.onset, one.offset, float(azimuth), height)
         heapq.heappush(self._ended, (event.key, track, event))
 
 

@@ -101,7 +101,7 @@ class PredictionFiles:
         self.path = path
         self.list_path = event_list_of(path) if event_list else None
         self.audacity_path = audacity_of(path) if audacity else None
-        self._rows, self._merger = PredictionRows(system), EventMerger(classes)
+        self._rows, self._merger = PredictionRows(system), EventMerger(classes, system.target.planar)
         self._stack = ExitStack()
 
     def __enter__(self) -> "PredictionFiles":

@@ -47,6 +47,8 @@ KINDS_OF_UNIT = {
     "s": ("s", "sec", "secs", "second", "seconds", "ms"),
     "deg": ("deg", "degree", "degrees", "rad"),
 }
+NAME = "name"
+"""header of a column that is the class where no other one is"""
 SIMILAR = 0.75
 """similarity of a column's name to a known one (`difflib`) from which it is taken for a misspelling"""
 
@@ -97,6 +99,9 @@ def columns_of(path: Path, line: int, cells: list[str]) -> tuple[tuple[str | Non
         BadInput: no times or no class, a column that stands twice, or one that looks misspelled.
     """
     pairs = [column_named(cell) for cell in cells]
+    if not any(column == "class" for column, _ in pairs):  # an event list of avseld predict has names
+        pairs = [("class", 1.0) if cell.strip().casefold() == NAME else pair
+                 for cell, pair in zip(cells, pairs, strict=True)]  # fmt: skip
     columns = tuple(column for column, _ in pairs)
     shown = ", ".join(cell for cell in cells if cell)
     has_times = "onset" in columns and ("offset" in columns or "duration" in columns)

@@ -129,11 +129,12 @@ def sheet_events(
 
     Returns:
         One row of events per row of the sheet. Distances are metres unless the header names another unit; without the
-        column, elevation is 0 where there is an azimuth.
+        column, or with nothing in it, elevation is 0 where there is an azimuth.
 
     Raises:
         BadInput: a bad row; names file and line.
     """
+    sheet = _without_blank(sheet, "elevation")
     place = sheet.columns.index("class") if "class" in sheet.columns else 0
     cells_of_class = [cells[place] for _, cells in sheet.rows if place < len(cells) and cells[place]]
     # Indices stay indices only where all classes are indices.
@@ -150,6 +151,16 @@ def sheet_events(
         events = replace(events, distance=events.distance / (1 / metres_per_unit))
     warn_of_odd_distances(sheet.path, events.distance, lines.__getitem__)
     return SheetEvents(events, tuple(lines), tuple(found or ()))
+
+
+def _without_blank(sheet: Sheet, column: str) -> Sheet:
+    """Drop the name of a column that has nothing in it, as the elevation of predictions from stereo."""
+    if column not in sheet.columns:
+        return sheet
+    place = sheet.columns.index(column)
+    if any(place < len(cells) and cells[place] for _, cells in sheet.rows):
+        return sheet
+    return replace(sheet, columns=tuple(None if name == column else name for name in sheet.columns))
 
 
 def is_audacity(text: str) -> bool:

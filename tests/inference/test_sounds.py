@@ -14,7 +14,14 @@ from avseld.__main__ import main, sound_words
 from avseld.base.errors import BadInput
 from avseld.inference import predictor, sounds
 from avseld.inference.choice import format_of, looks_like_capsules, weights_for
-from avseld.inference.event_list import EventMerger, ListedEvent, listed_events, write_event_list
+from avseld.inference.event_list import (
+    COLUMNS,
+    EventMerger,
+    ListedEvent,
+    list_line,
+    listed_events,
+    write_event_list,
+)
 from avseld.inference.inputs import EXAMPLE, sound_files
 from avseld.inference.output import PredictionFiles, write_prediction
 from avseld.inference.predict import predict
@@ -23,6 +30,7 @@ from avseld.inference.sounds import Heard, SoundJob, predict_sound
 from avseld.io.events import Events, concatenate, read_events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.resampling import read_sound, sound_info
+from avseld.io.sheets import read_sheet, sheet_events
 from avseld.io.video import video_info
 from data_prep.synth.acoustics.formats import receiver_format
 from data_prep.synth.acoustics.render import diffuse_noise
@@ -187,6 +195,20 @@ def test_events_joined_stretch_by_stretch_are_those_of_the_whole_in_its_order(tm
     assert np.allclose([one[3:] for one in joined], [one[3:] for one in whole])
     ended_early = EventMerger(["knock"])
     assert ended_early.add(rows_of_two_sounds(1).select(slice(0, 1)), 1.0)
+
+
+def test_events_without_elevation_are_listed_without_it_and_read_back(tmp_path):
+    merger = EventMerger(["knock", "fan"], planar=True)
+    ended = merger.add(rows_of_two_sounds(6), 6.0) + merger.close()
+    path = tmp_path / "x.events.csv"
+    path.write_text(",".join(COLUMNS) + "\n" + "".join(map(list_line, ended)))
+    assert all(line.endswith(",") for line in path.read_text().splitlines()[1:])
+    heard = Heard("x.wav", 6.0)
+    heard.add(ended)
+    assert all(line.endswith("° " + 9 * " " + "-") for line in heard.table.splitlines()[1:])
+    events = sheet_events(read_sheet(path), ["knock", "fan"]).events
+    assert len(events) == len(ended) and not events.elevation.any()
+    assert events.azimuth == pytest.approx([one.azimuth for one in ended], abs=0.06)
 
 
 def test_what_is_held_while_a_recording_is_predicted_does_not_grow_with_its_length(locator, tmp_path):
