@@ -129,12 +129,14 @@ class InitFrom:
         roles: pretrained parts of a network that is trained in several steps, each a run folder or a file:
             `--init_from.roles.sed RUN`.
         freeze: modules excluded from training.
+        random: train although modules that are never trained here have random weights.
     """
 
     weights: Path | None = None
     modules: list[str] = field(default_factory=list)
     roles: dict[str, Path] = field(default_factory=dict)
     freeze: list[str] = field(default_factory=list)
+    random: bool = False
 
     def __post_init__(self) -> None:
         self.weights = None if self.weights is None else Path(self.weights)

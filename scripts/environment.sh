@@ -100,23 +100,34 @@ train_pair() { # first, second: names of functions that train; side by side, sin
     trap - EXIT
 }
 
+prepared_for() { # DATA in the layout of STARSS23, format: its prepared folder
+    if [ "$2" = foa ]; then echo "$1/prepared"; else echo "$1/prepared_$2"; fi
+}
+
 train_seld() { # recipe, format, DATA, [RUN], options of avseld train
-    local recipe="$1" format="$2" data="$3" run="runs/$1" prepared
+    local recipe="$1" format="$2" data="$3" run="" prepared other
     shift 3
     if [ $# -gt 0 ] && [[ "$1" != -* ]]; then
         run="$1"
         shift
     fi
-    prepared="$data/prepared"
-    if [ "$format" != foa ]; then prepared="$data/prepared_$format"; fi
-    if [ ! -f "$prepared/manifest.csv" ] && [ "$format" != foa ] && [ -f "$data/prepared/manifest.csv" ]; then
+    prepared="$(prepared_for "$data" "$format")"
+    for other in foa mic binaural; do # another format of the same videos: the same people are in them
+        if [ -f "$prepared/manifest.csv" ] || [ ! -d "$data/${format}_dev" ]; then break; fi
+        other="$(prepared_for "$data" "$other")"
+        if [ ! -f "$other/manifest.csv" ]; then continue; fi
+        mkdir -p "$prepared/boxes"
+        find "$other/boxes" -name '*.npz' -exec cp -n {} "$prepared/boxes/" \;
         avseld-prep dcase --raw "$data" --prepared "$prepared" --format "$format"
-        mkdir -p "$prepared/boxes" # the videos are the same, so are the people in them
-        find "$data/prepared/boxes" -name '*.npz' -exec cp -n {} "$prepared/boxes/" \;
-    fi
+    done
     if [ ! -f "$prepared/manifest.csv" ]; then
-        echo "$(basename "$0"): $prepared: not found; run scripts/prepare_starss23.sh $data first" >&2
+        echo "$(basename "$0"): $prepared: not found; run scripts/prepare_starss23.sh $data --format $format first" >&2
         exit 2
+    fi
+    if [ -z "$run" ]; then
+        run="runs/${recipe}_$(date +%Y%m%d_%H%M%S)"
+        mkdir -p runs
+        ln -sfn "$(basename "$run")" "runs/${recipe}_latest"
     fi
     avseld train --config "$recipe" --data.prepared "$prepared" --out "$run" "$@"
     echo "== next: scripts/eval_seld.sh $run"

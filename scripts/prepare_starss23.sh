@@ -4,17 +4,33 @@ set -euo pipefail
 
 if [ $# -lt 1 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ]; then
     cat >&2 <<'USAGE'
-usage: scripts/prepare_starss23.sh DATA [options of avseld-detect boxes]
+usage: scripts/prepare_starss23.sh DATA [--format foa|mic|binaural] [options of avseld-detect boxes]
 
-DATA holds foa_dev, metadata_dev and video_dev of the unpacked STARSS23; they are only read.
-Writes DATA/video_360x180_dev and DATA/prepared. A second run continues.
+DATA holds foa_dev, mic_dev or binaural_dev, metadata_dev and video_dev of the unpacked STARSS23; they are only read.
+Without --format the first of these that is there. Writes DATA/video_360x180_dev and DATA/prepared, for another format
+than foa DATA/prepared_FORMAT. A second run continues.
 USAGE
     exit 2
 fi
 
-data=${1%/}
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+data=${1%/} format="" words=()
 shift
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --format) format="${2:-}"; shift $(($# > 1 ? 2 : 1)) ;;
+        *) words+=("$1"); shift ;;
+    esac
+done
+if [ -z "$format" ]; then
+    format=foa
+    for each in binaural mic foa; do
+        if [ -d "$data/${each}_dev" ]; then format="$each"; fi
+    done
+fi
+one_of --format "$format" foa mic binaural
+prepared="$(prepared_for "$data" "$format")"
+script=train_seld_${format/binaural/bin}.sh
 if [ -x "$root/.venv/bin/avseld-prep" ]; then
     PATH="$root/.venv/bin:$PATH"
 fi
@@ -26,11 +42,11 @@ else
     echo "    no $data/video_dev: nothing to resize" >&2
 fi
 
-echo "2/3 labels and manifest: $data/prepared" >&2
-avseld-prep dcase --raw "$data" --prepared "$data/prepared"
+echo "2/3 labels and manifest: $prepared" >&2
+avseld-prep dcase --raw "$data" --prepared "$prepared" --format "$format"
 
-echo "3/3 boxes: $data/prepared/boxes" >&2
-missing=$(python3 - "$data/prepared" <<'PYTHON'
+echo "3/3 boxes: $prepared/boxes" >&2
+missing=$(python3 - "$prepared" <<'PYTHON'
 import sys
 
 from avseld.io.boxes import read_boxes
@@ -50,7 +66,7 @@ PYTHON
 if [ "$missing" -eq 0 ]; then
     echo "    complete; no detection needed" >&2
 else
-    avseld-detect boxes --prepared "$data/prepared" "$@"
+    avseld-detect boxes --prepared "$prepared" ${words[@]+"${words[@]}"}
 fi
 
-echo "ready: $data/prepared; next: scripts/train_seld_foa.sh $data" >&2
+echo "ready: $prepared; next: scripts/$script $data" >&2

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Trains the general architecture (Nguyen et al. 2020): sound event detection, direction estimation, and their alignment.
-#   scripts/train_general.sh CORPUS [RUNS] [--sed sed_m|sed_t] [--doa doa_iv|doa_gcc|hist] [--panns FILE] [--quick] [options]
+#   scripts/train_general.sh CORPUS [RUNS] [--sed sed_m|sed_t] [--doa doa_iv|doa_gcc|hist] [--panns FILE]
+#     [--sed_corpus PREPARED] [--fine_tune] [--quick] [options of avseld train]
 # CORPUS is TAU-NIGENS Spatial Sound Events 2020 as unpacked; avseld-prep synth --layout tau_nigens2020 generates one.
 # doa_gcc uses the microphone array, the others first-order ambisonics. --panns is a checkpoint that initializes sed_t.
+# --sed_corpus trains the event detection on single-channel recordings of the same classes instead, with folds train,
+# validate and test; --fine_tune trains its modules on in the alignment.
 # RUNS defaults to runs/general. --quick is for a generated corpus: minutes on two cores. A second call continues.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-corpus="$1" runs="" sed="sed_m" doa="doa_iv" panns="" quick="" more=()
+corpus="$1" runs="" sed="sed_m" doa="doa_iv" panns="" sed_corpus="" fine_tune=false quick="" more=()
 shift
 if [ $# -gt 0 ] && [[ "$1" != -* ]]; then runs="$1" && shift; fi
 while [ $# -gt 0 ]; do
@@ -18,6 +21,8 @@ while [ $# -gt 0 ]; do
         --sed) sed="$2"; shift 2 ;;
         --doa) doa="$2"; shift 2 ;;
         --panns) panns="$2"; shift 2 ;;
+        --sed_corpus) sed_corpus="$2"; shift 2 ;;
+        --fine_tune) fine_tune=true; shift ;;
         --quick) quick=yes; shift ;;
         *) more+=("$1"); shift ;;
     esac
@@ -52,8 +57,11 @@ module() { # recipe, run, options...
             ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
     fi
 }
-start=()
-if [ "$sed" = sed_t ] && [ -n "$panns" ]; then start=(--init_from.roles.panns "$panns"); fi
+start=() # later words win
+if [ -n "$sed_corpus" ]; then
+    start=(--data.prepared "$sed_corpus" --data.format mono --data.train '[train]' --data.validate '[validate]' --data.test '[test]')
+fi
+if [ "$sed" = sed_t ] && [ -n "$panns" ]; then start+=(--init_from.roles.panns "$panns"); fi
 echo "== sound event detection: $sed"
 module "general_$sed" "$runs/$sed" ${start[@]+"${start[@]}"}
 aligned=(--init_from.roles.sed "$runs/$sed") parts="$sed"
@@ -66,5 +74,5 @@ for role in $roles; do
 done
 echo "== alignment"
 module general_alignment "$runs/${sed}_$doa" "${aligned[@]}" --model.options.sed "$sed" --model.options.doa "$doa" \
-    --features.options.parts "[$parts]"
+    --model.options.fine_tune "$fine_tune" --features.options.parts "[$parts]"
 avseld evaluate --run "$runs/${sed}_$doa" --untrained

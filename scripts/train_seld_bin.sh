@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Trains the audio-visual baseline on binaural recordings in the STARSS23 layout.
-#   scripts/prepare_starss23.sh DATA        once
+#   scripts/prepare_starss23.sh DATA --format binaural        once
 #   scripts/train_seld_bin.sh DATA [RUN] [options of avseld train]
 #   scripts/eval_seld.sh RUN
-# DATA holds binaural_dev, metadata_dev, video_dev and, made by the first script, prepared. RUN defaults to runs/av_bin.
+# DATA holds binaural_dev, metadata_dev, video_dev and, made by the first script, prepared. RUN defaults to
+# runs/av_bin_DATE_TIME, of which runs/av_bin_latest is the last.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

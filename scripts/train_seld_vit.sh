@@ -3,10 +3,11 @@
 #   scripts/prepare_starss23.sh DATA        once
 #   scripts/train_seld_vit.sh DATA [RUN] [--format foa|binaural] [options of avseld train]
 #   scripts/eval_seld.sh RUN
-# RUN defaults to runs/av_vit or runs/av_vit_bin. --legacy true uses the published encoder, whose tokens are frequency bins.
+# RUN defaults to runs/av_vit_DATE_TIME or runs/av_vit_bin_DATE_TIME, of which runs/av_vit_latest or runs/av_vit_bin_latest
+# is the last. --legacy true uses the published encoder, whose tokens are frequency bins.
 set -euo pipefail
 if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
     exit 2
 fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

@@ -25,7 +25,7 @@ LOW_HZ, HIGH_HZ = 50.0, 12000.0
 
 
 class _LogMel(nn.Module):
-    """Log-mel of the first channels."""
+    """Log-mel of the first channels; a single channel stands for all of them."""
 
     def __init__(self, sample_rate: int, n_fft: int, n_channels: int, n_mels: int) -> None:
         super().__init__()
@@ -33,7 +33,8 @@ class _LogMel(nn.Module):
         self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
 
     def forward(self, spectra: "_Spectra") -> Tensor:
-        return decibel(self.mel(power_of(spectra.short[:, : self.n_channels])))
+        level = decibel(self.mel(power_of(spectra.short[:, : self.n_channels])))
+        return level.expand(-1, self.n_channels, -1, -1)
 
 
 class _Intensity(nn.Module):
@@ -91,7 +92,7 @@ class FeaturePart:
     """Features of one network of the architecture."""
 
     n_channels: int
-    """channels of the recordings that it needs"""
+    """channels of the recordings that it needs; one does, too, where `repeats` is set"""
     n_features: int
     n_bins: int
     make: Callable[[int, int], nn.Module]
@@ -100,10 +101,13 @@ class FeaturePart:
     """channel formats that it accepts; any if empty"""
     long: bool = False
     """whether it uses the longer transform"""
+    repeats: bool = False
+    """whether the channel of a single-channel corpus stands for all: then the module is trained there, and serves
+    recordings with all channels afterwards"""
 
 
 PARTS = {
-    "sed_m": FeaturePart(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128)),
+    "sed_m": FeaturePart(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128), repeats=True),
     "sed_t": FeaturePart(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
     "doa_iv": FeaturePart(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128), ("foa",)),
     "doa_gcc": FeaturePart(4, 6, 128, lambda rate, n_fft: _Correlation(128), ("mic",), long=True),
@@ -115,7 +119,8 @@ PARTS = {
 class GeneralFeatures(nn.Module):
     """Features of one part or of several, the bins of each part after those of the part before.
 
-    sed_m is the log-mel of all channels, sed_t that of the first one; doa_iv the intensity vector (first-order
+    sed_m is the log-mel of all channels (a single channel stands for all four: event detection can be trained on a
+    single-channel corpus), sed_t that of the first one; doa_iv the intensity vector (first-order
     ambisonics); doa_gcc the GCC-PHAT of all pairs of channels (microphones); azi_hist and ele_hist are histograms of
     directions (first-order ambisonics). Parts with fewer features are padded with zero features.
 
@@ -150,7 +155,7 @@ class GeneralFeatures(nn.Module):
         for name in parts:
             if name not in PARTS:
                 raise BadInput(f"features.options.parts: '{name}' is none of {', '.join(PARTS)}")
-            if n_channels < PARTS[name].n_channels:
+            if n_channels < PARTS[name].n_channels and not (n_channels == 1 and PARTS[name].repeats):
                 raise BadInput(
                     f"{name} needs {PARTS[name].n_channels} channels, not {n_channels}; choose sed_t"
                 )

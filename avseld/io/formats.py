@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from avseld.base.errors import BadInput
 from avseld.base.physics import EIGENMIKE_RADIUS_M, TETRAHEDRON_DEG
 
-COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase")
-"""features of any format"""
+COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase", "general")
+"""features of any format; of `general`, the parts for event detection"""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class ChannelFormat:
 FORMATS = {
     "foa": ChannelFormat(
         4, "first-order ambisonics, W Y Z X (ACN, SN3D)",
-        (*COMMON_FEATURES, "logamplitude_iv", "logmel_iv", "logmel_gcc", "general", "sound_field"), "ambisonic",
+        (*COMMON_FEATURES, "logamplitude_iv", "logmel_iv", "logmel_gcc", "sound_field"), "ambisonic",
     ),
     "mic": ChannelFormat(
         4, "the tetrahedral array of STARSS23, on its rigid sphere",
-        (*COMMON_FEATURES, "logmel_gcc", "salsa_lite", "general", "array_sound_field"),
+        (*COMMON_FEATURES, "logmel_gcc", "salsa_lite", "array_sound_field"),
         "capsules", TETRAHEDRON_DEG, EIGENMIKE_RADIUS_M,
     ),
     "circular": ChannelFormat(

@@ -233,9 +233,11 @@ class GeneralSystem(nn.Module):
         self.alignment = Alignment(n_inputs, shapes, hidden, n_recurrent, dropout)
         self.pretrained_roles = {name: {name: ""} for name in self.parts}
         self.frames_per_step, self.fine_tune = 2 ** len(MODULES[sed].widths), fine_tune
-        if not fine_tune:
-            for name in self.parts:
-                freeze(getattr(self, name))
+        self.frozen_roles = (
+            {} if fine_tune else {name: f"general_{part}" for name, part in self.parts.items()}
+        )
+        for name in self.frozen_roles:
+            freeze(getattr(self, name))
 
     @property
     def parameter_count(self) -> int:

@@ -118,6 +118,7 @@ class TwoStage(nn.Module):
         self.sed, self.doa = stages
         self.frames_per_step = self.doa.frames_per_step
         self.pretrained_roles = {"sed": {"sed": "", **{f"doa.{name}": name for name in self.doa.blocks}}}
+        self.frozen_roles = {"sed": "two_stage_sed"}
         freeze(self.sed)
 
     @property

@@ -42,7 +42,7 @@ def initialize_from(system: System, source: InitFrom) -> None:
     Raises:
         BadInput: no weights, none that fit, or a module or role that does not fit; names the first of it.
     """
-    if source.weights is None and not source.roles and not source.freeze:
+    if source.weights is None and not source.roles and not source.freeze and not source.random:
         raise BadInput("init_from: names neither weights nor roles; give --init_from.weights RUN")
     taken = Taken()
     if source.weights is not None:
@@ -52,6 +52,30 @@ def initialize_from(system: System, source: InitFrom) -> None:
         _copy_statistics(system, weights_file(path))
     system.freeze(source.freeze)
     _report(system, taken)
+
+
+def refuse_random_modules(system: System, source: InitFrom | None) -> None:
+    """Refuse a training on modules that would keep their random weights: it ends well and gives nothing.
+
+    Args:
+        system: before its initialisation.
+        source: what it will be initialised from; None for nothing.
+
+    Raises:
+        BadInput: names the roles, and the recipes whose runs fill them.
+    """
+    if source is not None and (source.weights is not None or source.random):
+        return
+    given = source.roles if source is not None else {}
+    if set(given) - set(system.model.pretrained_roles):
+        return  # refused with the roles that there are, by the initialisation
+    absent = {role: recipe for role, recipe in system.model.frozen_roles.items() if role not in given}
+    if absent:
+        options = " ".join(f"--init_from.roles.{role} RUN" for role in absent)
+        raise BadInput(
+            f"init_from: {system.blueprint.model.name} does not train its {' and '.join(absent)}, which would stay "
+            f"random; give {options} with runs of {', '.join(absent.values())}, or --init_from.random true"
+        )
 
 
 def _report(system: System, taken: Taken) -> None:

@@ -84,6 +84,7 @@ class Model(Protocol):
             must know.
         training_loss: losses in training, if not those of the target alone: (output, batch, target) -> losses.
         pretrained_roles: for each role of pretrained weights, {module of this network: module of the checkpoint}.
+        frozen_roles: roles of modules that are never trained here, each with the recipe whose runs fill it.
         parameter_count: as published, if the publication counts otherwise than the parameters that are trained.
     """
 
@@ -95,6 +96,7 @@ class Model(Protocol):
     find_unused_parameters: bool = False
     training_loss: Callable[..., Losses] | None = None
     pretrained_roles: Mapping[str, Mapping[str, str]] = {}
+    frozen_roles: Mapping[str, str] = {}
     parameter_count: int | None = None
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.system.pretrained import initialize_from
+from avseld.system.pretrained import initialize_from, refuse_random_modules
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles, naming_checkpoint
 from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
@@ -139,6 +139,8 @@ def train(
     system = System(Blueprint(features, model, target, classes, *window))
     if system.model.find_unused_parameters:
         hardware = _finding_unused_parameters(hardware)
+    if not resume:
+        refuse_random_modules(system, init_from)
     check_label_frames(system, challenge)
     warn_without_distance(system, challenge)
     best_by = _criterion(best_by, Validator(system, challenge))

@@ -6,10 +6,16 @@ import torch
 from reference.signals import plane_wave
 
 from avseld.base.errors import BadInput
+from avseld.config import InitFrom, Part
+from avseld.features import learn_statistics
 from avseld.features.general import PARTS, GeneralFeatures
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.models.general import DIRECTIONS, HEADS, MODULES, Alignment, GeneralNetwork, GeneralSystem
 from avseld.models.transfer import load_role, transfer
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+from avseld.system.checkpoint import save_system
+from avseld.system.pretrained import initialize_from
 from avseld.targets import TARGETS
 from avseld.targets.bins import bin_of
 
@@ -280,3 +286,53 @@ def test_the_alignment_learns_to_pair_classes_with_directions():
     place = torch.from_numpy(label)[:, :, None, None].expand(-1, -1, 3, 1)
     found, true = (each["doa"].gather(3, place)[..., 0].numpy() for each in (output, wanted))
     assert np.median(angle_between(found, true)) < 15
+
+
+def test_modules_that_are_not_trained_name_the_recipes_that_make_them():
+    assert system("sed_t", "hist").frozen_roles == {
+        "sed": "general_sed_t",
+        "azimuth": "general_azi_hist",
+        "elevation": "general_ele_hist",
+    }
+    assert system("sed_m", "doa_iv", fine_tune=True).frozen_roles == {}
+
+
+@pytest.mark.parametrize("part", ["sed_m", "sed_t"])
+def test_event_detection_trained_on_one_channel_serves_recordings_with_four(part, tmp_path):
+    torch.manual_seed(0)
+    classes, narrow = tuple(map(str, range(14))), {"narrow": 16}
+    features = {
+        name: Part("general", {"parts": parts})
+        for name, parts in (("mono", [part]), ("foa", [part, "doa_iv"]))
+    }
+    activity = Part("activity", {"frames_per_output": 8})
+    alone = System(
+        Blueprint(
+            features["mono"],
+            Part("general", {"module": part, **narrow}),
+            activity,
+            classes,
+            "mono",
+            chunk=1.0,
+        )
+    )
+    single = torch.randn(1, 1, 24000)
+    learn_statistics(alone.features, [single, single.flip(2)])
+    save_system(alone, tmp_path / "sed.safetensors")
+    target = Part("sed_doa", {"axes": "linear_xyz", "rounding": 2020, "frames_per_output": 8})
+    whole = System(
+        Blueprint(
+            features["foa"],
+            Part("general_system", {"sed": part, **narrow}),
+            target,
+            classes,
+            "foa",
+            chunk=1.0,
+        )
+    )
+    initialize_from(whole, InitFrom(roles={"sed": tmp_path / "sed.safetensors"}))
+    heard = whole.model.eval().posteriors(whole.features(single.expand(1, 4, -1)))[..., :14]
+    steps = alone.model.eval().steps(alone.features(single))["sed"].sigmoid()
+    assert torch.allclose(heard, steps, atol=1e-5)
+    with pytest.raises(BadInput, match="sed_m needs 4 channels, not 2"):
+        GeneralFeatures(2, ["sed_m"])

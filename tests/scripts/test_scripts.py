@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,13 +20,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def script(name: str, *words, expect: int = 0) -> str:
+def script(name: str, *words, expect: int = 0, cwd: Path | None = None) -> str:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         ["bash", str(SCRIPTS / name), *map(str, words)],
         capture_output=True,
         text=True,
         env=environment,
+        cwd=cwd,
         timeout=1200,
     )
     assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
@@ -70,6 +72,23 @@ def test_scripts_take_starss23_from_unpacked_folders_to_scores(starss23, tmp_pat
     assert result["selected_on_test"] and set(result["scores"]) == {"aligned"}
     assert {room.split("_")[0] for room in result["rooms"]} == {"fold4"}
     assert list((run / "evaluation").glob("*.png")) and list((run / "evaluation").glob("*.mp4"))
+
+
+def test_binaural_recordings_alone_are_prepared_and_train_and_the_last_run_is_scored(starss23, tmp_path):
+    data, place = tmp_path / "DATA", tmp_path / "work"
+    data.mkdir()
+    place.mkdir()
+    for folder in ("binaural_dev", "metadata_dev", "boxes_dev"):
+        (data / folder).symlink_to(starss23 / folder)
+    shutil.copytree(starss23 / "video_dev", data / "video_dev", symlinks=True)
+    said = script("prepare_starss23.sh", data)
+    assert f"ready: {data}/prepared_binaural; next: scripts/train_seld_bin.sh {data}" in said
+    small = ("--steps", 1, "--validate_every", 1, "--data.batch_size", 2, "--model.options.hidden", 8)
+    script("train_seld_bin.sh", data, *small, cwd=place)
+    last = (place / "runs" / "av_bin_latest").resolve()
+    assert re.fullmatch(r"av_bin_\d{8}_\d{6}", last.name)
+    said = script("eval_seld.sh", "--figures", 0, cwd=place)
+    assert f"the newest run: {last}" in said and "ER20" in said
 
 
 @pytest.mark.parametrize(
@@ -144,7 +163,7 @@ def test_scripts_without_arguments_print_their_usage(tmp_path):
         "prepare_starss23.sh", "train_seld_foa.sh", "train_seld_mic.sh", "train_seld_bin.sh", "train_seld_vit.sh",
         "eval_seld.sh",
     ):  # fmt: skip
-        assert f"scripts/{name}" in script(name, expect=2)
+        assert f"scripts/{name}" in script(name, expect=2, cwd=tmp_path)
     assert "run scripts/prepare_starss23.sh" in script("train_seld_foa.sh", tmp_path, expect=2)
     assert "no option --bogus" in script("quickstart.sh", "--bogus", expect=2)
 

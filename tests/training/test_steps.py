@@ -89,6 +89,18 @@ def test_a_first_stage_with_other_features_or_an_unknown_role_is_refused(prepare
     assert not (tmp_path / "doa").exists()
 
 
+def test_a_second_stage_without_its_first_is_refused_unless_random_is_meant(prepared, tmp_path):
+    parts = Part("logmel_iv", LOGMEL), Part("two_stage", NARROW), Part("two_stage", {"stage": "doa"})
+    with pytest.raises(
+        BadInput,
+        match=r"does not train its sed, .*give --init_from\.roles\.sed RUN with runs of two_stage_sed",
+    ):
+        run(prepared, tmp_path / "doa", *parts)
+    assert not (tmp_path / "doa").exists()
+    run(prepared, tmp_path / "random", *parts, steps=2, init_from=InitFrom(random=True))
+    assert (tmp_path / "random" / "model.safetensors").exists()
+
+
 def test_inference_windows_can_be_longer_than_training_windows(prepared, first_stage):
     system = load_system(first_stage / "model.safetensors")
     assert system.window_frames == 129 and system.run_frames == 401
