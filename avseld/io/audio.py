@@ -10,6 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.io.channel_map import wrong_channels
 from avseld.io.formats import format_named
+from avseld.io.suffixes import CONTAINERS, EXTRACT
 
 OPTION = "avseld-prep own or resample "
 """where channels are chosen for good"""
@@ -50,6 +51,8 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
     """
     path = Path(path)
     require_file(path)
+    if path.suffix.lower() in CONTAINERS:
+        raise BadInput(f"{path}: a container, no sound file; {EXTRACT.format(source=path)}")
     try:
         header = soundfile.info(str(path))
     except soundfile.SoundFileError as error:

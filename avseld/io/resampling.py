@@ -13,7 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.io.audio import AudioInfo, audio_info, read_audio
 from avseld.io.channel_map import ChannelMap, map_for_format
 from avseld.io.formats import format_named
-from avseld.io.sound_track import is_container, track_blocks, track_info
+from avseld.io.sound_track import is_container, track_blocks, track_info, track_subtype
 
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
@@ -53,6 +53,11 @@ def sound_info(path: Path | str) -> AudioInfo:
         BadInput: missing, unreadable, or a video without sound.
     """
     return track_info(path) if is_container(path) else audio_info(path)
+
+
+def sound_subtype(path: Path | str) -> str:
+    """Name the kind of samples of a sound file or sound track as libsndfile does; see `track_subtype`."""
+    return track_subtype(path) if is_container(path) else str(soundfile.info(str(path)).subtype)
 
 
 def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:

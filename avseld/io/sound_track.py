@@ -15,11 +15,12 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.io.audio import AudioInfo
+from avseld.io.suffixes import CONTAINERS
 
 log = logging.getLogger(__name__)
 
-CONTAINERS = (".mp4", ".m4v", ".mov", ".mkv", ".m4a", ".mka")
-"""suffixes of the files whose sound is a track in a container, which libsndfile cannot read"""
+LOSSLESS = ("flac", "alac", "wavpack", "tta", "mlp", "truehd")
+"""codecs beside those of plain samples whose samples are those of the recorder"""
 BLOCK_SAMPLES = 1 << 15
 """samples decoded before they are handed on"""
 MISSING_END_S = 1.0
@@ -49,6 +50,27 @@ def track_info(path: Path | str) -> AudioInfo:
             end = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
         n_samples = round(end * stream.rate) or sum(map(len, _placed(container.decode(stream), stream.rate)))
         return AudioInfo(stream.rate, stream.channels, n_samples)
+
+
+def track_subtype(path: Path | str) -> str:
+    """Name the kind of samples of a sound track as libsndfile names it, for a wav that keeps all of them.
+
+    Args:
+        path: see `track_info`.
+
+    Returns:
+        PCM_16, PCM_24, PCM_32, FLOAT or DOUBLE for lossless tracks; LOSSY for AAC, Opus and their like.
+
+    Raises:
+        BadInput: as `track_info`.
+    """
+    with _open_track(Path(path)) as (_, stream):
+        codec, kind = stream.codec_context.name, stream.codec_context.format.name.removesuffix("p")
+    if not codec.startswith(("pcm_", *LOSSLESS)):
+        return "LOSSY"
+    if kind == "s32":
+        return "PCM_32" if codec.startswith("pcm_s32") else "PCM_24"
+    return {"flt": "FLOAT", "dbl": "DOUBLE"}.get(kind, "PCM_16")
 
 
 def track_blocks(path: Path | str) -> Iterator[np.ndarray]:

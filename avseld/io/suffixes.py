@@ -11,8 +11,12 @@ SOUNDS = (
 """sound files that libsndfile reads"""
 LOSSY = (".ogg", ".oga", ".opus", ".mp3")
 """those of them that are converted to wav where sections of them are read or written"""
-CONVERTIBLE = (".wma", ".m4a", ".aac", ".amr", ".ac3", ".mka", ".webm", ".mp4", ".m4v", ".mov", ".mkv")
-"""files whose sound ffmpeg reads"""
+CONVERTIBLE = (".wma", ".aac", ".amr", ".ac3")
+"""sound files that ffmpeg reads"""
+CONTAINERS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".m4a", ".mka")
+"""containers, whose sound is a track that libsndfile cannot read"""
+EXTRACT = "avseld-prep resample --source {source} --target FOLDER writes the sound of videos as wav"
+"""what to do where sound files are needed"""
 MANY = 40
 """files of a folder that are looked at for a message"""
 
@@ -32,6 +36,20 @@ def sounds_below(folder: Path, remedy: str = "check the path") -> list[Path]:
     raise BadInput(f"{folder}: {none_below(folder, SOUNDS)}; {remedy}")
 
 
+def recordings_below(folder: Path, remedy: str = "check the path") -> list[Path]:
+    """List the sound files below a folder; where there are none, the videos and other containers, for their sound.
+
+    Args:
+        folder: searched with its subfolders.
+        remedy: for the message.
+
+    Raises:
+        BadInput: there is neither; names a file that is there.
+    """
+    found = visible_files(folder, SOUNDS) or visible_files(folder, CONTAINERS)
+    return found or sounds_below(folder, remedy)
+
+
 def none_below(folder: Path, suffixes: tuple[str, ...]) -> str:
     """Say that no file below a folder has one of some suffixes, and what is there instead."""
     shown = ", ".join(suffixes[:8]) + (", ..." if len(suffixes) > 8 else "")
@@ -39,8 +57,11 @@ def none_below(folder: Path, suffixes: tuple[str, ...]) -> str:
     there = [path for path, _ in zip(others, range(MANY), strict=False)]
     if not there:
         return f"no {shown} file below it, nor any other"
-    other = next((path for path in there if path.suffix.lower() in CONVERTIBLE), min(there))
+    order = (*CONVERTIBLE, *CONTAINERS)
+    other = min(there, key=lambda path: (path.suffix.lower() not in order, path))
     how = ""
-    if other.suffix.lower() in CONVERTIBLE and suffixes[0] == SOUNDS[0]:
+    if suffixes[0] == SOUNDS[0] and other.suffix.lower() in CONTAINERS:
+        how = f"; {EXTRACT.format(source=folder)}"
+    elif suffixes[0] == SOUNDS[0] and other.suffix.lower() in CONVERTIBLE:
         how = f"; ffmpeg -i {other.name} {other.stem}.wav makes a wav of it"
     return f"no {shown} file below it (there is {other.relative_to(folder)}{how})"

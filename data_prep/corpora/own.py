@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
-from avseld.io.audio import audio_info
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, read_class_list
-from avseld.io.suffixes import LOSSY, sounds_below
+from avseld.io.resampling import sound_info
+from avseld.io.suffixes import CONTAINERS, LOSSY, recordings_below
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.corpora.prepared_folder import write_prepared
@@ -62,7 +62,8 @@ def own(
     offset and yaw of videos that the manifest has.
 
     Args:
-        audio: folder of sound files (wav, flac, w64, aif, caf, ogg, ...), searched with its subfolders.
+        audio: folder of sound files (wav, flac, w64, aif, caf, ogg, ...), searched with its subfolders; of videos with
+            sound (mp4, mov, ...) where there are none: their sound is written into PREPARED/audio.
         prepared: the folder to write.
         format: foa (W Y Z X), mic, binaural, stereo or mono.
         video: folder of mp4 files; recordings without one are counted.
@@ -95,7 +96,7 @@ def own(
     for folder in (audio, video, labels if labels is None or not labels.is_file() else None):
         _check_folder(folder, prepared)
     names = _classes(classes)
-    sounds = by_name(sounds_below(audio, "check --audio"), findings)
+    sounds = by_name(recordings_below(audio, "check --audio"), findings)
     videos = by_name(visible_files(video, VIDEOS), findings) if video else {}
     _check_partners(sounds, videos, video, findings)
     tables = find_labels(labels, sounds) if labels else {}
@@ -138,7 +139,7 @@ def _refuse_absent_labels(labels: Path, name: str) -> None:
 def resampled(
     recordings: list[Recording], prepared: Path, sample_rate: int, channels: list[int | str] | None = None
 ) -> list[Recording]:
-    """Write the audio that has another rate, that channels are chosen of, or that is lossy into PREPARED/audio.
+    """Write audio of another rate, that channels are chosen of, that is lossy or in a video, into PREPARED/audio.
 
     Args:
         recordings: with their audio as found.
@@ -152,13 +153,15 @@ def resampled(
     Raises:
         BadInput: a file cannot be resampled; the reasons are logged.
     """
-    rates = {recording.name: audio_info(recording.audio).sample_rate for recording in recordings}
+    rates = {recording.name: sound_info(recording.audio).sample_rate for recording in recordings}
     due = {
         recording.name: FileJob(
             recording.audio, prepared / "audio" / f"{recording.name}.wav", (sample_rate, "float", channels)
         )
         for recording in recordings
-        if rates[recording.name] != sample_rate or channels or recording.audio.suffix.lower() in LOSSY
+        if rates[recording.name] != sample_rate
+        or channels
+        or recording.audio.suffix.lower() in (*LOSSY, *CONTAINERS)
     }
     if not due:
         return recordings

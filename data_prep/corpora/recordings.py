@@ -18,7 +18,8 @@ from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording
-from avseld.io.resampling import resampled_length
+from avseld.io.resampling import resampled_length, sound_info
+from avseld.io.sound_track import is_container
 from avseld.io.video import panorama_warning, video_info
 
 log = logging.getLogger(__name__)
@@ -98,22 +99,28 @@ def with_duration(
     Args:
         recording: names the audio.
         sample_rate: Hz.
-        resampled: accept another rate and return the duration after resampling.
+        resampled: accept another rate, or the sound track of a video, and return the duration after resampling.
         warn: is told of a file that was cut off.
         channels: of the file that are taken, see `avseld.io.channel_map.channel_map`.
 
     Raises:
         BadInput: missing, unreadable, empty, wrong rate or channel count, or samples that are no numbers.
     """
-    info = audio_info(
-        recording.audio, None if channels else recording.format, None if resampled else sample_rate
+    track = resampled and is_container(recording.audio)
+    info = (
+        sound_info(recording.audio)
+        if track
+        else audio_info(
+            recording.audio, None if channels else recording.format, None if resampled else sample_rate
+        )
     )
-    if channels:
+    if channels or track:
         map_for_format(info.channels, recording.format, channels, str(recording.audio))
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
-    check_samples(recording.audio)
-    if missing := missing_bytes(recording.audio):
+    if not track:
+        check_samples(recording.audio)
+    if not track and (missing := missing_bytes(recording.audio)):
         warn(cut_off(recording.audio, info, missing))
     if info.sample_rate != sample_rate:
         return replace(

@@ -1,4 +1,4 @@
-"""Resample audio files to one rate."""
+"""Resample audio files, and the sound of videos, to one rate."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,11 +9,11 @@ import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths
+from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import FLOATS, audio_info, to_integers
 from avseld.io.channel_map import channel_map
-from avseld.io.resampling import resampled_blocks, resampled_length
-from avseld.io.suffixes import SOUNDS
+from avseld.io.resampling import resampled_blocks, resampled_length, sound_info, sound_subtype
+from avseld.io.suffixes import CONTAINERS, SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
 
 Subtype = Literal["PCM_16", "keep", "float"]
@@ -34,8 +34,11 @@ def resample(
 ) -> int:
     """Resample every audio file below a folder; lengths are exact to the sample, channels are kept or chosen.
 
+    Where there are no sound files, the sound of videos is taken out of them: the track with most channels, in their
+    stored order, from the zero of the container's clock, so that sound and picture stay in time.
+
     Args:
-        source: a folder, or one sound file (wav, flac, w64, aif, caf, ogg, ...).
+        source: a folder, or one sound file (wav, flac, w64, aif, caf, ogg, ...) or video (mp4, mov, mkv, webm).
         target: a folder beside it (the same relative paths), or one wav.
         sample_rate: Hz.
         subtype: 16-bit integers, or the source's own sample format.
@@ -53,7 +56,8 @@ def resample(
     if sample_rate < 1:
         raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
     work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype, channels=channels)
-    due = pair(source, target, SOUNDS)
+    no_sounds = source.is_dir() and not visible_files(source, SOUNDS) and visible_files(source, CONTAINERS)
+    due = pair(source, target, (SOUNDS[0], *CONTAINERS) if no_sounds else SOUNDS)
     return int(work_through(due, work, partial(_has_rate, sample_rate, channels), jobs, "resample") > 0)
 
 
@@ -69,7 +73,7 @@ def resample_audio(
     n samples become n * sample_rate / rate samples, rounded up; a file that has the rate keeps its samples.
 
     Args:
-        source: sound file.
+        source: sound file, or video with sound.
         target: the wav to write.
         sample_rate: Hz.
         subtype: 16-bit integers, or the source's own sample format; float keeps that of floats alone.
@@ -81,10 +85,10 @@ def resample_audio(
     Raises:
         BadInput: unreadable, empty, cut off, or with samples that are not finite.
     """
-    info = audio_info(source)
+    info = sound_info(source)
     if not info.n_samples:
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
-    subtype_in = soundfile.info(str(source)).subtype
+    subtype_in = sound_subtype(source)
     kept = {"keep": (*BITS, *FLOATS), "float": FLOATS, "PCM_16": ()}[subtype]
     subtype_out = subtype_in if subtype_in in kept else "PCM_16"
     chosen = channel_map(info.channels, channels, str(source)) if channels else None
@@ -136,7 +140,7 @@ def is_resampled(job: FileJob) -> bool:
     """Return whether the target of a job has the rate and the channels of its arguments, and the whole length."""
     sample_rate, *_, channels = job.arguments
     try:
-        target, source = audio_info(job.target), audio_info(job.source)
+        target, source = audio_info(job.target), sound_info(job.source)
     except BadInput:
         return False
     if _channels_of(job.target) != _comment(channels):
