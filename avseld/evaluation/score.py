@@ -19,7 +19,7 @@ from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
 from avseld.metrics.reference_events import CountingEvents
-from avseld.metrics.rules import Rule, rule_of
+from avseld.metrics.rules import Rule, check_options, rule_of
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
 from avseld.metrics.table import heading, number, row, table
@@ -94,6 +94,7 @@ def score(
         raise BadInput(
             f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}, or --class_agnostic true"
         )
+    check_options(challenge, n_classes, onscreen, grid)
     if check_only:
         reasons = problems(labels, predictions, challenge, n_classes, fold, missing, parts_of_run)
         return _report(reasons, predictions, challenge, json)

@@ -18,7 +18,7 @@ from avseld.metrics.folders import Pairing, Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
-from avseld.metrics.rules import RULES, Rule, rule_of
+from avseld.metrics.rules import RULES, Rule, check_options, rule_of
 
 BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
@@ -75,9 +75,10 @@ def score(
     if year is None:
         raise BadInput(f"which year's rules? give challenge, one of {', '.join(map(str, RULES))}")
     rule = rule_of(year)
+    check_options(year, n_classes, onscreen, grid)
     given = (labels, predictions)
     classes = next((side.classes for side in _tables(given) if side.classes), ())
-    n_classes = n_classes or len(classes) or None
+    n_classes = len(classes) or None if n_classes is None else n_classes
     labels, predictions = ({ONE: side} if isinstance(side, Events) else side for side in given)
     pairs = open_pair(labels, predictions, rule, n_classes, missing, distance_unit, fold, parts)
     pairs = _matched_by_name(pairs)

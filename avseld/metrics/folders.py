@@ -180,7 +180,7 @@ def open_pair(
     if not isinstance(prediction, Mapping):
         check_classes_of_predictions(Path(prediction), classes, f"{reference} (classes.txt)")
     said = METRES_PER_UNIT.get(distance_unit or "")
-    n_classes = n_classes or len(classes) or rule.n_classes
+    n_classes = len(classes) or rule.n_classes if n_classes is None else n_classes
     scored = rule.counting == "frames" and distance_unit != "none"
     seen, unit, distance = _inspect(references, predictions, rule, n_classes, said, scored, classes)
     if coordinates == "auto" and isinstance(example := _largest(predictions), Path):

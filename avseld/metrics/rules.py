@@ -90,6 +90,27 @@ RULES: Mapping[int, Rule] = MappingProxyType(
 """
 
 
+def check_options(
+    challenge: int | str, n_classes: int | None = None, onscreen: bool = False, grid: bool = False
+) -> None:
+    """Refuse options of scoring that a year does not have.
+
+    Args:
+        challenge: the year.
+        n_classes: number of classes, None where files or the year give it.
+        onscreen: 2025 only.
+        grid: 2019 only.
+
+    Raises:
+        BadInput: names the option.
+    """
+    if n_classes is not None and n_classes < 1:
+        raise BadInput(f"n_classes {n_classes}: give the number of classes, 1 or more")
+    for given, name, year in ((onscreen, "onscreen", 2025), (grid, "grid", 2019)):
+        if given and rule_of(challenge).year != year:
+            raise BadInput(f"{name}: is an option of {year}; leave it out, or give --challenge {year}")
+
+
 def rule_of(challenge: int | str) -> Rule:
     """Return the rule of a challenge year.
 

@@ -435,3 +435,16 @@ def test_directions_are_scored_without_classes_and_without_a_year(tmp_path, caps
     assert (
         "predictions/room1_a.csv: 1 events without direction cannot be localized" in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--n_classes", 0], "n_classes 0: give the number of classes"),
+        (["--n_classes", -3], "n_classes -3: give the number of classes"),
+        (["--onscreen", "true"], "onscreen: is an option of 2025"),
+        (["--grid", "true"], "grid: is an option of 2019"),
+    ],
+)
+def test_options_that_a_year_does_not_have_are_refused(folders, capsys, options, says) -> None:
+    assert says in failure(capsys, *folders, "--challenge", 2023, *options)
