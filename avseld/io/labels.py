@@ -62,6 +62,8 @@ class Labels:
     events: Events
     lines: tuple[int, ...] | None = None
     """line of each row, where the reader knows it"""
+    numbered: bool | None = None
+    """whether the file has a column for the number of a source; None for a csv of a prepared folder"""
 
     def line(self, row: int) -> int:
         """Return the line number (from 1) of a row."""
@@ -185,10 +187,10 @@ def read_label_rows(
     if kind == "prepared":
         return Labels(path, read_events(path, n_classes))
     if kind == "frames":
-        events, _ = read_dcase(
+        events, dialect = read_dcase(
             path, n_classes, coordinates, metres_per_unit, hop, degrees_per_unit, first_frame
         )
-        return Labels(path, events)
+        return Labels(path, events, numbered="source" in dialect.columns)
     return labels_of_sheet(
         read_sheet(path), n_classes, classes, recording, first_frame, sheet_metres_per_unit
     )
@@ -244,7 +246,7 @@ def labels_of_sheet(
             sheet.path,
             np.median(distance),
         )
-    return Labels(sheet.path, found.events, found.lines)
+    return Labels(sheet.path, found.events, found.lines, "source" in sheet.columns)
 
 
 def coordinates_of(

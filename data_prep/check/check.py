@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
@@ -17,7 +16,6 @@ from avseld.base.files import fingerprint, takes_paths
 from avseld.base.rates import LABEL_HOP
 from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
-from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from data_prep.check.classes import ClassCounts
 from data_prep.check.directions import Directions, Report
@@ -134,8 +132,7 @@ def _check_all(
                 read_boxes(recording.boxes)
         with report.noting():
             known = recording if readable else replace(recording, duration=math.inf)
-            events = labels_of(known, rules)
-            _check_labels(recording, events, report)
+            events = labels_of(known, rules, warn=report.warning)
             counts.add(events)
             if boxes is not None and len(events):
                 agreements.append(
@@ -146,17 +143,6 @@ def _check_all(
     directions.report(report)
     report.warnings += warnings_of(agreements)
     _report_contents(recordings, report)
-
-
-def _check_labels(recording: Recording, events: Events, report: Report) -> None:
-    key = np.stack([np.nan_to_num(events.onset), events.label, events.source], axis=-1)
-    _, first, times = np.unique(key, axis=0, return_index=True, return_counts=True)
-    twice = first[(times > 1) & (events.source[first] != 0)]
-    if len(twice):
-        report.warning(
-            f"{recording.labels}: {len(twice)} times one source of one class stands twice in a frame, first "
-            f"at {events.onset[twice].min():.1f} s; give simultaneous sources different numbers"
-        )
 
 
 def _report_contents(recordings: Sequence[Recording], report: Report) -> None:

@@ -121,7 +121,7 @@ def own(
         one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
         found.append(with_duration(one, sample_rate, resampled=True, channels=channels))
         if labels:
-            events[name] = labels_of(found[-1], rules, tables[name])
+            events[name] = labels_of(found[-1], rules, tables[name], findings.warning)
     recordings = place_videos(found, prepared, video_offset, video_yaw)
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)

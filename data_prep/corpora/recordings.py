@@ -21,6 +21,7 @@ from avseld.io.manifest import Recording
 from avseld.io.resampling import resampled_length, sound_info
 from avseld.io.sound_track import is_container
 from avseld.io.video import panorama_warning, video_info
+from data_prep.check.label_events import repeats
 
 log = logging.getLogger(__name__)
 
@@ -129,13 +130,19 @@ def with_duration(
     return replace(recording, duration=info.duration)
 
 
-def labels_of(recording: Recording, rules: LabelRules, file: LabelFile | None = None) -> Events:
+def labels_of(
+    recording: Recording,
+    rules: LabelRules,
+    file: LabelFile | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Events:
     """Read the labels of a recording and check that they lie within its audio.
 
     Args:
         recording: its duration is that of the audio.
         rules: conventions of the corpus.
         file: where the labels are; by default the recording's own file.
+        warn: is told of rows written twice and of events within others of their class; None leaves them unseen.
 
     Raises:
         BadInput: missing, a bad row, a class that is not in the list, or an event that begins or ends after the end of
@@ -155,6 +162,10 @@ def labels_of(recording: Recording, rules: LabelRules, file: LabelFile | None = 
         sheet_metres_per_unit=rules.sheet_metres_per_unit,
     )
     events, end = labels.events, recording.duration
+    if warn is not None:
+        found = repeats(events, labels.numbered)
+        for text in found.warnings(events, lambda row: f"{labels.path}:{labels.line(row)}"):
+            warn(text)
     late = events.onset >= end - ROUNDING_S
     across = ~late & (
         events.offset > end + LABEL_HOP + ROUNDING_S

@@ -22,6 +22,7 @@ from avseld.io.audio import audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
+from data_prep.check.label_events import repeats
 from data_prep.corpora.prepared_folder import check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
@@ -196,6 +197,7 @@ def read_metadata(path: Path, seconds: float = 10.0) -> dict[str, Events]:
             f"{path}:1: expected {' or '.join(map(', '.join, (WEAK_COLUMNS, STRONG_COLUMNS)))} separated by tabs"
         )
     rows: dict[str, list[list[float]]] = {}
+    places: dict[str, list[int]] = {}
     for line, text in enumerate(lines[1:], start=2):
         if not text.strip():
             continue
@@ -204,10 +206,19 @@ def read_metadata(path: Path, seconds: float = 10.0) -> dict[str, Events]:
         if len(cells) != len(header) or not cells[0]:
             raise BadInput(f"{path}:{line}: {len(cells)} columns instead of {len(header)}; correct the row")
         own = rows.setdefault(Path(cells[0]).stem, [])
-        own += (
+        new = (
             _weak(path, line, cells[1]) if header == WEAK_COLUMNS else _strong(path, line, cells[1:], seconds)
         )
+        own += new
+        places.setdefault(Path(cells[0]).stem, []).extend([line] * len(new))
+    for name, own in rows.items():
+        _warn_of_repeats(path, name, Events.from_rows(own), places[name])
     return {name: Events.from_rows(own).sorted() for name, own in rows.items()}
+
+
+def _warn_of_repeats(path: Path, name: str, events: Events, lines: Sequence[int]) -> None:
+    for text in repeats(events).warnings(events, lambda row: f"{path}:{lines[row]}: {name}"):
+        log.warning("%s", text)
 
 
 def _weak(path: Path, line: int, names: str) -> list[list[float]]:
