@@ -124,6 +124,9 @@ def _check_all(
                     f"{listed.duration:.6g}; make the prepared folder anew"
                 )
         with report.noting():
+            if readable:
+                directions.add_sound(recording)
+        with report.noting():
             check_video(recording, report)
         with report.noting():
             if prepared:

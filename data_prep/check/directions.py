@@ -7,7 +7,7 @@ import numpy as np
 from avseld.io.events import Events
 from avseld.io.formats import FORMATS
 from avseld.io.manifest import Recording
-from data_prep.check import array_order, orientation, sides
+from data_prep.check import ambisonic_gains, array_order, orientation, sides
 from data_prep.check.single_sources import MIN_FRAMES
 from data_prep.corpora.recordings import Findings
 
@@ -30,6 +30,16 @@ class Directions:
     ambisonic: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     array: list[array_order.Measured] = field(default_factory=list)
     left_and_right: list[np.ndarray] = field(default_factory=list)
+    ambisonic_gains: list[tuple[float, float]] = field(default_factory=list)
+
+    def add_sound(self, recording: Recording) -> None:
+        """Measure what needs no labels.
+
+        Args:
+            recording: with readable audio.
+        """
+        if recording.format == "foa":
+            self.ambisonic_gains.append(ambisonic_gains.measure(recording))
 
     def add(self, recording: Recording, events: Events) -> None:
         """Measure a recording; formats without directions are left out.
@@ -54,17 +64,30 @@ class Directions:
             f"intensity vector against labels in {found.n_frames} frames with one source: mean angle "
             f"{found.declared:.1f} degrees"
         )
-        if found.suspicious:
-            report.warning(f"{line}, but {found.best:.1f} with {found.words}")
+        if found.suspicious and found.unambiguous:
+            sure = f"the next best order has {found.best + found.lead:.1f}"
+            report.warning(f"{line}, but {found.best:.1f} with {found.words}; {sure}")
+        elif found.suspicious:
+            report.warning(
+                f"{line}, but {found.best:.1f} with other orders or signs of the channels, several alike: the labelled "
+                "directions are too few to say which; look at labels and channel order"
+            )
         else:
             _report_angle(line, found.n_frames, found.declared, report)
+        level = ambisonic_gains.gains(self.ambisonic_gains)
+        if level.suspicious:
+            known = found.n_frames >= MIN_FRAMES and found.unambiguous
+            report.warning(level.words(found.axes == orientation.FUMA if known else None))
+        elif len(level.ratios):
+            report.notes.append(f"Y, Z and X have together {level.ratio:.2f} times the energy of W (SN3D: 1)")
         array = array_order.fit(self.array)
         line = (
             f"time differences against labels in {array.n_frames} frames with one source: mean angle "
             f"{array.declared:.1f} degrees ({ARRAY})"
         )
         if array.suspicious:
-            report.warning(f"{array.words}; in {array.n_frames} frames with one source, {ARRAY}")
+            sure = f"every other turn is at least {array.lead:.1f} degrees farther"
+            report.warning(f"{array.words}; {sure}, in {array.n_frames} frames with one source, {ARRAY}")
         else:
             _report_angle(line, array.n_frames, array.declared, report)
         if array.n_frames >= MIN_FRAMES and array.radius != FORMATS["mic"].radius:

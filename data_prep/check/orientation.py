@@ -14,12 +14,15 @@ from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_fr
 BAND_HZ = (200.0, 5000.0)
 """below is the rumble of rooms, above the spatial aliasing of small arrays"""
 
+MIN_LEAD_DEG = 8.0
+"""how much nearer to the labels an order must be than all others, as for arrays"""
 Axes = tuple[tuple[int, int], ...]
 """for x, y, z: channel (1 to 3) and sign"""
 
+FUMA: Axes = ((1, 1), (2, 1), (3, 1))
 DECLARED: Axes = ((3, 1), (1, 1), (2, 1))
 KNOWN: dict[Axes, str] = {
-    ((1, 1), (2, 1), (3, 1)): "channels in the order W X Y Z (FuMa); reorder them to W Y Z X",
+    FUMA: "channels in the order W X Y Z (FuMa); reorder them to W Y Z X (own --channels W,X,Y,Z)",
     ((3, 1), (1, -1), (2, 1)): "azimuth mirrored; it must be positive to the left",
     ((3, -1), (1, 1), (2, 1)): "front and back exchanged",
     ((3, -1), (1, -1), (2, 1)): "everything turned by 180 degrees",
@@ -43,11 +46,18 @@ class Fit:
     """mean angle in degrees with the best order and signs of the three directional channels"""
     axes: Axes
     """order and signs of `best`"""
+    lead: float = np.inf
+    """degrees by which `best` is nearer than every other order"""
 
     @property
     def suspicious(self) -> bool:
         """Whether another orientation is clearly better than the declared one."""
         return self.n_frames >= MIN_FRAMES and self.best < min(0.7 * self.declared, self.declared - 10)
+
+    @property
+    def unambiguous(self) -> bool:
+        """Whether no third orientation fits nearly as well: sounds from one direction fit several."""
+        return self.lead > MIN_LEAD_DEG
 
     @property
     def words(self) -> str:
@@ -105,4 +115,5 @@ def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:
         for signs in product((1, -1), repeat=3)
     }
     best = min(errors, key=errors.__getitem__)
-    return Fit(len(vectors), errors[DECLARED], errors[best], best)
+    second = min(error for axes, error in errors.items() if axes != best)
+    return Fit(len(vectors), errors[DECLARED], errors[best], best, second - errors[best])

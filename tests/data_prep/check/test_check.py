@@ -14,6 +14,7 @@ from avseld.io.geometry import unit_vector
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from data_prep.__main__ import main
 from data_prep.check.check import check
+from data_prep.check.directions import Directions, Report
 from data_prep.check.orientation import DECLARED, fit, measure
 from data_prep.corpora.dcase import DATASETS, dcase
 from data_prep.corpora.own import own
@@ -28,10 +29,11 @@ def prepared(tmp_path):
     return tmp_path / "prepared"
 
 
-def scene(path, channels=(0, 1, 2, 3), signs=(1, 1, 1, 1), n_frames=60):
+def scene(path, channels=(0, 1, 2, 3), signs=(1, 1, 1, 1), n_frames=60, azimuth=None):
     """Create a source that changes its direction every 100 ms in faint diffuse noise, and its labels."""
     random = np.random.default_rng(3)
-    azimuth, elevation = random.uniform(-180, 180, n_frames), random.uniform(-60, 60, n_frames)
+    place, elevation = random.uniform(-180, 180, n_frames), random.uniform(-60, 60, n_frames)
+    azimuth, elevation = (place, elevation) if azimuth is None else (place * 0 + azimuth, elevation * 0)
     direction = unit_vector(azimuth, elevation).repeat(RATE // 10, axis=0)
     sound = random.normal(0, 0.05, (len(direction), 1))
     ambisonic = np.concatenate([sound, sound * direction[:, [1, 2, 0]]], axis=1)
@@ -277,3 +279,41 @@ def test_every_corpus_that_can_be_prepared_can_be_checked(tmp_path, dataset, cap
     (tmp_path / layout.labels / f"{name}.csv").write_text("0,1,0,-30,10,250\n")
     main(["check", str(tmp_path), "--dataset", dataset])
     assert "0 errors" in capsys.readouterr().out
+
+
+def warnings_of(recording, events):
+    report, directions = Report(strict=False), Directions()
+    directions.add_sound(recording)
+    directions.add(recording, events)
+    directions.report(report)
+    return report.warnings
+
+
+@pytest.mark.parametrize(
+    ("channels", "gains", "says"),
+    [
+        ((0, 1, 2, 3), (1, 1, 1, 1), None),
+        ((0, 1, 2, 3), (1, *[3**0.5] * 3), "in N3D 3: prepare again with --channels n3d"),
+        ((0, 3, 1, 2), (0.5**0.5, 1, 1, 1), "prepare again with --channels fuma"),
+        ((0, 1, 2, 3), (0.5**0.5, 1, 1, 1), "raise W by 3 dB"),
+        ((0, 1, 2, 3), (1, *[3**-0.5] * 3), "applied twice"),
+    ],
+)
+def test_gains_of_other_ambisonic_conventions_are_named_with_the_remedy(tmp_path, channels, gains, says):
+    found = warnings_of(*scene(tmp_path / "x.wav", channels, gains))
+    assert (any(says in line for line in found)) if says else not found
+
+
+def test_without_labels_the_convention_is_called_likely_and_noise_of_the_channels_is_none(tmp_path):
+    recording, _ = scene(tmp_path / "x.wav", signs=(1, *[3**0.5] * 3))
+    (line,) = warnings_of(recording, Events.empty())
+    assert "likely N3D, which labels would confirm" in line
+    write_sound(tmp_path / "noise.wav", 2.0, 4)
+    assert not warnings_of(Recording("noise", tmp_path / "noise.wav", "foa"), Events.empty())
+
+
+def test_an_order_is_named_only_where_the_labelled_directions_decide_it(tmp_path):
+    (line,) = warnings_of(*scene(tmp_path / "x.wav", (0, 3, 1, 2), azimuth=90.0))
+    assert "too few to say which" in line and "FuMa" not in line
+    (line,) = warnings_of(*scene(tmp_path / "y.wav", (0, 3, 1, 2)))
+    assert "channels in the order W X Y Z (FuMa)" in line and "the next best order has" in line
