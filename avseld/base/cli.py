@@ -79,6 +79,9 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.filename is not None and error.strerror:
+            named = f"{error.filename}: {error.strerror.lower()}"
+            _stop(f"{program} {words[0]}: {named}; check the path, its permissions and the disk", 1)
         reason = str(error).replace("<class '", "").replace("'>", "").strip() or "no message"
         _stop(f"{program} {words[0]}: {type(error).__name__}: {reason} (--debug shows where)", 1)
 

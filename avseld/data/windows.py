@@ -19,6 +19,7 @@ from avseld.config import Data
 from avseld.data.draws import bounded, first_draws
 from avseld.data.visual import visual_inputs
 from avseld.io.audio import audio_info, read_audio
+from avseld.io.cut_off import cut_off_sound
 from avseld.io.events import ARRAYS, Events, read_events
 from avseld.io.formats import format_named
 from avseld.io.labels import line_of_row
@@ -134,6 +135,8 @@ class Windows(Dataset[Batch]):
 
     def _check(self, recording: Recording, format: str) -> int:
         info = audio_info(recording.audio, format, self.rate)
+        if shortened := cut_off_sound(recording.audio):
+            log.warning("%s", shortened)
         if info.n_samples < self.n_samples and not self.pads:
             raise BadInput(
                 f"{recording.audio}: {info.duration:.2f} s are shorter than a window of "

@@ -25,6 +25,7 @@ from avseld.io.resampling import open_array, open_recording
 from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
+from avseld.system.device import device_named
 from avseld.system.inference import Reader, VisualAt, iterate_events, predict_events
 from avseld.vision.visual_input import VisualInput
 from avseld.weights import find, hub, shipped
@@ -308,9 +309,9 @@ def load(
         legacy: use the published rounding and averaging, defects included; None as trained.
 
     Raises:
-        BadInput: no such run, or weights that do not fit the architecture.
+        BadInput: no such run or device, or weights that do not fit the architecture.
     """
-    path = Path(run)
+    path, place = Path(run), device_named(device)
     if path.suffix != ".safetensors" and not path.is_dir():
         named = find(run)
         if named is None:
@@ -321,9 +322,7 @@ def load(
         if (path / hub.CONFIG).is_file():
             hub.check_weights(path / hub.WEIGHTS, path / hub.CONFIG)
         path = path / WEIGHTS[weights]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Predictor(load_system(path, legacy).to(device))
+    return Predictor(load_system(path, legacy).to(place))
 
 
 def predict_all(

@@ -18,6 +18,7 @@ from avseld.base.printable import printable
 from avseld.inference.event_list import ListedEvent
 from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
+from avseld.io.cut_off import cut_off_sound
 from avseld.io.labels import event_list_of
 from avseld.io.picture import guess_by_shape
 from avseld.io.resampling import sound_info
@@ -127,6 +128,8 @@ def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:
         BadInput: as `Predictor.predict`.
     """
     duration = sound_info(job.path).duration
+    if shortened := cut_off_sound(job.path):
+        log.warning("%s", shortened)
     heard = Heard(job.path.name, duration)
     parts = predictor.stretches(job.path, job.video, **job.options)
     with (

@@ -20,8 +20,6 @@ LARGEST = 1e6
 """a sample beyond it is no sound; full scale is 1"""
 BLOCK_SAMPLES = 1 << 20
 """samples of all channels read at once"""
-UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
-"""lengths in the header of a file that was written as a stream"""
 
 
 @dataclass(frozen=True)
@@ -130,35 +128,6 @@ def _no_sound(path: Path | str, block: np.ndarray, first: int, sample_rate: int)
     wrong = int(np.argmax(~(np.abs(block) <= LARGEST).all(axis=1)))
     value = block[wrong][~(np.abs(block[wrong]) <= LARGEST)][0]
     return f"{path}: a sample of {value:g} after {(first + wrong) / sample_rate:.3f} s; export it again"
-
-
-def missing_bytes(path: Path | str) -> int:
-    """Return how many bytes a wav file has less than its header says: it was cut off, though every player plays it.
-
-    Args:
-        path: any file; 0 for other kinds, and for streams whose header says no length.
-    """
-    with Path(path).open("rb") as file:
-        head = file.read(12)
-        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-            return 0
-        said = int.from_bytes(head[4:8], "little")
-        there = file.seek(0, 2)
-    return 0 if said in UNKNOWN_LENGTHS else max(0, said + 8 - there)
-
-
-def cut_off(path: Path | str, info: AudioInfo, missing: int) -> str:
-    """Say that a file was cut off.
-
-    Args:
-        path: of the file.
-        info: its header, as far as it is true.
-        missing: bytes, of `missing_bytes`.
-    """
-    return (
-        f"{path}: was cut off: {missing} bytes that its header names are not there; the {info.duration:.2f} s that are "
-        "there are used, copy it again if there should be more"
-    )
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:

@@ -16,7 +16,9 @@ from avseld.base.files import fingerprint, takes_paths
 from avseld.base.rates import LABEL_HOP
 from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
+from avseld.io.cut_off import decode_sound, decode_video
 from avseld.io.manifest import Recording, read_classes, read_manifest
+from avseld.io.suffixes import SOUNDS
 from data_prep.check.classes import ClassCounts
 from data_prep.check.directions import Directions, Report
 from data_prep.check.video_agreement import agreement, warnings_of
@@ -37,6 +39,7 @@ def check(
     folder: Path,
     dataset: DatasetName = "starss23",
     sample_rate: int = 24000,
+    whole: bool = False,
 ) -> int:
     """Check a raw or a prepared folder and print one finding a line to standard output.
 
@@ -44,6 +47,7 @@ def check(
         folder: a prepared folder (it holds manifest.csv), or a raw corpus.
         dataset: the layout of a raw corpus.
         sample_rate: Hz that all audio must have.
+        whole: decode all sound and video, which finds damage in the middle of a file, and takes long.
 
     Returns:
         1 if there is an error, 0 if there are at most warnings.
@@ -53,9 +57,9 @@ def check(
     """
     report = Report(strict=False)
     if (folder / "manifest.csv").is_file():
-        _check_prepared(folder, sample_rate, report)
+        _check_prepared(folder, sample_rate, whole, report)
     elif any((folder / audio).is_dir() for audio in DATASETS[dataset].audio.values()):
-        _check_raw(folder, DATASETS[dataset], sample_rate, report)
+        _check_raw(folder, DATASETS[dataset], sample_rate, whole, report)
     else:
         raise BadInput(
             f"{folder}: holds neither manifest.csv nor {', '.join(DATASETS[dataset].audio.values())}; "
@@ -68,7 +72,7 @@ def check(
     return int(bool(report.errors))
 
 
-def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
+def _check_prepared(folder: Path, sample_rate: int, whole: bool, report: Report) -> None:
     recordings, classes = [], []
     with report.noting():
         classes = read_classes(folder)
@@ -76,7 +80,7 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
         recordings = read_manifest(folder)
     rules = LabelRules(len(classes), classes=tuple(classes)) if classes else LabelRules(sys.maxsize)
     counts = ClassCounts(len(classes))
-    _check_all(recordings, rules, sample_rate, report, counts, prepared=True)
+    _check_all(recordings, rules, sample_rate, report, counts, prepared=True, whole=whole)
     report.notes += counts.lines(classes) if any(recording.labels for recording in recordings) else []
     _check_leaks(recordings, report)
     missing = {
@@ -88,7 +92,7 @@ def _check_prepared(folder: Path, sample_rate: int, report: Report) -> None:
         )
 
 
-def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, report: Report) -> None:
+def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, whole: bool, report: Report) -> None:
     rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar")
     counts = None
     for format, audio in corpus.audio.items():
@@ -98,7 +102,7 @@ def _check_raw(folder: Path, corpus: Dataset, sample_rate: int, report: Report) 
                 found = find(folder, corpus, format, report)
             # Both formats of a corpus share their labels.
             counts = ClassCounts(len(corpus.classes))
-            _check_all(found, rules, sample_rate, report, counts, prepared=False)
+            _check_all(found, rules, sample_rate, report, counts, prepared=False, whole=whole)
             _check_leaks(found, report)
     report.notes += counts.lines(corpus.classes) if counts else []
     _unique(report)
@@ -111,6 +115,7 @@ def _check_all(
     report: Report,
     counts: ClassCounts,
     prepared: bool,
+    whole: bool,
 ) -> None:
     # In a raw corpus the boxes are of the original video; the preparation compares them with it.
     directions, agreements = Directions(), []
@@ -128,6 +133,9 @@ def _check_all(
                 directions.add_sound(recording)
         with report.noting():
             check_video(recording, report)
+        for read_through in (_decode_sound, _decode_video) if whole else ():
+            with report.noting():
+                read_through(recording)
         with report.noting():
             if prepared:
                 boxes = boxes_of(recording)
@@ -146,6 +154,16 @@ def _check_all(
     directions.report(report)
     report.warnings += warnings_of(agreements)
     _report_contents(recordings, report)
+
+
+def _decode_sound(recording: Recording) -> None:
+    if recording.audio.is_file() and recording.audio.suffix.lower() in SOUNDS:
+        decode_sound(recording.audio)
+
+
+def _decode_video(recording: Recording) -> None:
+    if recording.video is not None and recording.video.is_file():
+        decode_video(recording.video)
 
 
 def _report_contents(recordings: Sequence[Recording], report: Report) -> None:

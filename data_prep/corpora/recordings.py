@@ -12,8 +12,9 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import audio_info, check_samples, cut_off, missing_bytes
+from avseld.io.audio import audio_info, check_samples
 from avseld.io.channel_map import map_for_format
+from avseld.io.cut_off import cut_off_sound, cut_off_video
 from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
@@ -121,8 +122,8 @@ def with_duration(
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")
     if not track:
         check_samples(recording.audio)
-    if not track and (missing := missing_bytes(recording.audio)):
-        warn(cut_off(recording.audio, info, missing))
+    if shortened := cut_off_sound(recording.audio):
+        warn(shortened)
     if info.sample_rate != sample_rate:
         return replace(
             recording, duration=resampled_length(info.n_samples, info.sample_rate, sample_rate) / sample_rate
@@ -188,7 +189,7 @@ def labels_of(
 
 
 def check_video(recording: Recording, findings: Findings) -> None:
-    """Warn about a video that is shorter than the audio or not a 360-degree panorama.
+    """Warn about a video that was cut off, is shorter than the audio, or not a 360-degree panorama.
 
     Raises:
         BadInput: missing or unreadable.
@@ -202,6 +203,8 @@ def check_video(recording: Recording, findings: Findings) -> None:
             f"{recording.video}: {info.end:.2f} s of video for {recording.duration:.2f} s of audio; "
             + ("it is used as far as it goes" if recording.video_offset else NOT_IN_TIME)
         )
+    if shortened := cut_off_video(recording.video):
+        findings.warning(shortened)
     if flat := panorama_warning(recording.video, info, recording.format):
         findings.warning(flat)
 

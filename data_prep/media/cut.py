@@ -9,6 +9,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
+from avseld.io.cut_off import cut_off_sound
 from avseld.io.dcase_csv import Coordinates
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import LOSSY, SOUNDS, none_below
@@ -149,6 +150,8 @@ def _duration(paths: list[Path]) -> float | None:
     """Read the duration of a recording, seconds; its audio files must agree."""
     sounds = [path for path in paths if path.suffix.lower() in SOUNDS]
     lengths = {path: audio_info(path).duration for path in sounds}
+    for shortened in filter(None, map(cut_off_sound, sounds)):
+        log.warning("%s", shortened)
     if lengths and max(lengths.values()) - min(lengths.values()) > LABEL_HOP:
         longest, shortest = max(lengths, key=lengths.__getitem__), min(lengths, key=lengths.__getitem__)
         raise BadInput(

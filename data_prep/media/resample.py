@@ -12,6 +12,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import FLOATS, audio_info, to_integers
 from avseld.io.channel_map import channel_map
+from avseld.io.cut_off import cut_off_sound
 from avseld.io.resampling import resampled_blocks, resampled_length, sound_info, sound_subtype
 from avseld.io.suffixes import CONTAINERS, SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
@@ -80,7 +81,8 @@ def resample_audio(
         channels: see `resample`.
 
     Returns:
-        A remark on clipped samples, or on a recording so quiet that few values are left; else empty.
+        A remark on a file that was cut off, on clipped samples, or on a recording so quiet that few values are left;
+        else empty.
 
     Raises:
         BadInput: unreadable, empty, cut off, or with samples that are not finite.
@@ -110,7 +112,8 @@ def resample_audio(
                 block, over = to_integers(block, BITS[subtype_out])
                 clipped += over
             writer.write(block)
-    return remark_on_level(source, subtype_in, subtype_out, clipped, peak)
+    remarks = [cut_off_sound(source), remark_on_level(source, subtype_in, subtype_out, clipped, peak)]
+    return "; ".join(filter(None, remarks))
 
 
 def remark_on_level(source: Path, subtype_in: str, subtype_out: str, clipped: int, peak: float) -> str:

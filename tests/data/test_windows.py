@@ -157,7 +157,8 @@ def test_windows_after_the_end_of_the_video_hold_no_boxes(prepared, tmp_path, ca
     logging.getLogger("avseld").propagate = True
     recording = read_manifest(prepared)[0]
     boxes = read_boxes(recording.boxes)
-    write_boxes(tmp_path / "x.npz", replace(boxes, about={"duration": 2.0}))
+    columns = {name: getattr(boxes, name)[:20] for name in ("time", "box", "score", "label")}
+    write_boxes(tmp_path / "x.npz", Boxes(**columns, about={"duration": 2.0}))
     visual = load_visual_input(replace(recording, boxes=tmp_path / "x.npz"))
     seen = visual.at(np.array([0.0, 1.95, 2.0, 3.0]))
     assert seen.any(axis=(1, 2)).tolist() == [True, True, False, False]
