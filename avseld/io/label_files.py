@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ log = logging.getLogger(__name__)
 
 TABLES = (".csv", ".tsv", ".xlsx")
 """suffixes of the files that are taken for labels"""
-TRACKS = (".txt",)
-"""suffix of a label track of Audacity; other texts have it too, so that only one named as a recording is read"""
+TRACKS = (".txt", ".textgrid")
+"""suffixes of exports of annotation tools; other texts have .txt too, so that only one named as a recording is read"""
+RAVEN = re.compile(r"\.Table\.\d+\.selections$", re.IGNORECASE)
+"""what Raven adds to the name of a recording"""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
     """Find the labels of recordings.
 
     Args:
-        place: a file, or a folder that is searched with its subfolders: NAME.csv, .tsv, .xlsx or .txt (Audacity) of
-            each recording, or sheets with a column `file`.
+        place: a file, or a folder that is searched with its subfolders: NAME.csv, .tsv, .xlsx, .txt (Audacity, ELAN,
+            Raven) or .TextGrid of each recording, or sheets with a column `file`.
         names: of the recordings.
 
     Returns:
@@ -86,8 +89,8 @@ def find_labels(place: Path, names: Collection[str]) -> dict[str, LabelFile]:
     found: dict[str, LabelFile] = {}
     strays = []
     for path in visible_files(place, (*TABLES, *TRACKS)):
-        name = _name_of(path.stem, names)
-        sheet = None if path.suffix.lower() in TRACKS else sheet_of_many(path)
+        name = _name_of(RAVEN.sub("", path.stem), names)
+        sheet = sheet_of_many(path)
         if sheet is not None:
             added: Mapping[str, LabelFile] = _in_sheet(sheet, names)
         elif name is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.base.rates import LABEL_HOP
+from avseld.io.annotation_tools import is_textgrid
 from avseld.io.dcase_csv import (
     COLUMN_ALIASES,
     COLUMN_NAMES,
@@ -36,6 +37,7 @@ from avseld.io.sheets import (
     sheet_events,
 )
 from avseld.io.tables import delimiter_of, is_number
+from avseld.io.text import decoded
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +89,12 @@ def label_format(path: Path | str) -> LabelFormat:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    text = head.decode("utf-8-sig", errors="replace")
+    try:
+        text = decoded(head[: len(head) // 2 * 2])
+    except UnicodeDecodeError:  # cut within a letter, or another encoding
+        text = head.decode("utf-8-sig", errors="replace")
     filled = [line for line in text.splitlines()[:MAX_HEAD_LINES] if line.strip()]
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or is_audacity(text):
+    if is_audacity(text) or is_textgrid(text):
         return "sheet"
     if not filled or "\0" in text:
         return "frames"

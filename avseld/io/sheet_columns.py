@@ -18,7 +18,7 @@ COLUMN_NAMES = {
     "frame": ("frame", "frameindex"),
     "class": (
         "class", "classname", "classid", "classindex", "label", "event", "eventlabel", "category", "sound",
-        "soundevent", "soundeventrecording",
+        "soundevent", "soundeventrecording", "annotation", "annotations", "species", "tag", "commonname",
     ),
     "source": ("source", "sourceid", "track", "trackid", "instance", "sourcenumber"),
     "azimuth": ("azimuth", "azi", "az"),
@@ -28,7 +28,8 @@ COLUMN_NAMES = {
     "y": ("y",),
     "z": ("z",),
     "onscreen": ("onscreen", "visible"),
-    "file": ("file", "filename", "recording", "recordingname", "audio", "audiofile", "audiofilename", "wav", "path"),
+    "file": ("file", "filename", "recording", "recordingname", "audio", "audiofile", "audiofilename", "wav", "path",
+             "beginfile"),
 }  # fmt: skip
 """columns and how their names are written, without case, blanks, signs and unit; `soundeventrecording` is TUT 2018's"""
 COLUMN_OF_NAME = {name: column for column, names in COLUMN_NAMES.items() for name in names}
@@ -49,14 +50,19 @@ KINDS_OF_UNIT = {
 }
 NAME = "name"
 """header of a column that is the class where no other one is"""
+OF_TOOLS = {
+    "selection", "view", "channel", "lowfreqhz", "highfreqhz", "deltatimes", "deltafreqhz", "fileoffsets", "beginpath",
+    "avgpowerdensitydbfshz", "peakfreqhz",
+}  # fmt: skip
+"""columns that Raven writes and that mean nothing here"""
 SIMILAR = 0.75
 """similarity of a column's name to a known one (`difflib`) from which it is taken for a misspelling"""
 
 EXAMPLES = (
     "events, header onset,offset,class,azimuth,elevation and rows such as 0.4,2.1,speech,30,-5 (or start, end, "
     "duration; optional columns source, distance in metres, file; also semicolons, tabs, xlsx); label frames of DCASE, "
-    "rows such as 4,1,0,30,-5,180 (frame of 100 ms, class, source, azimuth, elevation, distance in cm); or Audacity "
-    "labels, rows such as 0.4<TAB>2.1<TAB>speech"
+    "rows such as 4,1,0,30,-5,180 (frame of 100 ms, class, source, azimuth, elevation, distance in cm); or exports of "
+    "Audacity (rows such as 0.4<TAB>2.1<TAB>speech), ELAN (tab-delimited text), Praat (TextGrid) and Raven"
 )
 """an example of each way to write labels, for messages"""
 
@@ -116,7 +122,12 @@ def columns_of(path: Path, line: int, cells: list[str]) -> tuple[tuple[str | Non
     axes = [axis for axis in "xyz" if axis in columns]
     if axes and len(axes) < 3:
         raise BadInput(f"{path}:{line}: {', '.join(axes)} without the other axes in {shown}; add them")
-    unknown = [cell for cell, column in zip(cells, columns, strict=True) if cell and column is None]
+    plain = ["".join(re.findall(r"[^\W_]+", cell.casefold())) for cell in cells]
+    unknown = [
+        cell
+        for cell, column, name in zip(cells, columns, plain, strict=True)
+        if cell and column is None and name not in OF_TOOLS
+    ]
     for cell in unknown:
         words = [word for word in re.findall(r"[^\W_]+", cell.casefold()) if word not in UNITS]
         near = difflib.get_close_matches("".join(words), COLUMN_OF_NAME, 1, SIMILAR)

@@ -16,12 +16,13 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.base.rates import LABEL_HOP
+from avseld.io.annotation_tools import ROW, elan_rows, is_textgrid, raven_rows, textgrid_rows
 from avseld.io.events import Events, check_row
 from avseld.io.geometry import direction
 from avseld.io.row_checks import are_frames, check_source, warn_of_odd_distances
 from avseld.io.sheet_columns import columns_of, names_unit_of_distance
 from avseld.io.suffixes import SOUNDS
-from avseld.io.tables import cell_number, csv_rows, delimiter_of, is_number
+from avseld.io.tables import cell_number, csv_rows, delimiter_of, is_number, seconds_of
 from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 MEDIA_SUFFIXES = (*SOUNDS, ".mp4", ".m4v", ".mov", ".mkv", ".m4a", ".csv", ".tsv", ".xlsx", ".txt")
 """suffixes that a cell of the column `file` may have"""
 XLSX = ".xlsx"
+TIMES = ("onset", "offset", "duration")
+"""columns that may hold times with colons"""
 HEAD_BYTES = 1 << 14
 """enough of a file for its header and a row"""
 
@@ -90,7 +93,7 @@ def recording_name(cell: str) -> str:
 
 
 def read_sheet(path: Path | str) -> Sheet:
-    """Read a csv with a header, an xlsx (its first sheet) or a label track of Audacity.
+    """Read a csv with a header, an xlsx (its first sheet), or what Audacity, ELAN, Praat and Raven export.
 
     Raises:
         BadInput: missing, unreadable, or columns that are no events; shows an example of each format.
@@ -104,7 +107,12 @@ def read_sheet(path: Path | str) -> Sheet:
         if is_audacity(text):
             tracks = [(line, cells) for line, cells in csv_rows(path, text, "\t") if cells[0].strip() != "\\"]
             return Sheet(path, ("onset", "offset", "class"), (1.0, 1.0, 1.0), tracks)
+        if is_textgrid(text):
+            return Sheet(path, ROW, (1.0,) * len(ROW), textgrid_rows(path, text))
         rows = list(csv_rows(path, text, delimiter))
+        if delimiter == "\t" and (exported := elan_rows(path, rows)) is not None:
+            return Sheet(path, ROW, (1.0,) * len(ROW), exported)
+        rows = raven_rows(rows)
     if not rows:
         return Sheet(path, (), (), [])
     columns, factors = columns_of(path, *rows[0])
@@ -135,6 +143,7 @@ def sheet_events(
         BadInput: a bad row; names file and line.
     """
     sheet = _without_blank(sheet, "elevation")
+    sheet = _with_classes_of_tiers(sheet, classes)
     place = sheet.columns.index("class") if "class" in sheet.columns else 0
     cells_of_class = [cells[place] for _, cells in sheet.rows if place < len(cells) and cells[place]]
     # Indices stay indices only where all classes are indices.
@@ -163,6 +172,22 @@ def _without_blank(sheet: Sheet, column: str) -> Sheet:
     return replace(sheet, columns=tuple(None if name == column else name for name in sheet.columns))
 
 
+def _with_classes_of_tiers(sheet: Sheet, classes: Sequence[str] | None) -> Sheet:
+    """Take tiers for the classes where labels name none: they are empty, or tiers are in the list and labels not."""
+    if "tier" not in sheet.columns:
+        return sheet
+    known = {_plain(name) for name in classes or ()}
+    by_tier, by_label = (
+        [_plain(cells[sheet.columns.index(name)]) for _, cells in sheet.rows] for name in ("tier", "class")
+    )
+    named_by_tier = not any(by_label) or (not set(by_label) & known and bool(set(by_tier) & known))
+    if not named_by_tier:
+        return sheet
+    log.info("%s: tiers are read as classes", sheet.path)
+    names = {"tier": "class", "class": None}
+    return replace(sheet, columns=tuple(names.get(name or "", name) for name in sheet.columns))
+
+
 def is_audacity(text: str) -> bool:
     """Return whether a text is a label track of Audacity: start, end and label between tabs, without a header."""
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -183,7 +208,10 @@ def _event(
     factor = dict(zip(sheet.columns, sheet.factors, strict=True))
 
     def value(name: str, otherwise: float = np.nan) -> float:
-        return cell_number(row[name], path, line) * factor[name] if row.get(name) else otherwise
+        if not row.get(name):
+            return otherwise
+        parse = seconds_of if name in TIMES else cell_number
+        return parse(row[name], path, line) * factor[name]
 
     onset, offset = value("onset"), value("offset")
     if "onset" not in sheet.columns:

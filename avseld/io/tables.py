@@ -1,6 +1,7 @@
 """Small tables of text with a header, as spreadsheets save them: any delimiter, encoding and decimal sign."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.text import read_text
+
+TIME = re.compile(r"\d+:[0-5]?\d:[0-5]?\d(\.\d+)?|[0-5]?\d:[0-5]?\d\.\d+")
+"""hours, minutes and seconds, or minutes and seconds with decimals: 0:30 may be half an hour"""
 
 
 def delimiter_of(text: str) -> str:
@@ -76,6 +80,25 @@ def is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_time(cell: str) -> bool:
+    """Return whether a cell is a time with colons: 1:02.5 or 00:01:02."""
+    return TIME.fullmatch(with_point(cell)) is not None
+
+
+def seconds_of(cell: str, path: Path, line: int) -> float:
+    """Parse seconds, or a time with colons, to seconds.
+
+    Raises:
+        BadInput: neither; names file and line.
+    """
+    if not is_time(cell):
+        return cell_number(cell, path, line)
+    seconds = 0.0
+    for part in with_point(cell).split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
 
 
 def cell_number(cell: str, path: Path, line: int) -> float:

@@ -10,7 +10,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import Coordinates, Dialect, read_dcase, write_dcase
 from avseld.io.events import Events, read_events, write_events
 from avseld.io.frame_conventions import FrameConventions, frame_conventions
-from avseld.io.label_files import TABLES, TRACKS, sheet_of_many
+from avseld.io.label_files import RAVEN, TABLES, TRACKS, sheet_of_many
 from avseld.io.labels import label_format
 from avseld.io.sheets import read_sheet, sheet_events
 
@@ -48,17 +48,17 @@ def read_all_labels(
     """
     labels: dict[str, list[WholeLabels]] = {}
     paths = visible_files(source, (*TABLES, *TRACKS))
-    own = [path for path in paths if path.stem in names]
+    own = [path for path in paths if path.stem in names and path.suffix.lower() in TABLES]
     frames = frame_conventions(source, own, coordinates, first_frame=first_frame, warn_of_units=False)
     for path in paths:
-        sheet = None if path.suffix.lower() in TRACKS else sheet_of_many(path)
+        sheet, name = sheet_of_many(path), RAVEN.sub("", path.stem)
         if sheet is not None:
             for listed in sheet.recordings():
                 if listed in names:
                     found = sheet_events(sheet.of(listed), first_frame=first_frame)
                     labels.setdefault(listed, []).append(WholeLabels(path, found.events, names=found.names))
-        elif path.stem in names:
-            labels.setdefault(path.stem, []).append(_whole_labels(path, frames))
+        elif name in names:
+            labels.setdefault(name, []).append(_whole_labels(path, frames))
     return labels
 
 
