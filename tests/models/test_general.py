@@ -203,8 +203,8 @@ def test_an_unusable_checkpoint_is_refused_and_changes_no_weight(tmp_path):
         ("four_channels.pth", r"has shape \(64, 4, 3, 3\)"),
         ("lacking.pth", "no weight 'conv_block3.bn1.running_var'"),
         ("resnet.pth", "no weight 'conv_block1.conv1.weight'"),
-        ("pickled.pth", "no readable weights"),
-        ("text.pth", "no readable weights"),
+        ("pickled.pth", "never loaded"),
+        ("text.pth", "is no checkpoint"),
         ("absent.pth", "not found"),
     ):
         with pytest.raises(BadInput, match=text) as refusal:
