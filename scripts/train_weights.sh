@@ -59,7 +59,7 @@ make_weights() {
             ;;
         locator_stereo)
             corpus locator_stereo --preset locator --video none --formats stereo -- --one_class sound --format stereo
-            train locator_stereo locator_stereo 8000
+            train locator_stereo locator_stereo 5000
             ;;
         av_foa_generated)
             corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import plane_waves
 import pytest
+import soundfile
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -52,6 +53,24 @@ def test_the_locator_finds_a_burst_of_noise_and_nothing_in_silence(azimuth):
     error = np.abs((events.azimuth[middle] - azimuth + 180) % 360 - 180)
     assert np.median(error) < 8 and np.median(np.abs(events.elevation[middle])) < 10
     assert not ((events.onset < 1.5) | (events.onset > 3.6)).any()
+
+
+@pytest.mark.parametrize(("azimuth", "folded"), [(-60.0, -60.0), (10.0, 10.0), (150.0, 30.0)])
+def test_the_stereo_locator_finds_a_burst_at_its_side_and_no_elevation(tmp_path, azimuth, folded):
+    random = np.random.default_rng(2)
+    sound = 0.001 * random.standard_normal((2, 5 * RATE))
+    side = unit_vector(azimuth, 0.0)[1]
+    burst = slice(2 * RATE, 3 * RATE)
+    sound[:, burst] += 0.1 * np.array([1 + side, 1 - side])[:, None] / 2 * random.standard_normal(RATE)
+    soundfile.write(tmp_path / "burst.wav", sound.T, RATE)
+    main(["predict", str(tmp_path / "burst.wav"), "--out", str(tmp_path / "x.csv")])
+    header, *rows = (tmp_path / "x.csv").read_text().splitlines()
+    assert header == "frame,class,source,azimuth,distance,onscreen"
+    frames, _, _, azimuths, *_ = np.array([list(map(float, row.split(","))) for row in rows]).T
+    assert frames.min() >= 19 and frames.max() <= 35 and len(set(frames)) >= 8
+    assert abs(np.median(azimuths) - folded) < 12
+    events = (tmp_path / "x.events.csv").read_text().splitlines()[1:]
+    assert events and all(line.endswith(",") for line in events)
 
 
 def test_no_format_has_two_defaults():
