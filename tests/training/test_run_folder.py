@@ -5,13 +5,15 @@ import shutil
 import plane_waves
 import pytest
 import torch
-from learning import train_briefly
+from learning import learn, train_briefly
 from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput
 from avseld.base.locks import sole_writer
+from avseld.config import Part, Update
 from avseld.evaluation.validation import Validator
 from avseld.training.callbacks import AtomicCheckpoints
+from avseld.training.module import Learner
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +145,32 @@ def test_a_checkpoint_of_another_training_is_named(prepared, copy, name, value):
     torch.save(torch.load(path, weights_only=True) | {name: value}, path)
     with pytest.raises(BadInput, match=r"copy/checkpoints/last\.ckpt: "):
         resume(prepared, copy)
+
+
+def test_a_killed_run_of_a_network_that_draws_resumes_to_the_weights_of_an_uninterrupted_one(
+    prepared, tmp_path, monkeypatch
+):
+    def fused(name, **changes):
+        return learn(
+            "av_foa_fused", prepared, tmp_path / name, 3, {"batch_size": 2, "chunk": 1.0}, validate_every=1,
+            options={"model": {"video_dropout": 0.5, "hidden": 16}}, update=Update(average=0.9),
+            augment=[Part("rotate"), Part("mix"), Part("mask")], **changes,
+        )  # fmt: skip
+
+    def killed(self, *words):
+        if self.global_step == 1:
+            raise KeyboardInterrupt
+        return training_step(self, *words)
+
+    training_step = Learner.training_step
+    with monkeypatch.context() as patched, pytest.raises((KeyboardInterrupt, SystemExit)):
+        patched.setattr(Learner, "training_step", killed)
+        fused("killed")
+    fused("killed", resume=True)
+    fused("whole")
+    for name in ("last.safetensors", "model.safetensors"):
+        resumed, whole = (load_file(tmp_path / run / name) for run in ("killed", "whole"))
+        assert all(torch.equal(resumed[key], whole[key]) for key in whole), name
+    assert (tmp_path / "killed" / "metrics.csv").read_text() == (
+        tmp_path / "whole" / "metrics.csv"
+    ).read_text()
