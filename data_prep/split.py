@@ -1,6 +1,7 @@
 """Split recordings into training, validation and test parts: clips of one recording together, or each within itself."""
 
 import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import check_folder, replacing, takes_paths
+from avseld.base.locks import sole_writer, writes_alone_into
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from data_prep.split_by_time import split_by_time
 
@@ -25,6 +27,7 @@ FAR = 0.1
 
 
 @takes_paths
+@writes_alone_into("out")
 def split(
     prepared: Path,
     parts: str = "train=0.7,validate=0.1,test=0.2",
@@ -66,11 +69,13 @@ def split(
         report(made, shares, {one.name: one.fold for one in made}, by)
         log.info("train with --data.prepared %s", out)
         return 0
-    recordings = read_manifest(prepared)
-    part_of = draw(recordings, shares, by, clip, seed)
-    write_manifest(
-        prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
-    )
+    check_folder(prepared, "--prepared")
+    with sole_writer(prepared, math.inf):
+        recordings = read_manifest(prepared)
+        part_of = draw(recordings, shares, by, clip, seed)
+        write_manifest(
+            prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
+        )
     report(recordings, shares, part_of, by)
     return 0
 

@@ -1,6 +1,7 @@
 """Detect boxes in a video, and the command `boxes`: a boxes file for every video of a prepared folder."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
+from avseld.base.locks import sole_writer
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
@@ -345,10 +347,15 @@ def _warn_if_short(job: DetectionJob, end: float) -> None:
 def _update_manifest(prepared: Path, jobs: list[DetectionJob]) -> None:
     """Enter the boxes files into the manifest as it is now: other commands may have changed it meanwhile."""
     written = {job.recording.name: job.target for job in jobs if job.target.is_file()}
+
+    def entered(recordings: list[Recording]) -> list[Recording]:
+        return [replace(each, boxes=written.get(each.name, each.boxes)) for each in recordings]
+
     before = read_manifest(prepared)
-    after = [replace(each, boxes=written.get(each.name, each.boxes)) for each in before]
-    if after != before:
-        write_manifest(prepared, after, read_classes(prepared))
+    if entered(before) == before:  # the folder need not be writable
+        return
+    with sole_writer(prepared, math.inf):
+        write_manifest(prepared, entered(read_manifest(prepared)), read_classes(prepared))
 
 
 def _table(time: np.ndarray, detections: list[Detections], about: dict[str, Any]) -> Boxes:

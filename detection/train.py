@@ -7,6 +7,7 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.locks import writes_alone_into
 from detection.backends.mmdet import require
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ CHECKPOINT = "last.pth"
 
 
 @takes_paths
+@writes_alone_into("out")
 def train(
     pictures: Path,
     validation: Path,

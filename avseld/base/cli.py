@@ -14,6 +14,7 @@ from typing import Any
 from avseld.base.cli_errors import explain, near_misses, option_types, refuse_unknown
 from avseld.base.cli_help import help_text
 from avseld.base.errors import BadInput, Interrupted
+from avseld.base.files import NO_ROOM
 from avseld.base.printable import PrintableStream, one_line
 from avseld.base.processes import is_launched_process
 
@@ -79,6 +80,10 @@ def run(program: str, about: str, commands: dict[str, Command], words: list[str]
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            place = f"{error.filename}: " if error.filename else ""
+            reason = str(error.strerror).lower()
+            _stop(f"{program} {words[0]}: {place}{reason}; make room, or name another place", 1)
         if isinstance(error, OSError) and error.filename is not None and error.strerror:
             named = f"{error.filename}: {error.strerror.lower()}"
             _stop(f"{program} {words[0]}: {named}; check the path, its permissions and the disk", 1)
@@ -93,6 +98,7 @@ def _call(program: str, name: str, command: Command, words: list[str]) -> None:
     from jsonargparse import ActionConfigFile, ArgumentParser
 
     from avseld.base.logs import to_terminal
+    from avseld.base.options import check_options_of_command
 
     function: Callable[..., Any] = getattr(import_module(command.module), command.function)
     if "--help" in words or "-h" in words:
@@ -116,8 +122,10 @@ def _call(program: str, name: str, command: Command, words: list[str]) -> None:
         raise BadInput(explain(str(error), types, positional, f"{program} {name} --help")) from error
     ready = parser.instantiate(parsed)
     ready.pop("config", None)
+    values = ready.as_dict() if hasattr(ready, "as_dict") else vars(ready)
+    check_options_of_command(function, values)
     to_terminal()
-    status = function(**ready.as_dict() if hasattr(ready, "as_dict") else vars(ready))
+    status = function(**values)
     if isinstance(status, int) and status:
         sys.exit(status)
 

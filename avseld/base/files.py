@@ -145,7 +145,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     make_folder(path.parent)
     if path.is_dir():
-        raise BadInput(f"{path}: is a folder where a file is to be written; remove it or name another place")
+        raise BadInput(f"{path}: is a folder; name a file")
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{PARTIAL}{path.suffix}")
     try:
         yield temporary
@@ -172,7 +172,11 @@ def _why_not_written(error: Exception, temporary: Path) -> str | None:
         is_here = str(error.filename) in (str(temporary), str(temporary.parent))
         if error.errno in NO_ROOM or (is_here and error.errno not in (errno.ENOENT, errno.EEXIST)):
             return os.strerror(error.errno).lower()
-    # Libraries hide the cause: libsndfile says "System error", torch and safetensors raise errors of their own.
+    # Libraries hide the cause: safetensors raises an error of its own and removes the file, libsndfile says "System
+    # error", torch an error of its zip file.
+    for number in NO_ROOM:
+        if os.strerror(number) in str(error):
+            return os.strerror(number).lower()
     try:
         with temporary.open("ab") as file:
             file.write(bytes(PROBE_BYTES))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import IO, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder
@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 LOCK = ".lock"
 """file in a folder that is being written; it goes with the program that holds it"""
+
+PREPARATION_WAIT_S = 5.0
+"""how long the preparation of a folder waits for a command that changes its manifest, which takes less; another
+preparation takes longer, and this one is refused"""
 
 BUSY = (errno.EACCES, errno.EAGAIN)
 PAUSE_S = 0.2
@@ -52,21 +56,21 @@ def sole_writer(folder: Path | str, wait_s: float = 0.0) -> Iterator[None]:
         if file is not None:
             (folder / LOCK).unlink(missing_ok=True)
             fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may have the file open, too
-            file.close()
+            os.close(file)
         for each in reversed(made):
             with suppress(OSError):  # not empty
                 each.rmdir()
 
 
-def _locked(folder: Path, until: float) -> tuple[IO[str] | None, list[Path]]:
-    """Lock a folder; return the open lock file, None where there are no locks, and the folders that were made."""
+def _locked(folder: Path, until: float) -> tuple[int | None, list[Path]]:
+    """Lock a folder; return the descriptor of the lock file (None where there are no locks) and the folders made."""
     path, said = folder / LOCK, False
     while True:
         made = make_folder(folder)
         if fcntl is None:
             return None, made
         try:
-            file = path.open("a+")
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:  # the folder was removed meanwhile, by the program that had made it
             continue
         except OSError as error:
@@ -75,7 +79,7 @@ def _locked(folder: Path, until: float) -> tuple[IO[str] | None, list[Path]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = _read(file)
-            file.close()
+            os.close(file)
             if error.errno not in BUSY:  # a network file system without locks
                 log.warning("%s: cannot be locked (%s); write into it once at a time", folder, error.strerror)
                 path.unlink(missing_ok=True)
@@ -90,21 +94,20 @@ def _locked(folder: Path, until: float) -> tuple[IO[str] | None, list[Path]]:
             time.sleep(PAUSE_S)
             continue
         if _is_at(file, path):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {platform.node()}")
-            file.flush()
+            with suppress(OSError):  # the disk may be full, and the name is for messages only
+                os.truncate(file, 0)
+                os.pwrite(file, f"process {os.getpid()} on {platform.node()}".encode(), 0)
             return file, made
-        file.close()  # the program that held it has removed it
+        os.close(file)  # the program that held it has removed it
 
 
-def _read(file: IO[str]) -> str:
-    file.seek(0)
-    return " ".join(file.read(200).split()) or "of unknown name"
+def _read(file: int) -> str:
+    return " ".join(os.pread(file, 200, 0).decode(errors="replace").split()) or "of unknown name"
 
 
-def _is_at(file: IO[str], path: Path) -> bool:
+def _is_at(file: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
 

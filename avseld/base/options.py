@@ -73,6 +73,22 @@ NAMES = {
 RANGES: dict[str, Range] = {name: allowed for allowed, names in NAMES.items() for name in names.split()}
 """name of an option -> its range; members of a list each have it"""
 
+NAMES_OF_COMMANDS = {
+    SIZE: "width height",
+    COUNT: "first draws iterations scenes batch_size",
+    NUMBER_OF: "threads jobs figures",
+    SAMPLES: "sample_rate",
+    POSITIVE: "seconds hop metres_per_unit",
+    NOT_NEGATIVE: "gap false_rows",
+    SHARE: "threshold test_share compressed_share empty_share",
+    Range(0, 1000, above=True): "fps detector_fps",
+    Range(0, 2**32 - 1, whole=True): "seed",
+}
+RANGES_OF_COMMANDS: dict[str, Range] = {
+    name: allowed for allowed, names in NAMES_OF_COMMANDS.items() for name in names.split()
+}
+"""name of an option of a command -> its range"""
+
 
 def check_options(
     what: str, constructor: Callable[..., Any], options: Mapping[str, Any], separator: str = ".options."
@@ -101,6 +117,22 @@ def check_options(
             continue
         checked[name] = check_value(f"{what}{separator}{name}", name, value, parameters[name].default)
     return checked
+
+
+def check_options_of_command(function: Callable[..., Any], values: Mapping[str, Any]) -> None:
+    """Check the numbers among the options of a command; defaults, which may stand for something else, need no check.
+
+    Args:
+        function: of the command; its arguments are the options.
+        values: by name.
+
+    Raises:
+        BadInput: a number out of its range; names the option and what it may be.
+    """
+    for name, parameter in inspect.signature(function).parameters.items():
+        value = values.get(name)
+        if name in RANGES_OF_COMMANDS and isinstance(value, int | float) and value != parameter.default:
+            _number(f"--{name}", value, RANGES_OF_COMMANDS[name])
 
 
 def _takes_none(parameter: inspect.Parameter) -> bool:

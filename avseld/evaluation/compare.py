@@ -13,7 +13,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.data.windows import reference
 from avseld.evaluation.evaluate import untrained_predictor
 from avseld.inference.predictor import Control, load, predict_all
@@ -94,6 +94,7 @@ def compare(
     Raises:
         BadInput: a folder that is no run, an unknown control, or runs of different classes or recordings.
     """
+    check_folder(out, "--out")
     groups = read_groups(runs)
     everyone = [member for members in groups.values() for member in members]
     year = challenge or read_config(everyone[0].path)["challenge"]

@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.validation import Validator, warn_without_distance
@@ -69,6 +69,7 @@ def evaluate(
     Raises:
         BadInput: files are missing or unusable.
     """
+    check_folder(out, "--out")
     config = read_config(run)
     year = challenge or config["challenge"]
     predictor = load(run, weights, device, legacy)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.rates import LABEL_HOP
 from avseld.data.visual import visual_inputs
 from avseld.evaluation.evaluate import untrained_predictor
@@ -131,6 +131,7 @@ def locate(
         raise BadInput(
             f"choose_on {choose_on}: chooses thresholds for --false_rows, how many a minute; add it"
         )
+    check_folder(out, "--out")
     names = [word.strip() for word in runs.split(",") if word.strip()]
     predictors = {name: load(name, weights, device) for name in names}
     format = _common_format(predictors)

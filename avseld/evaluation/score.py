@@ -86,6 +86,10 @@ def score(
     labels, predictions, year, parts_of_run = complete_from_run(reference, prediction, challenge, run)
     challenge = None if year is None else int(year)
     if class_agnostic:
+        others = {"onscreen": onscreen, "grid": grid, "corrected": corrected, "jackknife": jackknife}
+        others |= {"check_only": check_only, "metrics": bool(metrics), "n_classes": n_classes is not None}
+        if given := [name for name, value in others.items() if value]:
+            raise BadInput(f"--{given[0]}: means nothing with --class_agnostic; leave one of them out")
         pairing = open_pair(
             labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run, coordinates
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import takes_paths
+from avseld.base.files import check_folder, takes_paths
 from avseld.config import VideoControl
 from avseld.inference.choice import (
     describe_guess,
@@ -102,6 +102,7 @@ def predict(
         _refuse({name: value or None for name, value in (given | options).items()})
         if run is None:
             raise BadInput("nothing to predict; give sound files or videos, or --run RUN for its test fold")
+        check_folder(out, "--out")
         predictor = load(run, weights, device, legacy)
         set_threshold(predictor.system, threshold)
         _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity)

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.io.boxes import describe_source
 from avseld.io.formats import FORMATS
 from avseld.metrics.definitions import SCORES
@@ -54,8 +54,8 @@ def card(
     path = out or run / "README.md"
     if path.exists() and not overwrite:
         raise BadInput(f"{path}: a card is there; edit it, or write another with --overwrite or --out FILE")
+    check_folder(path.parent, "--out")
     text = card_text(collect(run, fold), license, datasets or [])
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     if license is None:

@@ -8,7 +8,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, sha256, takes_paths
+from avseld.base.files import make_folder, replacing, sha256, takes_paths, visible
 from avseld.inference.run_folder import WEIGHTS as RUN_WEIGHTS
 from avseld.publishing.card import card_text
 from avseld.publishing.facts import collect
@@ -97,14 +97,14 @@ def write_folder(
         )
     if folder.resolve() == run.resolve():
         raise BadInput(f"{folder}: is the run itself; choose another folder")
-    foreign = folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file()
+    foreign = visible(folder) and not (folder / CONFIG).is_file()
     if foreign or folder.is_file():
         raise BadInput(f"{folder}: holds something else; choose a new folder")
     own = run / "README.md"
     text = own.read_text(encoding="utf-8") if own.is_file() else None
     if text is None:
         text = card_text(collect(run, fold), license, datasets)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     words = {"library_name": "avseld", "avseld_version": metadata.version("avseld")}
     words |= json.loads(blueprint.to_json()) | {CHECKSUM: sha256(source)}
     with replacing(folder / WEIGHTS) as temporary:

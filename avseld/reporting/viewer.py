@@ -35,6 +35,8 @@ TEMPLATE = Path(__file__).with_name("viewer.html")
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 FALLBACK_RATE_HZ = 24000
 """for recordings whose rate MP3 does not support"""
+SHORTEST_STEP_S = 0.01
+"""between frames of the video; no video has more"""
 STILL_WIDTH = 512
 """pixels"""
 DECIMALS = {"onset": 3, "offset": 3, "azimuth": 1, "elevation": 1, "distance": 2, "onscreen": 0}
@@ -133,6 +135,10 @@ def write_view(
     if first < 1 or not seconds > 0 or picture_every < 0:
         raise BadInput(
             f"--first {first}, --seconds {seconds:g}, --picture_every {picture_every:g}: too small"
+        )
+    if 0 < picture_every < SHORTEST_STEP_S:
+        raise BadInput(
+            f"--picture_every {picture_every:g}: give {SHORTEST_STEP_S:g} s or more between frames, or 0 for no video"
         )
     shown = [
         _recording(files, seconds, picture_every, metres_per_unit)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, require_folder, takes_paths, visible_files
+from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
@@ -128,6 +129,7 @@ DATASETS = {
 
 
 @takes_paths
+@writes_alone_into("prepared", PREPARATION_WAIT_S)
 def dcase(
     raw: Path,
     prepared: Path,

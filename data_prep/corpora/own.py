@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
+from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
 from avseld.io.labels import Coordinates
@@ -38,6 +39,7 @@ NAME = re.compile(r"(?P<fold>fold\d+)_(?P<room>room[^_]+)_.+")
 
 
 @takes_paths
+@writes_alone_into("prepared", PREPARATION_WAIT_S)
 def own(
     audio: Path,
     prepared: Path,

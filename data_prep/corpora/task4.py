@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.audio import audio_info, to_int16
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
@@ -70,6 +71,7 @@ PARTS = {
 
 
 @takes_paths
+@writes_alone_into("prepared", PREPARATION_WAIT_S)
 def task4(
     raw: Path,
     prepared: Path,

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
+from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
@@ -127,6 +128,7 @@ LAYOUTS = {
 
 
 @takes_paths
+@writes_alone_into("prepared", PREPARATION_WAIT_S)
 def tut(
     raw: Path,
     prepared: Path,

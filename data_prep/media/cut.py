@@ -7,6 +7,7 @@ import soundfile
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
+from avseld.base.locks import writes_alone_into
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.cut_off import cut_off_sound
@@ -28,6 +29,7 @@ BLOCK_SAMPLES = 1 << 16
 
 
 @takes_paths
+@writes_alone_into("target")
 def cut(
     source: Path,
     target: Path,

@@ -11,7 +11,8 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import replacing, takes_paths, visible
+from avseld.base.locks import writes_alone_into
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
 from avseld.io.suffixes import SOUNDS
@@ -36,6 +37,7 @@ MAX_SECONDS = 3600
 
 
 @takes_paths
+@writes_alone_into("out")
 def synth(
     out: Path,
     layout: Literal["starss23", "tut2018", "dcase2019", "tau_nigens2020", "task4"] = "starss23",
@@ -230,10 +232,8 @@ def _claim(out: Path, options: CorpusOptions) -> None:
     expected: dict[str, Any] = json.loads(json.dumps(asdict(options)))
     # Options that a folder of an earlier version does not name had their defaults.
     default = {field.name: field.default for field in fields(options)}
-    if out.exists() and not out.is_dir():
-        raise BadInput(f"{out}: is a file; give a folder")
     if not path.is_file():
-        if out.is_dir() and any(out.iterdir()):
+        if visible(out):
             raise BadInput(f"{out}: holds something else, not a generated corpus; give a new folder")
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(expected, indent=1) + "\n", encoding="utf-8")

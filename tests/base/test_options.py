@@ -1,6 +1,7 @@
 """Options of parts: every number has a range, and a value outside it is one line that names the option."""
 
 import inspect
+from importlib import import_module
 
 import pytest
 import torch
@@ -8,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
-from avseld.base.options import RANGES, Range, check_options, check_value
+from avseld.base.options import (
+    RANGES,
+    RANGES_OF_COMMANDS,
+    Range,
+    check_options,
+    check_options_of_command,
+    check_value,
+)
 from avseld.base.plugins import comes_from_elsewhere
 from avseld.config import Part
 from avseld.system.blueprint import Blueprint
@@ -103,3 +111,34 @@ def test_numbers_in_words_become_numbers_and_fractions_are_no_counts():
 def test_a_range_reads_as_a_phrase(allowed, text):
     assert str(allowed) == text
     assert not comes_from_elsewhere(torch.nn.Linear)
+
+
+def test_numbers_of_a_command_are_checked_by_the_range_of_their_name_and_defaults_are_not():
+    def command(
+        width: int | None = None, threads: int = 0, sample_rate: int = 0, fps: float = 10.0, seed: int = 0
+    ):
+        pass
+
+    check_options_of_command(command, {"width": None, "threads": 2, "sample_rate": 0, "fps": 0.5, "seed": 3})
+    for name, value in (
+        ("width", -4),
+        ("width", 0),
+        ("threads", -1),
+        ("fps", 0.0),
+        ("fps", 1e9),
+        ("seed", -1),
+    ):
+        with pytest.raises(BadInput, match=f"^--{name}: .*; give a "):
+            check_options_of_command(command, {name: value})
+
+
+@pytest.mark.parametrize("package", ["avseld", "data_prep", "detection"])
+def test_defaults_of_every_command_are_in_the_range_of_their_name_or_stand_for_something_else(package):
+    for command in import_module(f"{package}.__main__").COMMANDS.values():
+        function = getattr(import_module(command.module), command.function)
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name in RANGES_OF_COMMANDS and type(parameter.default) in (int, float):
+                assert parameter.default == 0 or parameter.default in RANGES_OF_COMMANDS[name], (
+                    function,
+                    name,
+                )

@@ -448,3 +448,8 @@ def test_directions_are_scored_without_classes_and_without_a_year(tmp_path, caps
 )
 def test_options_that_a_year_does_not_have_are_refused(folders, capsys, options, says) -> None:
     assert says in failure(capsys, *folders, "--challenge", 2023, *options)
+
+
+def test_options_that_mean_nothing_without_classes_are_refused(folders, capsys) -> None:
+    said = failure(capsys, *folders, "--class_agnostic", "--jackknife")
+    assert "--jackknife: means nothing with --class_agnostic; leave one of them out" in said

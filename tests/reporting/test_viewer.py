@@ -139,6 +139,8 @@ def test_same_material_gives_the_same_bytes(run: Path, page: Path, tmp_path: Pat
 
 def test_page_of_a_prepared_folder_is_cut_to_the_asked_seconds(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "short.html"
+    with pytest.raises(BadInput, match=r"--picture_every 1e-09: give 0\.01 s or more"):
+        view(prepared=run.parent / "prepared", out=out, picture_every=1e-9)
     view(prepared=run.parent / "prepared", out=out, seconds=1.5, picture_every=0.0)
     (recording,) = parsed(out)[0]["recordings"]
     assert recording["prediction"] is None and recording["stills"]["images"] == []

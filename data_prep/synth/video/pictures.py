@@ -14,7 +14,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import make_folder, replacing, takes_paths, visible
+from avseld.base.locks import writes_alone_into
 from avseld.io.video import sample_frames
 from data_prep.jobs import workers
 from data_prep.synth.drawing import draw_room_of, draw_scene_of
@@ -41,6 +42,7 @@ ALL_PRESETS = "simple,easy,reverberant,noisy,crowded,starss,locator"
 
 
 @takes_paths
+@writes_alone_into("out")
 def pictures(
     out: Path,
     scenes: int = 200,
@@ -80,10 +82,10 @@ def pictures(
         frames, tuple(parse_presets(presets)), _widths(rendered), width, compressed_share, empty_share, seed
     )
     _check(options, scenes)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if visible(out):
         raise BadInput(f"{out}: exists; give a new folder")
     bank = scan_bank(Path(images), IMAGE_SUFFIXES) if images else {}
-    (out / "images").mkdir(parents=True, exist_ok=True)
+    make_folder(out / "images")
     parallel = Parallel(min(workers(jobs), scenes), return_as="generator")
     work = (delayed(write_scene)(out, number, options, bank) for number in range(scenes))
     records = [record for scene in tqdm(parallel(work), "scenes", scenes, unit="scene") for record in scene]
