@@ -12,6 +12,7 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.config import Recipe
+from avseld.io.run_config import CONFIG, read_config
 from avseld.recipes.reading import (
     PARTS,
     SHORT,
@@ -60,6 +61,8 @@ def training_arguments(words: list[str]) -> list[str]:
         elif name == "resume" and value not in (None, "true", "false"):
             if not recipe_of_run(Path(str(value))).is_file():
                 raise BadInput(f"--resume {value}: holds no run to resume; give the folder of a run")
+            if (Path(str(value)) / CONFIG).is_file():
+                read_config(Path(str(value)))  # says what is wrong with it
             recipe |= read_recipe(str(value))
             rest += ["--out", str(value), "--resume=true"]
         elif value is not None and (place in (*PARTS, "augment") or name in SHORT):

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from system_material import blueprint, noise, outputs
 from avseld.base.errors import BadInput
 from avseld.config import InitFrom, Part
 from avseld.system.build import System
-from avseld.system.checkpoint import load_system, save_system
+from avseld.system.checkpoint import classes_of_weights, load_system, save_system
 from avseld.system.pretrained import initialize_from
 
 
@@ -72,3 +74,37 @@ def test_a_checkpoint_with_old_parameter_names_loads(tmp_path):
     assert all(
         torch.equal(value, one.model.state_dict()[name]) for name, value in fresh.model.state_dict().items()
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda words: "{",
+        lambda words: "[]",
+        lambda words: "{}",
+        lambda words: json.dumps(words | {"features": 3}),
+        lambda words: json.dumps(words | {"features": {"name": 3, "options": {}}}),
+        lambda words: json.dumps(words | {"classes": 7}),
+        lambda words: json.dumps(words | {"unknown": 7}),
+        lambda words: json.dumps(words | {"chunk": "long"}),
+        lambda words: json.dumps(words | {"features": {"name": "amplitude_ipd", "options": {"hop": 0}}}),
+    ],
+)
+def test_weights_whose_description_cannot_be_used_are_named_in_one_line(system, tmp_path, change):
+    path = tmp_path / "x.safetensors"
+    text = change(json.loads(system.blueprint.to_json()))
+    save_system(system, path)
+    save_file(load_file(path), path, metadata={"avseld": text})
+    with pytest.raises(BadInput) as error:
+        load_system(path)
+    assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
+
+
+def test_the_classes_of_a_damaged_weights_file_are_refused_with_its_name(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(b"cut off")
+    with pytest.raises(BadInput, match=r"x\.safetensors: no readable weights"):
+        classes_of_weights(path)
+    save_file({"a": torch.ones(1)}, path, metadata={"avseld": "{"})
+    with pytest.raises(BadInput, match=r"x\.safetensors: its description of the system cannot be read"):
+        classes_of_weights(path)
