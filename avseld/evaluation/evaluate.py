@@ -90,15 +90,8 @@ def evaluate(
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
         write_class_list(classes_of_predictions(folder / control), classes)
         if control == chosen[0]:
-            _draw(
-                folder,
-                recordings[:figures],
-                references,
-                predictions[control],
-                predictor,
-                probabilities,
-                classes,
-            )
+            shown = (references, predictions[control], predictor, probabilities, classes)
+            _draw(folder, recordings[:figures], *shown)
     gained = {}
     if len(predictions) > 1 and predictor.task == "seld" and year >= 2020:
         gained = gains(
