@@ -22,6 +22,7 @@ from avseld.metrics import RULES, SCORES, Counts
 from avseld.metrics.api import count_pairs, scores_from_counts
 from avseld.metrics.confidence import paired_bootstrap
 from avseld.metrics.counts import concatenate_counts
+from avseld.metrics.definitions import label_of
 from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import Rule, rule_of
 from avseld.metrics.seld import ScoringOptions
@@ -120,9 +121,10 @@ def compare(
         write_tables(out, chosen, differences)
         values = {name: [run.scores for run in members] for name, members in chosen.items()}
         better = {True: "higher is better", False: "lower is better"}
+        names = counted[everyone[0]].scores
         titles = {
-            name: f"{SCORES[name].label} {SCORES[name].unit}\n{better[SCORES[name].higher_is_better]}"
-            for name in counted[everyone[0]].scores
+            name: f"{label_of(name, names)} {SCORES[name].unit}\n{better[SCORES[name].higher_is_better]}"
+            for name in names
         }
         with replacing(out / "comparison.png") as temporary:
             comparison_figure(values, titles).savefig(temporary, dpi=120)
@@ -302,7 +304,7 @@ def score_lines(groups: Mapping[str, Sequence[Counted]]) -> list[list[str]]:
         Cells of a table: a line of titles, a line of each group.
     """
     names = list(next(iter(groups.values()))[0].scores)
-    lines = [["", *(SCORES[name].label for name in names)]]
+    lines = [["", *(label_of(name, names) for name in names)]]
     for group, members in groups.items():
         cells = []
         for name in names:
@@ -343,7 +345,7 @@ def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Sequence
         for name, values in scores.items():
             star = "*" if values[1] > 0 or values[2] < 0 else ""
             cells = [SCORES[name].text(value, extra_digits=1) for value in values]
-            lines.append([f"{one} - {two}", SCORES[name].label, *cells, star])
+            lines.append([f"{one} - {two}", label_of(name, scores), *cells, star])
     return _columns(lines)
 
 

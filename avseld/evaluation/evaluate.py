@@ -27,6 +27,7 @@ from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
 from avseld.io.run_config import prepared_folder, read_config
 from avseld.metrics import SCORES, score
+from avseld.metrics.definitions import label_of
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
 
@@ -201,7 +202,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     """
     names = [name for name in SCORES if any(name in row for row in results.values())]
     width = max(len(row) for row in results) + 2
-    lines = [" " * width + "".join(f"{SCORES[name].label:>9}" for name in names)]
+    lines = [" " * width + "".join(f"{label_of(name, names):>9}" for name in names)]
     for title, row in results.items():
         cells = [_cell(name, row.get(name)) for name in names]
         lines.append(f"{title:<{width}}" + "".join(f"{cell:>9}" for cell in cells))

@@ -174,7 +174,7 @@ def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int
         return 0
     names = ("median_angle", "recall_20", "false_rows")
     lines = [f"without classes, {len(pairing)} recordings, {rows['all'].minutes:.1f} minutes", ""]
-    lines.append(row("", [*map(heading, names), "sounds"]))
+    lines.append(row("", [*(heading(name, names) for name in names), "sounds"]))
     for part, scores in rows.items():
         values = (scores.median_deg, scores.recall, scores.false_per_minute)
         cells = [number(name, value) for name, value in zip(names, values, strict=True)]

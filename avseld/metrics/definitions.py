@@ -3,7 +3,7 @@
 A new score is one row here and one formula (`avseld.metrics.formulas` for SELD, `avseld.metrics.sed` for SED).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -150,6 +150,17 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
     }
 )
 """Score name -> definition, in the order of table columns."""
+
+
+def label_of(name: str, table: Iterable[str]) -> str:
+    """Return the label of a score in a table.
+
+    Args:
+        name: a key of `SCORES`.
+        table: all scores of the table. The error rate and F-score of 2019 and of event detection know no angle
+            threshold of 20 degrees.
+    """
+    return name if name in ("ER", "F") and not {"LE", "DOAE"} & set(table) else SCORES[name].label
 
 
 def higher_is_better(name: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from avseld.metrics.definitions import SCORES
+from avseld.metrics.definitions import SCORES, label_of
 
 if TYPE_CHECKING:
     from avseld.metrics.formulas import Scores
@@ -33,7 +33,7 @@ def table(
     names = result.printed
     title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
     counted = ["events"] if result.n_events else []
-    lines = [title, "", row("", [heading(name) for name in names] + counted)]
+    lines = [title, "", row("", [heading(name, names) for name in names] + counted)]
     lines += rows_of("all", names, result.values, result.interval, _total(result))
     if parts:
         lines.append("")
@@ -91,10 +91,10 @@ def row(first: str, cells: Sequence[str]) -> str:
     return f"{first:<{room}}" + "".join(f"{cell:>{width}}" for cell in cells)
 
 
-def heading(name: str) -> str:
-    """Format the label and unit of a score."""
+def heading(name: str, names: Sequence[str]) -> str:
+    """Format the label and unit of a score in a table of the scores `names`."""
     unit = SCORES[name].unit
-    return SCORES[name].label + (f"[{unit}]" if unit else "")
+    return label_of(name, names) + (f"[{unit}]" if unit else "")
 
 
 def number(name: str, value: float) -> str:

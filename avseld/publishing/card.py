@@ -10,7 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.io.boxes import describe_source
 from avseld.io.formats import FORMATS
-from avseld.metrics.definitions import SCORES
+from avseld.metrics.definitions import SCORES, label_of
 from avseld.metrics.formulas import Scores
 from avseld.publishing.facts import Facts, collect
 
@@ -97,7 +97,7 @@ def card_metadata(facts: Facts, license: str | None, datasets: list[str]) -> dic
     if datasets:
         words["datasets"] = datasets
     if facts.scores is not None:
-        words["metrics"] = [_key(name) for name in _printed(facts.scores)]
+        words["metrics"] = [_key(name, facts.scores) for name in _printed(facts.scores)]
         words["model-index"] = [{"name": _name(facts), "results": [_result(facts, facts.scores)]}]
     return words
 
@@ -107,8 +107,8 @@ def _result(facts: Facts, scores: Scores) -> dict[str, Any]:
     metrics = []
     for name in _printed(scores):
         metric = {
-            "type": _key(name),
-            "name": f"{SCORES[name].label} ({rule})",
+            "type": _key(name, scores),
+            "name": f"{label_of(name, scores.values)} ({rule})",
             "value": round(float(scores.values[name]), 4),
         }
         if name in scores.interval:
@@ -130,8 +130,8 @@ def _printed(scores: Scores) -> list[str]:
     return [name for name in scores.printed if scores.values[name] == scores.values[name]]
 
 
-def _key(name: str) -> str:
-    return SCORES[name].label.lower().replace(" ", "_")
+def _key(name: str, scores: Scores) -> str:
+    return label_of(name, scores.values).lower().replace(" ", "_")
 
 
 def _name(facts: Facts) -> str:
@@ -213,11 +213,11 @@ def _scores_table(facts: Facts) -> str:
         "|---|--:|---|---|",
     ]
     for name in _printed(scores):
-        definition = SCORES[name]
+        definition, label = SCORES[name], label_of(name, scores.values)
         low, high = scores.interval.get(name, [float("nan")] * 2)
         interval = f"{definition.text(low)} to {definition.text(high)}"
         lines.append(
-            f"| {definition.label} | {definition.text(scores.values[name])}{definition.unit} | {interval} | "
+            f"| {label} | {definition.text(scores.values[name])}{definition.unit} | {interval} | "
             f"{definition.description} |"
         )
     if facts.config["data"].get("allow_overlap"):

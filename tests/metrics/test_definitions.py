@@ -8,7 +8,7 @@ import pytest
 from avseld.evaluation import validation
 from avseld.io.events import Events
 from avseld.metrics import RULES, SCORES, count_recording, scores_from_counts
-from avseld.metrics.definitions import higher_is_better
+from avseld.metrics.definitions import higher_is_better, label_of
 
 
 def test_every_score_of_every_year_and_task_has_a_row():
@@ -50,3 +50,10 @@ def test_scores_are_attributes_and_items_and_an_unknown_name_is_neither():
 def test_missing_values_are_printed_as_a_dash():
     assert SCORES["F"].text(None) == SCORES["F"].text(float("nan")) == "-"
     assert SCORES["LE"].text(12.345) == "12.3" and SCORES["LE"].text(12.345, extra_digits=1) == "12.35"
+
+
+def test_only_scores_with_an_angle_threshold_are_headed_by_its_20_degrees():
+    assert [label_of(name, ["ER", "F", "LE", "LR"]) for name in ("ER", "F", "LE")] == ["ER20", "F20", "LE_CD"]
+    assert [label_of(name, ["F", "DOAE", "RDE"]) for name in ("F", "DOAE")] == ["F20", "DOAE"]
+    assert [label_of(name, ["ER", "F", "doa_error", "frame_recall"]) for name in ("ER", "F")] == ["ER", "F"]
+    assert label_of("F", ["F", "ER"]) == "F"  # sound event detection
