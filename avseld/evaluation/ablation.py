@@ -5,7 +5,6 @@ without sound (silent).
 """
 
 import csv
-import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,37 +13,31 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
+from avseld.io.people_classes import people_classes
 from avseld.metrics import SCORES, Counts, count_recording
 from avseld.metrics.confidence import paired_bootstrap
 from avseld.metrics.counts import concatenate_counts
 from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import rule_of
 
-PEOPLE_WORDS = {
-    *("speech", "man", "woman", "male", "female", "clapping", "clap", "laughter", "footsteps", "walk"),
-    *("cough", "clearthroat", "throat", "scream", "crying"),
-}
-"""words in the names of classes that people make, whom a camera can see"""
 
-
-def class_groups(classes: Sequence[str]) -> dict[str, list[int]]:
-    """Group classes by whether people make them, judged by the words of their names.
+def class_groups(classes: Sequence[str], people: Sequence[str] | None = None) -> dict[str, list[int]]:
+    """Group classes by whether people make them.
 
     Args:
         classes: names.
+        people: those that people make; None judges by the names (`avseld.io.people_classes`).
 
     Returns:
         Class indices by group: all, people, other; groups without class are left out.
+
+    Raises:
+        BadInput: a name in `people` that is no class.
     """
-    people = [i for i, name in enumerate(classes) if PEOPLE_WORDS & set(_words(name))]
-    other = [i for i in range(len(classes)) if i not in people]
-    groups = {"all": list(range(len(classes))), "people": people, "other": other}
+    made = people_classes(classes, people)
+    other = [i for i in range(len(classes)) if i not in made]
+    groups = {"all": list(range(len(classes))), "people": made, "other": other}
     return {name: members for name, members in groups.items() if members}
-
-
-def _words(name: str) -> list[str]:
-    """Split a class name such as `female_speech`, `femaleSpeech` or `FEMALE SPEECH` into lower-case words."""
-    return [word.lower() for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
 
 
 GAINS = [name for name, score in SCORES.items() if score.gain_unit]
@@ -61,6 +54,7 @@ def gains(
     challenge: int | str,
     parts: Mapping[str, Sequence[str]] | None = None,
     seed: int = 0,
+    people: Sequence[str] | None = None,
 ) -> dict[str, dict[str, dict[str, Gain]]]:
     """Compute the gain of the first control over each other one: points of F-score, degrees of localization error.
 
@@ -75,6 +69,7 @@ def gains(
         challenge: year of the scoring rule.
         parts: recordings by part of the set, such as a room; parts are reported beside the whole.
         seed: of the bootstrap.
+        people: classes that people make; None judges by their names.
 
     Returns:
         By other control, part ("whole" first), class group and score: gain, low and high (95 %). Positive is better;
@@ -102,7 +97,7 @@ def gains(
             one, two = tables[first][chosen], tables[other][chosen]
             present = one.reference.sum(axis=(0, 1)) > 0
             result[other][part] = {}
-            for group, labels in class_groups(classes).items():
+            for group, labels in class_groups(classes, people).items():
                 kept = [label for label in labels if present[label]]
 
                 def group_score(sums: Counts, measure: str, kept: list[int] = kept) -> np.ndarray:

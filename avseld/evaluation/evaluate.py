@@ -25,6 +25,7 @@ from avseld.io.audio import audio_info, read_audio
 from avseld.io.classes import ClassMap, compare_classes
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
+from avseld.io.people_classes import people_classes
 from avseld.io.run_config import prepared_folder, read_config
 from avseld.metrics import SCORES, score
 from avseld.metrics.definitions import label_of
@@ -45,6 +46,7 @@ def evaluate(
     challenge: int | None = None,
     figures: int = 1,
     parts: Path | None = None,
+    people: list[str] | None = None,
     out: Path | None = None,
     device: str = "auto",
     legacy: bool | None = None,
@@ -63,6 +65,8 @@ def evaluate(
         figures: number of recordings to draw.
         parts: csv with the columns recording,part (presets.csv of a generated corpus): report gains by part
             instead of by room.
+        people: classes that people make, whose gains are reported by themselves; by default those whose names say so
+            (speech, laughter, footsteps, ...).
         out: folder of the results; by default RUN/evaluation.
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included.
@@ -78,6 +82,7 @@ def evaluate(
     recordings = recordings_of(run, prepared, fold)
     classes, class_map = _classes(predictor, run, prepared_folder(run, prepared) / "classes.txt")
     references = {r.name: reference(r, len(classes)) for r in recordings}
+    people_classes(classes, people)  # a wrong name is told before the prediction
     groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))
     folder = out or run / "evaluation"
     results: dict[str, dict[str, Any]] = {}
@@ -95,14 +100,9 @@ def evaluate(
             _draw(folder, recordings[:figures], *shown)
     gained = {}
     if len(predictions) > 1 and predictor.task == "seld" and year >= 2020:
-        gained = gains(
-            references,
-            predictions,
-            classes,
-            year,
-            groups if len(groups) > 1 else {},
-            config["seed"],
-        )
+        split = groups if len(groups) > 1 else {}
+        gained = gains(references, predictions, classes, year, split, config["seed"], people)
+        log.info("%s", _people_line(classes, people))
         to_tensorboard(folder, chosen[0], gained)
     if untrained:
         fresh = untrained_predictor(predictor, config["seed"])
@@ -130,6 +130,12 @@ def evaluate(
             "validation and test share recordings (data.allow_overlap), as in the paper: these scores are optimistic"
         )
     log.info("%s", folder / "scores.json")
+
+
+def _people_line(classes: Sequence[str], people: Sequence[str] | None) -> str:
+    """Say which classes count as made by people."""
+    names = ", ".join(classes[index] for index in people_classes(classes, people)) or "none"
+    return f"classes of people: {names}{'' if people else ' (by their names; --people names others)'}"
 
 
 def _classes(predictor: Predictor, run: Path, path: Path) -> tuple[list[str], ClassMap | None]:

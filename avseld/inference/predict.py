@@ -72,7 +72,8 @@ def predict(
         channels: of the sound files, the channels to take, counted from 1, in the order of the format (1,2,3,4); or
             their names in the order of the file (W,X,Y,Z); or ambix, n3d or fuma, the first order of ambisonics of any
             order in that convention.
-        detector: weights of the detector that finds people in the video; by default YOLOX-tiny, fetched once.
+        detector: weights of the detector that finds people in the video, or the name of an installed detector or of its
+            package; by default YOLOX-tiny, fetched once.
         detector_fps: frames of the video per second in which people are detected; by default as in training.
         video_offset: second of the sound at which --video starts.
         video_yaw: azimuth of the middle of the picture, degrees, positive to the left.

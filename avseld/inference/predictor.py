@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +80,8 @@ class Predictor:
             sample_rate: Hz of an array; None for the system's rate. A file has its own.
             channels: channels of the recording to take, counted from 1, in the order of the system's format; None
                 takes all.
-            detector: weights file of the detector for a video; None takes the installed default.
+            detector: weights file of the detector for a video, or the name of an installed detector or its package;
+                None takes the installed default.
             detector_fps: frames of the video per second in which people are detected; None as in training.
             video_offset: second of the recording at which the video starts.
             video_yaw: azimuth of the middle of the picture, degrees, positive to the left.
@@ -253,12 +254,18 @@ def detect(video: Path, **options: Any) -> Boxes:
 
     Args:
         video: the file.
-        options: weights, like, fps, width, tiles; a detector of another package gets those that it has.
+        options: weights, like, fps, width, tiles; a detector of another package gets those that it has. Weights that
+            are the name of an installed detector or of its package, not of a file, choose this detector.
 
     Raises:
-        BadInput: the video is unreadable, or there is no detector, or it has no weights.
+        BadInput: the video is unreadable, or there is no detector, several without a choice, or it has no weights.
     """
-    find = _installed("avseld.detectors")
+    name = str(options.get("weights", ""))
+    if name in _names("avseld.detectors") and not Path(name).is_file():
+        del options["weights"]
+        find = _installed("avseld.detectors", name)
+    else:
+        find = _installed("avseld.detectors")
     known = inspect.signature(find).parameters
     try:
         return find(video, **{name: value for name, value in options.items() if name in known})
@@ -282,15 +289,43 @@ def encode(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
     return embed(video, n_values, yaw=yaw)
 
 
-def _installed(group: str) -> Any:
-    """Load the entry point `default` of a group; one of another package takes precedence over our own."""
-    candidates = list(entry_points(group=group, name="default"))
-    others = [each for each in candidates if each.module.split(".")[0] != "detection"]
-    if not candidates:
+OWN = "detection"
+"""the package of our own detector and encoder"""
+DEFAULT = "default"
+"""name of the entry point that is taken where nobody names another"""
+
+
+def _names(group: str) -> dict[str, EntryPoint]:
+    """Map the names by which the entry points of a group are chosen: their own, or that of their package."""
+    found: dict[str, EntryPoint] = {}
+    for each in entry_points(group=group):
+        name = getattr(each, "name", DEFAULT)
+        found[each.module.split(".")[0] if name == DEFAULT else name] = each
+    return found
+
+
+def _installed(group: str, name: str | None = None) -> Any:
+    """Load an entry point of a group.
+
+    Args:
+        group: such as avseld.detectors.
+        name: a key of `_names`; None takes the one called `default`, of another package rather than our own.
+
+    Raises:
+        BadInput: none, or several defaults of other packages.
+    """
+    candidates = _names(group)
+    if name is not None:
+        return candidates[name].load()
+    defaults = {key: each for key, each in candidates.items() if getattr(each, "name", DEFAULT) == DEFAULT}
+    others = [key for key in defaults if key != OWN]
+    if not defaults:
         raise BadInput(f"no package offers {group}: default; install avseld again, or another one that does")
     if len(others) > 1:
-        raise BadInput(f"{group}: default is offered by {' and '.join(e.value for e in others)}; remove one")
-    return (others or candidates)[0].load()
+        values = " and ".join(defaults[key].value for key in others)
+        choose = f"choose with --detector {' or '.join(defaults)}, or " if group == "avseld.detectors" else ""
+        raise BadInput(f"{group}: default is offered by {values}; {choose}remove one")
+    return defaults[others[0] if others else OWN].load()
 
 
 def load(

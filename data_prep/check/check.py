@@ -19,6 +19,7 @@ from avseld.io.boxes import read_boxes
 from avseld.io.cut_off import decode_sound, decode_video
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.suffixes import SOUNDS
+from data_prep.check import mirrored
 from data_prep.check.classes import ClassCounts
 from data_prep.check.directions import Directions, Report
 from data_prep.check.video_agreement import agreement, warnings_of
@@ -118,7 +119,7 @@ def _check_all(
     whole: bool,
 ) -> None:
     # In a raw corpus the boxes are of the original video; the preparation compares them with it.
-    directions, agreements = Directions(), []
+    directions, agreements, alone = Directions(), [], []
     for listed in tqdm(recordings, "check", unit="recording"):
         recording, readable, boxes = listed, False, None
         with report.noting():
@@ -149,10 +150,13 @@ def _check_all(
                 agreements.append(
                     agreement(recording.name, events, boxes, recording.video_offset, recording.video_yaw)
                 )
+                alone.append(mirrored.measure(events, boxes, rules.classes))
             if readable and len(events):
                 directions.add(recording, events)
     directions.report(report)
     report.warnings += warnings_of(agreements)
+    if turned := mirrored.warning_of(alone, rules.classes):
+        report.warning(turned)
     _report_contents(recordings, report)
 
 

@@ -38,7 +38,19 @@ def test_classes_of_people_are_recognized_by_the_words_of_their_names():
 
 @pytest.mark.parametrize(
     "name",
-    ["femaleSpeech", "maleSpeech", "Male speech, man speaking", "cough", "clearthroat", "FEMALE_SPEECH"],
+    [
+        *("femaleSpeech", "maleSpeech", "Male speech, man speaking", "cough", "clearthroat", "FEMALE_SPEECH"),
+        *(
+            "footstep",
+            "Footsteps",
+            "screams",
+            "malespeech",
+            "ClearThroat",
+            "women_talking",
+            "Laughing",
+            "kids",
+        ),
+    ],
 )
 def test_classes_of_people_are_recognized_in_the_spellings_of_the_corpora(name):
     assert class_groups([name, "doorslam"]) == {"all": [0, 1], "people": [0], "other": [1]}
@@ -104,3 +116,9 @@ def test_a_parts_file_must_list_every_recording(sets, tmp_path):
     path.write_text("name;part\n1;2\n")
     with pytest.raises(BadInput, match="recording,part"):
         read_parts(path, names)
+
+
+def test_classes_of_people_are_those_that_the_user_names():
+    assert class_groups(["robot", "whistle"], ["whistle"]) == {"all": [0, 1], "people": [1], "other": [0]}
+    with pytest.raises(BadInput, match="--people bird: none of the classes robot, whistle"):
+        class_groups(["robot", "whistle"], ["bird"])

@@ -331,7 +331,7 @@ class Installed:
         (["detection.detect:boxes_of_video"], "detection.detect:boxes_of_video"),
         (["detection.detect:boxes_of_video", "other.people:detect"], "other.people:detect"),
         ([], "no package offers"),
-        (["other.people:detect", "third.people:detect"], "remove one"),
+        (["other.people:detect", "third.people:detect"], "choose with --detector other or third, or remove"),
     ],
 )
 def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, chosen):
@@ -341,6 +341,22 @@ def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, cho
     else:
         with pytest.raises(BadInput, match=chosen):
             predictor.detect("video.mp4")
+
+
+def test_detectors_are_chosen_by_their_name_or_that_of_their_package(monkeypatch):
+    values = [
+        "detection.detect:boxes_of_video",
+        "other.people:detect",
+        "third.people:detect",
+        "other.heads:detect",
+    ]
+    installed = [Installed(value) for value in values]
+    installed[-1].name = "heads"
+    monkeypatch.setattr(predictor, "entry_points", lambda **_: installed)
+    for name, value in zip(("detection", "other", "third", "heads"), values, strict=True):
+        assert predictor.detect("video.mp4", weights=Path(name)) == value
+    with pytest.raises(BadInput, match="choose with --detector detection or other or third"):
+        predictor.detect("video.mp4", weights=Path("people.onnx"))
 
 
 def test_a_folder_with_other_folds_or_none_is_predicted_all_the_same(run, prepared, tmp_path, caplog):
