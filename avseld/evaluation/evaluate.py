@@ -16,6 +16,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
+from avseld.evaluation.class_table import class_table, write_class_scores
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
@@ -123,6 +124,9 @@ def evaluate(
     with replacing(folder / "scores.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
     sys.stdout.write(table(results) + "\n")
+    if "classwise" in results[chosen[0]]:
+        sys.stdout.write(f"\n{class_table(results[chosen[0]], classes)}\n")
+        write_class_scores(folder / "classes.csv", results[chosen[0]], classes)
     if gained:
         sys.stdout.write("\n" + gain_table(chosen[0], gained) + "\n")
     if about["selected_on_test"]:

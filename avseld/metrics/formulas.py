@@ -74,6 +74,7 @@ class Scores:
         }
         out |= {name: _plain(value) for name, value in self.values.items()}
         out["classwise"] = _plain(self.classwise)
+        out["events"] = list(self.n_events)
         if self.interval:
             out |= {"interval": _plain(self.interval), "classwise_interval": _plain(self.classwise_interval)}
         if self.own:

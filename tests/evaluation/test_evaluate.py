@@ -1,5 +1,6 @@
 """The command `evaluate` scores what validation scores."""
 
+import csv
 import json
 
 import plane_waves
@@ -19,7 +20,7 @@ from avseld.system.checkpoint import save_system
 
 
 @pytest.mark.parametrize("year", [2023, 2024, 2025])
-def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tmp_path, caplog, year):
+def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tmp_path, caplog, capsys, year):
     prepared = plane_waves.make(tmp_path / "prepared", seconds=2)
     torch.manual_seed(0)
     target = Part("multi_accdoa", {"threshold": 0.02})  # low enough to predict in every frame
@@ -45,5 +46,15 @@ def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tm
     for name, value in validator.summarize(results).items():
         assert scores[name] == pytest.approx(value, nan_ok=True) or (scores[name] is None and value != value)
     assert ("without distances" in caplog.text) == (year >= 2024)
+    with (run / "evaluation" / "classes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == names
+    for index, row in enumerate(rows):
+        assert float(row["F"]) == pytest.approx(scores["classwise"]["F"][index])
+        assert int(row["events"]) == scores["events"][index]
+    assert sum(scores["events"]) > 0
+    printed = capsys.readouterr().out.splitlines()
+    start = next(i for i, line in enumerate(printed) if line.endswith("events"))
+    assert [line.split()[:2] for line in printed[start + 1 : start + 4]] == [name.split() for name in names]
     with pytest.raises(BadInput, match="no rules for challenge '2030'"):
         evaluate(run, challenge=2030, figures=0, device="cpu")
