@@ -12,9 +12,12 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events
 from avseld.io.geometry import direction, wrap
+from avseld.io.row_checks import check_source
 from avseld.io.tables import cell_number, read_rows
 
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+FAR = 1e6
+"""no track reaches it in any unit"""
 DIRECTIONS = {
     "front": (1, 0, 0), "back": (-1, 0, 0), "left": (0, 1, 0), "right": (0, -1, 0), "up": (0, 0, 1), "down": (0, 0, -1),
 }  # fmt: skip
@@ -133,8 +136,9 @@ def read_track(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         try:
             track = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise BadInput(f"{path}: no readable array ({error}); save it with numpy.save") from error
+        except Exception as error:  # numpy raises what its parser of headers raises, too
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise BadInput(f"{path}: no readable array ({reason}); save it with numpy.save") from error
         if (
             track.dtype.kind not in "fiu"
             or track.shape[-1:] != (3,)
@@ -144,11 +148,21 @@ def read_track(path: Path) -> np.ndarray:
             raise BadInput(
                 f"{path}: {track.dtype} {track.shape} is no track; give (time, 3) or (time, source, 3)"
             )
+        if (np.abs(track) > FAR).any():
+            raise BadInput(
+                f"{path}: {track[np.abs(track) > FAR][0]:g} is no position; write nan for an absent source"
+            )
         return np.asarray(track, float).reshape(len(track), -1, 3)
     rows: dict[int, list[list[float]]] = {}
     for line, row in read_rows(path, tuple("xyz"), "a header with x, y, z and perhaps source"):
         place = [np.nan if row[a].lower() in ("", "nan") else cell_number(row[a], path, line) for a in "xyz"]
-        rows.setdefault(int(cell_number(row.get("source", "0"), path, line)), []).append(place)
+        if any(abs(value) > FAR for value in place):
+            raise BadInput(
+                f"{path}:{line}: {place[int(np.nanargmax(np.abs(place)))]:g} is no position; correct the row"
+            )
+        source = cell_number(row.get("source", "0"), path, line)
+        check_source(path, line, source)
+        rows.setdefault(int(source), []).append(place)
     if not rows or len({len(own) for own in rows.values()}) > 1:
         raise BadInput(f"{path}: every source needs a row at every moment; write nan where it is not there")
     return np.stack([np.array(own, float) for _, own in sorted(rows.items())], axis=1)
@@ -159,6 +173,6 @@ def _triple(text: str) -> np.ndarray:
         values = [float(word) for word in text.split(",")]
     except ValueError:
         values = []
-    if len(values) != 3:
+    if len(values) != 3 or not np.isfinite(values).all():
         raise BadInput(f"array '{text}': give three numbers, such as 0.5,2,1.2")
     return np.array(values)

@@ -13,6 +13,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.locks import sole_writer, writes_alone_into
+from avseld.base.printable import has_control_characters
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from data_prep.split_by_time import split_by_time
 
@@ -132,6 +133,10 @@ def draw(
     Raises:
         BadInput: fewer groups than parts, or no room.
     """
+    try:
+        re.compile(clip)
+    except re.error as error:
+        raise BadInput(f"--clip {clip}: no regular expression ({error}); such as {CLIP_SUFFIX}") from None
     groups: dict[str, list[Recording]] = {}
     for one in sorted(recordings, key=lambda one: one.name):
         if by == "room" and not one.room:
@@ -172,7 +177,9 @@ def read_shares(text: str) -> dict[str, float]:
             shares[name] = float(share)
         except ValueError:
             raise BadInput(f"parts '{text}': write names and shares, such as train=0.8,test=0.2") from None
-    if "" in shares or abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
+    if any(not name or "/" in name or "\\" in name or has_control_characters(name) for name in shares):
+        raise BadInput(f"parts '{text}': a part needs a plain name, such as train=0.8,test=0.2")
+    if not (abs(sum(shares.values()) - 1) <= 1e-6 and all(share > 0 for share in shares.values())):
         raise BadInput(f"parts '{text}': shares above 0 that add up to 1; such as train=0.8,test=0.2")
     return shares
 

@@ -75,13 +75,20 @@ RANGES: dict[str, Range] = {name: allowed for allowed, names in NAMES.items() fo
 
 NAMES_OF_COMMANDS = {
     SIZE: "width height",
-    COUNT: "first draws iterations scenes batch_size",
-    NUMBER_OF: "threads jobs figures",
+    COUNT: "first draws iterations scenes batch_size n_classes",
+    NUMBER_OF: "threads jobs figures recordings frames train_rooms test_rooms",
     SAMPLES: "sample_rate",
     POSITIVE: "seconds hop metres_per_unit",
-    NOT_NEGATIVE: "gap false_rows",
+    NOT_NEGATIVE: "gap false_rows start stop",
     SHARE: "threshold test_share compressed_share empty_share",
     Range(0, 1000, above=True): "fps detector_fps",
+    Range(0.001, 1e6): "rate",
+    Range(0.01, 1e6): "picture_every",
+    Range(1, 16, whole=True): "tiles",
+    Range(0, 10_000, whole=True): "label",
+    Range(-360, 360): "turn video_yaw",
+    Range(-86_400, 86_400): "video_offset",
+    Range(-200, 200): "snr_db",
     Range(0, 2**32 - 1, whole=True): "seed",
 }
 RANGES_OF_COMMANDS: dict[str, Range] = {

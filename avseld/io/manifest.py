@@ -41,6 +41,8 @@ class Recording:
 
 VIDEO_COLUMNS = ("video_offset", "video_yaw")
 """columns that are written only where a recording has them"""
+VIDEO_LIMITS = {"video_offset": 86_400.0, "video_yaw": 360.0}
+"""largest magnitudes of them: a day, a turn"""
 ALL_COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
 COLUMNS = tuple(name for name in ALL_COLUMNS if name not in VIDEO_COLUMNS)
 MAX_ROOMS = 20
@@ -258,6 +260,9 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
     duration, offset, yaw = (_number(cells, name, path, line) for name in ("duration", *VIDEO_COLUMNS))
     if duration < 0:
         raise BadInput(f"{path}:{line}: duration {duration:g} is below 0; give the seconds of the audio")
+    for name, value in zip(VIDEO_COLUMNS, (offset, yaw), strict=True):
+        if abs(value) > VIDEO_LIMITS[name]:
+            raise BadInput(f"{path}:{line}: {name} {value:g} is beyond {VIDEO_LIMITS[name]:g}; correct it")
     paths = {
         key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATH_COLUMNS
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import VIDEO_COLUMNS, Recording
+from avseld.io.manifest import VIDEO_COLUMNS, VIDEO_LIMITS, Recording
 from avseld.io.sheets import recording_name
 from avseld.io.tables import is_number, read_rows
 from data_prep.corpora.prepared_folder import read_earlier
@@ -129,4 +129,6 @@ def _checked(text: str, column: str, where: str) -> str:
             f"{where}: '{text}' is not a number; give "
             + (other if column == "video_offset" else "degrees, or a csv with the columns file and video_yaw")
         )
+    if abs(float(value)) > VIDEO_LIMITS[column]:
+        raise BadInput(f"{where}: {column} {text} is beyond {VIDEO_LIMITS[column]:g}; correct it")
     return value

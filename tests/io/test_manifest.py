@@ -77,6 +77,16 @@ def test_a_bad_row_is_refused_with_its_line_number(tmp_path, row, message):
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("place", "says"), [("1e30,0", "video_offset 1e"), ("0,400", "video_yaw 400 is beyond 360")]
+)
+def test_a_video_that_starts_or_looks_nowhere_is_refused(tmp_path, place, says):
+    header = "name,audio,format,video,boxes,labels,fold,room,duration,video_offset,video_yaw"
+    (tmp_path / "manifest.csv").write_text(f"{header}\nx,a.wav,foa,,,,,,1,{place}\n")
+    with pytest.raises(BadInput, match=rf"manifest\.csv:2: {says}"):
+        read_manifest(tmp_path)
+
+
 def test_a_class_that_stands_twice_is_refused(tmp_path):
     (tmp_path / "classes.txt").write_text("bell\nknock\nbell\n")
     with pytest.raises(BadInput, match=r"classes\.txt: the class bell stands twice"):
