@@ -40,7 +40,8 @@ def train(
         iterations: number of steps.
         batch_size: pictures of a step.
         init_from: checkpoint to start from.
-        mmdet_config: configuration of mmdet with the names of the one that comes with the package (the default).
+        mmdet_config: configuration of mmdet, a Python file that mmengine executes, with the names of the one that comes
+            with the package (the default).
         seed: seed of weights, order and augmentation. Runs of as many threads on a CPU give the same bytes.
 
     Returns:

@@ -32,6 +32,10 @@ UNIT = 1 << 16
 """1 in the entries of a display matrix (16.16 fixed point)"""
 STRAIGHT = 0.02
 """largest sine of an angle that counts as none, 1 degree, as in ffmpeg"""
+BLACK, BRIGHT = 20, 60
+"""largest luma of black, which is 16 in many videos; least one of a picture that is not dark as a whole"""
+MIN_SIDE_BAR, MIN_POLE_BAR, UNEQUAL_BAR = 0.05, 0.2, 0.02
+"""least share of the width, and of the height, of a black bar; largest difference of two"""
 STEREO_TYPES: dict[int, Stereo] = {
     1: "side_by_side",
     2: "top_bottom",
@@ -138,6 +142,27 @@ def _side_data(frame: "av.VideoFrame", name: str) -> Iterator[bytes]:
     for data in side_data:
         if data.type.name == name:
             yield bytes(data)
+
+
+def bars_of(luma: np.ndarray) -> str:
+    """Say where a picture has black bars of equal width on two sides, as one that was fitted into another shape has.
+
+    Args:
+        luma: (height, width), 0 to 255, as shown; some 100 columns are enough.
+
+    Returns:
+        `left and right`, `above and below`, or nothing. Bars above and below that are narrow do not count: cameras
+        without a view of the poles leave them black.
+    """
+    for axis, least, where in ((0, MIN_SIDE_BAR, "left and right"), (1, MIN_POLE_BAR, "above and below")):
+        bright = np.flatnonzero(luma.max(axis=axis) > BLACK)
+        size = luma.shape[1 - axis]
+        if not len(bright) or luma.max() < BRIGHT:
+            return ""
+        first, last = bright[0], size - 1 - bright[-1]
+        if min(first, last) >= least * size and abs(first - last) <= max(UNEQUAL_BAR * size, 1):
+            return where
+    return ""
 
 
 def note_of(metadata: Mapping[str, str]) -> str:

@@ -17,9 +17,11 @@ from avseld.io.picture import (
     Orientation,
     Sphere,
     Stereo,
+    bars_of,
     guess_by_shape,
     note_of,
     orientation_of,
+    shown,
     sphere_of,
     stereo_of,
     why_no_panorama,
@@ -27,6 +29,8 @@ from avseld.io.picture import (
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 """suffixes of the files that are taken for videos"""
+BARS_WIDTH_PX = 128
+"""width to which a frame is scaled to look for black bars"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class VideoInfo:
     """part of the sphere and projection, by the header"""
     note: str = ""
     """what `avseld-prep resize` wrote into the metadata about the picture"""
+    bars: str = ""
+    """sides on which the first frame has black bars"""
 
     @property
     def letterboxed(self) -> bool:
@@ -86,8 +92,13 @@ def panorama_warning(path: Path | str, info: VideoInfo, format: str) -> str | No
         info: of the video.
         format: channel format of the recording; foa and mic have directions all around.
     """
-    if format not in ("foa", "mic") or info.is_panorama:
+    if format not in ("foa", "mic") or (info.is_panorama and (info.note or not info.bars)):
         return None
+    if info.is_panorama:
+        return (
+            f"{path}: has black bars {info.bars}; if it was fitted between them, it is no 360-degree picture and its "
+            "boxes have no directions"
+        )
     if info.flaw is not None:
         return f"{path}: {info.flaw}"
     return (
@@ -133,6 +144,7 @@ def video_info(path: Path | str) -> VideoInfo:
         if frame is None:
             raise BadInput(f"{path}: holds no frame; copy it again from its origin")
         orientation = orientation_of(frame, path)
+        small = frame.reformat(BARS_WIDTH_PX, BARS_WIDTH_PX // 2, format="gray", interpolation="AREA")
         width, height = shown_size(frame, stream, orientation)
         aspect = Fraction(frame.width, frame.height) * Fraction(stream.sample_aspect_ratio or 1)
         return VideoInfo(
@@ -147,6 +159,7 @@ def video_info(path: Path | str) -> VideoInfo:
             stereo_of(frame),
             sphere_of(frame),
             note_of(container.metadata),
+            bars_of(shown(small.to_ndarray()[..., None], orientation)[..., 0]),
         )
 
 

@@ -9,7 +9,7 @@ from spherical_boxes import add_to_video, spherical
 from yolox_material import write_video
 
 from avseld.base.errors import BadInput
-from avseld.io.picture import guess_by_shape
+from avseld.io.picture import bars_of, guess_by_shape
 from avseld.io.video import check_panorama, open_panorama, panorama_warning, sample_frames, video_info
 from data_prep.media.ffmpeg import run_ffmpeg
 
@@ -109,3 +109,23 @@ def test_pictures_of_other_shapes_are_told_with_what_they_may_be():
     ):
         guess = guess_by_shape(Fraction(aspect).limit_denominator(100))
         assert words in guess and bool(words) == bool(guess)
+
+
+def test_black_bars_on_two_sides_are_warned_of(tmp_path):
+    square = np.full((64, 64, 3), 120, np.uint8)
+    bars = np.zeros((64, 32, 3), np.uint8)
+    path = write_video(tmp_path / "v.mp4", [np.concatenate([bars, square, bars], axis=1)] * 2, 10)
+    assert "has black bars left and right" in str(panorama_warning(path, video_info(path), "foa"))
+    assert check_panorama(path, video_info(path), "stereo") is None
+    lit = np.full((64, 128), 120)
+    for rows, columns, where in (
+        (slice(None), slice(16, -16), "left and right"),
+        (slice(16, -16), slice(None), "above and below"),
+        (slice(6, -6), slice(None), ""),  # poles that the camera does not see
+        (slice(None), slice(40, None), ""),
+        (slice(None), slice(None), ""),
+    ):
+        picture = np.full((64, 128), 16)
+        picture[rows, columns] = lit[rows, columns]
+        assert bars_of(picture) == where
+    assert bars_of(np.full((64, 128), 16)) == ""
