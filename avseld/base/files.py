@@ -192,16 +192,17 @@ def _remedy(path: Path) -> str:
     return f"{kept}; make room, or name another place"
 
 
-def remove_partial(folder: Path, stems: Iterable[str]) -> None:
+def remove_partial(folder: Path, stems: Iterable[str] | None = None) -> None:
     """Remove what killed programs left half-written in a folder; only while no other program writes there.
 
     Args:
         folder: it alone, not those within.
-        stems: names without suffix of the files that were to be written.
+        stems: names without suffix of the files that were to be written; any if None.
     """
-    for stem in stems:
-        for path in folder.glob(f".{glob.escape(stem)}.????????{PARTIAL}*"):
-            path.unlink(missing_ok=True)
+    for stem in ["*"] if stems is None else map(glob.escape, stems):
+        for path in folder.glob(f".{stem}.????????{PARTIAL}*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> int:

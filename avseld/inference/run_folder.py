@@ -77,4 +77,6 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
         log.warning("%s: the manifest has no folds; all %d recordings are taken", place, len(recordings))
         return recordings
     tokens = tokens_of(fold, parts, recordings)
+    if not tokens:
+        raise BadInput(f"{run / CONFIG}: data.{fold} is empty; say which recordings with --fold")
     return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run / 'config.yaml'})")

@@ -1,11 +1,9 @@
 """Initialisation of a system with pretrained weights; training in several steps needs nothing more."""
 
-import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors import safe_open
 from torch import Tensor
 
 from avseld.base.errors import BadInput
@@ -13,6 +11,7 @@ from avseld.config import InitFrom
 from avseld.models.transfer import current_names, load_role, read_weights, transfer, weights_file
 from avseld.system.build import System
 from avseld.system.checkpoint import STATISTICS, classes_of_weights
+from avseld.system.checkpoint import read_weights as read_system_weights
 from avseld.system.class_rows import ClassLayout, class_layouts, merge_classes
 
 log = logging.getLogger(__name__)
@@ -156,10 +155,14 @@ def _copy_statistics(system: System, path: Path) -> None:
     if not given or not own:
         return
     if system.features.adopt is not None:
-        with safe_open(path, framework="pt") as file:
-            blueprint = json.loads((file.metadata() or {}).get("avseld", "{}"))
-        (part,) = blueprint["features"]["options"]["parts"]
-        system.features.adopt(part, given["standardize.mean"], given["standardize.deviation"])
+        _, blueprint = read_system_weights(path)
+        parts = blueprint.features.options.get("parts")
+        names = ("standardize.mean", "standardize.deviation")
+        if not isinstance(parts, list) or len(parts) != 1 or not given.keys() >= {*names}:
+            raise BadInput(
+                f"{path}: was trained with other features; give a run of the features of this training"
+            )
+        system.features.adopt(parts[0], *(given[name] for name in names))
         return
     if any(name not in given or given[name].shape != value.shape for name, value in own.items()):
         raise BadInput(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.base.files import visible_files
+from avseld.base.files import remove_partial, visible_files
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from data_prep.corpora.recordings import example
@@ -33,6 +33,8 @@ def write_prepared(
     """
     places = {name: prepared / "labels" / f"{name}.csv" for name in labels}
     entries = keep_earlier(prepared, [replace(one, labels=places.get(one.name)) for one in recordings])
+    for folder in (prepared, prepared / "labels"):
+        remove_partial(folder)
     for name, path in places.items():
         write_events(path, labels[name])
     write_manifest(prepared, entries, classes)

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths, visible
+from avseld.base.files import remove_partial, replacing, takes_paths, visible
 from avseld.base.locks import writes_alone_into
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
@@ -124,6 +124,8 @@ def synth(
     _open_all(image_files, read_image)
     planned = LAYOUTS[layout].plan(options)
     _claim(out, options)
+    for folder in (path for path in (out, *out.rglob("*")) if path.is_dir()):
+        remove_partial(folder)
     write = LAYOUTS[layout].write
     work = (
         delayed(write)(

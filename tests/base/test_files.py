@@ -171,3 +171,5 @@ def test_half_written_files_of_some_names_are_removed(tmp_path):
         (tmp_path / name).touch()
     remove_partial(tmp_path, ["a", "missing"])
     assert sorted(path.name for path in tmp_path.iterdir()) == [".a.csv", ".b.0123abcd.partial.csv", "a.csv"]
+    remove_partial(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.csv", "a.csv"]

@@ -14,6 +14,7 @@ from avseld.base.locks import sole_writer
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from data_prep.corpora.dcase import dcase
 from data_prep.corpora.own import own
+from data_prep.corpora.prepared_folder import write_prepared
 from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
 from data_prep.media.cut import cut
@@ -53,6 +54,16 @@ def test_a_command_that_changes_the_manifest_keeps_what_another_writes_meanwhile
     after = read_manifest(prepared)
     assert {one.room for one in after} == {"hall"}
     assert {one.fold for one in after} == {"x", "y"} or after[0].boxes == prepared / "boxes" / "a.npz"
+
+
+def test_half_written_files_of_a_killed_preparation_are_removed_by_the_next(prepared):
+    left = [prepared / ".manifest.0123abcd.partial.csv", prepared / "labels" / ".a.0123abcd.partial.csv"]
+    of_detection = prepared / "boxes" / ".a.0123abcd.partial.npz"  # which may be at work
+    for path in (*left, of_detection):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    write_prepared(prepared, read_manifest(prepared), {}, ["knock"])
+    assert not any(path.exists() for path in left) and of_detection.exists()
 
 
 def test_boxes_that_are_entered_already_need_no_folder_that_can_be_written(prepared):

@@ -6,6 +6,7 @@ import pytest
 
 from avseld.base.errors import BadInput
 from avseld.inference.run_folder import recordings_of
+from avseld.io.manifest import Recording, write_manifest
 from avseld.io.run_config import parts_of, prepared_folder, read_config
 from avseld.recipes.arguments import training_arguments
 
@@ -50,3 +51,17 @@ def test_what_a_configuration_lacks_is_named_when_it_is_needed(tmp_path):
         config["challenge"]
     with pytest.raises(BadInput, match=r"config\.yaml: has no data\.prepared; restore it"):
         prepared_folder(tmp_path)
+
+
+def test_a_run_whose_part_is_empty_has_no_recordings_of_it(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        f"data: {{prepared: {tmp_path}, format: foa, train: [fold3], test: []}}"
+    )
+    write_manifest(
+        tmp_path, [Recording("a", tmp_path / "a.wav", "foa", fold="fold3", duration=1.0)], ["knock"]
+    )
+    assert [one.name for one in recordings_of(tmp_path, None, "train")] == ["a"]
+    with pytest.raises(
+        BadInput, match=r"config\.yaml: data\.test is empty; say which recordings with --fold"
+    ):
+        recordings_of(tmp_path, None, "test")
