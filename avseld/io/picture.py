@@ -95,7 +95,7 @@ def orientation_of(frame: "av.VideoFrame", path: Path) -> Orientation:
         return Orientation(True, c < 0, b < 0)
     raise BadInput(
         f"{path}: its header turns the picture by {round(np.degrees(np.arctan2(b, a)))} degrees, no quarter turn; "
-        "encode it anew with avseld-prep resize"
+        "encode it anew with ffmpeg, which turns it"
     )
 
 

@@ -73,6 +73,27 @@ def track_subtype(path: Path | str) -> str:
     return {"flt": "FLOAT", "dbl": "DOUBLE"}.get(kind, "PCM_16")
 
 
+def low_passed_channel(path: Path | str) -> int | None:
+    """Return the channel of a lossy track that codecs keep below some 120 Hz only, that of low-frequency effects.
+
+    Six channels, such as four of ambisonics and two of stereo, are often encoded as 5.1.
+
+    Args:
+        path: see `track_info`.
+
+    Returns:
+        Number of the channel, counted from 1; None if there is none.
+
+    Raises:
+        BadInput: as `track_info`.
+    """
+    if track_subtype(path) != "LOSSY":
+        return None
+    with _open_track(Path(path)) as (_, stream):
+        names = [channel.name for channel in stream.layout.channels]
+    return names.index("LFE") + 1 if "LFE" in names else None
+
+
 def track_blocks(path: Path | str) -> Iterator[np.ndarray]:
     """Read the sound track of a container block by block, as many samples as its header says.
 

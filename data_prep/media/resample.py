@@ -14,6 +14,7 @@ from avseld.io.audio import FLOATS, audio_info, to_integers
 from avseld.io.channel_map import channel_map
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.resampling import resampled_blocks, resampled_length, sound_info, sound_subtype
+from avseld.io.sound_track import is_container, low_passed_channel
 from avseld.io.suffixes import CONTAINERS, SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
 
@@ -112,8 +113,22 @@ def resample_audio(
                 block, over = to_integers(block, BITS[subtype_out])
                 clipped += over
             writer.write(block)
-    remarks = [cut_off_sound(source), remark_on_level(source, subtype_in, subtype_out, clipped, peak)]
+    remarks = [
+        cut_off_sound(source),
+        remark_on_level(source, subtype_in, subtype_out, clipped, peak),
+        remark_on_low_pass(source),
+    ]
     return "; ".join(filter(None, remarks))
+
+
+def remark_on_low_pass(source: Path) -> str:
+    """Say that a channel of the sound track of a video is low-passed by its codec; empty if none is."""
+    if not is_container(source) or (channel := low_passed_channel(source)) is None:
+        return ""
+    return (
+        f"{source}: channel {channel} of its sound track is one of low-frequency effects, without sound above 120 Hz; "
+        "export the recording with another layout or codec"
+    )
 
 
 def remark_on_level(source: Path, subtype_in: str, subtype_out: str, clipped: int, peak: float) -> str:

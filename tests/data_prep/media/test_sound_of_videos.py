@@ -96,3 +96,12 @@ def test_commands_that_need_sound_files_say_how_to_get_them_out_of_videos(tmp_pa
             refuse()
     assert binaural(tmp_path / "raw" / "foa_dev" / "fold1_room1_mix001.mp4", tmp_path / "ears") == 1
     assert "avseld-prep resample --source" in caplog.text
+
+
+def test_a_channel_that_the_codec_has_low_passed_is_told(tmp_path, caplog):
+    soundfile.write(tmp_path / "a.wav", np.tile(tones(0.3), 2)[:, :6], RATE)
+    for name, codec in (("lossy.mp4", "aac"), ("whole.mov", "pcm_s16le")):
+        run_ffmpeg(tmp_path / "a.wav", tmp_path / name, (), ["-c:a", codec])
+        assert resample(tmp_path / name, tmp_path / "wavs", RATE, jobs=1) == 0
+    assert "lossy.mp4: channel 4 of its sound track is one of low-frequency effects" in caplog.text
+    assert "whole.mov" not in caplog.text
