@@ -1,5 +1,6 @@
 """Convert position tracks (motion capture, a tracker) to frame csv of DCASE."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,8 @@ from avseld.io.events import Events
 from avseld.io.geometry import direction, wrap
 from avseld.io.row_checks import check_source
 from avseld.io.tables import cell_number, read_rows
+
+log = logging.getLogger(__name__)
 
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 FAR = 1e6
@@ -68,6 +71,7 @@ def positions(
     tracks = {path: (read_track(path) - origin) * METRES_PER_UNIT[unit] @ matrix.T for path in paths}
     for path, track in tracks.items():
         write_dcase(target / f"{path.stem}.csv", events_of(track, rate, label, turn))
+    log.info("%s: %d tracks", target, len(tracks))
     return 0
 
 

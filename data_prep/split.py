@@ -13,6 +13,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.locks import sole_writer, writes_alone_into
+from avseld.base.next_step import tell_next
 from avseld.base.printable import has_control_characters
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from data_prep.split_by_time import split_by_time
@@ -68,7 +69,7 @@ def split(
     if out is not None:
         made = split_by_time(prepared, out, shares, gap, seed)
         report(made, shares, {one.name: one.fold for one in made}, by)
-        log.info("train with --data.prepared %s", out)
+        tell_next("avseld-prep", "check", out)
         return 0
     check_folder(prepared, "--prepared")
     with sole_writer(prepared, math.inf):
@@ -78,6 +79,7 @@ def split(
             prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
         )
     report(recordings, shares, part_of, by)
+    tell_next("avseld-prep", "check", prepared)
     return 0
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
 from avseld.base.locks import sole_writer
+from avseld.base.next_step import tell_next
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
@@ -121,6 +122,8 @@ def boxes(
     )
     for name, error in failures.items():
         logger.error("%s failed: %s", name, error)
+    if not failures:
+        tell_next("avseld-prep", "check", prepared)
     return 1 if failures else 0
 
 

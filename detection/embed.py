@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, require_file, sha256, takes_paths
+from avseld.base.next_step import tell_next
 from avseld.base.prefetch import prefetch
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
@@ -226,6 +227,8 @@ def embed(
     )
     for name, why in failures.items():
         logger.error("%s failed: %s", name, why)
+    if not failures:
+        tell_next("avseld-prep", "check", prepared)
     return 1 if failures else 0
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
+from avseld.base.next_step import tell_next
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.class_table import class_table, write_class_scores
@@ -134,6 +135,18 @@ def evaluate(
             "validation and test share recordings (data.allow_overlap), as in the paper: these scores are optimistic"
         )
     log.info("%s", folder / "scores.json")
+    if folder == run / "evaluation" and not (run / "predictions").is_dir():
+        tell_next("avseld", "view", "--run", run, *(() if prepared is None else ("--prepared", prepared)))
+    else:
+        words = (
+            "--prepared",
+            prepared_folder(run, prepared),
+            "--predictions",
+            folder / chosen[0],
+            "--out",
+            folder / "view.html",
+        )
+        tell_next("avseld", "view", *words)
 
 
 def _people_line(classes: Sequence[str], people: Sequence[str] | None) -> str:

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, takes_paths
+from avseld.base.next_step import tell_next
 from avseld.config import VideoControl
 from avseld.inference.choice import (
     describe_guess,
@@ -131,6 +132,9 @@ def predict(
         predictor = predictors[runs[job.path]]
         show(predict_sound(predictor, job), predictor.system, job, len(jobs) == 1)
     log.info("%s", " and ".join(map(str, jobs[0].files)) if len(jobs) == 1 else jobs[0].target.parent)
+    if not view:
+        path, target = jobs[0].path, jobs[0].target
+        tell_next("avseld", "view", "--audio", path, "--prediction", target)
     if view:
         open_page(jobs, predictors[runs[sounds[0]]])
 
@@ -200,3 +204,8 @@ def _predict_fold(
             files.finish()
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
+    if home is not None and folder == home / "predictions" and all(one.labels for one in recordings):
+        again = () if prepared is None else (prepared, folder)
+        tell_next("avseld", "score", *again, "--run", home)
+    else:
+        tell_next("avseld", "view", "--prepared", place, "--predictions", folder, "--out", f"{folder}.html")

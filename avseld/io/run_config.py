@@ -130,6 +130,9 @@ def predictions_of(run: Path) -> Path:
         return folder
     video = str(read_config(run)["data"].get("video", "aligned"))
     evaluated = run / "evaluation" / video
+    if not evaluated.is_dir():  # evaluated with other visual input
+        others = sorted(path.parent for path in (run / "evaluation").glob("*/*.csv"))
+        evaluated = others[0] if others else evaluated
     if not evaluated.is_dir():
         raise BadInput(f"{folder}: not found; predict with avseld predict --run {run}")
     log.info("%s: predictions of avseld evaluate", evaluated)

@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.locks import writes_alone_into
+from avseld.base.next_step import tell_next
 from avseld.config import Data, Hardware, InitFrom, Part, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
@@ -176,6 +177,7 @@ def train(
     explain_early_stop(trainer, learner.history, steps)
     shown = f"tensorboard --logdir {shlex.quote(str(out))}"
     log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
+    tell_next("avseld", "evaluate", "--run", out)
 
 
 def _fit(

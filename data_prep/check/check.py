@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
+from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
 from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
@@ -33,6 +34,9 @@ from data_prep.corpora.recordings import (
 )
 
 log = logging.getLogger(__name__)
+
+CONFIGS = {"foa": "av_foa", "mic": "av_mic", "binaural": "av_bin"}
+"""recipe to begin with, by channel format"""
 
 
 @takes_paths
@@ -70,7 +74,23 @@ def check(
         for line in lines:
             sys.stdout.write(f"{kind}: {line}\n" if kind else f"{line}\n")
     sys.stdout.write(f"{len(report.errors)} errors, {len(report.warnings)} warnings\n")
+    if (folder / "manifest.csv").is_file() and not report.errors:
+        _tell_next(folder)
     return int(bool(report.errors))
+
+
+def _tell_next(prepared: Path) -> None:
+    """Log how to split a folder without folds, or to train on one with folds."""
+    recordings = read_manifest(prepared)
+    folds = {one.fold for one in recordings if one.fold}
+    config = CONFIGS.get(recordings[0].format) if recordings else None
+    if recordings and not folds and len(recordings) > 2:
+        parts = "train=0.7,validate=0.15,test=0.15"
+        tell_next("avseld-prep", "split", "--prepared", prepared, "--parts", parts)
+    elif config and len(folds) > 1:
+        video = () if any(one.video for one in recordings) else ("--data.video", "blank")
+        words = ("--config", config, "--data.prepared", prepared, *video, "--out", beside(prepared, "run"))
+        tell_next("avseld", "train", *words)
 
 
 def _check_prepared(folder: Path, sample_rate: int, whole: bool, report: Report) -> None:

@@ -7,11 +7,16 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, visible_files
+from avseld.base.next_step import tell_next
+from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, read_manifest, write_manifest
 from data_prep.corpora.recordings import example
 
 log = logging.getLogger(__name__)
+
+DEFAULT_RATE_HZ = 24000
+"""of `avseld-prep check`, the rate of STARSS23"""
 
 
 def write_prepared(
@@ -192,6 +197,9 @@ def _log_summary(prepared: Path, recordings: Sequence[Recording]) -> None:
     boxed = [recording for recording in recordings if recording.boxes]
     missing = sum(not recording.boxes.is_file() for recording in boxed if recording.boxes)
     if missing:
-        log.info(
-            "  %d of %d boxes files to make: avseld-detect boxes --prepared %s", missing, len(boxed), prepared
-        )
+        log.info("  %d of %d boxes files to make", missing, len(boxed))
+        tell_next("avseld-detect", "boxes", "--prepared", prepared)
+    elif recordings:
+        rate = audio_info(recordings[0].audio).sample_rate
+        words = () if rate == DEFAULT_RATE_HZ else ("--sample_rate", str(rate))
+        tell_next("avseld-prep", "check", prepared, *words)

@@ -50,12 +50,15 @@ def remove_other_sections(folder: Path, jobs: Sequence[FileJob]) -> None:
         temporary.write_text(text.getvalue(), encoding="utf-8")
 
 
-def write_places(folder: Path, table: dict[str, tuple[float, float]]) -> None:
+def write_places(folder: Path, table: dict[str, tuple[float, float]]) -> Path | None:
     """Write offset and yaw of the videos of clips to `videos.csv`, if any is not 0; rows of other clips stay.
 
     Args:
         folder: of the clips.
         table: offset in seconds and yaw in degrees, by name of the video file.
+
+    Returns:
+        The file; None where none was written.
     """
     path = folder / PLACES
     rows: dict[str, tuple[str, ...]] = {}
@@ -63,11 +66,11 @@ def write_places(folder: Path, table: dict[str, tuple[float, float]]) -> None:
         with path.open(encoding="utf-8", newline="") as file:
             rows = {row[0]: tuple(row[1:]) for row in list(csv.reader(file))[1:]}
     elif not any(offset or yaw for offset, yaw in table.values()):
-        return
+        return None
     rows |= {clip: (f"{offset:.6g}", f"{yaw:.6g}") for clip, (offset, yaw) in table.items()}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("file", *VIDEO_COLUMNS), *((clip, *rows[clip]) for clip in sorted(rows))])
     with replacing(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
-    log.info("prepare the clips with --video_offset '%s' --video_yaw '%s'", path, path)
+    return path

@@ -8,6 +8,7 @@ import soundfile
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.base.locks import writes_alone_into
+from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.cut_off import cut_off_sound
@@ -114,7 +115,17 @@ def cut(
                     table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
     remove_other_sections(target, due)
     failed = work_through(due, _cut, has_length, jobs, "cut")
-    write_places(target, table)
+    places_of_clips = write_places(target, table)
+    words: list[str | Path] = ["--audio", target]
+    words += (
+        ["--video", target]
+        if any(path.suffix.lower() in VIDEOS for each in files.values() for path in each)
+        else []
+    )
+    words += ["--labels", target] if labels else []
+    if places_of_clips is not None:
+        words += ["--video_offset", places_of_clips, "--video_yaw", places_of_clips]
+    tell_next("avseld-prep", "own", *words, "--prepared", beside(target, "prepared"))
     return int(failed > 0)
 
 

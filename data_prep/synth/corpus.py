@@ -13,6 +13,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, replacing, takes_paths, visible
 from avseld.base.locks import writes_alone_into
+from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
 from avseld.io.suffixes import SOUNDS
@@ -150,6 +151,20 @@ def synth(
         n_test,
         options.preset,
     )
+    if command := NEXT.get(layout):
+        tell_next(
+            "avseld-prep", command, "--raw", out, "--prepared", beside(out, "prepared"), *_format_of(options)
+        )
+
+
+NEXT = {"starss23": "dcase", "tut2018": "tut", "task4": "task4"}
+"""command that prepares a layout, where it needs no more options"""
+
+
+def _format_of(options: CorpusOptions) -> tuple[str, ...]:
+    """Return the option that names the format of a corpus without the default one, foa."""
+    formats = options.formats if options.layout == "starss23" else ("foa",)
+    return () if "foa" in formats else ("--format", formats[0])
 
 
 @dataclass(frozen=True)
