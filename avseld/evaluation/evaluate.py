@@ -135,18 +135,16 @@ def evaluate(
             "validation and test share recordings (data.allow_overlap), as in the paper: these scores are optimistic"
         )
     log.info("%s", folder / "scores.json")
+    _tell_view(run, prepared, folder, chosen[0])
+
+
+def _tell_view(run: Path, prepared: Path | None, folder: Path, control: str) -> None:
+    """Name the command that shows what was predicted; arguments as for `evaluate`."""
     if folder == run / "evaluation" and not (run / "predictions").is_dir():
         tell_next("avseld", "view", "--run", run, *(() if prepared is None else ("--prepared", prepared)))
-    else:
-        words = (
-            "--prepared",
-            prepared_folder(run, prepared),
-            "--predictions",
-            folder / chosen[0],
-            "--out",
-            folder / "view.html",
-        )
-        tell_next("avseld", "view", *words)
+        return
+    words = ("--prepared", prepared_folder(run, prepared), "--predictions", folder / control)
+    tell_next("avseld", "view", *words, "--out", folder / "view.html")
 
 
 def _people_line(classes: Sequence[str], people: Sequence[str] | None) -> str:
