@@ -175,9 +175,7 @@ def train(
         write_config(out / CONFIG, recipe)
     _fit(trainer, learner, recipe, checkpoint, validate_first)
     explain_early_stop(trainer, learner.history, steps)
-    shown = f"tensorboard --logdir {shlex.quote(str(out))}"
-    log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
-    tell_next("avseld", "evaluate", "--run", out)
+    _tell_where(out)
 
 
 def _fit(
@@ -198,6 +196,13 @@ def _fit(
             trainer.validate(learner, verbose=False)
         _describe(trainer, recipe)
         trainer.fit(learner, ckpt_path=checkpoint)
+
+
+def _tell_where(out: Path) -> None:
+    """Log where the weights of a run are, and what to do with them."""
+    shown = f"tensorboard --logdir {shlex.quote(str(out))}"
+    log.info("%s: the best weights are in model.safetensors; %s shows the run", out, shown)
+    tell_next("avseld", "evaluate", "--run", out)
 
 
 def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
