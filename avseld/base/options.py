@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from avseld.base.errors import BadInput
 from avseld.base.plugins import comes_from_elsewhere
@@ -122,7 +122,16 @@ def check_options(
     for name, value in options.items():
         if name not in parameters or (value is None and _takes_none(parameters[name])):
             continue
-        checked[name] = check_value(f"{what}{separator}{name}", name, value, parameters[name].default)
+        place, parameter = f"{what}{separator}{name}", parameters[name]
+        if not _fits(value, parameter.annotation):
+            default = parameter.default
+            several = (
+                f"; several of them, such as {list(default)}" if isinstance(default, tuple | list) else ""
+            )
+            raise BadInput(
+                f"{place}: {value!r}; give {RANGES.get(name, 'values' if several else 'one value')}{several}"
+            )
+        checked[name] = check_value(place, name, value, parameter.default)
     return checked
 
 
@@ -140,6 +149,22 @@ def check_options_of_command(function: Callable[..., Any], values: Mapping[str, 
         value = values.get(name)
         if name in RANGES_OF_COMMANDS and isinstance(value, int | float) and value != parameter.default:
             _number(f"--{name}", value, RANGES_OF_COMMANDS[name])
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Return whether a list, a mapping or one value may be given for an annotation."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if get_origin(annotation) in (tuple, list, Sequence):
+        members = get_args(annotation)
+        fixed = get_origin(annotation) is tuple and Ellipsis not in members
+        return is_list and (not fixed or len(members) == len(value))
+    kinds: tuple[str, ...] = ()
+    if isinstance(value, Mapping):
+        kinds = ("dict", "Mapping")
+    elif is_list:
+        kinds = ("list", "tuple", "Sequence")
+    named = "" if annotation in (inspect.Parameter.empty, Any) else str(annotation)
+    return not kinds or not named or any(kind in named for kind in kinds)
 
 
 def _takes_none(parameter: inspect.Parameter) -> bool:

@@ -67,8 +67,8 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
         if name in ("step", "linear"):
             return _by_factor(optimizer, SCHEDULES[name], **options)
         return SCHEDULES[name](optimizer, **options)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"schedule.options: {error}") from None
+    except (TypeError, ValueError, LookupError) as error:
+        raise BadInput(f"schedule.options: {' '.join(str(error).split())}") from None
 
 
 def _with_warmup(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> Any:
@@ -105,5 +105,5 @@ def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
         options["fused"] = True
     try:
         return OPTIMIZERS[part.name](system.model.parameters(), **options)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"optimizer.options: {error}") from None
+    except (TypeError, ValueError, LookupError) as error:
+        raise BadInput(f"optimizer.options: {' '.join(str(error).split())}") from None

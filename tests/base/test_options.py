@@ -99,6 +99,28 @@ def test_numbers_in_words_become_numbers_and_fractions_are_no_counts():
         check_value("model.options.hidden", "hidden", 64.5, 256)
 
 
+@pytest.mark.parametrize(("place", "constructor"), list(parts()))
+def test_a_list_or_mapping_is_refused_where_an_option_takes_one_value(place, constructor):
+    for option in inspect.signature(constructor).parameters.values():
+        single = option.annotation in (int, float, str, bool, int | None, float | None, str | None)
+        for value in ([1, "a"], {"a": 1}) if single and option.name not in GIVEN else ():
+            with pytest.raises(BadInput, match=rf"^{place}\.options\.{option.name}: .*give "):
+                check_options(place, constructor, {option.name: value})
+
+
+@pytest.mark.parametrize(
+    ("place", "part", "option", "value"),
+    [
+        ("model", "crnn10", "widths", "1e3"),
+        ("optimizer", "adam", "betas", 0),
+        ("optimizer", "adam", "betas", []),
+    ],
+)
+def test_a_single_value_is_refused_where_an_option_takes_several(place, part, option, value):
+    with pytest.raises(BadInput, match=rf"^{place}\.options\.{option}: .*; several of them, such as \["):
+        check_options(place, PARTS[place][0][part], {option: value})
+
+
 @pytest.mark.parametrize(
     ("allowed", "text"),
     [
