@@ -36,7 +36,7 @@ def score(
     average: Literal["macro", "micro"] = "macro",
     jackknife: bool = False,
     json: bool = False,
-    missing: Literal["error", "empty"] = "error",
+    missing: Literal["error", "empty", "skip"] = "error",
     check_only: bool = False,
     distance_unit: Literal["cm", "m", "none"] | None = None,
     coordinates: Coordinates = "auto",
@@ -60,7 +60,7 @@ def score(
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
         json: print one JSON object instead of a table.
-        missing: treat a recording without prediction as an error, or as empty.
+        missing: treat a recording without prediction as an error or as empty, or skip it, as official scorers do.
         check_only: only check whether the predictions are a valid submission.
         distance_unit: unit of distances in prediction files, if not the year's; none = do not score them.
         coordinates: six columns of prediction files without header end with azimuth, elevation, distance (polar) or

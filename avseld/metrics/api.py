@@ -56,7 +56,7 @@ def score(
         n_classes: number of classes; if None, from classes.txt beside the labels, else that of the challenge.
         corrected: correct the defects of the official code; `avseld.metrics.seld` and `avseld.metrics.doa2019`
             list them, with their effect on a real system.
-        missing: what to do with a recording without prediction: error, or empty to score it as silence.
+        missing: what to do with a recording without prediction: error, empty to score it as silence, or skip.
         distance_unit: cm, m or none (score without distances) for prediction files; if None, the challenge's.
         onscreen: 2025 only: a true positive must also have the right visibility (F20 on/off).
         grid: 2019 only: quantize directions to the 10-degree grid, as its stand-alone script does.

@@ -70,7 +70,7 @@ def choose_fold(
         predictions: names of recordings with a prediction.
         fold: what to score; None if not said.
         parts: see `open_pair`.
-        missing: error or empty.
+        missing: error, empty or skip.
 
     Returns:
         Names of the recordings, and the fold in words, empty for all.

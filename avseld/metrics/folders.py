@@ -148,7 +148,7 @@ def open_pair(
         prediction: see `avseld.metrics.score`.
         rule: the challenge year.
         n_classes: number of classes; None reads classes.txt beside the labels, else takes the challenge's.
-        missing: error or empty.
+        missing: error, empty or skip.
         distance_unit: cm, m, none, or None for the challenge's.
         fold: score only this fold, room or recording of the manifest beside the labels; all for all recordings. If
             None, predictions that are exactly one fold are scored as that, and it is logged.
@@ -158,8 +158,8 @@ def open_pair(
     Raises:
         BadInput: recordings without reference or prediction, or none at all; lists them.
     """
-    if missing not in ("error", "empty"):
-        raise BadInput(f"no way '{missing}' to treat missing predictions; choose error or empty")
+    if missing not in ("error", "empty", "skip"):
+        raise BadInput(f"no way '{missing}' to treat missing predictions; choose error, empty or skip")
     if distance_unit not in (None, "none", *METRES_PER_UNIT):
         raise BadInput(f"no distance unit '{distance_unit}'; choose cm, m or none")
     home = _prepared(reference)
@@ -282,8 +282,11 @@ def _matched_names(
     if (absent := [name for name in references if name not in predictions]) and missing == "error":
         raise BadInput(
             f"{where}no prediction for {_listed(absent)}; predict them{other_ways}, or count them as silence, which "
-            "lowers the scores (--missing empty)"
+            "lowers the scores (--missing empty), or leave them out, as the official scorers do (--missing skip)"
         )
+    if missing == "skip" and absent:
+        log.warning("%s%d recordings have no prediction and are left out", where, len(absent))
+        references = {name: value for name, value in references.items() if name in predictions}
     if not references:
         raise BadInput("no recordings to score; check the reference")
     return tuple(references)

@@ -118,3 +118,11 @@ def test_options_that_a_year_does_not_have_are_refused(folders, capsys, options,
 def test_options_that_mean_nothing_without_classes_are_refused(folders, capsys) -> None:
     said = failure(capsys, *folders, "--class_agnostic", "--jackknife")
     assert "--jackknife: means nothing with --class_agnostic; leave one of them out" in said
+
+
+def test_recordings_without_prediction_are_left_out_on_request_as_the_official_scorers_do(folders, capsys):
+    (folders[1] / "fold4_room8_mix002.csv").unlink()
+    assert "--missing skip" in failure(capsys, *folders, "--challenge", 2023)
+    run(*folders, "--challenge", 2023, "--missing", "skip", "--json")
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["recordings"] == 1 and "1 recordings have no prediction" in printed.err
