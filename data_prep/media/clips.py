@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
+from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
 from avseld.io.sheets import recording_name
 from avseld.io.tables import cell_number, read_rows
@@ -76,8 +77,11 @@ def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]
             )
         own = clips.setdefault(name, [])
         word = row.get("clip") or f"{name}_{len(own):03d}"
-        if Path(word).name != word or word in (".", ".."):
-            raise BadInput(f"{path}:{line}: '{word}' is no file name; leave out its folder")
+        if Path(word).name != word or word in (".", "..") or has_control_characters(word):
+            shown = printable(word)
+            raise BadInput(
+                f"{path}:{line}: '{shown}' is no file name; leave out folders and control characters"
+            )
         own.append(Clip(word, start, stop))
     return clips
 

@@ -204,6 +204,7 @@ def test_clips_are_cut_at_listed_times_and_invalid_lists_are_refused(real):
         ("name,start,stop\nb,0,1\n", "times.csv:2: no recording 'b'"),
         ("name,stop\na,1\n", "times.csv:1: no column start"),
         ("name,start,stop,clip\na,0,1,../x\n", "is no file name"),
+        ("name,start,stop,clip\na,0,1,x\x1b[2J\n", "control characters"),
         ("name,start,stop\na,0.55,1\n", "begins within a label frame"),
     ):
         times.write_text(text)
