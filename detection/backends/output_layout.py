@@ -4,12 +4,15 @@ Exporters differ in what they leave to the caller, while the declared shapes are
 values differ: raw centres are offsets of some cells, those of decoded boxes run over the whole input with their cells.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from avseld.base.errors import BadInput
+
+log = logging.getLogger(__name__)
 
 Boxes = Literal["raw", "centres", "corners"]
 
@@ -20,6 +23,9 @@ SLOPE_TOLERANCE = 0.3
 """largest difference of the slope of that line from 1"""
 MAX_RAW_CELLS = 8.0
 """largest median of raw offsets: the network moves the centre of a box by few cells"""
+UNRELATED = 0.5
+"""correlation with the places of the cells, in size, below which larger offsets are those of an untrained network (0.15
+for random weights)"""
 PROBABILITY_TOLERANCE = 1e-3
 """how far beyond 0 and 1 probabilities may lie by rounding in float16"""
 ORDERED = 0.99
@@ -99,7 +105,18 @@ def recognise(output: np.ndarray, cell: np.ndarray, width: int, height: int) -> 
                 return OutputLayout(boxes, unit, logits)
     if float(np.median(np.abs(output[..., :2] - 0.5))) <= MAX_RAW_CELLS:
         return OutputLayout("raw", logits=logits)
+    if max(_correlation(output[..., axis], place[:, axis]) for axis in range(2)) < UNRELATED:
+        log.warning("the network moves boxes by many cells, as one that was hardly trained")
+        return OutputLayout("raw", logits=logits)
     raise BadInput(f"gives boxes that are neither raw nor decoded as YOLOX has them; {REMEDY}")
+
+
+def _correlation(value: np.ndarray, place: np.ndarray) -> float:
+    """Compute the size of the correlation of a value (image, cell) with the places (cell,) of the cells; 1 for NaN."""
+    flat = np.clip(value.ravel().astype(float), -1e6, 1e6)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size = abs(np.corrcoef(flat, np.broadcast_to(place, value.shape).ravel())[0, 1])
+    return float(size) if np.isfinite(size) else 1.0
 
 
 def _runs_with(middle: np.ndarray, place: np.ndarray) -> bool:
