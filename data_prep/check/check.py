@@ -17,7 +17,8 @@ from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
 from avseld.io.alignment import boxes_of
 from avseld.io.boxes import read_boxes
-from avseld.io.cut_off import decode_sound, decode_video
+from avseld.io.cut_off import decode_sound
+from avseld.io.cut_off_video import decode_video
 from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.suffixes import SOUNDS
 from data_prep.check import mirrored

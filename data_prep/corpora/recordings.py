@@ -14,7 +14,8 @@ from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info, check_samples
 from avseld.io.channel_map import map_for_format
-from avseld.io.cut_off import cut_off_sound, cut_off_video
+from avseld.io.cut_off import cut_off_sound
+from avseld.io.cut_off_video import cut_off_video
 from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates

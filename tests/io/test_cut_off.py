@@ -9,7 +9,8 @@ import soundfile
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import audio_info
-from avseld.io.cut_off import cut_off_sound, cut_off_video, decode_sound, decode_video, missing_bytes
+from avseld.io.cut_off import cut_off_sound, decode_sound, missing_bytes
+from avseld.io.cut_off_video import cut_off_video, decode_video
 
 NOISE = np.random.default_rng(0).normal(size=(24000, 2)) * 0.1
 
