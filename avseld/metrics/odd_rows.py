@@ -23,11 +23,11 @@ LATE_S = 30.0
 MAX_ANGLES_DEG = (360.0, 90.0)
 
 KINDS: Mapping[str, str] = {
-    "repeated": "stand twice in a file; each counts",
-    "late": "lie after the end of the reference and do not count; is the frame rate right?",
-    "early": "have a frame below 0 and do not count",
-    "class": "have a class that is none of the list and do not count; is the list of classes right?",
-    "angle": "have an azimuth beyond 360 or an elevation beyond 90 degrees and count as they are",
+    "repeated": "stand twice in a file; each counts, as in the official scorer",
+    "late": "lie after the end of the reference and do not count, as in the official scorer; is the frame rate right?",
+    "early": "have a frame below 0 and do not count, as in the official scorer",
+    "class": "have a class that is none of the list and do not count, as in the official scorer; is the list right?",
+    "angle": "have an azimuth beyond 360 or an elevation beyond 90 degrees and count, as in the official scorer",
 }
 """what is the matter with rows, and what becomes of them"""
 
@@ -88,7 +88,7 @@ class OddRows:
             first = next(iter(files))
             more = f" (and {sum(files.values()) - files[first]} of {len(files) - 1} other files)"
             log.warning(
-                "%s: %d rows%s %s, as in the official scorer",
+                "%s: %d rows%s %s",
                 first,
                 files[first],
                 more if len(files) > 1 else "",
