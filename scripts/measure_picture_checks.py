@@ -1,6 +1,9 @@
-"""Measure how often `avseld-prep check` calls pictures of generated rooms mirrored or turned, rightly and wrongly.
+"""Measure how often `avseld-prep check` warns of the pictures of generated rooms, rightly and wrongly.
 
-    python scripts/measure_mirrored.py --rooms 200
+    python scripts/measure_picture_checks.py --rooms 200
+
+Counted are warnings of a mirrored or upside-down picture, of a turned one (video_yaw) and of a late video
+(video_offset).
 
 Labels are those of the planned scenes, boxes have the errors of a small detector; nothing is rendered.
 """
@@ -12,9 +15,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from avseld.io.alignment import aligned
 from avseld.io.boxes import Boxes
 from avseld.io.events import Events, concatenate
 from data_prep.check.mirrored import measure, warning_of
+from data_prep.check.video_agreement import agreement, warnings_of
 from data_prep.synth.acoustics.render import event_labels
 from data_prep.synth.layouts.plan import CorpusOptions, PlannedRecording
 from data_prep.synth.layouts.starss23 import BOX_HOP_S, plan_scene
@@ -40,8 +45,15 @@ def draw(room: int) -> tuple[Events, Boxes]:
     return concatenate(rows).sorted(), yolox_nano_noise().apply(boxes, rng)
 
 
+OFFSET_S, YAW_DEG = 0.7, 40.0
+
+
 def changed(boxes: Boxes, change: str) -> Boxes:
-    """Return the boxes of a mirrored or turned picture."""
+    """Return the boxes of a mirrored or turned picture, or of a late video."""
+    if change == "late":
+        return aligned(boxes, offset=OFFSET_S)
+    if change == "turned":
+        return aligned(boxes, yaw=YAW_DEG)
     x0, y0, x1, y1 = np.moveaxis(boxes.box, -1, 0)
     if change in ("mirrored", "upside down"):
         x0, x1 = 1 - x1, 1 - x0
@@ -57,13 +69,23 @@ def main() -> None:
     rooms = parser.parse_args().rooms
     drawn = [draw(room) for room in range(rooms)]
     result: dict[str, dict[str, float]] = {}
-    for change in ("as it is", "mirrored", "upside down"):
-        measured = [measure(events, changed(boxes, change), NAMES) for events, boxes in drawn]
+    for change in ("as it is", "mirrored", "upside down", "turned", "late"):
+        moved = [(events, changed(boxes, change)) for events, boxes in drawn]
+        flipped = [measure(events, boxes, NAMES) for events, boxes in moved]
+        placed = [agreement(str(room), *each) for room, each in enumerate(moved)]
         result[change] = {}
         for size in (1, 5, 20):
-            parts = [measured[start : start + size] for start in range(0, rooms - size + 1, size)]
-            found = [warning_of(part, NAMES) is not None for part in parts]
-            result[change][f"corpora of {size}"] = round(float(np.mean(found)), 3)
+            corpora = [slice(start, start + size) for start in range(0, rooms - size + 1, size)]
+            lines = [warnings_of(placed[part]) for part in corpora]
+            counts: dict[str, list[float]] = {
+                "mirrored": [float(warning_of(flipped[part], NAMES) is not None) for part in corpora],
+                "video_yaw": [float(any("video_yaw" in line for line in each)) for each in lines],
+                "video_offset of a recording": [
+                    sum("video_offset" in line for line in each) / size for each in lines
+                ],
+            }
+            for warning, found in counts.items():
+                result[change][f"{warning}, corpora of {size}"] = round(float(np.mean(found)), 3)
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
