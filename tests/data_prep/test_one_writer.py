@@ -62,7 +62,9 @@ def test_half_written_files_of_a_killed_preparation_are_removed_by_the_next(prep
     for path in (*left, of_detection):
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    write_prepared(prepared, read_manifest(prepared), {}, ["knock"])
+    recordings = read_manifest(prepared)
+    write_sound(recordings[0].audio)
+    write_prepared(prepared, recordings, {}, ["knock"])
     assert not any(path.exists() for path in left) and of_detection.exists()
 
 
