@@ -17,7 +17,7 @@ from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.next_step import tell_next
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
-from avseld.evaluation.class_table import class_table, write_class_scores
+from avseld.evaluation.score_tables import class_table, table, write_class_scores
 from avseld.evaluation.validation import Validator, warn_without_distance
 from avseld.inference.output import write_prediction
 from avseld.inference.predictor import Control, Predictor, load, predict_all
@@ -29,8 +29,7 @@ from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
 from avseld.io.people_classes import people_classes
 from avseld.io.run_config import prepared_folder, read_config
-from avseld.metrics import SCORES, score
-from avseld.metrics.definitions import label_of
+from avseld.metrics import score
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
 
@@ -213,26 +212,6 @@ def _predict_and_score(
     predictions = {name: one.prediction for name, one in evaluated.items()}
     probabilities = {name: one.probability for name, one in evaluated.items()}
     return predictions, dict(validator.summarize(list(evaluated.values()))), probabilities
-
-
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """Format scores as a table.
-
-    Args:
-        results: scores by name, by row title.
-    """
-    names = [name for name in SCORES if any(name in row for row in results.values())]
-    width = max(len(row) for row in results) + 2
-    lines = [" " * width + "".join(f"{label_of(name, names):>9}" for name in names)]
-    for title, row in results.items():
-        cells = [_cell(name, row.get(name)) for name in names]
-        lines.append(f"{title:<{width}}" + "".join(f"{cell:>9}" for cell in cells))
-    return "\n".join(lines)
-
-
-def _cell(name: str, value: float | None) -> str:
-    text = SCORES[name].text(value)
-    return text if text == "-" else text + SCORES[name].unit
 
 
 def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:

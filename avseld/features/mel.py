@@ -38,9 +38,6 @@ class Mel(nn.Module):
     ) -> None:
         super().__init__()
         self.n_bins = n_mels
-        top = sample_rate / 2 if high_hz is None else high_hz
-        if top <= low_hz:
-            raise BadInput(f"mel bands from {low_hz:g} to {top:g} Hz; low_hz must be below high_hz")
         bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz))
         if (bands.sum(dim=1) == 0).any():
             raise BadInput(f"{n_mels} mel bands are too many for a transform of {n_fft}; lengthen n_fft")
@@ -67,8 +64,13 @@ def mel_filters(
 
     Returns:
         (band, bin = n_fft / 2 + 1) float32; rows of zeros where a band is narrower than the distance of two bins.
+
+    Raises:
+        BadInput: the highest edge is not above the lowest.
     """
     top = sample_rate / 2 if high_hz is None else high_hz
+    if top <= low_hz:
+        raise BadInput(f"mel bands from {low_hz:g} to {top:g} Hz; low_hz must be below high_hz")
     edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(top), n_mels + 2))
     distance = edges[:, None] - np.fft.rfftfreq(n_fft, 1 / sample_rate)
     width = np.diff(edges)[:, None]

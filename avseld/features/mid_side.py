@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.features.mel import FLOOR, Mel
-from avseld.features.spectral import Stft, check_hop
+from avseld.features.spectral import Stft, check_hop, power_of
 
 
 class MidSide(nn.Module):
@@ -58,13 +58,7 @@ class MidSide(nn.Module):
             and right over their sum, from -1 (right only) to 1 (left only).
         """
         left, right = self.stft(waveform, centered).unbind(dim=1)
-        bands = self.mel(
-            torch.stack([_energy(part) for part in (left + right, left - right, left, right)], dim=1)
-        )
+        bands = self.mel(power_of(torch.stack([left + right, left - right, left, right], dim=1)))
         mid_side, (a, b) = bands[:, :2], bands[:, 2:].unbind(dim=1)
         share = (a - b) / (a + b + FLOOR)
         return torch.cat([torch.log10(mid_side.clamp(min=FLOOR)), share[:, None]], dim=1)
-
-
-def _energy(spectrum: Tensor) -> Tensor:
-    return spectrum.real.square() + spectrum.imag.square()

@@ -47,6 +47,11 @@ class ScoreDefinition:
             return "-"
         return f"{value:.{self.digits + extra_digits}f}"
 
+    def text_with_unit(self, value: float | None) -> str:
+        """Format a value with its unit, "-" for None and NaN."""
+        text = self.text(value)
+        return text if text == "-" else text + self.unit
+
     @property
     def gain_scale(self) -> float:
         """Factor that turns a difference of two values into a gain in `gain_unit`; positive is better."""

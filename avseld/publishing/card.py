@@ -217,7 +217,7 @@ def _scores_table(facts: Facts) -> str:
         low, high = scores.interval.get(name, [float("nan")] * 2)
         interval = f"{definition.text(low)} to {definition.text(high)}"
         lines.append(
-            f"| {label} | {definition.text(scores.values[name])}{definition.unit} | {interval} | "
+            f"| {label} | {definition.text_with_unit(scores.values[name])} | {interval} | "
             f"{definition.description} |"
         )
     if facts.config["data"].get("allow_overlap"):

@@ -305,31 +305,17 @@ def test_event_detection_trained_on_one_channel_serves_recordings_with_four(part
         name: Part("general", {"parts": parts})
         for name, parts in (("mono", [part]), ("foa", [part, "doa_iv"]))
     }
-    activity = Part("activity", {"frames_per_output": 8})
-    alone = System(
-        Blueprint(
-            features["mono"],
-            Part("general", {"module": part, **narrow}),
-            activity,
-            classes,
-            "mono",
-            chunk=1.0,
-        )
-    )
+
+    def built(model: str, options: dict, target: Part, format: str) -> System:
+        parts = features[format], Part(model, options | narrow), target
+        return System(Blueprint(*parts, classes, format, chunk=1.0))
+
+    alone = built("general", {"module": part}, Part("activity", {"frames_per_output": 8}), "mono")
     single = torch.randn(1, 1, 24000)
     learn_statistics(alone.features, [single, single.flip(2)])
     save_system(alone, tmp_path / "sed.safetensors")
     target = Part("sed_doa", {"axes": "linear_xyz", "rounding": 2020, "frames_per_output": 8})
-    whole = System(
-        Blueprint(
-            features["foa"],
-            Part("general_system", {"sed": part, **narrow}),
-            target,
-            classes,
-            "foa",
-            chunk=1.0,
-        )
-    )
+    whole = built("general_system", {"sed": part}, target, "foa")
     initialize_from(whole, InitFrom(roles={"sed": tmp_path / "sed.safetensors"}))
     heard = whole.model.eval().posteriors(whole.features(single.expand(1, 4, -1)))[..., :14]
     steps = alone.model.eval().steps(alone.features(single))["sed"].sigmoid()

@@ -1,4 +1,4 @@
-"""Scores of each class of one evaluation, as lines under the table of scores and as a csv file."""
+"""Tables of one evaluation: scores by visual input, and of each class, as text and as a csv file."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,21 @@ from avseld.metrics import SCORES
 from avseld.metrics.definitions import label_of
 
 COLUMN = 9
-"""characters of a score, as in the table of scores"""
+"""characters of a score"""
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Format scores as a table.
+
+    Args:
+        results: scores by name, by row title.
+    """
+    names = [name for name in SCORES if any(name in row for row in results.values())]
+    rows = {
+        title: [SCORES[name].text_with_unit(row.get(name)) for name in names]
+        for title, row in results.items()
+    }
+    return _aligned([label_of(name, names) for name in names], rows)
 
 
 def class_table(scores: Mapping[str, Any], classes: Sequence[str]) -> str:
@@ -21,17 +35,23 @@ def class_table(scores: Mapping[str, Any], classes: Sequence[str]) -> str:
         classes: class names.
     """
     names = _names(scores)
-    width = max(map(len, classes)) + 2
-    lines = [
-        " " * width
-        + "".join(f"{label_of(name, scores):>{COLUMN}}" for name in names)
-        + f"{'events':>{COLUMN}}"
-    ]
-    for index, title in enumerate(classes):
-        cells = [_text(name, scores["classwise"][name][index]) for name in names]
-        cells.append(_events(scores, index))
-        lines.append(f"{title:<{width}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells))
-    return "\n".join(lines)
+    rows = {
+        title: [
+            *(SCORES[name].text_with_unit(scores["classwise"][name][index]) for name in names),
+            _events(scores, index),
+        ]
+        for index, title in enumerate(classes)
+    }
+    return _aligned([*(label_of(name, scores) for name in names), "events"], rows)
+
+
+def _aligned(headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """Align the cells of rows, by title, under their headings."""
+    width = max(map(len, rows)) + 2
+    lines = {"": headings, **rows}
+    return "\n".join(
+        f"{title:<{width}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells) for title, cells in lines.items()
+    )
 
 
 def write_class_scores(path: Path, scores: Mapping[str, Any], classes: Sequence[str]) -> None:
@@ -60,8 +80,3 @@ def _names(scores: Mapping[str, Any]) -> list[str]:
 
 def _events(scores: Mapping[str, Any], index: int) -> str:
     return str(scores["events"][index]) if index < len(scores["events"]) else ""
-
-
-def _text(name: str, value: float | None) -> str:
-    text = SCORES[name].text(value)
-    return text if text == "-" else text + SCORES[name].unit
