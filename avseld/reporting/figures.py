@@ -70,13 +70,7 @@ def figure(
     """
     if classes is None:
         classes = _names_of([table for table in (reference, prediction) if table is not None])
-    duration = audio.shape[-1] / sample_rate
-    stop = duration if stop is None else min(stop, duration)
-    if not 0 <= start < stop:
-        raise BadInput(
-            f"{title or 'figure'}: no audio between {start:g} and {stop:g} s of {duration:g} s; "
-            "choose other times"
-        )
+    stop = end_of_segment(audio, sample_rate, start, stop, title)
     tables = {"reference": reference, "prediction": prediction}
     clipped = {kind: clip_events(table, start, stop) for kind, table in tables.items() if table is not None}
     labels = labels_in(*clipped.values())
@@ -100,6 +94,31 @@ def figure(
     if title:
         drawn.suptitle(title, fontsize=13)
     return drawn
+
+
+def end_of_segment(
+    audio: np.ndarray, sample_rate: int, start: float, stop: float | None, title: str = ""
+) -> float:
+    """Return the end of a segment, at most that of the audio, seconds.
+
+    Args:
+        audio: (channel, sample), the whole recording from time 0.
+        sample_rate: Hz.
+        start: start of the segment, seconds.
+        stop: its end, seconds; None for the end of the audio.
+        title: name of the recording, for the message.
+
+    Raises:
+        BadInput: the audio has no samples between start and stop.
+    """
+    duration = audio.shape[-1] / sample_rate
+    stop = duration if stop is None else min(stop, duration)
+    if not 0 <= start < stop:
+        raise BadInput(
+            f"{title or 'figure'}: no audio between {start:g} and {stop:g} s of {duration:g} s; "
+            "choose other times"
+        )
+    return stop
 
 
 def _names_of(tables: Sequence[Events]) -> Sequence[str]:

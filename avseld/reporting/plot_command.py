@@ -12,7 +12,7 @@ from avseld.io.events import Events
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
 from avseld.reporting.figures import figure
-from avseld.reporting.published_figures import six_panels
+from avseld.reporting.published_figures import SIDE_BY_SIDE, side_by_side
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
 from avseld.reporting.video_overlay import overlay
 
@@ -44,7 +44,7 @@ def plot(
     fps: float = 10.0,
     width: int = 960,
     all: bool = False,
-    style: Literal["one", "six"] = "one",
+    style: Literal["one", "six", "xyz", "seven"] = "one",
 ) -> None:
     """Draw spectrogram, activity and directions (png, pdf, svg), or directions on the 360-degree video (mp4).
 
@@ -70,7 +70,8 @@ def plot(
         fps: frames per second of an mp4.
         width: pixels of an mp4.
         all: with --run, draw all test recordings, not only the first eight.
-        style: one draws reference and prediction into the same panels; six side by side, as in the figures of SELDnet.
+        style: one draws reference and prediction into the same panels; six side by side, with azimuth and elevation;
+            xyz side by side, with x, y and z as in the figure of SELDnet (seven is another name of it).
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
@@ -126,11 +127,11 @@ def draw(
         )  # fmt: skip
     elif suffix in FIGURE_SUFFIXES:
         samples, sample_rate = read_sound(files.audio, files.format, files.channels)
-        if style == "six":
+        if style in SIDE_BY_SIDE:
             nothing = Events.empty()
-            drawn = six_panels(
+            drawn = side_by_side(
                 samples, sample_rate, reference or nothing, prediction or nothing, files.classes, start, stop,
-                files.name,
+                files.name, style,
             )  # fmt: skip
         else:
             drawn = figure(

@@ -134,6 +134,20 @@ def elevation_line(track: EventTrack) -> tuple[np.ndarray, np.ndarray]:
     return _points(track, track.elevation)
 
 
+def coordinate_lines(track: EventTrack) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Compute x, y and z of the direction of a track over time, at distance 1 from the origin.
+
+    Args:
+        track: without elevation, its directions lie in the horizontal plane, and z is NaN.
+
+    Returns:
+        For x, y and z: time (point,) seconds and coordinate (point,) in [-1, 1].
+    """
+    vector = unit_vector(track.azimuth, np.nan_to_num(track.elevation))
+    vector[np.isnan(track.elevation), 2] = np.nan
+    return [_points(track, coordinate) for coordinate in vector.T]
+
+
 def assign_lanes(tracks: list[EventTrack]) -> list[int]:
     """Assign lanes to the tracks of each class, so that simultaneous ones are drawn side by side.
 

@@ -16,7 +16,7 @@ from avseld.io.audio import read_audio
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
-from avseld.reporting import clip_figure, figure, six_panels
+from avseld.reporting import clip_figure, figure, side_by_side
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.spectrogram import log_spectrogram
 from avseld.reporting.tracks import assign_lanes, azimuth_line, clip_events, event_tracks
@@ -170,7 +170,7 @@ def test_events_without_times_fill_the_segment_and_without_direction_appear_as_a
 
 def test_six_panels_hold_the_reference_on_the_left_and_the_prediction_on_the_right() -> None:
     turning = frames(list(np.linspace(150, 210, 20) % 360))
-    image = six_panels(SILENCE, RATE, turning, frames([30.0] * 20, label=4), CLASSES, title="x")
+    image = side_by_side(SILENCE, RATE, turning, frames([30.0] * 20, label=4), CLASSES, title="x")
     rendered(image)
     spectrogram, *panels = image.axes
     assert len(panels) == 6 and spectrogram.get_ylabel() == "frequency (kHz)"
@@ -181,6 +181,26 @@ def test_six_panels_hold_the_reference_on_the_left_and_the_prediction_on_the_rig
     assert np.isnan(drawn).any() and np.nanmax(np.abs(np.diff(drawn[:, 1]))) < 45  # no line across the seam
     assert {to_hex(bar.get_facecolor()) for bar in right[0].patches} == {to_hex(colour(4))}
     assert to_hex(right[1].lines[0].get_color()) == to_hex(colour(4))
+
+
+def test_the_figure_of_seldnet_shows_x_y_and_z_of_reference_and_prediction() -> None:
+    reference = Events.from_rows([(0.0, 1.0, 2, 0, 90.0, 30.0, np.nan), (1.0, 2.0, 3, 0, 180.0, 0.0, 2.0)])
+    without_elevation = Events.from_rows([(0.5, 1.5, 2, 0, -90.0, np.nan, np.nan)])
+    image = side_by_side(SILENCE, RATE, reference, without_elevation, CLASSES, style="xyz")
+    spectrogram, *panels = image.axes
+    assert len(panels) == 8 and spectrogram.get_ylabel() == "frequency (kHz)"
+    left, right = panels[:4], panels[4:]
+    assert [axis.get_ylabel() for axis in left[1:]] == ["x", "y", "z"]
+    assert [axis.get_ylim() for axis in panels if axis not in (left[0], right[0])] == [(-1.03, 1.03)] * 6
+    for axis, first, second in zip(left[1:], (0.0, np.sqrt(0.75), 0.5), (-1.0, 0.0, 0.0), strict=True):
+        values = {drawn.get_label(): drawn.get_xydata() for drawn in axis.lines}
+        np.testing.assert_allclose(values["2"], [[0, first], [0.5, first], [1, first]], atol=1e-9)
+        np.testing.assert_allclose(values["3"], [[1, second], [1.5, second], [2, second]], atol=1e-9)
+    x, y, z = (axis.lines[0].get_ydata() for axis in right[1:])
+    np.testing.assert_allclose([x, y], [[0, 0, 0], [-1, -1, -1]], atol=1e-9)
+    assert np.isnan(z).all() and to_hex(right[1].lines[0].get_color()) == to_hex(colour(2))
+    with pytest.raises(BadInput, match="no audio between 4 and 3 s"):
+        side_by_side(SILENCE, RATE, reference, reference, CLASSES, start=4.0)
 
 
 def test_a_clip_has_one_row_per_class_and_probabilities_between_reference_and_prediction() -> None:
