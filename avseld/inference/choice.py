@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.io.channel_map import n_taken
+from avseld.io.channel_map import n_taken, takes, wrong_channels
 from avseld.io.formats import FORMATS, FORMATS_BY_CHANNELS, format_named
 from avseld.io.resampling import open_recording, sound_info
 from avseld.io.sound_track import is_container
@@ -141,6 +141,31 @@ def weights_for(path: Path, format: str) -> Card:
     raise BadInput(
         f"{path}: no weights for {format} recordings come with the package, but {names}; train on your own with "
         f"avseld train and give --run RUN{elsewhere}"
+    )
+
+
+def check_channels(path: Path, run: Path, format: str) -> None:
+    """Refuse a recording whose number of channels cannot be brought to that of the format that a run takes.
+
+    Args:
+        path: the recording.
+        run: that was named for it.
+        format: channel format of the run.
+
+    Raises:
+        BadInput: says which channels to take, or where there are weights for the recording.
+    """
+    n_channels, expected = sound_info(path).channels, FORMATS[format].channels
+    if takes(format, n_channels):
+        return
+    if n_channels > expected:
+        raise BadInput(f"{path}: {wrong_channels(n_channels, format, named=False)}")
+    own = FORMATS_BY_CHANNELS.get(n_channels, "")
+    remedy = f"give a run that was trained on {own or 'such'} recordings"
+    if own and for_format(own):
+        remedy = f"leave out --run to take {for_format(own)[0].name}, or {remedy}"
+    raise BadInput(
+        f"{path}: {n_channels} channels, and {run} takes {format} recordings of {expected}; {remedy}"
     )
 
 

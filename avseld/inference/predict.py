@@ -12,6 +12,7 @@ from avseld.base.files import check_folder, takes_paths
 from avseld.base.next_step import tell_next
 from avseld.config import VideoControl
 from avseld.inference.choice import (
+    check_channels,
     describe_guess,
     describe_weights,
     format_of,
@@ -113,15 +114,17 @@ def predict(
         raise BadInput("--control shuffled: needs the recordings of a prepared folder, not sound files")
     sounds = sound_files(audio)
     videos, targets = videos_of(video, sounds), targets_of(out, sounds)
-    formats = {path: format_of(path, format, channels) for path in sounds}
-    runs = {path: run or Path(weights_for(path, formats[path]).name) for path in sounds}
     if run is None:
+        formats = {path: format_of(path, format, channels) for path in sounds}
+        runs = {path: Path(weights_for(path, formats[path]).name) for path in sounds}
         _say_choices(formats, format is not None)
+    else:
+        runs = dict.fromkeys(sounds, run)
     predictors = {each: load(each, weights, device, legacy) for each in dict.fromkeys(runs.values())}
     jobs = []
     for path in sounds:
         predictor = predictors[runs[path]]
-        _check(predictor, path, runs[path], format, channels)
+        _check(predictor, path, runs[path], format, channels, run is not None)
         picture = videos.get(path.stem)
         if picture is None and control != "blank":
             picture = inner_video(path, predictor)
@@ -163,12 +166,21 @@ def _say_choices(formats: dict[Path, str], given: bool) -> None:
 
 
 def _check(
-    predictor: Predictor, path: Path, run: Path, format: str | None, channels: Sequence[int | str] | None
+    predictor: Predictor,
+    path: Path,
+    run: Path,
+    format: str | None,
+    channels: Sequence[int | str] | None,
+    named: bool,
 ) -> None:
     """Refuse a recording that cannot be predicted; warn where its channels look like those of another format."""
     taken = predictor.system.blueprint.format
     if format not in (None, taken):
-        raise BadInput(f"{path}: --format {format}, but {run} takes {taken} recordings")
+        raise BadInput(
+            f"{path}: --format {format}, but {run} takes {taken} recordings; leave out --format, or give another --run"
+        )
+    if named and channels is None:
+        check_channels(path, run, taken)
     predictor.check_sound(path, channels)
     if taken == "foa" and format is None:
         warn_of_capsules(path, channels)

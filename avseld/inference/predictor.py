@@ -1,10 +1,8 @@
 """The predictor: a trained system, applied to recordings of any length."""
 
-import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,14 +12,14 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.data.visual import box_sources, visual_inputs
+from avseld.inference.detectors import detect, encode
 from avseld.inference.run_folder import WEIGHTS
 from avseld.io.alignment import aligned, delayed
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
-from avseld.io.embeddings import VisualEmbeddings
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.io.resampling import open_array, open_recording
+from avseld.io.resampling import describe_conversion, open_array, open_recording
 from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
@@ -189,6 +187,9 @@ class Predictor:
                 raise BadInput(f"{audio}: sample_rate is for arrays; a file has its own, leave it out")
             read, n_samples = open_recording(audio, format, rate, channels)
             name = str(audio)
+            if (what := describe_conversion(audio, format, rate, channels)) and what not in self._said:
+                self._said.add(what)
+                log.info("%s: converted from %s, as preparation does", Path(audio).name, what)
         else:
             if sample_rate is None:
                 self._say(f"an array without sample_rate is taken as {rate} Hz; give sample_rate")
@@ -245,87 +246,6 @@ class Predictor:
 
 def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
     return np.zeros((n_channels, n_samples), np.float32)
-
-
-def detect(video: Path, **options: Any) -> Boxes:
-    """Detect the people in a video with the detector that is installed under `avseld.detectors`.
-
-    The library imports no detector itself, so that it can be used and tested without one.
-
-    Args:
-        video: the file.
-        options: weights, like, fps, width, tiles; a detector of another package gets those that it has. Weights that
-            are the name of an installed detector or of its package, not of a file, choose this detector.
-
-    Raises:
-        BadInput: the video is unreadable, or there is no detector, several without a choice, or it has no weights.
-    """
-    name = str(options.get("weights", ""))
-    if name in _names("avseld.detectors") and not Path(name).is_file():
-        del options["weights"]
-        find = _installed("avseld.detectors", name)
-    else:
-        find = _installed("avseld.detectors")
-    known = inspect.signature(find).parameters
-    try:
-        return find(video, **{name: value for name, value in options.items() if name in known})
-    except BadInput as error:
-        raise BadInput(str(error).replace("--weights FILE", "--detector FILE")) from error
-
-
-def encode(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
-    """Compute embeddings of the frames of a video with the encoder that is installed under `avseld.encoders`.
-
-    Raises:
-        BadInput: the video is unreadable, or no encoder has this many values, or it has no weights.
-    """
-    embed = _installed("avseld.encoders")
-    if not yaw:
-        return embed(video, n_values)
-    if "yaw" not in inspect.signature(embed).parameters:
-        raise BadInput(
-            f"--video_yaw {yaw:g}: the installed encoder of frames cannot turn them; turn the video"
-        )
-    return embed(video, n_values, yaw=yaw)
-
-
-OWN = "detection"
-"""the package of our own detector and encoder"""
-DEFAULT = "default"
-"""name of the entry point that is taken where nobody names another"""
-
-
-def _names(group: str) -> dict[str, EntryPoint]:
-    """Map the names by which the entry points of a group are chosen: their own, or that of their package."""
-    found: dict[str, EntryPoint] = {}
-    for each in entry_points(group=group):
-        name = getattr(each, "name", DEFAULT)
-        found[each.module.split(".")[0] if name == DEFAULT else name] = each
-    return found
-
-
-def _installed(group: str, name: str | None = None) -> Any:
-    """Load an entry point of a group.
-
-    Args:
-        group: such as avseld.detectors.
-        name: a key of `_names`; None takes the one called `default`, of another package rather than our own.
-
-    Raises:
-        BadInput: none, or several defaults of other packages.
-    """
-    candidates = _names(group)
-    if name is not None:
-        return candidates[name].load()
-    defaults = {key: each for key, each in candidates.items() if getattr(each, "name", DEFAULT) == DEFAULT}
-    others = [key for key in defaults if key != OWN]
-    if not defaults:
-        raise BadInput(f"no package offers {group}: default; install avseld again, or another one that does")
-    if len(others) > 1:
-        values = " and ".join(defaults[key].value for key in others)
-        choose = f"choose with --detector {' or '.join(defaults)}, or " if group == "avseld.detectors" else ""
-        raise BadInput(f"{group}: default is offered by {values}; {choose}remove one")
-    return defaults[others[0] if others else OWN].load()
 
 
 def load(

@@ -59,7 +59,8 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
         ) from error
     if sample_rate is not None and header.samplerate != sample_rate:
         raise BadInput(
-            f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample"
+            f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample "
+            f"--sample_rate {sample_rate}"
         )
     if format is not None and header.channels != format_named(format).channels:
         raise BadInput(f"{path}: {wrong_channels(header.channels, format, OPTION)}")

@@ -1,4 +1,4 @@
-"""Channels of a file to take, their order and gains: by numbers, by names, or by a convention of ambisonics."""
+"""Channels of a file to take, their order and gains: by numbers, by names, by a convention of ambisonics, or a mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from avseld.io.formats import FORMATS, format_named
 
 AMBISONIC_CHANNELS = tuple((order + 1) ** 2 for order in range(1, 8))
 """numbers of channels of ambisonics from first to seventh order"""
+STEREO_CHANNELS = 2
+"""whose mean is a recording of one channel; that of ambisonics or of an array is none of any microphone"""
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,29 @@ class ChannelMap:
     Args:
         order: (channel,) indices of channels of the file.
         gains: (channel,) factors.
+        mean: their mean is taken, as one channel.
     """
 
     order: np.ndarray
     gains: np.ndarray
+    mean: bool = False
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels that are taken."""
+        return 1 if self.mean else len(self.order)
 
     def take(self, waveform: np.ndarray) -> np.ndarray:
         """Take the channels of a waveform (channel, sample)."""
         taken = waveform[self.order]
-        if (self.gains == 1).all():
-            return taken
-        return taken * self.gains[:, None].astype(taken.dtype)
+        if not (self.gains == 1).all():
+            taken = taken * self.gains[:, None].astype(taken.dtype)
+        return taken.mean(axis=0, keepdims=True) if self.mean else taken
+
+
+def mean_of(n_channels: int) -> ChannelMap:
+    """Return the map that takes the mean of all channels of a file."""
+    return ChannelMap(np.arange(n_channels), np.ones(n_channels), mean=True)
 
 
 def n_taken(channels: Sequence[int | str]) -> int:
@@ -115,7 +129,7 @@ def map_for_format(
     Args:
         n_channels: of the file.
         format: a key of `avseld.io.formats.FORMATS`.
-        channels: see `channel_map`; None takes all.
+        channels: see `channel_map`; None takes all, and of two channels for mono the mean.
         name: of the file, for messages.
 
     Returns:
@@ -126,9 +140,9 @@ def map_for_format(
     """
     expected = format_named(format).channels
     if channels is None:
-        if n_channels != expected:
+        if not takes(format, n_channels):
             raise BadInput(f"{name}: {wrong_channels(n_channels, format)}")
-        return None
+        return mean_of(n_channels) if n_channels > expected else None
     found = channel_map(n_channels, channels, name)
     if len(found.order) != expected:
         raise BadInput(
@@ -138,8 +152,21 @@ def map_for_format(
     return found
 
 
-def wrong_channels(n_channels: int, format: str, command: str = "") -> str:
-    """Say that a file has another number of channels than a format, and what to do; `command` has the option."""
+def takes(format: str, n_channels: int) -> bool:
+    """Return whether a recording of a number of channels is one of a format, without a choice of channels."""
+    expected = format_named(format).channels
+    return n_channels == expected or (n_channels, expected) == (STEREO_CHANNELS, 1)
+
+
+def wrong_channels(n_channels: int, format: str, command: str = "", named: bool = True) -> str:
+    """Say that a file has another number of channels than a format, and what to do.
+
+    Args:
+        n_channels: of the file.
+        format: that is expected.
+        command: that has the option to choose channels; empty for the one that is running.
+        named: the user may name another format.
+    """
     expected = FORMATS[format].channels
     text = f"{n_channels} channels instead of {expected} for {format}; "
     if n_channels < expected:
@@ -151,4 +178,5 @@ def wrong_channels(n_channels: int, format: str, command: str = "") -> str:
             text
             + f"take the first order of ambisonics of a higher one ({command}--channels ambix, n3d or fuma)"
         )
-    return text + f"name the right format, or choose channels of it ({command}--channels {some})"
+    name = "name the right format, or " if named else ""
+    return text + f"{name}choose channels of it ({command}--channels {some})"

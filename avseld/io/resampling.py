@@ -1,4 +1,8 @@
-"""Recordings at any sample rate, in sound files or in the sound tracks of videos, resampled while they are read."""
+"""Recordings in sound files or sound tracks of videos, brought to a sample rate and the channels of a format.
+
+Preparation writes what comes out of here into files, and prediction reads it: a recording is predicted alike before and
+after its preparation.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -10,10 +14,11 @@ import soundfile
 import soxr
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import AudioInfo, audio_info, read_audio
+from avseld.io.audio import FLOATS, AudioInfo, audio_info, read_audio, to_int16
 from avseld.io.channel_map import ChannelMap, map_for_format
 from avseld.io.formats import format_named
 from avseld.io.sound_track import is_container, track_blocks, track_info, track_subtype
+from avseld.io.suffixes import LOSSY
 
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
@@ -21,6 +26,8 @@ QUALITY = "HQ"
 """of soxr: 20 bits, as `librosa.resample(..., res_type="soxr_hq")`"""
 MAX_FLOAT = 100.0
 """largest plausible float sample, 40 dB above full scale: beyond it an array holds unscaled integers"""
+FINE = ("PCM_24", "PCM_32", *FLOATS)
+"""kinds of samples that are not rounded to 16 bits while they are read"""
 INTEGERS = ("uint8", "int16", "int32")
 """types of integer samples whose full scale is that of their type, as sound files use them"""
 
@@ -60,12 +67,54 @@ def sound_subtype(path: Path | str) -> str:
     return track_subtype(path) if is_container(path) else str(soundfile.info(str(path)).subtype)
 
 
-def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]:
+def stored_subtype(subtype: str) -> str:
+    """Name the kind of samples in which preparation writes a converted file: floats stay, others become 16 bits.
+
+    Args:
+        subtype: of the file that is converted, as from `sound_subtype`.
+    """
+    return subtype if subtype in FLOATS else "PCM_16"
+
+
+def is_converted(path: Path | str, sample_rate: int, chosen: ChannelMap | None) -> bool:
+    """Return whether a file is written anew by preparation, rather than used where it lies.
+
+    Args:
+        path: see `sound_info`.
+        sample_rate: Hz that are wanted.
+        chosen: channels that are taken of it; None for all.
+    """
+    suffix = Path(path).suffix.lower()
+    other_rate = sound_info(path).sample_rate != sample_rate
+    return other_rate or chosen is not None or suffix in LOSSY or is_container(path)
+
+
+def describe_conversion(
+    path: Path | str, format: str, sample_rate: int, channels: Sequence[int | str] | None = None
+) -> str:
+    """Say which rate and number of channels of a file are converted, and to what; empty if neither is.
+
+    Arguments and errors as for `open_recording`.
+    """
+    info = sound_info(path)
+    chosen = map_for_format(info.channels, format, channels, str(path))
+    words = []
+    if info.sample_rate != sample_rate:
+        words.append(f"{info.sample_rate} Hz to {sample_rate} Hz")
+    if chosen is not None and chosen.mean:
+        words.append(f"{info.channels} channels to their mean")
+    return " and ".join(words)
+
+
+def resampled_blocks(
+    path: Path | str, sample_rate: int, chosen: ChannelMap | None = None
+) -> Iterator[np.ndarray]:
     """Read a file, or the sound track of a video, block by block at another sample rate.
 
     Args:
         path: see `sound_info`.
         sample_rate: Hz.
+        chosen: channels to take; None for all.
 
     Yields:
         (sample, channel) float64; together n * sample_rate / rate samples, rounded up. A file of that rate keeps its
@@ -78,18 +127,19 @@ def resampled_blocks(path: Path | str, sample_rate: int) -> Iterator[np.ndarray]
     if not info.n_samples:
         raise BadInput(f"{path}: holds no samples; remove it or copy it again")
     length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
-    stream = soxr.ResampleStream(
-        info.sample_rate, sample_rate, info.channels, dtype="float64", quality=QUALITY
-    )
+    n_channels = info.channels if chosen is None else chosen.n_channels
+    stream = soxr.ResampleStream(info.sample_rate, sample_rate, n_channels, dtype="float64", quality=QUALITY)
     read = written = 0
     for block in track_blocks(path) if is_container(path) else _file_blocks(path, info.n_samples):
         read += len(block)
         if not np.isfinite(block).all():
             raise BadInput(f"{path}: holds samples that are not finite; export it again")
+        if chosen is not None:
+            block = chosen.take(block.T).T
         if info.sample_rate != sample_rate:
             last = read >= info.n_samples
             # Zeros after the end flush the filter and give the sample that rounding up adds.
-            tail = np.zeros((last * (2 + info.sample_rate // sample_rate), info.channels))
+            tail = np.zeros((last * (2 + info.sample_rate // sample_rate), n_channels))
             block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
         block = block[: length - written]
         written += len(block)
@@ -111,22 +161,41 @@ def _file_blocks(path: Path | str, n_samples: int) -> Iterator[np.ndarray]:
             yield block
 
 
+def _as_stored(samples: np.ndarray, subtype: str) -> np.ndarray:
+    """Round converted samples as the file holds them that preparation writes.
+
+    Samples of 24 or 32 bits are rounded there alone: there is no reason to lose them while they are read.
+
+    Args:
+        samples: any shape, float64.
+        subtype: of the file that they come from.
+
+    Returns:
+        The same shape, float32.
+    """
+    rounded = samples if subtype in FINE else to_int16(samples) / np.float32(32768)
+    return rounded.astype(np.float32)
+
+
 class ResampledFile:
     """A sound file or sound track at any sample rate, read in rising sections; going back reads it from its start.
 
     Args:
         path: see `sound_info`.
         sample_rate: Hz.
+        chosen: channels to take; None for all.
     """
 
-    def __init__(self, path: Path | str, sample_rate: int) -> None:
+    def __init__(self, path: Path | str, sample_rate: int, chosen: ChannelMap | None = None) -> None:
         info = sound_info(path)
-        self.path, self.sample_rate, self.channels = path, sample_rate, info.channels
+        self.path, self.sample_rate, self.chosen = path, sample_rate, chosen
+        self.subtype = sound_subtype(path)
+        self.channels = info.channels if chosen is None else chosen.n_channels
         self.n_samples = resampled_length(info.n_samples, info.sample_rate, sample_rate)
         self._rewind()
 
     def _rewind(self) -> None:
-        self._blocks = resampled_blocks(self.path, self.sample_rate)
+        self._blocks = resampled_blocks(self.path, self.sample_rate, self.chosen)
         self._first = 0  # sample of the recording at which the buffer begins
         self._buffer = np.zeros((0, self.channels), np.float32)
 
@@ -139,7 +208,7 @@ class ResampledFile:
         if first < self._first:
             self._rewind()
         while self._first + len(self._buffer) < last:
-            block = next(self._blocks).astype(np.float32)
+            block = _as_stored(next(self._blocks), self.subtype)
             passed = min(max(first - self._first, 0), len(self._buffer))
             self._buffer = np.concatenate([self._buffer[passed:], block])
             self._first += passed
@@ -157,23 +226,22 @@ def open_recording(
         path: sound file, or video with a sound track, of any rate.
         format: foa, mic, circular, binaural, stereo or mono; decides the number of channels.
         sample_rate: Hz.
-        channels: channels of the file to take, see `avseld.io.channel_map.channel_map`; None takes all.
+        channels: channels of the file to take, see `avseld.io.channel_map.map_for_format`; None takes all.
 
     Returns:
-        The reader of sections, and the length in samples of `sample_rate`.
+        The reader of sections, which reads what preparation would write, and the length in samples of `sample_rate`.
 
     Raises:
         BadInput: missing, unreadable, or another number of channels; says what is expected.
     """
     info = sound_info(path)
     chosen = map_for_format(info.channels, format, channels, str(path))
-    read: ReadSection
-    if info.sample_rate == sample_rate and not is_container(path):
-        read, n_samples = partial(read_audio, path), info.n_samples
-    else:
-        file = ResampledFile(path, sample_rate)
-        read, n_samples = file, file.n_samples
-    return (read if chosen is None else partial(_choose_channels, read, chosen)), n_samples
+    if is_converted(path, sample_rate, None):
+        file = ResampledFile(path, sample_rate, chosen)
+        return file, file.n_samples
+    if chosen is None:
+        return partial(read_audio, path), info.n_samples
+    return partial(_choose_channels, path, chosen, sound_subtype(path)), info.n_samples
 
 
 def read_sound(
@@ -268,8 +336,10 @@ def _scaled(waveform: np.ndarray) -> np.ndarray:
     return samples
 
 
-def _choose_channels(read: ReadSection, chosen: ChannelMap, start: int, n_samples: int) -> np.ndarray:
-    return chosen.take(read(start, n_samples))
+def _choose_channels(
+    path: Path | str, chosen: ChannelMap, subtype: str, start: int, n_samples: int
+) -> np.ndarray:
+    return _as_stored(chosen.take(read_audio(path, start, n_samples).astype(np.float64)), subtype)
 
 
 def _section(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:

@@ -60,6 +60,8 @@ def window_grid(system: System, n_samples: int) -> WindowGrid:
     """
     n_frames = max(n_samples // system.hop_samples, 1)
     count = -(-n_frames // system.kept_frames)
+    if system.target.task == "tagging":  # of whole clips: silence follows a shorter one, as in training
+        n_frames = count * system.kept_frames
     first = np.arange(count) * system.kept_frames
     starts = np.arange(count) * (system.kept_frames * system.hop)
     if system.blueprint.legacy:

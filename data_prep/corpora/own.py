@@ -11,12 +11,13 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
+from avseld.io.channel_map import map_for_format
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, read_class_list
-from avseld.io.resampling import sound_info
-from avseld.io.suffixes import CONTAINERS, LOSSY, recordings_below
+from avseld.io.resampling import is_converted, sound_info
+from avseld.io.suffixes import recordings_below
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
 from data_prep.corpora.prepared_folder import write_prepared
@@ -67,7 +68,7 @@ def own(
         audio: folder of sound files (wav, flac, w64, aif, caf, ogg, ...), searched with its subfolders; of videos with
             sound (mp4, mov, ...) where there are none: their sound is written into PREPARED/audio.
         prepared: the folder to write.
-        format: foa (W Y Z X), mic, binaural, stereo or mono.
+        format: foa (W Y Z X), mic, binaural, stereo or mono; of stereo files mono takes the mean.
         video: folder of mp4 files; recordings without one are counted.
         labels: folder with a csv (or tsv, xlsx, or txt of Audacity) for every recording, or one sheet for all with a
             column `file`: events (onset and offset, or start and end, or duration; class by name or index; azimuth,
@@ -143,6 +144,8 @@ def resampled(
 ) -> list[Recording]:
     """Write audio of another rate, that channels are chosen of, that is lossy or in a video, into PREPARED/audio.
 
+    What has to be written, and how, is said by `avseld.io.resampling`, as prediction reads recordings through it.
+
     Args:
         recordings: with their audio as found.
         prepared: the prepared folder.
@@ -156,15 +159,23 @@ def resampled(
         BadInput: a file cannot be resampled; the reasons are logged.
     """
     rates = {recording.name: sound_info(recording.audio).sample_rate for recording in recordings}
-    due = {
-        recording.name: FileJob(
-            recording.audio, prepared / "audio" / f"{recording.name}.wav", (sample_rate, "float", channels)
+    chosen = {
+        recording.name: map_for_format(
+            sound_info(recording.audio).channels, recording.format, channels, str(recording.audio)
         )
         for recording in recordings
-        if rates[recording.name] != sample_rate
-        or channels
-        or recording.audio.suffix.lower() in (*LOSSY, *CONTAINERS)
     }
+    due = {
+        recording.name: FileJob(
+            recording.audio,
+            prepared / "audio" / f"{recording.name}.wav",
+            (sample_rate, "float", channels, recording.format),
+        )
+        for recording in recordings
+        if is_converted(recording.audio, sample_rate, chosen[recording.name])
+    }
+    if mixed := sum(each is not None and each.mean for each in chosen.values()):
+        log.info("%d of %d recordings are stereo; their mean is taken as mono", mixed, len(recordings))
     if not due:
         return recordings
     if others := ", ".join(map(str, sorted(set(rates.values()) - {sample_rate}))):

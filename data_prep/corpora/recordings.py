@@ -114,10 +114,12 @@ def with_duration(
         sound_info(recording.audio)
         if track
         else audio_info(
-            recording.audio, None if channels else recording.format, None if resampled else sample_rate
+            recording.audio,
+            None if channels or resampled else recording.format,
+            None if resampled else sample_rate,
         )
     )
-    if channels or track:
+    if channels or resampled:
         map_for_format(info.channels, recording.format, channels, str(recording.audio))
     if not info.n_samples:
         raise BadInput(f"{recording.audio}: holds no samples; remove it or copy it again")

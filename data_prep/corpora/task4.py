@@ -13,15 +13,16 @@ from typing import Literal
 
 import numpy as np
 import soundfile
-import soxr
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.audio import audio_info, to_int16
+from avseld.io.channel_map import mean_of
 from avseld.io.events import Events, parse, read_lines
 from avseld.io.manifest import Recording
+from avseld.io.resampling import resampled_blocks, stored_subtype
 from avseld.io.suffixes import sounds_below
 from data_prep.check.label_events import repeats
 from data_prep.corpora.prepared_folder import check_place, write_prepared
@@ -253,9 +254,11 @@ def _label(path: Path, line: int, name: str) -> int:
 def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
     """Convert a clip to one channel (the mean of all) at a sample rate, padded with zeros or cut to a length.
 
+    Rate and channels are converted as prediction reads a clip that is not prepared, by `avseld.io.resampling`.
+
     Args:
         source: wav or flac.
-        target: the wav to write, 16 bit.
+        target: the wav to write, 16 bit; of floats, floats.
         sample_rate: Hz.
         length: samples.
 
@@ -265,18 +268,14 @@ def convert(source: Path, target: Path, sample_rate: int, length: int) -> str:
     Raises:
         BadInput: unreadable, or with samples that are not finite.
     """
-    try:
-        sound, rate = soundfile.read(str(source), dtype="float64", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise BadInput(f"{source}: no readable audio ({error}); download it again") from error
-    mono = sound.mean(axis=1)
-    if not np.isfinite(mono).all():
-        raise BadInput(f"{source}: holds samples that are not finite; download it again")
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    mono = np.concatenate(list(resampled_blocks(source, sample_rate, mean_of(audio_info(source).channels))))[
+        :, 0
+    ]
     clip = np.zeros(length)
     clip[: len(mono)] = mono[:length]
-    soundfile.write(str(target), to_int16(clip), sample_rate, subtype="PCM_16", format="WAV")
+    subtype = stored_subtype(soundfile.info(str(source)).subtype)
+    samples = to_int16(clip) if subtype == "PCM_16" else clip
+    soundfile.write(str(target), samples, sample_rate, subtype=subtype, format="WAV")
     return ""
 
 

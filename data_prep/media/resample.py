@@ -11,9 +11,15 @@ import soundfile
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.io.audio import FLOATS, audio_info, to_integers
-from avseld.io.channel_map import channel_map
+from avseld.io.channel_map import ChannelMap, channel_map, map_for_format
 from avseld.io.cut_off import cut_off_sound
-from avseld.io.resampling import resampled_blocks, resampled_length, sound_info, sound_subtype
+from avseld.io.resampling import (
+    resampled_blocks,
+    resampled_length,
+    sound_info,
+    sound_subtype,
+    stored_subtype,
+)
 from avseld.io.sound_track import is_container, low_passed_channel
 from avseld.io.suffixes import CONTAINERS, SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
@@ -69,6 +75,7 @@ def resample_audio(
     sample_rate: int = 24000,
     subtype: Subtype = "PCM_16",
     channels: Sequence[int | str] | None = None,
+    format: str | None = None,
 ) -> str:
     """Resample one file block by block with soxr (quality HQ), so that memory does not grow with its length.
 
@@ -80,6 +87,7 @@ def resample_audio(
         sample_rate: Hz.
         subtype: 16-bit integers, or the source's own sample format; float keeps that of floats alone.
         channels: see `resample`.
+        format: of the recording, which decides the number of channels; None takes any.
 
     Returns:
         A remark on a file that was cut off, on clipped samples, or on a recording so quiet that few values are left;
@@ -92,10 +100,13 @@ def resample_audio(
     if not info.n_samples:
         raise BadInput(f"{source}: holds no samples; remove it or copy it again")
     subtype_in = sound_subtype(source)
-    kept = {"keep": (*BITS, *FLOATS), "float": FLOATS, "PCM_16": ()}[subtype]
-    subtype_out = subtype_in if subtype_in in kept else "PCM_16"
-    chosen = channel_map(info.channels, channels, str(source)) if channels else None
-    n_channels = info.channels if chosen is None else len(chosen.order)
+    subtype_out = "PCM_16"
+    if subtype == "float" or (subtype == "keep" and subtype_in not in BITS):
+        subtype_out = stored_subtype(subtype_in)
+    elif subtype == "keep":
+        subtype_out = subtype_in
+    chosen = _chosen(info.channels, format, channels, source)
+    n_channels = info.channels if chosen is None else chosen.n_channels
     length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
     # The header of a plain wav holds its size in 32 bits.
     container = "RF64" if length * n_channels * 8 >= 1 << 32 else "WAV"
@@ -105,9 +116,7 @@ def resample_audio(
     ) as writer:
         if channels:
             writer.comment = _comment(channels)
-        for block in resampled_blocks(source, sample_rate):
-            if chosen is not None:
-                block = chosen.take(block.T).T
+        for block in resampled_blocks(source, sample_rate, chosen):
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             if subtype_out in BITS:
                 block, over = to_integers(block, BITS[subtype_out])
@@ -119,6 +128,14 @@ def resample_audio(
         remark_on_low_pass(source),
     ]
     return "; ".join(filter(None, remarks))
+
+
+def _chosen(
+    n_channels: int, format: str | None, channels: Sequence[int | str] | None, source: Path
+) -> ChannelMap | None:
+    if format is not None:
+        return map_for_format(n_channels, format, channels, str(source))
+    return channel_map(n_channels, channels, str(source)) if channels else None
 
 
 def remark_on_low_pass(source: Path) -> str:
@@ -156,10 +173,13 @@ def remark_on_level(source: Path, subtype_in: str, subtype_out: str, clipped: in
 
 def is_resampled(job: FileJob) -> bool:
     """Return whether the target of a job has the rate and the channels of its arguments, and the whole length."""
-    sample_rate, *_, channels = job.arguments
+    sample_rate, _, channels, format = job.arguments
     try:
         target, source = audio_info(job.target), sound_info(job.source)
+        chosen = _chosen(source.channels, format, channels, job.source)
     except BadInput:
+        return False
+    if target.channels != (source.channels if chosen is None else chosen.n_channels):
         return False
     if _channels_of(job.target) != _comment(channels):
         return False

@@ -17,7 +17,7 @@ import yaml
 from avseld.__main__ import main
 from avseld.base.errors import BadInput
 from avseld.config import Part
-from avseld.inference import predictor
+from avseld.inference import detectors, predictor
 from avseld.inference.event_list import write_audacity, write_event_list
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load, predict_all
@@ -297,7 +297,7 @@ def test_a_video_is_detected_as_in_training_unless_told_otherwise(run, recording
         given.append((weights, fps, width))
         return read_boxes(recording.boxes)
 
-    monkeypatch.setattr(predictor, "_installed", lambda group: find)
+    monkeypatch.setattr(detectors, "_installed", lambda group: find)
     monkeypatch.setattr(predictor, "video_info", lambda path: VideoInfo(720, 360, Fraction(2), 0, 30, 0, 4))
     trained = load(run)
     boxes_from = [{"detector": "onnx", "fps": 2.0, "looked_at": 416}]
@@ -335,12 +335,12 @@ class Installed:
     ],
 )
 def test_a_detector_of_another_package_takes_precedence(monkeypatch, values, chosen):
-    monkeypatch.setattr(predictor, "entry_points", lambda **_: [Installed(value) for value in values])
+    monkeypatch.setattr(detectors, "entry_points", lambda **_: [Installed(value) for value in values])
     if values and len(values) - values.count("detection.detect:boxes_of_video") < 2:
-        assert predictor.detect("video.mp4") == chosen
+        assert detectors.detect("video.mp4") == chosen
     else:
         with pytest.raises(BadInput, match=chosen):
-            predictor.detect("video.mp4")
+            detectors.detect("video.mp4")
 
 
 def test_detectors_are_chosen_by_their_name_or_that_of_their_package(monkeypatch):
@@ -352,11 +352,11 @@ def test_detectors_are_chosen_by_their_name_or_that_of_their_package(monkeypatch
     ]
     installed = [Installed(value) for value in values]
     installed[-1].name = "heads"
-    monkeypatch.setattr(predictor, "entry_points", lambda **_: installed)
+    monkeypatch.setattr(detectors, "entry_points", lambda **_: installed)
     for name, value in zip(("detection", "other", "third", "heads"), values, strict=True):
-        assert predictor.detect("video.mp4", weights=Path(name)) == value
+        assert detectors.detect("video.mp4", weights=Path(name)) == value
     with pytest.raises(BadInput, match="choose with --detector detection or other or third"):
-        predictor.detect("video.mp4", weights=Path("people.onnx"))
+        detectors.detect("video.mp4", weights=Path("people.onnx"))
 
 
 def test_a_folder_with_other_folds_or_none_is_predicted_all_the_same(run, prepared, tmp_path, caplog):
