@@ -21,6 +21,7 @@ from data_prep.jobs import workers
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.label_statistics import read_statistics
 from data_prep.synth.layouts import legacy
+from data_prep.synth.layouts.class_tables import MAX_OVERLAP, TUT2018
 from data_prep.synth.layouts.plan import CorpusOptions, PlannedRecording
 from data_prep.synth.layouts.starss23 import finish_starss23, plan_starss23, write_starss23
 from data_prep.synth.presets import get_preset, parse_presets
@@ -58,6 +59,9 @@ def synth(
     sofa: Path | None = None,
     boxes: Literal["exact", "detected"] = "exact",
     video: Literal["mp4", "none"] = "mp4",
+    dataset: Literal["ansim", "resim", "cansim", "cresim", "real"] = "ansim",
+    overlap: str = "1",
+    split: str = "1",
     jobs: int = 0,
 ) -> None:
     """Generate audio-visual scenes with exact labels in the layout of a corpus.
@@ -70,7 +74,7 @@ def synth(
         out: folder of the corpus: new, or of an interrupted run with the same options.
         layout: corpus whose classes, folders, names and file formats to use; layouts before STARSS have no video and
             take no sound bank.
-        recordings: number of recordings, training and test together.
+        recordings: number of recordings, training and test together; of tut2018, of every overlap and split.
         seconds: duration of each, in tenths of a second; by default that of the corpus (60, 30 for tut2018, 10 for
             task4).
         formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo.
@@ -93,6 +97,11 @@ def synth(
         boxes: boxes of visible people: exact, or with the errors of YOLOX-Nano (missed, duplicated, displaced and false
             boxes).
         video: mp4, or none for audio and labels only, which takes a small part of the time.
+        dataset: of tut2018: ambisonics (ansim, resim, real) or a circular array of eight microphones (cansim, cresim);
+            the second of each is reverberant, as is real.
+        overlap: of tut2018, the largest number of simultaneous sources, 1 to 3; several separated by commas.
+        split: of tut2018, number of the cross-validation split, 1 to 3 (1, 8 or 9 of real); several separated by
+            commas. A later call can add overlaps and splits to a folder.
         jobs: recordings made at once; 0 for one per core.
 
     Raises:
@@ -116,6 +125,9 @@ def synth(
         boxes,
         str(like) if like else None,
         video,
+        dataset,
+        _numbers("overlap", overlap),
+        _numbers("split", split),
     )
     _check(options)
     sounds = scan_bank(Path(soundbank), SOUNDS) if soundbank else {}
@@ -151,19 +163,35 @@ def synth(
         n_test,
         options.preset,
     )
-    if command := NEXT.get(layout):
-        tell_next(
-            "avseld-prep", command, "--raw", out, "--prepared", beside(out, "prepared"), *_format_of(options)
-        )
+    tell_next("avseld-prep", *_preparation(out, options))
 
 
-NEXT = {"starss23": "dcase", "tut2018": "tut", "task4": "task4"}
-"""command that prepares a layout, where it needs no more options"""
+def _numbers(name: str, words: str | int) -> tuple[int, ...]:
+    """Read whole numbers separated by commas; sorted, each once.
+
+    Raises:
+        BadInput: something else.
+    """
+    try:
+        return tuple(sorted({int(word) for word in str(words).split(",")}))
+    except ValueError:
+        raise BadInput(f"{name} {words}: give whole numbers separated by commas, such as 1,2") from None
+
+
+def _preparation(out: Path, options: CorpusOptions) -> list[str | Path]:
+    """Return the command with its options that prepares a corpus, or the first part of it."""
+    folders: list[str | Path] = ["--raw", out, "--prepared", beside(out, "prepared")]
+    if options.layout == "tut2018":
+        numbers = ["--overlap", str(options.overlaps[0]), "--split", str(options.splits[0])]
+        return ["tut", *folders, "--dataset", options.dataset, *numbers]
+    command = {"dcase2019": "tut", "task4": "task4"}.get(options.layout, "dcase")
+    named = ["--dataset", options.layout] if options.layout in ("dcase2019", "tau_nigens2020") else []
+    return [command, *folders, *named, *_format_of(options)]
 
 
 def _format_of(options: CorpusOptions) -> tuple[str, ...]:
     """Return the option that names the format of a corpus without the default one, foa."""
-    formats = options.formats if options.layout == "starss23" else ("foa",)
+    formats = ("foa",) if options.layout == "task4" else options.formats
     return () if "foa" in formats else ("--format", formats[0])
 
 
@@ -223,8 +251,26 @@ def _check(options: CorpusOptions) -> None:
     if len(parse_presets(options.preset)) > 1 and options.layout != "starss23":
         raise BadInput(f"layout {options.layout}: takes one preset, not {options.preset}")
     _check_like(options)
+    _check_parts(options)
     for name in options.formats:
         receiver_format(name, options.sofa)
+
+
+def _check_parts(options: CorpusOptions) -> None:
+    """Refuse data sets, overlaps and splits that the layout does not have."""
+    if options.layout != "tut2018":
+        if (options.dataset, options.overlaps, options.splits) != ("ansim", (1,), (1,)):
+            raise BadInput(
+                f"layout {options.layout}: dataset, overlap and split are of tut2018; leave them out"
+            )
+        return
+    if options.dataset not in TUT2018:
+        raise BadInput(f"dataset {options.dataset}: choose one of {', '.join(TUT2018)}")
+    known = {"overlap": range(1, MAX_OVERLAP + 1), "split": TUT2018[options.dataset].splits}
+    for name, numbers in (("overlap", options.overlaps), ("split", options.splits)):
+        if unknown := sorted(set(numbers) - set(known[name])):
+            there = ", ".join(map(str, known[name]))
+            raise BadInput(f"{name} {unknown[0]}: {options.dataset} has {there}; choose among them")
 
 
 def _check_like(options: CorpusOptions) -> None:
@@ -248,7 +294,7 @@ def _claim(out: Path, options: CorpusOptions) -> None:
     path = out / OPTIONS_FILE
     expected: dict[str, Any] = json.loads(json.dumps(asdict(options)))
     # Options that a folder of an earlier version does not name had their defaults.
-    default = {field.name: field.default for field in fields(options)}
+    default = {field.name: field.default for field in fields(options)} | {"overlaps": [1], "splits": [1]}
     if not path.is_file():
         if visible(out):
             raise BadInput(f"{out}: holds something else, not a generated corpus; give a new folder")
@@ -257,10 +303,14 @@ def _claim(out: Path, options: CorpusOptions) -> None:
         return
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        other = sorted(key for key in expected if stored.get(key, default[key]) != expected[key])
-    except (ValueError, AttributeError):
+        before = {key: stored.get(key, default[key]) for key in expected}
+        together = {key: sorted({*before[key], *expected[key]}) for key in ("overlaps", "splits")}
+    except (ValueError, AttributeError, TypeError):
         raise BadInput(f"{path}: not readable; remove the folder or give a new one") from None
-    if other:
+    if other := sorted(key for key in set(expected) - set(together) if before[key] != expected[key]):
         raise BadInput(
             f"{out}: made with other options ({', '.join(other)}); remove the folder or give a new one"
         )
+    if before | together != before:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(before | together, indent=1) + "\n", encoding="utf-8")

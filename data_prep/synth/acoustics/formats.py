@@ -10,6 +10,7 @@ from pyroomacoustics.directivities import DirectionVector, Directivity, FigureEi
 from avseld.base.errors import BadInput
 from data_prep.media.head_responses import read_sofa
 from data_prep.synth.acoustics.receivers import (
+    CIRCULAR_ARRAY,
     SPHERICAL_HEAD,
     TETRAHEDRAL_ARRAY,
     MeasuredHead,
@@ -69,17 +70,22 @@ RECEIVER_FORMATS = {
     "stereo": ReceiverFormat("stereo_dev", mixdown=((0.5, 0.5, 0.0, 0.0), (0.5, -0.5, 0.0, 0.0))),
 }
 
+LAYOUT_FORMATS = {"circular": ReceiverFormat("", diffuse_power=(1.0,) * 8, receiver=CIRCULAR_ARRAY)}
+"""formats of single corpora, which their layouts choose"""
+
 
 def receiver_format(name: str, sofa: str | None = None) -> ReceiverFormat:
     """Look up a format by name.
 
     Args:
-        name: foa, mic, binaural or stereo.
+        name: foa, mic, binaural, stereo, or circular of TUT Sound Events 2018.
         sofa: path of a SOFA file, whose head replaces the spherical head in binaural.
 
     Raises:
         BadInput: unknown format, or unreadable SOFA file.
     """
+    if name in LAYOUT_FORMATS:
+        return LAYOUT_FORMATS[name]
     if name not in RECEIVER_FORMATS:
         raise BadInput(f"no format '{name}'; choose from {', '.join(RECEIVER_FORMATS)}")
     if name == "binaural" and sofa is not None:

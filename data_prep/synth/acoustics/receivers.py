@@ -76,6 +76,28 @@ class SphericalArray:
         return table[low] * (1 - part) + table[low + 1] * part
 
 
+@dataclass(frozen=True)
+class OpenArray:
+    """Omnidirectional microphones in the free field: nothing scatters the sound.
+
+    Args:
+        positions_m: x (front), y (left), z (up) of each microphone from the centre, metres.
+    """
+
+    positions_m: tuple[tuple[float, float, float], ...]
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels."""
+        return len(self.positions_m)
+
+    def spectra(self, directions: np.ndarray, n_fft: int) -> np.ndarray:
+        """Compute transfer functions as `SphericalArray.spectra` does: the delays between the microphones."""
+        advance = directions @ np.array(self.positions_m).T / SPEED_OF_SOUND_M_S
+        phase = 2j * np.pi * rfftfreq(n_fft, 1 / SAMPLE_RATE) * advance[..., None]
+        return np.exp(phase).astype(np.complex64)
+
+
 @lru_cache(maxsize=4)
 def _sphere_table(radius_m: float, order: int, n_fft: int) -> np.ndarray:
     cosine = np.cos(np.radians(np.arange(0, 180 + TABLE_STEP_DEG / 2, TABLE_STEP_DEG)))
@@ -111,7 +133,15 @@ def _measured_table(sofa: str, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
 
 SPHERICAL_HEAD = SphericalArray(((EAR_AZIMUTH_DEG, 0.0), (-EAR_AZIMUTH_DEG, 0.0)), HEAD_RADIUS_M, HEAD_ORDER)
 TETRAHEDRAL_ARRAY = SphericalArray(FORMATS["mic"].capsules_deg, FORMATS["mic"].radius)
-Receiver = SphericalArray | MeasuredHead
+N_CIRCLE, CIRCLE_RADIUS_M = 8, 0.05
+"""microphones of the circular array of TUT Sound Events 2018, every 45 degrees from the front, and its radius"""
+CIRCULAR_ARRAY = OpenArray(
+    tuple(
+        (CIRCLE_RADIUS_M * np.cos(angle), CIRCLE_RADIUS_M * np.sin(angle), 0.0)
+        for angle in 2 * np.pi * np.arange(N_CIRCLE) / N_CIRCLE
+    )
+)
+Receiver = SphericalArray | MeasuredHead | OpenArray
 
 
 def early_response(

@@ -1,7 +1,8 @@
 """Layouts of the corpora before STARSS: folders, names and tables of the published corpora.
 
-Sources: TUT Sound Events 2018 ANSIM (S. Adavanne et al., "Sound event localization and detection of overlapping sources
-using convolutional recurrent neural networks", IEEE JSTSP 13(1), 2019; Zenodo 1237703), TAU Spatial Sound Events 2019
+Sources: TUT Sound Events 2018 (S. Adavanne et al., "Sound event localization and detection of overlapping sources
+using convolutional recurrent neural networks", IEEE JSTSP 13(1), 2019; Zenodo 1237703, 1237707, 1237752,
+1237754, 1237793), TAU Spatial Sound Events 2019
 (Zenodo 2599196), TAU-NIGENS Spatial Sound Events 2020 (Zenodo 3870859), DCASE 2019 Task 4 (N. Turpault et al., "Sound
 event detection in domestic environments with weakly labeled data and soundscape synthesis", DCASE 2019 workshop;
 repository turpaultn/DCASE2019_task4).
@@ -22,7 +23,7 @@ from avseld.io.events import Events
 from data_prep.synth.acoustics.formats import receiver_format
 from data_prep.synth.acoustics.render import DrySound, event_extents, render
 from data_prep.synth.acoustics.rooms import draw_room
-from data_prep.synth.layouts.class_tables import LEGACY_CORPORA, LegacyCorpus
+from data_prep.synth.layouts.class_tables import LEGACY_CORPORA, TUT2018, LegacyCorpus
 from data_prep.synth.layouts.legacy_scenes import draw_legacy_scene
 from data_prep.synth.layouts.plan import (
     RECORDING_SEEDS,
@@ -49,16 +50,27 @@ TASK4_FOLDERS = {
     "unlabelled": "train/unlabel_in_domain",
     "validation": "validation",
 }
-MOVING_SHARE = 0.5
-"""share of moving sources in TAU-NIGENS 2020"""
+RECORDINGS_PER_PART = 1_000_000
+"""numbers of recordings set aside for an overlap and split of TUT 2018, so that each has scenes of its own"""
 
 
 def plan_tut2018(options: CorpusOptions) -> list[PlannedRecording]:
-    """Plan training and test recordings of ANSIM: one source at a time, first split."""
+    """Plan training and test recordings of every overlap and split that is asked for, in one room."""
     n_test = max(1, round(options.recordings * options.test_share))
     n_train = options.recordings - n_test
+    known = TUT2018[options.dataset].splits
     return [
-        PlannedRecording(k, 0, k, k >= n_train, "test" if k >= n_train else "train")
+        PlannedRecording(
+            k + RECORDINGS_PER_PART * (len(known) * (overlap - 1) + known.index(split)),
+            0,
+            k,
+            k >= n_train,
+            "test" if k >= n_train else "train",
+            overlap,
+            split,
+        )
+        for overlap in options.overlaps
+        for split in options.splits
         for k in range(options.recordings)
     ]
 
@@ -94,7 +106,7 @@ def plan_task4(options: CorpusOptions) -> list[PlannedRecording]:
 def write_tut2018(
     out: Path, recording: PlannedRecording, options: CorpusOptions, sounds: FilesByClass, images: FilesByClass
 ) -> None:
-    """Write a recording of ANSIM: anechoic first-order ambisonics, one csv row per event.
+    """Write a recording of TUT Sound Events 2018: one csv row per event.
 
     Args:
         out: folder of the corpus.
@@ -103,16 +115,14 @@ def write_tut2018(
         sounds: unused; all sounds are synthesized.
         images: unused; there is no video.
     """
-    name = f"{recording.part}_{recording.mix}_desc_30_100"
-    labels = out / "desc_ov1_split1" / f"{name}.csv"
+    name, data_set = f"{recording.part}_{recording.mix}_desc_30_100", TUT2018[options.dataset]
+    part = f"ov{recording.overlap}_split{recording.split}"
+    labels = out / f"desc_{part}" / f"{name}.csv"
     if not labels.is_file():
         scene, seed = plan_legacy_scene(recording, options)
-        _write_recording(
-            out / "wav_ov1_split1_30db" / f"{name}.wav", scene, "foa", seed, LEGACY_CORPORA["tut2018"]
-        )
-        write_interval_csv(
-            labels, scene, seed, LEGACY_CORPORA["tut2018"], lambda word, k: f"{word}{k:03d}.wav"
-        )
+        path = out / f"wav_{part}_30db" / f"{name}.wav"
+        _write_recording(path, scene, data_set.format, seed, data_set.corpus)
+        write_interval_csv(labels, scene, seed, data_set.corpus, data_set.file_of)
 
 
 def write_dcase2019(
@@ -129,7 +139,8 @@ def write_dcase2019(
         for format in options.formats:
             path = out / receiver_format(format).folder / f"{name}.wav"
             _write_recording(path, scene, format, seed, LEGACY_CORPORA["dcase2019"])
-        write_interval_csv(labels, scene, seed, LEGACY_CORPORA["dcase2019"], lambda word, k: word)
+        corpus = LEGACY_CORPORA["dcase2019"]
+        write_interval_csv(labels, scene, seed, corpus, lambda label, number: corpus.classes[label])
 
 
 def write_tau_nigens2020(
@@ -199,7 +210,7 @@ def write_interval_csv(
     scene: Scene,
     seed: np.random.SeedSequence,
     corpus: LegacyCorpus,
-    name: Callable[[str, int], str],
+    name: Callable[[int, int], str],
 ) -> None:
     """Write one row per event: its file or class, start, end, elevation, azimuth and distance.
 
@@ -208,16 +219,21 @@ def write_interval_csv(
         scene: scene with stationary sources.
         seed: seed of its sounds.
         corpus: corpus that names the classes.
-        name: (class name, event number) -> first cell.
+        name: (class index, event number) -> first cell.
     """
     lines = [INTERVAL_HEADER]
     times = event_extents(scene, _dry_sound(corpus), fresh_seed(seed))
     for number, (event, (onset, offset)) in enumerate(zip(scene.events, times, strict=True)):
         azimuth, elevation, distance = to_spherical(event.trajectory.position(event.onset))
         position = f"{round(float(elevation))},{round(float(azimuth))},{round(float(distance))}"
-        lines.append(f"{name(corpus.classes[event.label], number)},{onset:.3f},{offset:.3f},{position}")
+        lines.append(f"{name(event.label, number)},{onset:.3f},{offset:.3f},{position}")
     with replacing(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def corpus_of(options: CorpusOptions) -> LegacyCorpus:
+    """Return classes and time scales of the corpus that the options name."""
+    return TUT2018[options.dataset].corpus if options.layout == "tut2018" else LEGACY_CORPORA[options.layout]
 
 
 def plan_legacy_scene(
@@ -228,9 +244,9 @@ def plan_legacy_scene(
     Returns:
         The scene and the seed of its audio.
     """
-    corpus, preset = LEGACY_CORPORA[options.layout], get_preset(options.preset)
+    corpus, preset = corpus_of(options), get_preset(options.preset)
     room_seed = np.random.SeedSequence([options.seed, ROOM_SEEDS, recording.room])
-    rt60_s = (0.0, 0.0) if options.layout == "tut2018" else preset.rt60_s
+    rt60_s = (0.0, 0.0) if corpus.anechoic else preset.rt60_s
     room = draw_room(recording.room, rt60_s, np.random.default_rng(room_seed))
     seed = np.random.SeedSequence([options.seed, RECORDING_SEEDS, recording.index])
     scene_seed, audio_seed = seed.spawn(2)
@@ -242,7 +258,7 @@ def plan_legacy_scene(
         corpus.gaps_s,
         recording.overlap,
         preset.snr_db,
-        MOVING_SHARE if options.layout == "tau_nigens2020" else 0.0,
+        corpus.moving_share,
         np.random.default_rng(scene_seed),
     )
     return scene, audio_seed

@@ -37,6 +37,12 @@ class CorpusOptions:
     boxes: str = "exact"
     like: str | None = None
     video: str = "mp4"
+    dataset: str = "ansim"
+    """of tut2018; the other layouts are one data set"""
+    overlaps: tuple[int, ...] = (1,)
+    """of tut2018: largest numbers of simultaneous sources"""
+    splits: tuple[int, ...] = (1,)
+    """of tut2018: numbers of the cross-validation splits"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class PlannedRecording:
     """split, fold or part, in layouts with more than training and test"""
     overlap: int = 1
     """largest polyphony, in layouts that name it"""
+    split: int = 1
+    """cross-validation split, in layouts that have a folder for each"""
 
     @property
     def name(self) -> str:

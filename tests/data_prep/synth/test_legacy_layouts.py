@@ -1,5 +1,7 @@
 """Generated corpora in layouts before STARSS, read by the readers of the published corpora."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ from data_prep.corpora import tut as tut_reader
 from data_prep.corpora.dcase import dcase
 from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
-from data_prep.synth.corpus import LAYOUTS, synth
+from data_prep.synth.acoustics.receivers import CIRCULAR_ARRAY
+from data_prep.synth.corpus import LAYOUTS, _claim, synth
 from data_prep.synth.layouts import legacy
-from data_prep.synth.layouts.class_tables import LEGACY_CORPORA
+from data_prep.synth.layouts.class_tables import LEGACY_CORPORA, TUT2018
 from data_prep.synth.layouts.plan import CorpusOptions
 from data_prep.synth.sounds.classes import SAMPLE_RATE
 from data_prep.synth.sounds.events import active_blocks, dry_sound
@@ -51,6 +54,9 @@ def test_legacy_classes_are_those_of_the_readers():
     assert LEGACY_CORPORA["tut2018"].classes == LEGACY_CORPORA["dcase2019"].classes == tut_reader.CLASSES
     assert LEGACY_CORPORA["tau_nigens2020"].classes == dcase_reader.NIGENS_2020_CLASSES
     assert LEGACY_CORPORA["task4"].classes == task4_reader.CLASSES
+    for name, data_set in TUT2018.items():
+        assert data_set.corpus.classes == tut_reader.LAYOUTS[name].classes
+        assert data_set.format in tut_reader.LAYOUTS[name].audio
 
 
 @pytest.mark.parametrize("layout", LEGACY_CORPORA)
@@ -108,6 +114,66 @@ def test_interval_labels_hold_times_and_directions_of_the_scene(corpora, layout)
             assert (read.azimuth[row] - azimuth) % 360 == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("dataset", "split", "channels"), [("cansim", 3, 8), ("real", 9, 4)])
+def test_a_data_set_of_tut2018_has_its_channels_classes_and_folders(tmp_path, dataset, split, channels):
+    words = {"seconds": 3.0, "preset": "simple", "dataset": dataset, "overlap": 3, "jobs": 1}
+    synth(tmp_path / "raw", "tut2018", 1, split=split, **words)
+    tut(tmp_path / "raw", tmp_path / "prepared", dataset, overlap=3, split=split)
+    (recording,) = read_manifest(tmp_path / "prepared")
+    assert audio_info(recording.audio).channels == channels
+    assert recording.audio.parent.name == f"wav_ov3_split{split}_30db"
+    corpus = TUT2018[dataset].corpus
+    assert read_classes(tmp_path / "prepared") == list(corpus.classes)
+    planned = CorpusOptions("tut2018", 1, 3.0, ("foa",), "simple", *(None,) * 2, 0, 1920, 29.97, 6, 3, 0.25)
+    planned = replace(planned, dataset=dataset, overlaps=(3,), splits=(split,))
+    scene, _ = legacy.plan_legacy_scene(LAYOUTS["tut2018"].plan(planned)[0], planned)
+    assert sorted(read_events(recording.labels).label) == sorted(event.label for event in scene.events)
+
+
+def test_overlaps_and_splits_of_tut2018_have_scenes_of_their_own():
+    some = replace(options("tut2018", 2), overlaps=(1, 2, 3), splits=(1, 2, 3), seconds=30.0)
+    planned = LAYOUTS["tut2018"].plan(some)
+    scenes = [legacy.plan_legacy_scene(recording, some)[0] for recording in planned]
+    assert len({scene.events for scene in scenes}) == len(planned) == 18
+    for recording, scene in zip(planned, scenes, strict=True):
+        onsets = np.array([event.onset for event in scene.events])
+        offsets = onsets + [event.duration for event in scene.events]
+        assert max(((onsets <= time) & (time < offsets)).sum() for time in onsets) == recording.overlap
+
+
+def test_overlaps_and_splits_can_be_added_to_a_folder_and_unknown_ones_are_refused(tmp_path):
+    made = replace(options("tut2018"), overlaps=(2,), splits=(3,))
+    _claim(tmp_path, made)
+    _claim(tmp_path, replace(made, overlaps=(1,)))
+    assert json.loads((tmp_path / "synth.json").read_text())["overlaps"] == [1, 2]
+    with pytest.raises(BadInput, match="made with other options .dataset."):
+        _claim(tmp_path, replace(made, dataset="resim"))
+    for words, says in (
+        ({"overlap": 4}, "overlap 4: ansim has 1, 2, 3"),
+        ({"dataset": "real", "split": "1,2"}, "split 2: real has 1, 8, 9"),
+        ({"overlap": "two"}, "overlap two: give whole numbers"),
+        ({"layout": "dcase2019", "overlap": 2}, "dataset, overlap and split are of tut2018"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            synth(tmp_path / "new", **{"layout": "tut2018"} | words)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_microphone_of_the_circular_array_that_faces_the_source_is_first():
+    response = np.fft.irfft(CIRCULAR_ARRAY.spectra(np.array([[0.0, 1.0, 0.0]]), 1024)[0])
+    delay = np.round((np.argmax(np.roll(response, 512, axis=1), axis=1) - 512)).astype(int)
+    assert delay.tolist() == [
+        0,
+        -2,
+        -3,
+        -2,
+        0,
+        2,
+        3,
+        2,
+    ]  # samples of 5 cm at 24 kHz: 3.5, and 2.5 at 45 degrees
+
+
 def test_intensity_points_at_the_interval_label(corpora):
     """The intensity vector of an anechoic recording has the labelled azimuth."""
     for recording in read_manifest(corpora / "tut2018" / "prepared"):
@@ -157,7 +223,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 
 def test_legacy_sounds_are_active_and_differ_in_spectrum_within_a_corpus():
-    for name, corpus in LEGACY_CORPORA.items():
+    for name, corpus in {**LEGACY_CORPORA, "real": TUT2018["real"].corpus}.items():
         synthesizers = tuple(corpus.synthesizers.values())
         spectra = []
         for label in range(len(synthesizers)):
