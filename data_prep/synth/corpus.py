@@ -139,22 +139,7 @@ def synth(
     _claim(out, options)
     for folder in (path for path in (out, *out.rglob("*")) if path.is_dir()):
         remove_partial(folder)
-    write = LAYOUTS[layout].write
-    work = (
-        delayed(write)(
-            out,
-            recording,
-            options,
-            split_bank(sounds, recording.test),
-            split_bank(image_files, recording.test),
-        )
-        for recording in planned
-    )
-    parallel = Parallel(min(workers(jobs), len(planned)), return_as="generator_unordered")
-    for _ in tqdm(parallel(work), "scenes", len(planned), unit="scene"):
-        pass
-    if finish := LAYOUTS[layout].finish:
-        finish(out, planned, options)
+    _write_recordings(out, planned, options, (sounds, image_files), jobs)
     n_test = sum(recording.test for recording in planned)
     log.info(
         "%s: %d training recordings, %d test recordings, preset %s",
@@ -164,6 +149,26 @@ def synth(
         options.preset,
     )
     tell_next("avseld-prep", *_preparation(out, options))
+
+
+def _write_recordings(
+    out: Path,
+    planned: list[PlannedRecording],
+    options: CorpusOptions,
+    banks: tuple[FilesByClass, FilesByClass],
+    jobs: int,
+) -> None:
+    """Write the recordings in parallel, then the files common to all of them."""
+    layout = LAYOUTS[options.layout]
+    work = (
+        delayed(layout.write)(out, recording, options, *(split_bank(bank, recording.test) for bank in banks))
+        for recording in planned
+    )
+    parallel = Parallel(min(workers(jobs), len(planned)), return_as="generator_unordered")
+    for _ in tqdm(parallel(work), "scenes", len(planned), unit="scene"):
+        pass
+    if layout.finish:
+        layout.finish(out, planned, options)
 
 
 def _numbers(name: str, words: str | int) -> tuple[int, ...]:

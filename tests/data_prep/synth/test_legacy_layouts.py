@@ -146,7 +146,7 @@ def test_overlaps_and_splits_can_be_added_to_a_folder_and_unknown_ones_are_refus
     _claim(tmp_path, made)
     _claim(tmp_path, replace(made, overlaps=(1,)))
     assert json.loads((tmp_path / "synth.json").read_text())["overlaps"] == [1, 2]
-    with pytest.raises(BadInput, match="made with other options .dataset."):
+    with pytest.raises(BadInput, match=r"made with other options \(dataset\)"):
         _claim(tmp_path, replace(made, dataset="resim"))
     for words, says in (
         ({"overlap": 4}, "overlap 4: ansim has 1, 2, 3"),
@@ -161,17 +161,9 @@ def test_overlaps_and_splits_can_be_added_to_a_folder_and_unknown_ones_are_refus
 
 def test_a_microphone_of_the_circular_array_that_faces_the_source_is_first():
     response = np.fft.irfft(CIRCULAR_ARRAY.spectra(np.array([[0.0, 1.0, 0.0]]), 1024)[0])
-    delay = np.round((np.argmax(np.roll(response, 512, axis=1), axis=1) - 512)).astype(int)
-    assert delay.tolist() == [
-        0,
-        -2,
-        -3,
-        -2,
-        0,
-        2,
-        3,
-        2,
-    ]  # samples of 5 cm at 24 kHz: 3.5, and 2.5 at 45 degrees
+    delay = np.argmax(np.roll(response, 512, axis=1), axis=1) - 512
+    # 5 cm are 3.5 samples at 24 kHz, 2.5 at 45 degrees
+    assert np.abs(delay - [0, -2.5, -3.5, -2.5, 0, 2.5, 3.5, 2.5]).max() <= 0.5
 
 
 def test_intensity_points_at_the_interval_label(corpora):
