@@ -123,8 +123,8 @@ class InitFrom:
     """Pretrained weights from which training starts.
 
     Args:
-        weights: a run folder (its best weights), a safetensors file, a PyTorch checkpoint, or the name of weights as
-            `avseld weights` lists them.
+        weights: a run folder (its best weights), RUN@STEP (those of a step that `keep_every` has kept), a safetensors
+            file, a PyTorch checkpoint, or the name of weights as `avseld weights` lists them.
         modules: modules to copy, such as `audio_encoder`; all that both networks have if left out.
         roles: pretrained parts of a network that is trained in several steps, each a run folder or a file:
             `--init_from.roles.sed RUN`.
@@ -163,6 +163,7 @@ class Recipe:
         challenge: the year whose scores are computed.
         best_by: score of a validation by which the best weights are kept.
         patience: validations without a better score after which training stops.
+        keep_every: steps between weights that are kept, too, or a list of steps.
         init_from: weights of another run to start from.
         augment: changes of the training windows, in their order.
         update: gradient clipping and accumulation, weight averaging, warm-up.
@@ -184,6 +185,7 @@ class Recipe:
     challenge: int = 2023
     best_by: str | None = None
     patience: int | None = None
+    keep_every: int | list[int] | None = None
     init_from: InitFrom | None = None
     augment: list[Part] | None = None
     update: Update | None = None

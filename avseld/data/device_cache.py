@@ -6,7 +6,7 @@ which rows a stretch of steps needs and uploads their numbers once; a step then 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,19 +222,29 @@ class Stretches:
     Args:
         cache: the corpus.
         numbers: running numbers of the windows.
-        steps: steps of a stretch; the last one may be shorter.
+        steps: steps of a stretch; the last one, and one before a step of `ends`, may be shorter.
+        ends: steps of the training after which a stretch ends, so that something can be done there.
     """
 
-    def __init__(self, cache: DeviceCache, numbers: Numbers, steps: int = STEPS_PER_STRETCH) -> None:
-        self.cache, self.numbers, self.steps = cache, numbers, steps
+    def __init__(
+        self,
+        cache: DeviceCache,
+        numbers: Numbers,
+        steps: int = STEPS_PER_STRETCH,
+        ends: Collection[int] = (),
+    ) -> None:
+        self.cache, self.numbers = cache, numbers
+        every = range(steps, numbers.steps, steps)
+        inner = {step - numbers.first_step for step in ends} & set(range(1, numbers.steps))
+        self.ends = sorted({*every, *inner, numbers.steps} - {0})
 
     def __len__(self) -> int:
-        return -(-self.numbers.steps // self.steps)
+        return len(self.ends)
 
     def __iter__(self) -> Iterator[Stretch]:
         numbers, share = list(self.numbers), self.numbers.share
-        for first in range(0, len(numbers), self.steps * share):
-            places = self.cache.places(numbers[first : first + self.steps * share]).reshape(-1, share)
+        for first, end in zip([0, *self.ends], self.ends, strict=False):
+            places = self.cache.places(numbers[first * share : end * share]).reshape(-1, share)
             yield Stretch(self.cache, places.to(self.cache.device))
 
 

@@ -14,11 +14,12 @@ from avseld.base.files import takes_paths
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import reference
 from avseld.inference.predictor import Predictor, load
-from avseld.inference.run_folder import WEIGHTS, recordings_of
+from avseld.inference.run_folder import recordings_of
 from avseld.inference.thresholds import predict_at_thresholds
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_class_list
 from avseld.io.run_config import prepared_folder, read_config
+from avseld.io.run_weights import weights_of
 from avseld.metrics import score
 from avseld.system.checkpoint import read_weights, write_weights
 from avseld.targets.thresholds import per_class
@@ -63,7 +64,7 @@ def thresholds(
     recordings should have silence in them, as those of the application do.
 
     Args:
-        run: the run folder.
+        run: the run folder, or RUN@STEP for the weights of a step that `keep_every` has kept.
         prepared: prepared folder; by default the one of the training.
         fold: what to choose on; not what is reported: validate or train, or a fold, room or recording.
         out: weights file to write with the chosen thresholds; a run for `predict --run`.
@@ -84,7 +85,7 @@ def thresholds(
     choice = choose(predictor, recordings, year)
     sys.stdout.write(table(choice, predictor.classes, year) + "\n")
     if out is not None:
-        write(run / WEIGHTS["best"], out, choice.after)
+        write(weights_of(run), out, choice.after)
         log.info("%s: predict with --run %s", out, out)
 
 

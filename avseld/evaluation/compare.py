@@ -18,6 +18,7 @@ from avseld.data.windows import reference
 from avseld.evaluation.evaluate import untrained_predictor
 from avseld.inference.predictor import Control, load, predict_all
 from avseld.inference.run_folder import read_config, recordings_of
+from avseld.io.run_weights import CONFIG, run_folder
 from avseld.metrics import RULES, SCORES, Counts
 from avseld.metrics.api import count_pairs, scores_from_counts
 from avseld.metrics.confidence import paired_bootstrap
@@ -168,7 +169,7 @@ def _members_in(text: str) -> list[Member]:
         folder = Path(place)
         if control not in CONTROLS:
             raise BadInput(f"{text}: '{control}' is none of {', '.join(CONTROLS)}; write RUN or RUN:CONTROL")
-    if (folder / "config.yaml").is_file():
+    if (run_folder(folder) / CONFIG).is_file():
         return [Member(folder, control)]
     seeds = sorted(
         folder.glob("seed*/config.yaml"), key=lambda path: (len(path.parent.name), path.parent.name)

@@ -29,6 +29,7 @@ from avseld.io.events import Events
 from avseld.io.manifest import Recording, classes_of_predictions, read_class_list, write_class_list
 from avseld.io.people_classes import people_classes
 from avseld.io.run_config import prepared_folder, read_config
+from avseld.io.run_weights import beside
 from avseld.metrics import score
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
@@ -55,7 +56,7 @@ def evaluate(
     """Predict, score and draw the recordings of a fold.
 
     Args:
-        run: the run folder.
+        run: the run folder, or RUN@STEP for the weights of a step that `keep_every` has kept.
         prepared: prepared folder; by default the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
         controls: visual input: aligned (own video), shuffled (video of another recording), blank (none),
@@ -68,7 +69,7 @@ def evaluate(
             instead of by room.
         people: classes that people make, whose gains are reported by themselves; by default those whose names say so
             (speech, laughter, footsteps, ...).
-        out: folder of the results; by default RUN/evaluation.
+        out: folder of the results; by default RUN/evaluation, of a step RUN/evaluation@STEP.
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included.
 
@@ -85,7 +86,7 @@ def evaluate(
     references = {r.name: reference(r, len(classes)) for r in recordings}
     people_classes(classes, people)  # a wrong name is told before the prediction
     groups = _rooms(recordings) if parts is None else read_parts(parts, list(references))
-    folder = out or run / "evaluation"
+    folder = out or beside(run, "evaluation")
     results: dict[str, dict[str, Any]] = {}
     predictions: dict[str, dict[str, Events]] = {}
     chosen = controls or [config["data"]["video"]]
@@ -139,7 +140,7 @@ def evaluate(
 
 def _tell_view(run: Path, prepared: Path | None, folder: Path, control: str) -> None:
     """Name the command that shows what was predicted; arguments as for `evaluate`."""
-    if folder == run / "evaluation" and not (run / "predictions").is_dir():
+    if folder == beside(run, "evaluation") and not beside(run, "predictions").is_dir():
         tell_next("avseld", "view", "--run", run, *(() if prepared is None else ("--prepared", prepared)))
         return
     words = ("--prepared", prepared_folder(run, prepared), "--predictions", folder / control)

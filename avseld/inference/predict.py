@@ -28,6 +28,7 @@ from avseld.inference.thresholds import set_threshold
 from avseld.io.classes import compare_classes
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
 from avseld.io.run_config import prepared_folder
+from avseld.io.run_weights import beside
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,8 @@ def predict(
     """Predict sound files and videos, or a fold of a prepared folder, into DCASE csv files.
 
     Args:
-        run: run folder, safetensors file or name of shipped weights; by default the shipped weights for the format of
-            the sound files.
+        run: run folder, RUN@STEP for the weights of a step that `keep_every` has kept, safetensors file, or name of
+            shipped weights; by default the shipped weights for the format of the sound files.
         prepared: prepared folder; by default the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording.
         audio: sound files, videos with sound, folders or patterns ('takes/*.wav') instead of a prepared folder; any
@@ -79,8 +80,8 @@ def predict(
         detector_fps: frames of the video per second in which people are detected; by default as in training.
         video_offset: second of the sound at which --video starts.
         video_yaw: azimuth of the middle of the picture, degrees, positive to the left.
-        out: csv file for one recording, folder for several; by default RUN/predictions for a fold, and
-            ./predictions/NAME.csv for sound files.
+        out: csv file for one recording, folder for several; by default RUN/predictions for a fold (of a step
+            RUN/predictions@STEP), and ./predictions/NAME.csv for sound files.
         events: also write NAME.events.csv: name, onset, offset, azimuth, elevation of each event; by default for
             sound files only.
         audacity: also write NAME.txt, a label track for Audacity.
@@ -202,7 +203,7 @@ def _predict_fold(
         recordings = recordings_for_weights(run, predictor.system.blueprint.format, prepared, fold)
     else:
         recordings = recordings_of(home, prepared, fold)
-    folder = out or (home or Path()) / "predictions"
+    folder = out or (Path("predictions") if home is None else beside(run, "predictions"))
     place = prepared or prepared_folder(run if home is None else home)
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
@@ -216,8 +217,8 @@ def _predict_fold(
             files.finish()
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
-    if home is not None and folder == home / "predictions" and all(one.labels for one in recordings):
+    if home is not None and folder == beside(run, "predictions") and all(one.labels for one in recordings):
         again = () if prepared is None else (prepared, folder)
-        tell_next("avseld", "score", *again, "--run", home)
+        tell_next("avseld", "score", *again, "--run", run if folder != home / "predictions" else home)
     else:
         tell_next("avseld", "view", "--prepared", place, "--predictions", folder, "--out", f"{folder}.html")

@@ -13,13 +13,13 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.data.visual import box_sources, visual_inputs
 from avseld.inference.detectors import detect, encode
-from avseld.inference.run_folder import WEIGHTS
 from avseld.io.alignment import aligned, delayed
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
 from avseld.io.resampling import describe_conversion, open_array, open_recording
+from avseld.io.run_weights import split_step, weights_of
 from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
@@ -257,17 +257,19 @@ def load(
     """Load the trained system of a run.
 
     Args:
-        run: the run folder, one safetensors file of it, the name of weights that come with the package
-            (`avseld weights` lists them), or hf:OWNER/NAME[@REVISION] of the Hugging Face hub.
+        run: the run folder, RUN@STEP for the kept weights of a step, one safetensors file of it, the name of weights
+            that come with the package (`avseld weights` lists them), or hf:OWNER/NAME[@REVISION] of the Hugging Face
+            hub.
         weights: of the best validation, or the last ones.
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included; None as trained.
 
     Raises:
-        BadInput: no such run or device, or weights that do not fit the architecture.
+        BadInput: no such run, step or device, or weights that do not fit the architecture.
     """
     path, place = Path(run), device_named(device)
-    if path.suffix != ".safetensors" and not path.is_dir():
+    folder, _ = split_step(path)
+    if path.suffix != ".safetensors" and not folder.is_dir():
         named = find(run)
         if named is None:
             known = ", ".join(shipped())
@@ -276,7 +278,7 @@ def load(
     elif path.suffix != ".safetensors":
         if (path / hub.CONFIG).is_file():
             hub.check_weights(path / hub.WEIGHTS, path / hub.CONFIG)
-        path = path / WEIGHTS[weights]
+        path = weights_of(path, weights)
     return Predictor(load_system(path, legacy).to(place))
 
 

@@ -5,20 +5,19 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, matches, pick, read_manifest
-from avseld.io.run_config import CONFIG, PARTS, parts_of, prepared_folder, read_config, tokens_of
+from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config, tokens_of
+from avseld.io.run_weights import CONFIG, run_folder
 
 log = logging.getLogger(__name__)
-
-WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 
 
 def folder_of(run: Path) -> Path | None:
     """Return the folder of a run; None for weights that lie in none.
 
     Args:
-        run: run folder, or a safetensors file.
+        run: run folder, RUN@STEP, or a safetensors file.
     """
-    place = run.parent if run.suffix == ".safetensors" else run
+    place = run_folder(run)
     return place if (place / CONFIG).is_file() else None
 
 
@@ -60,7 +59,7 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     """List the recordings of a fold, in the channel format of the run.
 
     Args:
-        run: run folder; its config.yaml names the prepared folder and the folds.
+        run: run folder or RUN@STEP; its config.yaml names the prepared folder and the folds.
         prepared: another prepared folder, or None for the one of the training.
         fold: test, validate or train as in the recipe, or the name of a fold, a room or a recording; all for all
             recordings, which is also taken where the manifest has no folds.
@@ -78,5 +77,5 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
         return recordings
     tokens = tokens_of(fold, parts, recordings)
     if not tokens:
-        raise BadInput(f"{run / CONFIG}: data.{fold} is empty; say which recordings with --fold")
-    return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run / 'config.yaml'})")
+        raise BadInput(f"{run_folder(run) / CONFIG}: data.{fold} is empty; say which recordings with --fold")
+    return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run_folder(run) / CONFIG})")

@@ -9,11 +9,11 @@ import yaml
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, matches
+from avseld.io.run_weights import CONFIG, beside, run_folder
 from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
 
-CONFIG = "config.yaml"
 PARTS = ("train", "validate", "test")
 """parts of the data, each a list of folds, rooms or recordings"""
 
@@ -21,10 +21,13 @@ PARTS = ("train", "validate", "test")
 def read_config(run: Path) -> dict[str, Any]:
     """Read the complete configuration of a run.
 
+    Args:
+        run: a run folder, RUN@STEP, or a weights file in it.
+
     Raises:
         BadInput: the folder holds no readable configuration, or none that says where its data are.
     """
-    path = run / CONFIG
+    path = run_folder(run) / CONFIG
     if not path.is_file():
         missing = run if run.is_file() else path
         what = "no run folder" if run.is_file() else "not found"
@@ -84,7 +87,7 @@ def prepared_folder(run: Path, prepared: Path | None = None) -> Path:
     place = Path(read_config(run)["data"]["prepared"])
     if not place.is_dir():
         raise BadInput(
-            f"{place}: the prepared folder of {run / CONFIG} is not there; say where with --prepared"
+            f"{place}: the prepared folder of {run_folder(run) / CONFIG} is not there; say where with --prepared"
         )
     return place
 
@@ -125,13 +128,14 @@ def predictions_of(run: Path) -> Path:
     Raises:
         BadInput: there are none.
     """
-    folder = run / "predictions"
+    folder = beside(run, "predictions")
     if folder.is_dir():
         return folder
     video = str(read_config(run)["data"].get("video", "aligned"))
-    evaluated = run / "evaluation" / video
+    evaluations = beside(run, "evaluation")
+    evaluated = evaluations / video
     if not evaluated.is_dir():  # evaluated with other visual input
-        others = sorted(path.parent for path in (run / "evaluation").glob("*/*.csv"))
+        others = sorted(path.parent for path in evaluations.glob("*/*.csv"))
         evaluated = others[0] if others else evaluated
     if not evaluated.is_dir():
         raise BadInput(f"{folder}: not found; predict with avseld predict --run {run}")

@@ -10,6 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.io.boxes import describe_source
 from avseld.io.formats import FORMATS
+from avseld.io.run_weights import run_folder
 from avseld.metrics.definitions import SCORES, label_of
 from avseld.metrics.formulas import Scores
 from avseld.publishing.facts import Facts, collect
@@ -41,7 +42,7 @@ def card(
     Scores come from the predictions in the run (avseld evaluate, or predict), with 95 % intervals over recordings.
 
     Args:
-        run: the run folder.
+        run: the run folder, or RUN@STEP for the weights of a step that `keep_every` has kept.
         out: file to write; by default RUN/README.md.
         fold: what was predicted and is scored: test, validate or train, or a fold, room or recording.
         license: of the weights, by its name on the hub: mit, apache-2.0, cc-by-4.0, ...
@@ -51,7 +52,7 @@ def card(
     Raises:
         BadInput: no finished run, or a card that is there already.
     """
-    path = out or run / "README.md"
+    path = out or run_folder(run) / "README.md"
     if path.exists() and not overwrite:
         raise BadInput(f"{path}: a card is there; edit it, or write another with --overwrite or --out FILE")
     check_folder(path.parent, "--out")

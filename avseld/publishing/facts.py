@@ -11,8 +11,8 @@ from typing import Any
 from avseld.base.errors import BadInput
 from avseld.base.files import sha256
 from avseld.data.folds import choose
-from avseld.inference.run_folder import WEIGHTS
 from avseld.io.run_config import read_config
+from avseld.io.run_weights import run_folder, weights_of
 from avseld.metrics import score
 from avseld.metrics.formulas import Scores
 from avseld.recipes.reading import recipe
@@ -62,7 +62,7 @@ def collect(run: Path, fold: str = "test") -> Facts:
         BadInput: no finished run.
     """
     config = read_config(run)
-    weights = run / WEIGHTS["best"]
+    weights = weights_of(run)
     state, blueprint = read_weights(weights)
     prepared = Path(config["data"]["prepared"])
     there = prepared.is_dir()
@@ -109,7 +109,7 @@ def _checksum_of(folder: Path, paths: Iterable[Path]) -> str:
 def _hours(run: Path) -> dict[str, tuple[int, float]]:
     """Count recordings and hours of the parts of the data, as the training chose them."""
     try:
-        parts = choose(recipe(run).data)
+        parts = choose(recipe(run_folder(run)).data)
     except BadInput as error:
         log.warning("no hours on the card: %s", error)
         return {}

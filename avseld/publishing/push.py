@@ -9,7 +9,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder, replacing, sha256, takes_paths, visible
-from avseld.inference.run_folder import WEIGHTS as RUN_WEIGHTS
+from avseld.io.run_weights import run_folder, weights_of
 from avseld.publishing.card import card_text
 from avseld.publishing.facts import collect
 from avseld.system.checkpoint import read_weights
@@ -87,7 +87,7 @@ def write_folder(
     Raises:
         BadInput: no finished run, parts of other packages, or a folder that holds something else.
     """
-    source = run / RUN_WEIGHTS["best"]
+    source = weights_of(run)
     _, blueprint = read_weights(source)
     if blueprint.import_paths:
         part = sorted(blueprint.import_paths)[0]
@@ -95,12 +95,12 @@ def write_folder(
             f"{run}: its part {part} is not of this package, and weights of the hub import nothing; "
             "give others the run folder"
         )
-    if folder.resolve() == run.resolve():
+    if folder.resolve() == run_folder(run).resolve():
         raise BadInput(f"{folder}: is the run itself; choose another folder")
     foreign = visible(folder) and not (folder / CONFIG).is_file()
     if foreign or folder.is_file():
         raise BadInput(f"{folder}: holds something else; choose a new folder")
-    own = run / "README.md"
+    own = run_folder(run) / "README.md"
     text = own.read_text(encoding="utf-8") if own.is_file() else None
     if text is None:
         text = card_text(collect(run, fold), license, datasets)

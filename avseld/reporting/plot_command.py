@@ -11,6 +11,7 @@ from avseld.base.files import replacing, takes_paths
 from avseld.io.events import Events
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
+from avseld.io.run_weights import beside
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import SIDE_BY_SIDE, side_by_side
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
@@ -51,7 +52,7 @@ def plot(
     Give a run, or a prepared folder and a recording, or single files.
 
     Args:
-        run: run folder; draw its test recordings into RUN/figures, and the first one with a video as mp4.
+        run: run folder, or RUN@STEP; draw its test recordings into RUN/figures, and the first one with a video as mp4.
         prepared: prepared folder (with --run: its present place).
         recording: name of a recording of the prepared folder.
         predictions: folder of predicted csv files, with --prepared.
@@ -77,7 +78,7 @@ def plot(
         BadInput: files are missing or unusable, or options do not fit together.
     """
     if run is not None:
-        _plot_run(from_run(run, prepared), out or run / "figures", start, stop, fps, width, all, style)
+        _plot_run(from_run(run, prepared), out or beside(run, "figures"), start, stop, fps, width, all, style)
         return
     if out is None:
         raise BadInput("--out is missing; name the png or mp4 to write")

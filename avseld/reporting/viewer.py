@@ -22,6 +22,7 @@ from avseld.io.events import ARRAYS, Events
 from avseld.io.geometry import wrap
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import sound_info
+from avseld.io.run_weights import beside
 from avseld.io.video import open_panorama
 from avseld.reporting.class_names import names_beside
 from avseld.reporting.colours import COLOURS, colour
@@ -64,7 +65,7 @@ def view(
     """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
     Args:
-        run: run folder; show its test recordings.
+        run: run folder, or RUN@STEP; show its test recordings.
         prepared: prepared folder (with --run: its present place).
         recordings: folds, rooms or names to show.
         predictions: folder of predicted csv files, with --prepared.
@@ -99,7 +100,7 @@ def view(
         ]
         out = out or (prediction.parent if prediction else Path()) / f"{audio.stem}.html"
     elif run is not None:
-        chosen_files, out = from_run(run, prepared, recordings), out or run / "view.html"
+        chosen_files, out = from_run(run, prepared, recordings), out or Path(f"{beside(run, 'view')}.html")
     elif prepared is not None:
         chosen_files = from_prepared(prepared, recordings, predictions)
     else:

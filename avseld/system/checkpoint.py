@@ -11,6 +11,7 @@ from torch import Tensor
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, require_file
 from avseld.base.plugins import MissingPart, comes_from_elsewhere, origin
+from avseld.io.run_weights import CHECKPOINTS, CONFIG, run_folder
 from avseld.models.transfer import current_names
 from avseld.system.blueprint import Blueprint, import_paths
 from avseld.system.build import System
@@ -114,7 +115,7 @@ def _check_import_paths(blueprint: Blueprint, path: Path) -> None:
     wanted = blueprint.import_paths
     if not wanted:
         return
-    recipe = path.parent / "config.yaml"
+    recipe = (run_folder(path) if path.parent.name == CHECKPOINTS else path.parent) / CONFIG
     try:
         named = import_paths(yaml.safe_load(recipe.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

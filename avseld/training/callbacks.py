@@ -1,7 +1,7 @@
 """Files that a training writes at the end of each epoch: checkpoints to resume from, weights to use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from lightning.pytorch.plugins.io import CheckpointIO
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.io.run_weights import WEIGHTS, kept_file
 from avseld.models.transfer import load_checkpoint
 from avseld.system.checkpoint import save_system
 from avseld.training.module import Learner
@@ -129,15 +130,16 @@ def save_weights(learner: Learner, path: Path) -> None:
 
 
 class WeightFiles(Callback):
-    """Writes the best and the last weights as safetensors, beside the checkpoints for resuming.
+    """Writes the best and the last weights, and those of chosen steps, as safetensors beside the checkpoints.
 
     Args:
         out: run folder.
         best: gives the score by which weights are the best.
+        kept: steps whose weights are kept.
     """
 
-    def __init__(self, out: Path, best: ModelCheckpoint) -> None:
-        self.out, self.best = out, best
+    def __init__(self, out: Path, best: ModelCheckpoint, kept: Collection[int] = ()) -> None:
+        self.out, self.best, self.kept = out, best, kept
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note that a checkpoint has been taken up."""
@@ -145,13 +147,26 @@ class WeightFiles(Callback):
         if isinstance(checkpoint_io, AtomicCheckpoints):
             checkpoint_io.restoring = None
 
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Keep the weights of a chosen step; a stretch of steps ends there (`Stretches`)."""
+        step = trainer.global_step
+        if trainer.is_global_zero and step in self.kept and isinstance(pl_module, Learner):
+            save_weights(pl_module, kept_file(self.out, step))
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write weights before the checkpoints of the same epoch, which Lightning writes last."""
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
-        save_weights(pl_module, self.out / "last.safetensors")
+        save_weights(pl_module, self.out / WEIGHTS["last"])
         if self._is_best(trainer):
-            save_weights(pl_module, self.out / "model.safetensors")
+            save_weights(pl_module, self.out / WEIGHTS["best"])
 
     def _is_best(self, trainer: lightning.Trainer) -> bool:
         if self.best.monitor is None:

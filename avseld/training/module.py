@@ -91,6 +91,8 @@ class Learner(lightning.LightningModule):
         self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
+        self.stops: Sequence[int] = ()
+        """steps at which a callback needs the weights"""
         self.configure_optimizers()  # a wrong name or option must show before anything is written
 
     def configure_optimizers(self) -> Any:
@@ -115,7 +117,8 @@ class Learner(lightning.LightningModule):
         )
         if self.cache is not None:
             # Several processes exchange gradients at the end of each `training_step`: one step a stretch.
-            return Stretches(self.cache, numbers, STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1)
+            longest = STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1
+            return Stretches(self.cache, numbers, longest, self.stops)
         return loader(self.windows, numbers, self.settings.workers, self.device)
 
     @property

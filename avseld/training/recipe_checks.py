@@ -1,7 +1,7 @@
 """Checks of the numbers in a recipe, and of the hardware that it asks for."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import Any
@@ -16,23 +16,23 @@ from avseld.config import Data, Update
 log = logging.getLogger(__name__)
 
 
-def check_numbers(data: Data, update: Update | None, **numbers: Any) -> None:
+def check_numbers(recipe: Mapping[str, Any]) -> None:
     """Check the numbers of a recipe that are not options of its parts.
 
     Args:
-        data: recordings and windows.
-        update: clipping, accumulation, averaging, warm-up; or None.
-        numbers: others by name: steps, seed, ...
+        recipe: arguments of a training by name.
 
     Raises:
         BadInput: a number out of its range, or nothing to validate on; names it.
     """
-    for place, given in (("data.", data), ("update.", update)):
+    data: Data = recipe["data"]
+    for place, given in (("data.", data), ("update.", recipe["update"])):
         for each in fields(given) if given is not None else ():
             if each.name in RANGES:
                 check_value(place + each.name, each.name, getattr(given, each.name), each.default)
-    for name, value in numbers.items():
-        check_value(name, name, value, None)
+    for name, value in recipe.items():
+        if name in RANGES:
+            check_value(name, name, value, None)
     for part in ("train", "validate"):
         if not getattr(data, part):
             raise BadInput(f"data.{part}: is empty; name folds, rooms or recordings")
@@ -56,6 +56,25 @@ def within_steps(steps: int, validate_every: int, update: Update | None) -> tupl
     if shortened:
         log.info("%s, since the training has %d steps", ", ".join(shortened), steps)
     return validate_every, update
+
+
+def steps_to_keep(keep_every: int | list[int] | None, steps: int) -> list[int]:
+    """List the steps of a training whose weights are kept, and say which of the wanted ones it does not reach.
+
+    Args:
+        keep_every: steps between them, or the steps themselves; None for none.
+        steps: of the training.
+    """
+    if keep_every is None:
+        return []
+    wanted = [keep_every] if isinstance(keep_every, int) else sorted(set(keep_every))
+    if beyond := [step for step in wanted if step > steps]:
+        log.warning(
+            "keep_every: the training ends at step %d, before step %s", steps, ", ".join(map(str, beyond))
+        )
+    if isinstance(keep_every, int):
+        return list(range(keep_every, steps + 1, keep_every))
+    return [step for step in wanted if step <= steps]
 
 
 @contextmanager

@@ -15,14 +15,12 @@ from avseld.base.processes import is_first_process
 from avseld.config import OLD_DATA_NAMES
 from avseld.io.classes import listed
 from avseld.io.manifest import read_classes
-from avseld.io.run_config import CONFIG, read_config
+from avseld.io.run_config import read_config
+from avseld.io.run_weights import CHECKPOINTS, CONFIG, WEIGHTS
 from avseld.system.checkpoint import classes_of_weights
 from avseld.weights.start import is_name
 
 log = logging.getLogger(__name__)
-
-CHECKPOINTS = "checkpoints"
-"""folder of a run with what it is resumed from"""
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -83,7 +81,7 @@ def claim(out: Path, resume: bool) -> None:
     if not resume:
         check_empty(out)
     remove_partial(out, ("model", "last", "metrics", "config", "seeds"))
-    remove_partial(out / CHECKPOINTS, ("best", "last"))
+    remove_partial(out / CHECKPOINTS, ("best", "last", "step"))
 
 
 def check_empty(out: Path, own: Collection[str] = ()) -> None:
@@ -112,7 +110,7 @@ def check_same_classes(out: Path, prepared: Path | str) -> None:
     Raises:
         BadInput: the lists differ.
     """
-    weights = out / "last.safetensors"
+    weights = out / WEIGHTS["last"]
     before = classes_of_weights(weights) if weights.is_file() else None
     if before is not None and before != read_classes(prepared):
         raise BadInput(

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 
 from avseld.base.errors import Interrupted
 from avseld.base.processes import is_launched_process
+from avseld.io.run_weights import CHECKPOINTS, WEIGHTS
 from avseld.training.callbacks import save_weights
 from avseld.training.module import Learner
 
@@ -92,9 +93,9 @@ class StopAtSignal(Callback):
             return
         pl_module.log_remaining_losses()
         self.is_within_epoch = True
-        trainer.save_checkpoint(self.out / "checkpoints" / "last.ckpt")
+        trainer.save_checkpoint(self.out / CHECKPOINTS / "last.ckpt")
         if trainer.is_global_zero:
-            save_weights(pl_module, self.out / "last.safetensors")
+            save_weights(pl_module, self.out / WEIGHTS["last"])
         self.checkpoint_step = trainer.global_step
         raise Stopped
 

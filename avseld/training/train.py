@@ -4,7 +4,7 @@ import logging
 import platform
 import shlex
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.locks import writes_alone_into
 from avseld.base.next_step import tell_next
-from avseld.config import Data, Hardware, InitFrom, Part, Update
+from avseld.config import Data, Hardware, InitFrom, Part, Recipe, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.loader import explaining_workers
@@ -33,7 +33,7 @@ from avseld.data.windows import Windows
 from avseld.evaluation.validation import Validator, check_label_frames, warn_without_distance
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
-from avseld.io.run_config import CONFIG
+from avseld.io.run_weights import CHECKPOINTS, CONFIG
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.system.blueprint import Blueprint
@@ -43,9 +43,8 @@ from avseld.training.callbacks import AtomicCheckpoints, WeightFiles, naming_che
 from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
-from avseld.training.recipe_checks import check_numbers, hardware_errors, within_steps
+from avseld.training.recipe_checks import check_numbers, hardware_errors, steps_to_keep, within_steps
 from avseld.training.run_files import (
-    CHECKPOINTS,
     check_same_classes,
     check_same_recipe,
     claim,
@@ -83,6 +82,7 @@ def train(
     challenge: int = 2023,
     best_by: str | None = None,
     patience: int | None = None,
+    keep_every: int | list[int] | None = None,
     init_from: InitFrom | None = None,
     augment: list[Part] | None = None,
     update: Update | None = None,
@@ -109,6 +109,8 @@ def train(
         best_by: score of a validation by which the best weights are kept: seld_score, F, ...; loss, or last for
             the weights of the last step. If left out: seld_score, or what the target is scored by.
         patience: validations without a better score after which training stops; never if left out.
+        keep_every: keep the weights of every so many steps, or of the steps listed (10000,50000); --run RUN@50000 takes
+            those of step 50000.
         init_from: weights of another run, or weights that come with the package (`avseld weights`), to start from.
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
@@ -120,70 +122,101 @@ def train(
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
     leave_messages_to_first_process()
-    check_numbers(data, update, steps=steps, validate_every=validate_every, seed=seed, patience=patience)
-    validate_every, update = within_steps(steps, validate_every, update)
-    if isinstance(seed, list) and len(seed) == 1:
-        seed = seed[0]
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
-    if isinstance(seed, list):
+    check_numbers(recipe)
+    recipe["validate_every"], recipe["update"] = within_steps(steps, validate_every, update)
+    if isinstance(seed, list) and len(seed) != 1:
         _train_each_seed(recipe, out, resume)
         return
-    hardware = hardware or Hardware()
-    if challenge not in RULES:
-        raise BadInput(f"challenge: {challenge} is none of {', '.join(map(str, RULES))}")
+    recipe["seed"] = seed[0] if isinstance(seed, list) else seed
+    _train_one(Recipe(**recipe), out, resume)
+
+
+def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
+    """Train the run of one seed; arguments as for `train`."""
+    hardware, steps = recipe.hardware or Hardware(), recipe.steps
+    if recipe.challenge not in RULES:
+        raise BadInput(f"challenge: {recipe.challenge} is none of {', '.join(map(str, RULES))}")
     claim(out, resume)
     if resume:
-        check_same_recipe(out / CONFIG, recipe)
-        check_same_classes(out, data.prepared)
-    lightning.seed_everything(seed, verbose=False)
-    classes, window = read_classes(data.prepared), (data.format, data.chunk, legacy, data.inference_chunk)
-    system = System(Blueprint(features, model, target, classes, *window))
+        check_same_recipe(out / CONFIG, words_of(recipe))
+        check_same_classes(out, recipe.data.prepared)
+    lightning.seed_everything(recipe.seed, verbose=False)
+    system = _system(recipe)
     if system.model.find_unused_parameters:
         hardware = _finding_unused_parameters(hardware)
     if not resume:
-        refuse_random_modules(system, init_from)
-    check_label_frames(system, challenge)
-    warn_without_distance(system, challenge)
-    best_by = _criterion(best_by, Validator(system, challenge))
+        refuse_random_modules(system, recipe.init_from)
+    check_label_frames(system, recipe.challenge)
+    warn_without_distance(system, recipe.challenge)
+    best_by = _criterion(recipe.best_by, Validator(system, recipe.challenge))
+    checkpoint = last_checkpoint(out) if resume else None
+    learner = _learner(recipe, system, learn=checkpoint is None)
+    if recipe.init_from is not None:
+        initialize_from(system, with_files(recipe.init_from))
+    if hardware.compile:
+        system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
+    trainer = _trainer(out, hardware, recipe, best_by, learner.stops)
+    if trainer.is_global_zero and not resume:
+        write_config(out / CONFIG, words_of(recipe))
+    _fit(trainer, learner, recipe, checkpoint)
+    explain_early_stop(trainer, learner.history, steps)
+    _tell_where(out)
+
+
+def words_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the arguments of a training by name, the run folder left out."""
+    return {name: value for name, value in vars(recipe).items() if name != "out"}
+
+
+def _system(recipe: Recipe) -> System:
+    """Build the system of a recipe, with random weights."""
+    data = recipe.data
+    classes, window = (
+        read_classes(data.prepared),
+        (data.format, data.chunk, recipe.legacy, data.inference_chunk),
+    )
+    return System(Blueprint(recipe.features, recipe.model, recipe.target, classes, *window))
+
+
+def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
+    """Choose recordings and build what trains a system on them.
+
+    Args:
+        recipe: names the recordings.
+        system: gets the way in which the boxes of the training were made.
+        learn: whether to learn the statistics of the features from the training windows.
+    """
+    data = recipe.data
     parts = choose(data, system.visual_spec)
-    scenes = augmentation(system, augment or [], data.format)
-    windows = Windows(parts["train"], system, data, seed, scenes)
+    scenes = augmentation(system, recipe.augment or [], data.format)
+    windows = Windows(parts["train"], system, data, recipe.seed, scenes)
     system.blueprint = replace(system.blueprint, boxes_from=box_sources(windows.visual_inputs))
     learner = Learner(
         system,
         windows,
         parts["validate"],
         data,
-        optimizer,
-        schedule,
-        steps,
-        validate_every,
-        challenge,
-        update,
+        recipe.optimizer,
+        recipe.schedule,
+        recipe.steps,
+        recipe.validate_every,
+        recipe.challenge,
+        recipe.update,
     )
+    learner.stops = steps_to_keep(recipe.keep_every, recipe.steps)
     _log_sizes(system, windows, len(parts["validate"]))
-    checkpoint = last_checkpoint(out) if resume else None
-    if checkpoint is None:
-        unchanged = Windows(parts["train"], system, data, seed) if scenes else windows
+    if learn:
+        unchanged = Windows(parts["train"], system, data, recipe.seed) if scenes else windows
         learn_statistics(system.features, (unchanged[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
-    if init_from is not None:
-        initialize_from(system, with_files(init_from))
-    if hardware.compile:
-        system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
-    trainer = _trainer(out, hardware, steps, validate_every, best_by, patience)
-    if trainer.is_global_zero and not resume:
-        write_config(out / CONFIG, recipe)
-    _fit(trainer, learner, recipe, checkpoint, validate_first)
-    explain_early_stop(trainer, learner.history, steps)
-    _tell_where(out)
+    return learner
 
 
 def _fit(
     trainer: lightning.Trainer,
     learner: Learner,
-    recipe: dict[str, Any],
+    recipe: Recipe,
     checkpoint: Path | None,
-    validate_first: bool,
 ) -> None:
     """Train from the beginning or from a checkpoint."""
     with (
@@ -192,9 +225,9 @@ def _fit(
         explaining_workers(),
         naming_checkpoint(trainer),
     ):
-        if validate_first and checkpoint is None:
+        if recipe.validate_first and checkpoint is None:
             trainer.validate(learner, verbose=False)
-        _describe(trainer, recipe)
+        _describe(trainer, words_of(recipe))
         trainer.fit(learner, ckpt_path=checkpoint)
 
 
@@ -255,11 +288,11 @@ def _criterion(best_by: str | None, validator: Validator) -> str:
 def _trainer(
     out: Path,
     hardware: Hardware,
-    steps: int,
-    validate_every: int,
+    recipe: Recipe,
     best_by: str,
-    patience: int | None,
+    kept: Collection[int],
 ) -> lightning.Trainer:
+    steps, validate_every, patience = recipe.steps, recipe.validate_every, recipe.patience
     folder = out / CHECKPOINTS
     monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
     mode = "max" if best_by == "last" or higher_is_better(best_by) else "min"
@@ -286,7 +319,7 @@ def _trainer(
             enable_progress_bar=False,
             logger=TensorBoardLogger(out, name="", version=""),
             callbacks=[
-                WeightFiles(out, best),
+                WeightFiles(out, best, kept),
                 *stop,
                 best,
                 last,

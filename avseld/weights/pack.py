@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from avseld.base.errors import BadInput
+from avseld.io.run_weights import weights_of
 from avseld.system.checkpoint import STATISTICS, read_weights, write_weights
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--threshold", type=float)
     words = parser.parse_args()
-    weights = words.run / "model.safetensors" if words.run.is_dir() else words.run
+    weights = weights_of(words.run)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         log.info("%s: %d bytes", words.out, pack(weights, words.out, words.threshold))

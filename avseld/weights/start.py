@@ -6,6 +6,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.config import InitFrom
+from avseld.io.run_weights import split_step, weights_of
 from avseld.system.checkpoint import read_weights
 from avseld.weights import find, shipped
 from avseld.weights.hub import is_address
@@ -14,13 +15,13 @@ WEIGHTS_OPTIONS = ("--init_from", "--init-from", "--init_from.weights", "--init-
 
 
 def with_files(source: InitFrom) -> InitFrom:
-    """Replace names of shipped weights, and addresses of the hub, by the paths of their files.
+    """Replace RUN@STEP, names of shipped weights, and addresses of the hub by the paths of their files.
 
     Args:
         source: weights and roles by name or path; what exists as a path is that.
 
     Raises:
-        BadInput: neither a path nor the name of weights; lists the names.
+        BadInput: neither a path nor the name of weights, or a step whose weights are not kept; lists them.
     """
     weights = None if source.weights is None else _file_of(source.weights)
     roles = {role: _file_of(path) for role, path in source.roles.items()}
@@ -35,6 +36,8 @@ def is_name(path: Path) -> bool:
 def _file_of(name: Path) -> Path:
     if name.exists():
         return name
+    if split_step(name)[1] is not None:
+        return weights_of(name)
     named = find(name)
     if named is None:
         raise BadInput(

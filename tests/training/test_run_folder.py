@@ -1,6 +1,7 @@
 """Run folders: one training in each, moved ones, broken checkpoints and configurations."""
 
 import shutil
+from pathlib import Path
 
 import plane_waves
 import pytest
@@ -10,10 +11,14 @@ from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput
 from avseld.base.locks import sole_writer
-from avseld.config import Part, Update
+from avseld.config import Data, InitFrom, Part, Update
+from avseld.evaluation.evaluate import evaluate
 from avseld.evaluation.validation import Validator
+from avseld.inference.predict import predict
+from avseld.io.run_weights import kept_file, kept_steps, weights_of
 from avseld.training.callbacks import AtomicCheckpoints
 from avseld.training.module import Learner
+from avseld.weights.start import with_files
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +179,34 @@ def test_a_killed_run_of_a_network_that_draws_resumes_to_the_weights_of_an_unint
     assert (tmp_path / "killed" / "metrics.csv").read_text() == (
         tmp_path / "whole" / "metrics.csv"
     ).read_text()
+
+
+def test_the_weights_of_chosen_steps_are_kept_as_they_are_used(prepared, tmp_path, caplog):
+    def run(name, cached, keep_every):
+        data = Data(prepared, validate=["fold3_room5_mix003"], batch_size=2, device_cache=cached)
+        return train_briefly(
+            prepared, tmp_path / name, data=data, keep_every=keep_every, update=Update(average=0.9)
+        )
+
+    def kept(folder, step):
+        return load_file(weights_of(Path(f"{folder}@{step}")))
+
+    out, listed = run("files", "never", 2), run("cached", "always", [2, 5, 9])
+    assert kept_steps(out) == [2, 4] and kept_steps(listed) == [2, 5]
+    assert "keep_every: the training ends at step 5, before step 9" in caplog.text
+    one, other = kept(out, 2), kept(listed, 2)  # a stretch of a cached corpus ends there
+    last, of_last_step = load_file(listed / "last.safetensors"), kept(listed, 5)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert all(torch.equal(last[name], of_last_step[name]) for name in one)
+    assert not all(torch.equal(last[name], one[name]) for name in one)
+
+    predict(Path(f"{out}@2"), device="cpu")
+    evaluate(Path(f"{out}@4"), figures=0, device="cpu")
+    assert list((out / "predictions@2").glob("*.csv")) and list(
+        (out / "evaluation@4" / "aligned").glob("*.csv")
+    )
+    assert not (out / "predictions").exists() and not (out / "evaluation").exists()
+    started = with_files(InitFrom(Path(f"{out}@2"), roles={"sed": Path(f"{out}@4")}))
+    assert (started.weights, started.roles["sed"]) == (kept_file(out, 2), kept_file(out, 4))
+    with pytest.raises(BadInput, match=r"files@3: no weights of step 3; the run keeps 2, 4$"):
+        predict(Path(f"{out}@3"), device="cpu")
