@@ -1,6 +1,5 @@
 """The command `compare`: scores of runs and of groups of seeds, and the differences with their intervals."""
 
-import csv
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,17 +14,26 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.data.windows import reference
+from avseld.evaluation.comparison_tables import (
+    difference_table,
+    markdown_table,
+    score_lines,
+    score_table,
+    write_tables,
+)
 from avseld.evaluation.evaluate import untrained_predictor
-from avseld.inference.predictor import Control, load, predict_all
+from avseld.evaluation.judging import judge
+from avseld.evaluation.validation import scoring_of, tell_how_scored
+from avseld.inference.predictor import Control, load
 from avseld.inference.run_folder import read_config, recordings_of
 from avseld.io.run_weights import CONFIG, run_folder
 from avseld.metrics import RULES, SCORES, Counts
-from avseld.metrics.api import count_pairs, scores_from_counts
-from avseld.metrics.confidence import paired_bootstrap
-from avseld.metrics.counts import concatenate_counts
+from avseld.metrics.api import count_pairs
+from avseld.metrics.confidence import difference_of, resampled
 from avseld.metrics.definitions import label_of
-from avseld.metrics.formulas import compute_scores
-from avseld.metrics.rules import Rule, rule_of
+from avseld.metrics.ranking import Rankings, ranking_names
+from avseld.metrics.rules import rule_of, title_of
+from avseld.metrics.scoring import Scoring
 from avseld.metrics.seld import ScoringOptions
 from avseld.reporting.comparison import comparison_figure
 
@@ -53,11 +61,20 @@ class Counted:
     """A run, scored recording by recording."""
 
     member: Member
-    counts: Counts
-    """(recording, class)"""
+    scoring: Scoring | None
+    """how events are scored; None for a system whose probabilities alone are"""
+    counts: Mapping[str, Counts]
+    """(recording, class), by what they count"""
     scores: dict[str, float]
     recordings: tuple[str, ...]
     classes: tuple[str, ...]
+    rankings: Rankings | None = None
+    """probabilities of all recordings, for the scores that need no threshold"""
+
+    @property
+    def title(self) -> str:
+        """What the scores follow, for the head of a table."""
+        return "average precision" if self.scoring is None else title_of(self.scoring.challenge)
 
 
 @takes_paths
@@ -90,7 +107,7 @@ def compare(
         seed: of the bootstrap; other videos and random weights follow the seed of each run.
         out: folder for scores.csv, differences.csv and comparison.png; only the tables are printed if left out.
         device: cpu, cuda, ..., or auto.
-        scores: those to show (ER, F, LE, LR, seld_score); all if left out.
+        scores: those to show (ER, F, LE, LR, seld_score, or those of the task); all if left out.
         markdown: print the scores alone, as a Markdown table.
 
     Raises:
@@ -112,10 +129,11 @@ def compare(
         sys.stdout.write(markdown_table(score_lines(chosen)) + "\n")
         if out is None:
             return
-    differences = group_differences(chosen, rule_of(year), draws, seed)
-    n_recordings = len(counted[everyone[0]].recordings)
+    differences = group_differences(chosen, draws, seed)
+    first = counted[everyone[0]]
+    n_recordings = len(first.recordings)
     if not markdown:
-        sys.stdout.write(f"DCASE {year}, {n_recordings} recordings ({fold})\n\n{score_table(chosen)}\n")
+        sys.stdout.write(f"{first.title}, {n_recordings} recordings ({fold})\n\n{score_table(chosen)}\n")
     if differences and not markdown:
         sys.stdout.write("\n" + difference_table(differences) + "\n")
     if out is not None:
@@ -191,31 +209,38 @@ def count_run(
     """Predict and count the recordings of a fold; arguments as for `compare`.
 
     Raises:
-        BadInput: a run that does not locate events.
+        BadInput: a run or recordings that cannot be read.
     """
     run = member.path
     config = read_config(run)
     predictor = load(run, weights, device)
-    if predictor.task != "seld":
-        raise BadInput(f"{run}: detects events without their directions; compare scores SELD systems")
     recordings = recordings_of(run, prepared, fold)
     shown = member.control or control or config["data"]["video"]
     if shown == "untrained":
         predictor, shown = untrained_predictor(predictor, config["seed"]), "blank"
-    predictions = predict_all(predictor, recordings, cast(Control, shown), config["seed"])
-    references = [reference(recording, len(predictor.classes)) for recording in recordings]
-    pairs = [
-        (one, predictions[recording.name]) for one, recording in zip(references, recordings, strict=True)
-    ]
-    has_distance = predictor.system.target.distance and not any(
-        np.isnan(one.distance).any() for one in references
-    )
-    options = ScoringOptions(len(predictor.classes), distance=bool(has_distance))
-    counts = count_pairs(pairs, rule_of(year), options)
-    scores = scores_from_counts(counts, "macro", year)
-    values = {name: scores[name] for name in scores.printed}
-    names = tuple(recording.name for recording in recordings)
-    return Counted(member, counts, values, names, tuple(predictor.classes))
+    tell_how_scored(predictor.system, year)
+    classes = tuple(predictor.classes)
+    references = {one.name: reference(one, len(classes)) for one in recordings}
+    judged = judge(predictor, recordings, references, cast(Control, shown), config["seed"], year)
+    scoring = scoring_of(predictor.task, year, len(classes))
+    pairs = [(references[one.name], judged.predictions[one.name]) for one in recordings]
+    counts: Mapping[str, Counts] = {}
+    values: dict[str, float] = {}
+    if predictor.task == "seld":
+        has_distance = predictor.system.target.distance and not any(
+            np.isnan(one.distance).any() for one in references.values()
+        )
+        options = ScoringOptions(len(classes), distance=bool(has_distance))
+        counts = {"seld": count_pairs(pairs, rule_of(year), options)}
+    elif scoring is not None:
+        counts = scoring.count_all(pairs)
+    if scoring is not None:
+        values = scoring.scores(counts).values
+    names = ranking_names(predictor.task, list(predictor.system.target.shapes))
+    rankings = Rankings(judged.ranked, names) if judged.ranked else None
+    values |= {} if rankings is None else rankings.values()
+    listed = tuple(recording.name for recording in recordings)
+    return Counted(member, scoring, counts, values, listed, classes, rankings)
 
 
 def chosen_scores(run: Counted, names: Sequence[str] | None) -> Counted:
@@ -251,13 +276,13 @@ def check_comparable(runs: Sequence[Counted]) -> None:
                 )
         if list(run.scores) != list(first.scores):
             raise BadInput(
-                f"{run.member} and {first.member}: one estimates distances, the other does not; compare runs of "
-                "one kind"
+                f"{run.member} has the scores {', '.join(run.scores)}, {first.member} has {', '.join(first.scores)}; "
+                "compare runs of one task, and of those all with distances or all without"
             )
 
 
 def group_differences(
-    groups: Mapping[str, Sequence[Counted]], rule: Rule, draws: int = 1000, seed: int = 0
+    groups: Mapping[str, Sequence[Counted]], draws: int = 1000, seed: int = 0
 ) -> dict[tuple[str, str], dict[str, list[float]]]:
     """Compute the differences between groups by a paired bootstrap over recordings.
 
@@ -265,118 +290,46 @@ def group_differences(
 
     Args:
         groups: runs by name.
-        rule: the challenge year.
         draws: resampled sets.
         seed: of the bootstrap.
 
     Returns:
         By pair of groups and score: first minus second, low and high end of its 95 % interval.
     """
-    tables = {
-        name: concatenate_counts([
-            concatenate_counts([run.counts[[place]] for run in members])[None]
-            for place in range(len(members[0].recordings))
-        ])
-        for name, members in groups.items()
-    }  # fmt: skip
-    names = list(next(iter(groups.values()))[0].scores)
-
-    def mean_over_runs(sums: Counts, score: str) -> np.ndarray:
-        return np.asarray(compute_scores(sums, rule)[0][score]).mean(axis=-1)
-
+    first = next(iter(groups.values()))[0]
+    if len(groups) < 2:
+        return {}
+    weight = resampled(len(first.recordings), draws, seed)
+    values = {
+        name: _mean_tables([_resampled(run, weight) for run in members]) for name, members in groups.items()
+    }
     return {
-        (one, two): {
-            score: paired_bootstrap(
-                tables[one], tables[two], partial(mean_over_runs, score=score), draws=draws, seed=seed
-            )
-            for score in names
-        }
-        for one, two in combinations(tables, 2)
+        (one, two): {score: difference_of(values[one][score], values[two][score]) for score in first.scores}
+        for one, two in combinations(groups, 2)
     }
 
 
-def score_lines(groups: Mapping[str, Sequence[Counted]]) -> list[list[str]]:
-    """Write mean and, for several runs, standard deviation of each group's scores.
+def _mean_tables(tables: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Average each score over the runs of a group."""
+    return {score: np.mean([table[score] for table in tables], axis=0) for score in tables[0]}
+
+
+def _resampled(run: Counted, weight: np.ndarray) -> dict[str, np.ndarray]:
+    """Score a run on all recordings, then on each choice of them.
 
     Args:
-        groups: runs by name.
+        run: the run.
+        weight: (draw, recording) how often each counts.
 
     Returns:
-        Cells of a table: a line of titles, a line of each group.
+        By score: (1 + draw,).
     """
-    names = list(next(iter(groups.values()))[0].scores)
-    lines = [["", *(label_of(name, names) for name in names)]]
-    for group, members in groups.items():
-        cells = []
-        for name in names:
-            values = [run.scores[name] for run in members]
-            deviation = f" ± {SCORES[name].text(float(np.std(values, ddof=1)))}" if len(values) > 1 else ""
-            cells.append(SCORES[name].text(float(np.mean(values))) + deviation)
-        lines.append([group, *cells])
-    return lines
-
-
-def score_table(groups: Mapping[str, Sequence[Counted]]) -> str:
-    """Format the scores of each group and the number of its runs."""
-    head, *lines = score_lines(groups)
-    counts = [str(len(members)) for members in groups.values()]
-    rows = [[name, count, *cells] for (name, *cells), count in zip(lines, counts, strict=True)]
-    return _columns([["mean ± deviation over runs", "runs", *head[1:]], *rows])
-
-
-def markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    """Format cells as a Markdown table with aligned columns.
-
-    Args:
-        lines: the first is the header; first cells are names, the others numbers.
-    """
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = []
-    for line in lines:
-        first, *cells = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        rows.append("| " + " | ".join([first.strip().ljust(widths[0]), *cells]) + " |")
-    rules = ["-" * (width + 1) + (":" if column else "-") for column, width in enumerate(widths)]
-    return "\n".join([rows[0], "|" + "|".join(rules) + "|", *rows[1:]])
-
-
-def difference_table(differences: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) -> str:
-    """Format differences with their intervals, a line each; a star marks an interval without 0."""
-    lines = [["difference", "score", "", "95 % from", "to", ""]]
-    for (one, two), scores in differences.items():
-        for name, values in scores.items():
-            star = "*" if values[1] > 0 or values[2] < 0 else ""
-            cells = [SCORES[name].text(value, extra_digits=1) for value in values]
-            lines.append([f"{one} - {two}", label_of(name, scores), *cells, star])
-    return _columns(lines)
-
-
-def _columns(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = []
-    for line in lines:
-        first, *cells = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        rows.append("  ".join([first.strip().ljust(widths[0]), *cells]).rstrip())
-    return "\n".join(rows)
-
-
-def write_tables(
-    out: Path,
-    groups: Mapping[str, Sequence[Counted]],
-    differences: Mapping[tuple[str, str], Mapping[str, Sequence[float]]],
-) -> None:
-    """Write scores.csv, a row per run, and differences.csv, a row per pair of groups and score."""
-    names = list(next(iter(groups.values()))[0].scores)
-    scores = [["group", "run", *names]]
-    for group, members in groups.items():
-        scores += [
-            [group, str(run.member), *(f"{run.scores[name]:.6g}" for name in names)] for run in members
-        ]
-    rows = [["first", "second", "score", "difference", "low", "high"]]
-    for (one, two), pair in differences.items():
-        rows += [[one, two, name, *(f"{value:.6g}" for value in values)] for name, values in pair.items()]
-    for name, lines in (("scores.csv", scores), ("differences.csv", rows)):
-        with (
-            replacing(out / name) as temporary,
-            Path(temporary).open("w", encoding="utf-8", newline="") as file,
-        ):
-            csv.writer(file, lineterminator="\n").writerows(lines)
+    weight = np.concatenate([np.ones_like(weight[:1]), weight])
+    table: dict[str, np.ndarray] = {}
+    for kind, formula in {} if run.scoring is None else run.scoring.formulas.items():
+        sums = {name: np.tensordot(weight, value, 1) for name, value in run.counts[kind].as_dict().items()}
+        table |= formula(Counts(**sums))[0]
+    if run.rankings is not None:
+        drawn = [run.rankings.values(each) for each in weight]
+        table |= {name: np.array([values[name] for values in drawn]) for name in run.rankings.names}
+    return table

@@ -10,17 +10,17 @@ from typing import Any, Literal
 import lightning
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.next_step import tell_next
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
+from avseld.evaluation.judging import judge, scores_of
 from avseld.evaluation.score_tables import class_table, table, write_class_scores
-from avseld.evaluation.validation import Validator, warn_without_distance
+from avseld.evaluation.validation import tell_how_scored
 from avseld.inference.output import write_prediction
-from avseld.inference.predictor import Control, Predictor, load, predict_all
+from avseld.inference.predictor import Control, Predictor, load
 from avseld.inference.run_folder import recordings_of
 from avseld.io.alignment import boxes_of
 from avseld.io.audio import audio_info, read_audio
@@ -30,7 +30,6 @@ from avseld.io.manifest import Recording, classes_of_predictions, read_class_lis
 from avseld.io.people_classes import people_classes
 from avseld.io.run_config import prepared_folder, read_config
 from avseld.io.run_weights import beside
-from avseld.metrics import score
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
 
@@ -80,7 +79,7 @@ def evaluate(
     config = read_config(run)
     year = challenge or config["challenge"]
     predictor = load(run, weights, device, legacy)
-    warn_without_distance(predictor.system, year)
+    tell_how_scored(predictor.system, year)
     recordings = recordings_of(run, prepared, fold)
     classes, class_map = _classes(predictor, run, prepared_folder(run, prepared) / "classes.txt")
     references = {r.name: reference(r, len(classes)) for r in recordings}
@@ -92,7 +91,7 @@ def evaluate(
     chosen = controls or [config["data"]["video"]]
     for control in chosen:
         predictions[control], results[control], probabilities = _predict_and_score(
-            predictor, recordings, references, control, config["seed"], year, class_map, len(classes)
+            predictor, recordings, references, control, config["seed"], year, class_map, classes
         )
         for name, events in predictions[control].items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
@@ -109,7 +108,7 @@ def evaluate(
     if untrained:
         fresh = untrained_predictor(predictor, config["seed"])
         _, results["untrained"], _ = _predict_and_score(
-            fresh, recordings, references, "blank", config["seed"], year, class_map, len(classes)
+            fresh, recordings, references, "blank", config["seed"], year, class_map, classes
         )
     about = {
         "run": str(run),
@@ -125,7 +124,7 @@ def evaluate(
     with replacing(folder / "scores.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
     sys.stdout.write(table(results) + "\n")
-    if "classwise" in results[chosen[0]]:
+    if results[chosen[0]]["classwise"]:
         sys.stdout.write(f"\n{class_table(results[chosen[0]], classes)}\n")
         write_class_scores(folder / "classes.csv", results[chosen[0]], classes)
     if gained:
@@ -196,23 +195,12 @@ def _predict_and_score(
     seed: int,
     year: int,
     class_map: ClassMap | None,
-    n_classes: int,
+    classes: Sequence[str],
 ) -> tuple[dict[str, Events], dict[str, Any], dict[str, np.ndarray | None]]:
     """Return predictions by recording, their scores, and frame probabilities where the target computes them."""
-    if predictor.task == "seld":
-        predictions = predict_all(predictor, recordings, control, seed, class_map)
-        # As validation does: a target without distances is scored without them.
-        unit = None if predictor.system.target.distance else "none"
-        scores = score(references, predictions, year, n_classes=n_classes, distance_unit=unit)
-        return predictions, scores.as_dict(), {}
-    validator = Validator(predictor.system, year)
-    evaluated = {
-        recording.name: validator.evaluate_recording(recording, references[recording.name])
-        for recording in tqdm(recordings, desc="predict", unit="recording")
-    }
-    predictions = {name: one.prediction for name, one in evaluated.items()}
-    probabilities = {name: one.probability for name, one in evaluated.items()}
-    return predictions, dict(validator.summarize(list(evaluated.values()))), probabilities
+    judged = judge(predictor, recordings, references, control, seed, year, class_map)
+    scores = scores_of(judged, predictor, references, year, classes)
+    return judged.predictions, scores.as_dict(), judged.probabilities
 
 
 def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:

@@ -7,10 +7,10 @@ from typing import Any
 
 from avseld.base.files import replacing
 from avseld.metrics import SCORES
-from avseld.metrics.definitions import label_of
+from avseld.metrics.definitions import label_of, label_of_class, of_classes
 
 COLUMN = 9
-"""characters of a score"""
+"""characters of a score, at least"""
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -35,22 +35,26 @@ def class_table(scores: Mapping[str, Any], classes: Sequence[str]) -> str:
         classes: class names.
     """
     names = _names(scores)
+    counted = ["events"] if scores["events"] else []
     rows = {
         title: [
             *(SCORES[name].text_with_unit(scores["classwise"][name][index]) for name in names),
-            _events(scores, index),
+            *([_events(scores, index)] if counted else []),
         ]
         for index, title in enumerate(classes)
     }
-    return _aligned([*(label_of(name, scores) for name in names), "events"], rows)
+    return _aligned([*(label_of_class(name, scores) for name in names), *counted], rows)
 
 
 def _aligned(headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
     """Align the cells of rows, by title, under their headings."""
     width = max(map(len, rows)) + 2
+    columns = [max(COLUMN, len(heading) + 2) for heading in headings]
     lines = {"": headings, **rows}
     return "\n".join(
-        f"{title:<{width}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells) for title, cells in lines.items()
+        f"{title:<{width}}"
+        + "".join(f"{cell:>{column}}" for cell, column in zip(cells, columns, strict=True))
+        for title, cells in lines.items()
     )
 
 
@@ -74,8 +78,7 @@ def write_class_scores(path: Path, scores: Mapping[str, Any], classes: Sequence[
 
 
 def _names(scores: Mapping[str, Any]) -> list[str]:
-    """List the scores that a class has of its own: the error rate is one number over all classes."""
-    return [name for name in SCORES if name in scores["classwise"] and name != "ER"]
+    return of_classes(name for name in SCORES if name in scores["classwise"])
 
 
 def _events(scores: Mapping[str, Any], index: int) -> str:

@@ -2,13 +2,13 @@
 
 `target.task` selects the metrics: seld is scored by the rules of the challenge year, sed by segments of 1 s,
 tagging like DCASE 2019 Task 4 (events, segments of 0.2 s, clip-level classes), directions by average precision.
+Targets that rank classes are scored by average precision, too.
 """
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -18,28 +18,26 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import read_audio
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.metrics import RULES, Counts, count_recording, scores_from_counts, sum_counts
+from avseld.metrics import Counts
+from avseld.metrics.api import seld_scoring
+from avseld.metrics.formulas import Scores
+from avseld.metrics.ranking import Ranked, Rankings, ranking_names
 from avseld.metrics.rules import rule_of
-from avseld.metrics.sed import average_precision, event_counts, score_counts, segment_counts, stack_counts
+from avseld.metrics.scoring import Scoring, segment_scoring, task4_scoring
 from avseld.system.build import System
-from avseld.system.inference import VisualAt, decode_heads, iterate_heads, ranked_rows, stretch_loss
+from avseld.system.inference import (
+    VisualAt,
+    decode_heads,
+    encode_stretch,
+    iterate_heads,
+    ranked_rows,
+    stretch_loss,
+)
 
 log = logging.getLogger(__name__)
 
-SEGMENT_S = 1.0
-"""segment of sed, as in the DCASE segment-based metrics"""
-TASK4_SEGMENT_S = 0.2
-"""segment of tagging (Q. Kong et al., arXiv 1904.03476)"""
-
-NAMES = {
-    "sed": ("ER", "F"),
-    "tagging": ("event_F", "segment_F", "mAP", "event_ER", "segment_ER"),
-    "directions": ("mAP",),
-}
-"""scores of the tasks outside Task 3; the first selects the best weights"""
-
-Ranked = dict[str, tuple[np.ndarray, np.ndarray]]
-"""by head: reference (row, class) 0 or 1, and probability (row, class)"""
+SCORINGS = {"sed": segment_scoring, "tagging": task4_scoring}
+"""tasks without directions: number of classes -> how they are scored"""
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,19 @@ class Validator:
 
     def __init__(self, system: System, challenge: int) -> None:
         self.system, self.challenge = system, challenge
-        self.task: str = system.target.task
+        target = system.target
+        self.task: str = target.task
         self.n_classes = len(system.blueprint.classes)
-        self.names: tuple[str, ...] = NAMES.get(self.task) or RULES[challenge].all_scores
+        self.scoring = scoring_of(self.task, challenge, self.n_classes)
+        self.ranking = ranking_names(self.task, list(target.shapes)) if target.ranked is not None else ()
+        counted = () if self.scoring is None else self.scoring.names
+        self.names: tuple[str, ...] = (*counted, *self.ranking)
+        self.reference_events = takes_reference_events(system)
 
     @property
     def default(self) -> str:
         """Name of the score that selects the best weights unless the recipe names another."""
-        return self.names[0] if self.task in NAMES else "seld_score"
+        return "seld_score" if self.task == "seld" else self.names[0]
 
     def evaluate_recording(
         self, recording: Recording, reference: Events, boxes: VisualAt | None = None
@@ -100,9 +103,8 @@ class Validator:
             heads: (frame, ...) of the whole recording, or of its label frames, on the host.
             loss: of the whole recording.
         """
-        prediction = decode_heads(self.system, 0, heads)
-        counted = count_for_task(self.task, reference, prediction, self.n_classes, self.challenge)
-        return RecordingResult(prediction, loss, counted)
+        prediction, ranked = self._judge(0, heads, reference)
+        return RecordingResult(prediction, loss, self._count(reference, prediction), ranked)
 
     def result(
         self, reference: Events, stretches: Iterable[tuple[int, dict[str, Tensor]]]
@@ -119,49 +121,106 @@ class Validator:
         predictions, losses, lengths, ranked, probable = [], [], [], [], []
         probabilities = self.system.target.probabilities
         for first, heads in stretches:
-            predictions.append(decode_heads(self.system, first, heads))
+            prediction, rows = self._judge(first, heads, reference)
+            predictions.append(prediction)
             losses.append(stretch_loss(self.system, first, heads, reference))
             lengths.append(len(next(iter(heads.values()))))
-            ranked.append(ranked_rows(self.system, first, heads, reference))
+            ranked.append(rows)
             if probabilities is not None:
                 probable.append(probabilities({name: head.cpu().numpy() for name, head in heads.items()}))
         prediction = concatenate(predictions)
         return RecordingResult(
             prediction,
             float(np.average(losses, weights=lengths)),
-            count_for_task(self.task, reference, prediction, self.n_classes, self.challenge),
+            self._count(reference, prediction),
             _joined(ranked),
             np.concatenate(probable) if probable else None,
         )
 
-    def summarize(self, results: Sequence[RecordingResult]) -> dict[str, float]:
-        """Compute the scores of all recordings together.
+    def _judge(self, first: int, heads: dict[str, Tensor], reference: Events) -> tuple[Events, Ranked]:
+        """Decode a stretch to what is scored: events, and probabilities of targets that rank."""
+        if self.reference_events:
+            heads = with_reference_events(self.system, first, heads, reference)
+        return decode_heads(self.system, first, heads), ranked_rows(self.system, first, heads, reference)
+
+    def _count(self, reference: Events, prediction: Events) -> dict[str, Counts]:
+        return {} if self.scoring is None else self.scoring.count(reference, prediction)
+
+    def scores(self, results: Sequence[RecordingResult]) -> Scores:
+        """Compute the scores of all recordings together, and those of each class.
 
         Args:
             results: one per recording, in any order.
 
-        Returns:
-            Scores by the names in `names`, in that order.
-
         Raises:
-            ValueError: there are no results.
+            BadInput: there are no results.
         """
-        if self.task not in NAMES:
-            result = scores_from_counts(
-                sum_counts(one.counts["seld"] for one in results), challenge=self.challenge
-            )
-            return {name: result[name] for name in result.printed}
-        values: dict[str, float] = {}
-        if self.task == "sed":
-            micro = _sed_scores(results, "segment", "micro")
-            values = {"ER": micro["ER"], "F": micro["F"]}
-        if self.task == "tagging":
-            for kind in ("event", "segment"):
-                macro = _sed_scores(results, kind, "macro")
-                values |= {f"{kind}_F": macro["F"], f"{kind}_ER": macro["ER"]}
-        if self.task in ("tagging", "directions"):
-            values["mAP"] = _mean_precision(_joined([one.ranked for one in results]))
-        return {name: values[name] for name in self.names}
+        scores = Scores(self.task, "macro", len(results))
+        if self.scoring is not None:
+            scores = self.scoring.scores(self.scoring.stack(one.counts for one in results))
+        return self.with_ranking(scores, results)
+
+    def with_ranking(self, scores: Scores, results: Sequence[RecordingResult]) -> Scores:
+        """Add the scores of probabilities.
+
+        Args:
+            scores: of the events.
+            results: of the recordings; without probabilities the scores stay as they are.
+        """
+        ranked = [one.ranked for one in results if one.ranked]
+        if not self.ranking or not results:
+            return scores
+        rankings = Rankings(ranked, self.ranking)
+        classwise = dict(scores.classwise)
+        if self.task != "directions" and (of_class := rankings.of_classes()):
+            classwise["mAP"] = of_class
+        return replace(scores, values=scores.values | rankings.values(), classwise=classwise)
+
+    def summarize(self, results: Sequence[RecordingResult]) -> dict[str, float]:
+        """Compute the scores of all recordings together, by the names in `names`; arguments as for `scores`."""
+        return self.scores(results).values
+
+
+def scoring_of(task: str, challenge: int, n_classes: int) -> Scoring | None:
+    """Choose how the events of a task are scored; None for directions, which are ranked and not counted.
+
+    Args:
+        task: seld, sed, tagging or directions.
+        challenge: year of DCASE Task 3, for the task seld.
+        n_classes: number of classes.
+
+    Raises:
+        BadInput: no such year.
+    """
+    if task == "seld":
+        return seld_scoring(challenge, n_classes)
+    return SCORINGS[task](n_classes) if task in SCORINGS else None
+
+
+def takes_reference_events(system: System) -> bool:
+    """Return whether a system is scored with the events of the reference: one that learns their directions alone.
+
+    A network with a finished first stage has events of its own.
+
+    Args:
+        system: the system to score.
+    """
+    return system.target.with_activity is not None and "sed" not in system.model.frozen_roles
+
+
+def with_reference_events(
+    system: System, first: int, heads: dict[str, Tensor], reference: Events
+) -> dict[str, Tensor]:
+    """Put the activity of the reference in place of that of the network.
+
+    Args:
+        system: its target has `with_activity`.
+        first: first frame of the stretch.
+        heads: (frame, ...).
+        reference: events of the recording.
+    """
+    assert system.target.with_activity is not None
+    return system.target.with_activity(heads, encode_stretch(system, first, heads, reference))
 
 
 def check_label_frames(system: System, challenge: int) -> None:
@@ -183,10 +242,11 @@ def check_label_frames(system: System, challenge: int) -> None:
         )
 
 
-def warn_without_distance(system: System, challenge: int) -> None:
-    """Warn if a challenge year scores distances but the target of a system predicts none.
+def tell_how_scored(system: System, challenge: int) -> None:
+    """Say what of a system is not scored as usual.
 
-    Such a system is scored without distances, in validation, by `avseld evaluate` and by `avseld score` alike.
+    A system without distances is scored without them in a year that scores distances, in validation, by `avseld
+    evaluate` and by `avseld score` alike; one that learns directions alone is scored with the events of the reference.
 
     Args:
         system: the system to score.
@@ -202,49 +262,17 @@ def warn_without_distance(system: System, challenge: int) -> None:
             system.blueprint.target.name,
             challenge,
         )
-
-
-def count_for_task(
-    task: str, reference: Events, prediction: Events, n_classes: int, challenge: int
-) -> dict[str, Counts]:
-    """Count one recording for the scores of a task.
-
-    Args:
-        task: seld, sed, tagging or directions.
-        reference: events of the whole recording.
-        prediction: events of the whole recording.
-        n_classes: number of classes.
-        challenge: year of DCASE Task 3, for the task seld.
-
-    Returns:
-        Counts (class,) by what they count; empty for directions, which are ranked and not counted.
-    """
-    if task == "directions":
-        return {}
-    if task == "sed":
-        return {"segment": segment_counts(reference, prediction, n_classes, SEGMENT_S)}
-    if task == "tagging":
-        return {
-            "event": event_counts(reference, prediction, n_classes),
-            "segment": segment_counts(reference, prediction, n_classes, TASK4_SEGMENT_S),
-        }
-    return {"seld": count_recording(reference, prediction, challenge, n_classes)}
-
-
-def _sed_scores(results: Sequence[RecordingResult], kind: str, average: str) -> Any:
-    return score_counts(stack_counts([one.counts[kind] for one in results]), average, zero_if_silent=True)
+    if takes_reference_events(system):
+        log.info(
+            "target %s learns directions alone: scores take the events of the reference, not those of the network",
+            system.blueprint.target.name,
+        )
 
 
 def _joined(parts: Sequence[Ranked]) -> Ranked:
+    """Join the rows of stretches, by head."""
     names = parts[0] if parts else {}
     return {
         name: (np.concatenate([p[name][0] for p in parts]), np.concatenate([p[name][1] for p in parts]))
         for name in names
     }
-
-
-def _mean_precision(ranked: Ranked) -> float:
-    """Average over the classes present in the reference, then over heads."""
-    heads = [average_precision(reference, score, absent=np.nan) for reference, score in ranked.values()]
-    known = [float(values[~np.isnan(values)].mean()) for values in heads if not np.isnan(values).all()]
-    return float(np.mean(known)) if known else float("nan")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
 from avseld.metrics.rules import RULES, Rule, check_options, rule_of
+from avseld.metrics.scoring import Scoring
 
 BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
@@ -180,6 +182,27 @@ def scores_from_counts(
         classwise_interval={
             name: classwise_interval[name].tolist() for name in names if name in classwise_interval
         },
+    )
+
+
+def seld_scoring(challenge: int | str, n_classes: int, average: str = "macro") -> Scoring:
+    """Score localized events by the rules of a challenge year.
+
+    Args:
+        challenge: 2018 to 2025.
+        n_classes: number of classes.
+        average: macro or micro.
+
+    Raises:
+        BadInput: no such year.
+    """
+    rule = rule_of(challenge)
+    return Scoring(
+        rule.year,
+        average_of(rule, average),
+        rule.all_scores,
+        lambda reference, prediction: {"seld": count_recording(reference, prediction, challenge, n_classes)},
+        {"seld": partial(compute_scores, rule=rule, average=average)},
     )
 
 

@@ -65,8 +65,7 @@ def bootstrap(
     Returns:
         Intervals by score name: low and high (2,).
     """
-    n = len(counts.frames)
-    weight = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
+    weight = resampled(len(counts.frames), draws, seed)
     drawn = Counts(**{name: np.tensordot(weight, value, 1) for name, value in counts.as_dict().items()})
     edges = [(1 - level) / 2, (1 + level) / 2]
     return {name: np.nanquantile(value, edges, axis=0) for name, value in evaluate(drawn)[0].items()}
@@ -96,11 +95,43 @@ def paired_bootstrap(
     Returns:
         value(one) - value(two), low and high.
     """
-    n = len(one.frames)
-    weight = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), draws)
-    drawn = [
-        value(Counts(**{name: np.tensordot(weight, table, 1) for name, table in counts.as_dict().items()}))
-        for counts in (one, two)
-    ]
-    low, high = np.nanquantile(drawn[0] - drawn[1], [(1 - level) / 2, (1 + level) / 2])
-    return [float(value(one.sum()) - value(two.sum())), float(low), float(high)]
+    weight = resampled(len(one.frames), draws, seed)
+    values = []
+    for counts in (one, two):
+        drawn = {name: np.tensordot(weight, table, 1) for name, table in counts.as_dict().items()}
+        values.append(np.append(value(counts.sum()), value(Counts(**drawn))))
+    return difference_of(values[0], values[1], level)
+
+
+def resampled(n_recordings: int, draws: int, seed: int) -> np.ndarray:
+    """Draw sets of recordings with replacement.
+
+    Args:
+        n_recordings: recordings of each set.
+        draws: number of sets.
+        seed: of the random generator.
+
+    Returns:
+        (draw, recording) how often each recording is in the set.
+    """
+    return np.random.default_rng(seed).multinomial(
+        n_recordings, np.full(n_recordings, 1 / n_recordings), draws
+    )
+
+
+def difference_of(one: np.ndarray, two: np.ndarray, level: float = 0.95) -> list[float]:
+    """Compute the difference of a score and its percentile interval.
+
+    Args:
+        one: (1 + draw,) score of all recordings, then of each set of `resampled`.
+        two: the same of the other system, on the same sets.
+        level: coverage of the interval.
+
+    Returns:
+        one - two, low and high; NaN where a system has no value.
+    """
+    difference = one - two
+    if np.isnan(difference[1:]).all():
+        return [float(difference[0]), float("nan"), float("nan")]
+    low, high = np.nanquantile(difference[1:], [(1 - level) / 2, (1 + level) / 2])
+    return [float(difference[0]), float(low), float(high)]

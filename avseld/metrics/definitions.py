@@ -1,6 +1,7 @@
 """The table of scores: name, label, unit and direction of everything that is printed, plotted, logged or ranked.
 
-A new score is one row here and one formula (`avseld.metrics.formulas` for SELD, `avseld.metrics.sed` for SED).
+A new score is one row here and one formula (`avseld.metrics.formulas` for SELD, `avseld.metrics.sed` for SED,
+`avseld.metrics.ranking` for average precision).
 """
 
 from collections.abc import Iterable, Mapping
@@ -119,15 +120,38 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
             "FR", "share of frames with the right number of directions, 2019", higher_is_better=True
         ),
         "event_F": ScoreDefinition("event F", "event-based F-score", higher_is_better=True),
-        "segment_F": ScoreDefinition("segm. F", "segment-based F-score", higher_is_better=True),
         "event_ER": ScoreDefinition("event ER", "event-based error rate", digits=2),
+        "event_substitution_rate": ScoreDefinition(
+            "event subst.", "events of another class, per reference event", digits=2
+        ),
+        "event_deletion_rate": ScoreDefinition("event del.", "missed events per reference event", digits=2),
+        "event_insertion_rate": ScoreDefinition("event ins.", "false events per reference event", digits=2),
+        "segment_F": ScoreDefinition("segm. F", "segment-based F-score", higher_is_better=True),
         "segment_ER": ScoreDefinition("segm. ER", "segment-based error rate", digits=2),
+        "segment_substitution_rate": ScoreDefinition(
+            "segm. subst.", "segments of another class, per reference segment", digits=2
+        ),
+        "segment_deletion_rate": ScoreDefinition(
+            "segm. del.", "missed segments per reference segment", digits=2
+        ),
+        "segment_insertion_rate": ScoreDefinition(
+            "segm. ins.", "false segments per reference segment", digits=2
+        ),
         "precision": ScoreDefinition("P", "share of predictions that are right", higher_is_better=True),
         "recall": ScoreDefinition("R", "share of reference events that are found", higher_is_better=True),
         "substitution_rate": ScoreDefinition("subst.", "substitutions per reference event", digits=2),
         "deletion_rate": ScoreDefinition("del.", "deletions per reference event", digits=2),
         "insertion_rate": ScoreDefinition("ins.", "insertions per reference event", digits=2),
+        "mAP_micro": ScoreDefinition(
+            "mAP micro", "average precision over all classes and frames together", higher_is_better=True
+        ),
         "mAP": ScoreDefinition("mAP", "mean average precision over classes", higher_is_better=True),
+        "azimuth_mAP": ScoreDefinition(
+            "azi. mAP", "mean average precision over classes of azimuth", higher_is_better=True
+        ),
+        "elevation_mAP": ScoreDefinition(
+            "ele. mAP", "mean average precision over classes of elevation", higher_is_better=True
+        ),
         "onscreen_accuracy": ScoreDefinition(
             "on/off", "share of matches with the right visibility", higher_is_better=True
         ),
@@ -162,10 +186,30 @@ def label_of(name: str, table: Iterable[str]) -> str:
 
     Args:
         name: a key of `SCORES`.
-        table: all scores of the table. The error rate and F-score of 2019 and of event detection know no angle
-            threshold of 20 degrees.
+        table: all scores of the table. The error rate and F-score of 2018, 2019 and of event detection know no angle
+            threshold of 20 degrees; beside the micro average the other one is named macro.
     """
-    return name if name in ("ER", "F") and not {"LE", "DOAE"} & set(table) else SCORES[name].label
+    names = set(table)
+    if name in ("ER", "F") and not {"LE", "DOAE"} & names:
+        return name
+    return "mAP macro" if name == "mAP" and "mAP_micro" in names else SCORES[name].label
+
+
+def label_of_class(name: str, table: Iterable[str]) -> str:
+    """Return the label of a score in a table with a row for each class; arguments as for `label_of`."""
+    return "AP" if name == "mAP" else label_of(name, table)
+
+
+def of_classes(names: Iterable[str]) -> list[str]:
+    """Select the scores that a class has of its own.
+
+    Args:
+        names: scores of a table. The error rate of localized events is one number over all classes, that of event
+            detection one of each class; the micro average of precisions has no classes, and substitutions confuse two.
+    """
+    names = list(names)
+    common = {"mAP_micro"} | ({"ER"} if {"LE", "doa_error"} & set(names) else set())
+    return [name for name in names if name not in common and not name.endswith("substitution_rate")]
 
 
 def higher_is_better(name: str) -> bool:

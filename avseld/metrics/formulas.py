@@ -23,7 +23,7 @@ class Scores:
     those that the year does not have are NaN.
 
     Args:
-        challenge: year.
+        challenge: year, or the name of a challenge without directions.
         average: macro or micro.
         n_recordings: number of recordings; 0 if unknown.
         values: scores by name.
@@ -33,9 +33,10 @@ class Scores:
         classes: class names, where known.
         own: numbers of metrics of other packages, by name.
         n_events: reference events of each class, where counted.
+        parameters: lengths and tolerances that were chosen, by name.
     """
 
-    challenge: int
+    challenge: int | str
     average: str
     n_recordings: int = 0
     values: dict[str, float] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Scores:
     classes: tuple[str, ...] = ()
     own: dict[str, float] = field(default_factory=dict)
     n_events: tuple[int, ...] = ()
+    parameters: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Write the table that the command `score` prints."""
@@ -71,6 +73,7 @@ class Scores:
             "challenge": self.challenge,
             "average": self.average,
             "recordings": self.n_recordings,
+            **self.parameters,
         }
         out |= {name: _plain(value) for name, value in self.values.items()}
         out["classwise"] = _plain(self.classwise)

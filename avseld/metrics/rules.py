@@ -90,6 +90,19 @@ RULES: Mapping[int, Rule] = MappingProxyType(
 """
 
 
+TITLES = {"2018": "SELDnet 2018", "2019-task4": "DCASE 2019 Task 4", "sed": "SED in segments of 1 s"}
+"""names of scores that no year of DCASE Task 3 defines"""
+
+
+def title_of(challenge: int | str) -> str:
+    """Return the name of a challenge, for the head of a table.
+
+    Args:
+        challenge: year, or the name of a challenge without directions.
+    """
+    return TITLES.get(str(challenge), f"DCASE {challenge}")
+
+
 def check_options(
     challenge: int | str, n_classes: int | None = None, onscreen: bool = False, grid: bool = False
 ) -> None:

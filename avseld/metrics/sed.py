@@ -1,4 +1,4 @@
-"""Scores of sound event detection (SED): segment-based, event-based, and clip-level average precision.
+"""Scores of sound event detection (SED): segment-based and event-based.
 
 The definitions of A. Mesaros, T. Heittola and T. Virtanen, Metrics for polyphonic sound event detection
 (2016), as the package sed_eval 0.2.1 computes them (`sed_eval/sound_event.py` of TUT-ARG/sed_eval): times are
@@ -8,6 +8,7 @@ compared as raw doubles, so at a resolution of 0.2 s an event with onset 0.6 s a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -193,22 +194,13 @@ def score_counts(
         zero_if_silent: score a class that is never predicted as F 0, as DCASE Task 4 does; otherwise the
             macro average leaves it out.
         jackknife: add 95 % intervals.
-        corrected: the error rate of a class without reference is NaN, not its insertions divided by 2e-16.
+        corrected: the error rate of a class without reference is NaN, not its insertions divided by 2e-16, and so is
+            the F-score of one that is neither in the reference nor predicted.
 
     Raises:
         BadInput: another average, or a jackknife of fewer than two recordings.
     """
-    if average not in ("macro", "micro"):
-        raise BadInput(f"no average '{average}'; choose macro or micro")
-
-    def evaluate(sums: Counts) -> tuple[Table, Table]:
-        classwise = _formulas(sums, zero_if_silent, corrected)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            if average == "macro":
-                return {name: nanmean(value) for name, value in classwise.items()}, classwise
-            whole = _formulas(merge_classes(sums), zero_if_silent, corrected)
-            return _with_substitutions(whole, sums), classwise
-
+    evaluate = partial(compute, average=average, zero_if_silent=zero_if_silent, corrected=corrected)
     point, classwise = evaluate(counts.sum())
     interval = intervals_of(counts, evaluate)[0] if jackknife else {}
     return SedScores(
@@ -220,32 +212,31 @@ def score_counts(
     )
 
 
-def average_precision(target: np.ndarray, score: np.ndarray, absent: float = 0.0) -> np.ndarray:
-    """Compute the area under the precision-recall curve of every class, without interpolation.
-
-    AP = sum over thresholds n of (R_n - R_{n-1}) P_n, as in scikit-learn; its mean over classes is mAP.
+def compute(
+    sums: Counts, average: str = "macro", zero_if_silent: bool = False, corrected: bool = False
+) -> tuple[Table, Table]:
+    """Compute scores and class-wise scores from sums of counts.
 
     Args:
-        target: (clip, class) 0/1.
-        score: (clip, class), higher is more confident.
-        absent: value of a class without positive clip; scikit-learn gave NaN in 2019 and gives 0 now.
+        sums: arrays (..., class) with any leading axes, for example one per left-out recording.
+        average: macro or micro.
+        zero_if_silent: see `score_counts`.
+        corrected: see `score_counts`.
 
     Returns:
-        (class,)
+        Scores by name, each (...,), and class-wise, each (..., class).
+
+    Raises:
+        BadInput: another average.
     """
-    target, score = np.asarray(target, bool), np.asarray(score, float)
-    order = np.argsort(-score, axis=0, kind="stable")
-    hits = np.take_along_axis(target, order, 0).cumsum(axis=0)
-    sorted_score = np.take_along_axis(score, order, 0)
-    last_of_tie = np.ones(score.shape, bool)
-    last_of_tie[:-1] = sorted_score[1:] != sorted_score[:-1]
-    precision = hits / np.arange(1, len(score) + 1)[:, None]
-    out = np.full(score.shape[1], absent)
-    for label in np.flatnonzero(target.any(axis=0)):
-        ends = np.flatnonzero(last_of_tie[:, label])
-        n_hits = hits[ends, label]
-        out[label] = np.sum(np.diff(n_hits, prepend=0) * precision[ends, label]) / n_hits[-1]
-    return out
+    if average not in ("macro", "micro"):
+        raise BadInput(f"no average '{average}'; choose macro or micro")
+    classwise = _formulas(sums, zero_if_silent, corrected)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if average == "macro":
+            return {name: nanmean(value) for name, value in classwise.items()}, classwise
+        whole = _formulas(merge_classes(sums), zero_if_silent, corrected)
+        return _with_substitutions(whole, sums), classwise
 
 
 def _pairs(reference: Mapping[str, Events], prediction: Mapping[str, Events]) -> list[tuple[Events, Events]]:
@@ -329,7 +320,8 @@ def _formulas(counts: Counts, zero_if_silent: bool, corrected: bool) -> Table:
             precision = np.where(counts.prediction == 0, 0.0, precision)
         f_score = 2 * precision * recall / (precision + recall + EPS)
         if zero_if_silent:
-            f_score = np.where(counts.prediction == 0, 0.0, f_score)
+            absent = np.where(counts.reference == 0, np.nan, 0.0) if corrected else 0.0
+            f_score = np.where(counts.prediction == 0, absent, f_score)
         reference = counts.reference + EPS
         if corrected:
             reference = np.where(counts.reference == 0, np.nan, counts.reference)

@@ -221,6 +221,21 @@ def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events
     return replace(events, onset=begin * step, offset=end * step)
 
 
+def encode_stretch(
+    system: System, first: int, heads: dict[str, Tensor], reference: Events
+) -> dict[str, np.ndarray]:
+    """Encode the reference of a stretch: labels (frame, ...).
+
+    Args:
+        system: its target encodes.
+        first: first frame of the stretch.
+        heads: (frame, ...).
+        reference: events of the recording.
+    """
+    n_frames = len(next(iter(heads.values())))
+    return system.target.encode(reference, first * system.hop, n_frames, system.hop)
+
+
 def stretch_loss(system: System, first: int, heads: dict[str, Tensor], reference: Events) -> float:
     """Compute the target's loss of a stretch.
 
@@ -230,8 +245,7 @@ def stretch_loss(system: System, first: int, heads: dict[str, Tensor], reference
         heads: (frame, ...).
         reference: events of the recording.
     """
-    n_frames = len(next(iter(heads.values())))
-    target = system.target.encode(reference, first * system.hop, n_frames, system.hop)
+    target = encode_stretch(system, first, heads, reference)
     labels = {name: torch.from_numpy(value)[None].to(system.device) for name, value in target.items()}
     with torch.inference_mode(), system.full_precision():
         return float(system.target.loss({name: head[None] for name, head in heads.items()}, labels)["loss"])
@@ -249,8 +263,7 @@ def ranked_rows(
     """
     if system.target.ranked is None:
         return {}
-    n_frames = len(next(iter(heads.values())))
-    target = system.target.encode(reference, first * system.hop, n_frames, system.hop)
+    target = encode_stretch(system, first, heads, reference)
     return system.target.ranked({name: head.cpu().numpy() for name, head in heads.items()}, target)
 
 

@@ -122,6 +122,8 @@ class Target(Protocol):
         distance: whether predicted events have a distance.
         pads: whether recordings may be shorter than a window, and are padded with silence.
         ranked: for scores that rank: (output, labels) -> {head: (reference, probability)}, each (row, class).
+        with_activity: for targets that train directions alone: (output, labels) -> output with the activity of the
+            labels, whose events scores take then.
         probabilities: output -> (frame, class) probabilities.
         assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
@@ -134,6 +136,7 @@ class Target(Protocol):
     distance: bool = False
     pads: bool = False
     ranked: Callable[..., dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
+    with_activity: Callable[[dict[str, Tensor], dict[str, np.ndarray]], dict[str, Tensor]] | None = None
     probabilities: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None

@@ -83,6 +83,21 @@ class Activity:
         loss = functional.binary_cross_entropy_with_logits(output["sed"][:, ::step], target["sed"][:, ::step])
         return {"loss": loss}
 
+    def ranked(
+        self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Select reference and probability of each class, for average precision.
+
+        Args:
+            output: as for `decode`.
+            target: as from `encode`, of the same frames.
+
+        Returns:
+            sed: reference and probability, both (output of the network, class).
+        """
+        step = self.frames_per_output
+        return {"sed": (target["sed"][::step], sigmoid(output["sed"][::step]))}
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events of one label frame each where a class is active.
 

@@ -6,6 +6,7 @@ Labels, losses and decoding: yinkalario/Two-Stage-Polyphonic-Sound-Event-Detecti
 """
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +29,9 @@ DOA_SHARE = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
 
 DECAY = {"factor": 0.9, "every": 2000, "after": 30000}
 """published step decay of the learning rate: multiplied by the factor every 2,000 steps after step 30,000"""
+
+CERTAIN_LOGIT = 20.0
+"""of an event of the reference: a probability beyond every threshold"""
 
 LOWEST_DEG, HIGHEST_DEG = (-180, -40), (170, 40)
 """azimuth and elevation to which the official loader of 2019 clips, degrees"""
@@ -72,6 +76,7 @@ class TwoStageTarget:
         self.threshold, self.label_hop, self.grid_deg, self.legacy = threshold, label_hop, grid_deg, legacy
         self.task = "sed" if stage == "sed" else "seld"
         self.shapes = {"sed": (n_classes,), "doa": (2, n_classes)}
+        self.with_activity = self._with_activity if stage == "doa" else None
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Encode the reference of a window; onset and offset are both rounded down, the frame of the offset is silent.
@@ -154,6 +159,38 @@ class TwoStageTarget:
             elevation,
             unknown,
         )
+
+    def ranked(
+        self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Select reference and probability of each class, for average precision.
+
+        Args:
+            output: as for `decode`.
+            target: as from `encode`, of the same frames.
+
+        Returns:
+            sed: reference and probability, both (output of the network, class). Under legacy 1 where an event is
+            detected and 0 elsewhere takes the place of the probability, as published.
+        """
+        step = self.frames_per_output
+        probability = sigmoid(output["sed"][::step])
+        if self.legacy:
+            probability = (probability > per_class(self.threshold, self.n_classes)).astype(float)
+        return {"sed": (target["sed"][::step], probability)}
+
+    def _with_activity(self, output: dict[str, Tensor], labels: dict[str, np.ndarray]) -> dict[str, Tensor]:
+        """Put the activity of the reference in place of the network's, as the published log of the DOA stage does.
+
+        Args:
+            output: sed (frame, class) logits and doa (frame, axis, class).
+            labels: as from `encode`, of the same frames.
+
+        Returns:
+            The output with certain logits.
+        """
+        certain = torch.from_numpy(np.where(labels["sed"] > 0, CERTAIN_LOGIT, -CERTAIN_LOGIT))
+        return {**output, "sed": certain.to(output["doa"])}
 
     def _direction_loss(self, difference: Tensor, active: Tensor) -> Tensor:
         """Reduce differences (batch, frame, axis, class) to a scalar, the sum over azimuth and elevation."""

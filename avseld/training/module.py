@@ -140,7 +140,8 @@ class Learner(lightning.LightningModule):
     def device_recordings(self) -> DeviceRecordings | None:
         """This process's share of the validation's recordings on the device, or None."""
         target = self.system.target
-        if self.validator.task != "seld" or target.ranked is not None or target.probabilities is not None:
+        ranks_reduced = target.ranked is not None and target.reduce is not None
+        if self.validator.task != "seld" or ranks_reduced or target.probabilities is not None:
             return None
         chosen = [
             [of_all[place] for place in self._share()]

@@ -30,7 +30,7 @@ from avseld.data.folds import choose
 from avseld.data.loader import explaining_workers
 from avseld.data.visual import box_sources
 from avseld.data.windows import Windows
-from avseld.evaluation.validation import Validator, check_label_frames, warn_without_distance
+from avseld.evaluation.validation import Validator, check_label_frames, tell_how_scored
 from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.io.run_weights import CHECKPOINTS, CONFIG
@@ -148,7 +148,7 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
     if not resume:
         refuse_random_modules(system, recipe.init_from)
     check_label_frames(system, recipe.challenge)
-    warn_without_distance(system, recipe.challenge)
+    tell_how_scored(system, recipe.challenge)
     best_by = _criterion(recipe.best_by, Validator(system, recipe.challenge))
     checkpoint = last_checkpoint(out) if resume else None
     learner = _learner(recipe, system, learn=checkpoint is None)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,13 @@ from avseld.evaluation.compare import (
     Member,
     check_comparable,
     group_differences,
-    markdown_table,
     read_groups,
-    score_lines,
-    score_table,
 )
+from avseld.evaluation.comparison_tables import markdown_table, score_lines, score_table
 from avseld.io.events import Events
-from avseld.metrics.api import count_pairs, scores_from_counts
-from avseld.metrics.rules import rule_of
-from avseld.metrics.seld import ScoringOptions
+from avseld.metrics.api import seld_scoring
+from avseld.metrics.ranking import Rankings
+from avseld.metrics.scoring import task4_scoring
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
@@ -43,10 +42,12 @@ def counted(name, errors_deg):
         )
         for e in errors_deg
     ]
-    counts = count_pairs(pairs, rule_of(YEAR), ScoringOptions(1))
-    scores = scores_from_counts(counts, "macro", YEAR)
-    values = {key: scores[key] for key in scores.printed}
-    return Counted(Member(Path(name)), counts, values, tuple(map(str, range(len(errors_deg)))), ("tone",))
+    scoring = seld_scoring(YEAR, 1)
+    counts = scoring.count_all(pairs)
+    values = scoring.scores(counts).values
+    return Counted(
+        Member(Path(name)), scoring, counts, values, tuple(map(str, range(len(errors_deg)))), ("tone",)
+    )
 
 
 def run_folder(folder):
@@ -85,12 +86,31 @@ def test_the_difference_of_groups_is_that_of_the_means_over_their_runs_and_is_pa
         "one": [counted("r1", [2, 6, 10, 14]), counted("r2", [4, 8, 12, 16])],
         "two": [counted("r3", [1, 5, 9, 13])],
     }
-    (pair,) = group_differences(groups, rule_of(YEAR)).items()
+    (pair,) = group_differences(groups).items()
     assert pair[0] == ("one", "two")
     assert pair[1]["LE"] == pytest.approx([2.0, 2.0, 2.0])
     apart = {"one": groups["one"], "two": [counted("r3", [13, 9, 5, 1])]}
-    value, low, high = group_differences(apart, rule_of(YEAR))[("one", "two")]["LE"]
+    value, low, high = group_differences(apart)[("one", "two")]["LE"]
     assert value == pytest.approx(2.0) and low < 0 < 4 < high
+
+
+def test_events_without_directions_and_precisions_are_compared_as_well():
+    reference = Events.from_rows([(1.0, 2.0, 0, 0, *[np.nan] * 3), (3.0, 4.0, 1, 0, *[np.nan] * 3)])
+    scoring, groups = task4_scoring(2), {}
+    labels = np.array([[1, 0], [0, 1]])
+    for name, prediction, probability in (
+        ("all", reference, labels),
+        ("half", reference.select([0]), 1 - labels),
+    ):
+        counts = scoring.count_all([(reference, prediction)] * 3)
+        rankings = Rankings([{"clip": (labels, probability)}] * 3, ("mAP",))
+        scores = scoring.scores(counts).values | rankings.values()
+        groups[name] = [
+            Counted(Member(Path(name)), scoring, counts, scores, tuple("abc"), ("x", "y"), rankings)
+        ]
+    (found,) = group_differences(groups, draws=20).values()
+    assert found["event_F"] == pytest.approx([0.5] * 3) and found["event_deletion_rate"] == [-0.5] * 3
+    assert found["mAP"] == [0.5] * 3 and groups["all"][0].title == "DCASE 2019 Task 4"
 
 
 def test_the_table_has_mean_and_deviation_over_the_runs_of_a_group():
@@ -117,9 +137,7 @@ def test_runs_of_other_recordings_or_classes_are_refused():
     with pytest.raises(BadInput, match=r"r2 and r1 have other recordings \(2\)"):
         check_comparable([one, two])
     with pytest.raises(BadInput, match=r"other classes \(drum, tone\)"):
-        check_comparable(
-            [one, Counted(Member(Path("r3")), one.counts, one.scores, one.recordings, ("drum",))]
-        )
+        check_comparable([one, replace(one, member=Member(Path("r3")), classes=("drum",))])
 
 
 def test_words_that_are_no_option_are_runs():

@@ -12,10 +12,11 @@ import torch
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.data.windows import reference
-from avseld.evaluation.validation import RecordingResult, Validator, check_label_frames, count_for_task
+from avseld.evaluation.validation import RecordingResult, Validator, check_label_frames, tell_how_scored
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
 from avseld.io.manifest import read_manifest
+from avseld.metrics.ranking import Rankings, ranking_names
 from avseld.system.build import Blueprint, System
 from avseld.system.inference import iterate_heads
 
@@ -23,10 +24,10 @@ LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_
 NARROW = {"widths": [8, 8, 8, 8]}
 
 
-def validator(target: str, **options) -> Validator:
+def validator(target: str, year: int = 2023, **options) -> Validator:
     model = {"tagging": Part("cnn", {"layers": 5}), "two_stage": Part("crnn10", NARROW)}[target]
     blueprint = Blueprint(Part("logmel", LOGMEL), model, Part(target, options), ["a", "b"], chunk=1.28)
-    return Validator(System(blueprint), 2023)
+    return Validator(System(blueprint), year)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +39,43 @@ def test_a_perfect_prediction_scores_1_and_an_empty_one_scores_0(target, options
     reference = Events.from_rows([(0.5, 2.0, 0, 0, nan, nan, nan), (1.0, 1.5, 1, 0, nan, nan, nan)])
     one = validator(target, **options)
     for prediction, right in ((reference, 1.0), (Events.empty(), 0.0)):
-        counts = count_for_task(one.task, reference, prediction, one.n_classes, one.challenge)
+        counts = one.scoring.count(reference, prediction)
         values = one.summarize([RecordingResult(prediction, 0.0, counts)])
         for prefix in prefixes:
             assert values[f"{prefix}F"] == pytest.approx(right, abs=1e-9)
-            assert values[f"{prefix}ER"] == pytest.approx(1 - right, abs=1e-9)
+            for name, expected in (("ER", 1 - right), ("deletion_rate", 1 - right), ("insertion_rate", 0)):
+                assert values[f"{prefix}{name}"] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("stage", "right"), [("doa", True), ("joint", False)])
+def test_a_network_that_learns_directions_alone_is_scored_with_the_events_of_the_reference(
+    stage, right, caplog
+):
+    reference = Events.from_rows([(0.1, 0.61, 0, 0, 40, 10, np.nan), (0.3, 0.9, 1, 0, -90, 0, np.nan)])
+    one = validator("two_stage", 2019, stage=stage)
+    heads = {"sed": torch.zeros(128, 2), "doa": torch.zeros(128, 2, 2)}
+    for result in (one.result(reference, [(0, heads)]), one.device_result(reference, heads, 0.0)):
+        values = one.summarize([result])
+        assert (values["ER"] == 0) == (values["mAP"] == 1) == (values["mAP_micro"] == 1) == right
+    with caplog.at_level("INFO"):
+        tell_how_scored(one.system, 2019)
+    assert ("the events of the reference" in caplog.text) == right
+
+
+def test_a_second_stage_with_a_finished_first_one_is_scored_with_its_own_events():
+    target = Part("two_stage", {"stage": "doa"})
+    blueprint = Blueprint(Part("logmel", LOGMEL), Part("two_stage", NARROW), target, ["a", "b"], chunk=1.28)
+    assert not Validator(System(blueprint), 2019).reference_events
+
+
+def test_direction_classes_have_a_precision_of_each_angle_and_their_mean():
+    names = ranking_names("directions", ["azimuth", "elevation"])
+    hit, miss = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    values = Rankings([{"azimuth": (hit, hit), "elevation": (hit, miss)}], names).values()
+    assert values == {"mAP": 0.75, "azimuth_mAP": 1.0, "elevation_mAP": 0.5}
+    assert Rankings([{"azimuth": (hit, hit)}], ranking_names("directions", ["azimuth"])).values() == {
+        "mAP": 1.0, "azimuth_mAP": 1.0,
+    }  # fmt: skip
 
 
 def test_outputs_of_a_batch_of_recordings_give_the_results_of_the_recordings_one_by_one(tmp_path):

@@ -5,17 +5,22 @@ import pickle
 import numpy as np
 import pytest
 
-from avseld.evaluation import validation
 from avseld.io.events import Events
 from avseld.metrics import RULES, SCORES, count_recording, scores_from_counts
 from avseld.metrics.definitions import higher_is_better, label_of
+from avseld.metrics.ranking import ranking_names
+from avseld.metrics.scoring import segment_scoring, task4_scoring
 
 
 def test_every_score_of_every_year_and_task_has_a_row():
     for rule in RULES.values():
         assert set(rule.all_scores) <= set(SCORES)
-    for names in validation.NAMES.values():
-        assert set(names) <= set(SCORES)
+    for scoring in (segment_scoring(2), task4_scoring(2), task4_scoring(2, "micro")):
+        assert set(scoring.names) <= set(SCORES)
+    heads = ("azimuth", "elevation")
+    assert {name for task in ("sed", "tagging", "directions") for name in ranking_names(task, heads)} <= set(
+        SCORES
+    )
 
 
 def test_errors_are_better_small_and_recalls_large():
@@ -57,3 +62,4 @@ def test_only_scores_with_an_angle_threshold_are_headed_by_its_20_degrees():
     assert [label_of(name, ["F", "DOAE", "RDE"]) for name in ("F", "DOAE")] == ["F20", "DOAE"]
     assert [label_of(name, ["ER", "F", "doa_error", "frame_recall"]) for name in ("ER", "F")] == ["ER", "F"]
     assert label_of("F", ["F", "ER"]) == "F"  # sound event detection
+    assert [label_of("mAP", names) for names in (["mAP"], ["mAP", "mAP_micro"])] == ["mAP", "mAP macro"]

@@ -10,8 +10,8 @@ from reference import slow_sed
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.metrics.bipartite import maximum_matching
+from avseld.metrics.ranking import average_precision
 from avseld.metrics.sed import (
-    average_precision,
     event_based,
     event_counts,
     score_counts,
