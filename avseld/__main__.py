@@ -18,6 +18,13 @@ def training_words(words: list[str]) -> list[str]:
     return rewritten
 
 
+def feature_words(words: list[str]) -> list[str]:
+    """Gather the recipe of a command and the changes of it in one option; see `avseld.recipes.arguments`."""
+    from avseld.recipes.arguments import recipe_words
+
+    return recipe_words(words)
+
+
 def sound_words(words: list[str]) -> list[str]:
     """Join the files of `predict`, after `--audio` or without an option, to one list; file names may hold commas."""
     files: list[str] = []
@@ -128,6 +135,18 @@ COMMANDS = {
             "--audio FILE --prediction FILE --out FILE [options]",
         ),
         values={"recording": "NAME", **dict.fromkeys(("audio", "reference", "prediction", "video"), "FILE")},
+    ),
+    "features": Command(
+        "avseld.inference.extract",
+        "features",
+        "write the features that a network is given, one file a recording",
+        prepare=feature_words,
+        usage=(
+            "--config RECIPE --prepared PREPARED --out DIR [options]",
+            "--run RUN --out DIR [options]",
+        ),
+        values={"recipe": "RECIPE", "config": "RECIPE", "run": "RUN", "fold": "FOLD", "statistics": "FOLD"},
+        config="a recipe (avseld models lists them), a YAML file or a run folder; options of it may follow",
     ),
     "bench": Command(
         "avseld.benchmarking.bench",

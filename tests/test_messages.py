@@ -28,6 +28,7 @@ CALLS = {
         "predict": "--run run --audio audio/a.wav --out out/a.csv",
         "evaluate": "--run run", "compare": "run run", "locate": "--prepared nowhere", "thresholds": "--run run",
         "card": "--run run", "push": "--run run --out out/push", "models": "", "weights": "", "bench": "nothing",
+        "features": "--config av_foa_quick --prepared prepared --fold a --out out/features",
         "train": "--config av_foa_quick --data.prepared prepared --data.validate a --steps 0 --out out/run",
     }),
     "avseld-prep": (preparation, {

@@ -103,6 +103,7 @@ class Windows(Dataset[Batch]):
         data: how to draw, and what is shown.
         seed: of the draw.
         augment: changes of a window before it is encoded, in their order.
+        labelled: whether labels are read; without, windows are those of silence, with the same sound.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Windows(Dataset[Batch]):
         data: Data,
         seed: int,
         augment: Sequence[SceneChange] = (),
+        labelled: bool = True,
     ) -> None:
         self.augment = tuple(augment)
         self.recordings, self.seed = list(recordings), seed
@@ -124,7 +126,10 @@ class Windows(Dataset[Batch]):
         )
         self.pads = system.target.pads
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
-        self.events = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
+        n_classes = len(system.blueprint.classes)
+        self.events = [
+            reference(recording, n_classes) if labelled else Events.empty() for recording in recordings
+        ]
         check_annotation(self.target, recordings, self.events, self.n_frames, self.hop)
         shown = visual_inputs(recordings, data.video, self.visual_spec, seed)
         self.visual_inputs = [shown[recording.name] for recording in recordings]

@@ -1,11 +1,13 @@
 """Log-mel spectrograms with the generalized cross-correlation of every pair of channels."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import BinAxis, FeatureMap, maps_of
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import FeatureLayout, standardizer
@@ -31,6 +33,19 @@ def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
     correlation = torch.fft.irfft(whitened, n=2 * (spectrum.shape[3] - 1))
     half = n_lags // 2
     return torch.cat([correlation[..., -half:], correlation[..., :half]], dim=3)
+
+
+def lag_axis(n_lags: int, sample_rate: int, mirrored: bool = False) -> BinAxis:
+    """Return the lags of `gcc_phat` in milliseconds, positive where the second channel of a pair is later.
+
+    Args:
+        n_lags: number of lags.
+        sample_rate: Hz.
+        mirrored: whether their direction is reversed.
+    """
+    sign = -1000 if mirrored else 1000
+    lags = (sign * (lag - n_lags // 2) / sample_rate for lag in range(n_lags))
+    return BinAxis("lag", "ms", tuple(lags))
 
 
 class LogMelGCC(nn.Module):
@@ -94,6 +109,13 @@ class LogMelGCC(nn.Module):
         self.n_features, self.n_bins = n_channels + n_pairs, n_mels
         self.layout = FeatureLayout(layout, (n_channels, n_pairs), n_mels)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        pairs = [f"{first}-{second}" for first, second in combinations(channels, 2)]
+        maps = maps_of("log-mel", channels, "dB", self.mel.axis)
+        axis = lag_axis(self.n_bins, self.sample_rate, self.mirrored)
+        return self.layout.maps([*maps, *maps_of("GCC-PHAT", pairs, "", axis, len(maps))])
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

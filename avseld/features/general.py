@@ -7,6 +7,7 @@ the paper leaves open: docs/sources.md, General architecture.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -14,8 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
-from avseld.features.correlation import gcc_phat
-from avseld.features.histogram import N_AZIMUTHS, N_ELEVATIONS, Histograms
+from avseld.base.feature_maps import BinAxis, FeatureMap, maps_of
+from avseld.features.correlation import gcc_phat, lag_axis
+from avseld.features.histogram import (
+    LOWEST_AZIMUTH_DEG,
+    LOWEST_ELEVATION_DEG,
+    N_AZIMUTHS,
+    N_ELEVATIONS,
+    STEP_DEG,
+    Histograms,
+)
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import Standardize, standardizer
@@ -32,6 +41,11 @@ class _LogMel(nn.Module):
         self.n_channels = n_channels
         self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
 
+    def maps(self, channels: Sequence[str], first_bin: int) -> list[FeatureMap]:
+        given = list(channels)
+        names = given[: self.n_channels] if len(given) > 1 else given * self.n_channels
+        return maps_of("log-mel", names, "dB", self.mel.axis, 0, first_bin)
+
     def forward(self, spectra: "_Spectra") -> Tensor:
         level = decibel(self.mel(power_of(spectra.short[:, : self.n_channels])))
         return level.expand(-1, self.n_channels, -1, -1)
@@ -44,6 +58,9 @@ class _Intensity(nn.Module):
         super().__init__()
         self.mel = Mel(sample_rate, n_fft, n_mels, LOW_HZ, HIGH_HZ)
 
+    def maps(self, channels: Sequence[str], first_bin: int) -> list[FeatureMap]:
+        return maps_of("intensity", "yzx", "", self.mel.axis, 0, first_bin)
+
     def forward(self, spectra: "_Spectra") -> Tensor:
         intensity = (spectra.short[:, :1].conj() * spectra.short[:, 1:]).real
         return self.mel(intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8))
@@ -52,12 +69,23 @@ class _Intensity(nn.Module):
 class _Correlation(nn.Module):
     """GCC-PHAT of every pair of channels, from the longer transform."""
 
-    def __init__(self, n_lags: int) -> None:
+    def __init__(self, n_lags: int, sample_rate: int) -> None:
         super().__init__()
-        self.n_lags = n_lags
+        self.n_lags, self.sample_rate = n_lags, sample_rate
+
+    def maps(self, channels: Sequence[str], first_bin: int) -> list[FeatureMap]:
+        pairs = [f"{first}-{second}" for first, second in combinations(channels, 2)]
+        return maps_of("GCC-PHAT", pairs, "", lag_axis(self.n_lags, self.sample_rate), 0, first_bin)
 
     def forward(self, spectra: "_Spectra") -> Tensor:
         return gcc_phat(spectra.long, self.n_lags)
+
+
+HISTOGRAMS = (
+    ("azimuth", LOWEST_AZIMUTH_DEG, N_AZIMUTHS),
+    ("elevation", LOWEST_ELEVATION_DEG, N_ELEVATIONS),
+)
+"""angle, centre of its first bin in degrees, number of bins"""
 
 
 class _Histogram(nn.Module):
@@ -66,6 +94,11 @@ class _Histogram(nn.Module):
     def __init__(self, which: int) -> None:
         super().__init__()
         self.which = which
+
+    def maps(self, channels: Sequence[str], first_bin: int) -> list[FeatureMap]:
+        name, lowest, count = HISTOGRAMS[self.which]
+        axis = BinAxis(name, "degrees", tuple(lowest + STEP_DEG * bin for bin in range(count)))
+        return maps_of("histogram", [f"of {name}"], "", axis, 0, first_bin)
 
     def forward(self, spectra: "_Spectra") -> Tensor:
         return spectra.histograms[self.which][:, None]
@@ -110,7 +143,7 @@ PARTS = {
     "sed_m": FeaturePart(4, 4, 128, lambda rate, n_fft: _LogMel(rate, n_fft, 4, 128), repeats=True),
     "sed_t": FeaturePart(1, 1, 64, lambda rate, n_fft: _LogMel(rate, n_fft, 1, 64)),
     "doa_iv": FeaturePart(4, 3, 128, lambda rate, n_fft: _Intensity(rate, n_fft, 128), ("foa",)),
-    "doa_gcc": FeaturePart(4, 6, 128, lambda rate, n_fft: _Correlation(128), ("mic",), long=True),
+    "doa_gcc": FeaturePart(4, 6, 128, lambda rate, n_fft: _Correlation(128, rate), ("mic",), long=True),
     "azi_hist": FeaturePart(4, 1, N_AZIMUTHS, lambda rate, n_fft: _Histogram(0), ("foa",)),
     "ele_hist": FeaturePart(4, 1, N_ELEVATIONS, lambda rate, n_fft: _Histogram(1), ("foa",)),
 }
@@ -175,6 +208,15 @@ class GeneralFeatures(nn.Module):
         self.parts = nn.ModuleList(part.make(sample_rate, n_fft) for part in chosen)
         self.n_features, self.n_bins = max(p.n_features for p in chosen), sum(p.n_bins for p in chosen)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        maps: list[FeatureMap] = []
+        first_bin = 0
+        for name, part in zip(self.names, self.parts, strict=True):
+            maps += part.maps(channels, first_bin)  # type: ignore[operator]
+            first_bin += PARTS[name].n_bins
+        return maps
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -13,6 +13,8 @@ from avseld.features.single_source import directions, is_onset, noise_floor, smo
 
 STEP_DEG = 5.0
 """width of a bin of the histograms"""
+LOWEST_AZIMUTH_DEG, LOWEST_ELEVATION_DEG = -180.0, -45.0
+"""centre of the first bin"""
 N_AZIMUTHS = 72
 """from -180 to 175 degrees"""
 N_ELEVATIONS = 19
@@ -68,8 +70,10 @@ class Histograms(nn.Module):
         n_batches, n_frames = len(spectrum), spectrum.shape[2]
         azimuth = torch.rad2deg(torch.atan2(vector[:, 1], vector[:, 0]))
         elevation = torch.rad2deg(torch.atan2(vector[:, 2], vector[:, :2].norm(dim=1)))
-        azimuth_bin = torch.round((azimuth + 180) / STEP_DEG).long() % N_AZIMUTHS
-        elevation_bin = torch.round((elevation + 45) / STEP_DEG).long().clamp(0, N_ELEVATIONS - 1)
+        azimuth_bin = torch.round((azimuth - LOWEST_AZIMUTH_DEG) / STEP_DEG).long() % N_AZIMUTHS
+        elevation_bin = (
+            torch.round((elevation - LOWEST_ELEVATION_DEG) / STEP_DEG).long().clamp(0, N_ELEVATIONS - 1)
+        )
         counts = []
         for index, n_bins in ((azimuth_bin, N_AZIMUTHS), (elevation_bin, N_ELEVATIONS)):
             flat = (batch * n_frames + frame_and_bin[:, 0]) * n_bins + index

@@ -1,9 +1,12 @@
 """Binaural features: levels, interaural phase difference and interaural level difference."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.features.spectral import Stft, check_hop, magnitude_of
 
 
@@ -45,6 +48,13 @@ class Interaural(nn.Module):
         self.hop = check_hop(hop, sample_rate)
         self.stft = Stft(n_fft, hop, pad_mode)
         self.n_features, self.n_bins = 5, self.stft.n_bins
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        axis = self.stft.axis(self.sample_rate)
+        maps = maps_of("log-amplitude", channels, "", axis)
+        names = ["phase cosine", "phase sine", "level"]
+        return [*maps, *maps_of("difference", names, "", axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -5,11 +5,13 @@ networks, IEEE JSTSP 2018.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.features.spectral import Stft
 from avseld.features.statistics import FeatureLayout, standardizer
 
@@ -70,6 +72,12 @@ class MagnitudePhase(nn.Module):
     def spectrum(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the complex spectrum (batch, channel, frame, bin); arguments as for `forward`."""
         return self.stft(waveform, centered)[..., self.kept] * self.scale
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        axis = self.stft.axis(self.sample_rate, self.kept)
+        maps = maps_of("magnitude", channels, "", axis)
+        return self.layout.maps([*maps, *maps_of("phase", channels, "rad", axis, len(maps))])
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

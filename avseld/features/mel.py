@@ -1,12 +1,15 @@
 """Log-mel spectrograms, alone or with the intensity vector of first-order ambisonics in mel bands."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.features.spectral import Stft, check_hop, power_of
+from avseld.base.feature_maps import BinAxis, FeatureMap, maps_of
+from avseld.features.spectral import Stft, check_hop, frequency_axis, power_of
 from avseld.features.statistics import FeatureLayout, standardizer
 
 FLOOR = 1e-10
@@ -38,6 +41,7 @@ class Mel(nn.Module):
     ) -> None:
         super().__init__()
         self.n_bins = n_mels
+        self.axis: BinAxis = frequency_axis(mel_edges(sample_rate, n_mels, low_hz, high_hz)[1:-1])
         bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz))
         if (bands.sum(dim=1) == 0).any():
             raise BadInput(f"{n_mels} mel bands are too many for a transform of {n_fft}; lengthen n_fft")
@@ -68,15 +72,23 @@ def mel_filters(
     Raises:
         BadInput: the highest edge is not above the lowest.
     """
-    top = sample_rate / 2 if high_hz is None else high_hz
-    if top <= low_hz:
-        raise BadInput(f"mel bands from {low_hz:g} to {top:g} Hz; low_hz must be below high_hz")
-    edges = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(top), n_mels + 2))
+    edges = mel_edges(sample_rate, n_mels, low_hz, high_hz)
     distance = edges[:, None] - np.fft.rfftfreq(n_fft, 1 / sample_rate)
     width = np.diff(edges)[:, None]
     rising, falling = -distance[:-2] / width[:-1], distance[2:] / width[1:]
     triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     return (triangles * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+def mel_edges(sample_rate: int, n_mels: int, low_hz: float = 0.0, high_hz: float | None = None) -> np.ndarray:
+    """Compute the edges of mel bands: (band + 2,) Hz; each band rises from one edge to the next and falls to the third.
+
+    Arguments and errors as for `mel_filters`.
+    """
+    top = sample_rate / 2 if high_hz is None else high_hz
+    if top <= low_hz:
+        raise BadInput(f"mel bands from {low_hz:g} to {top:g} Hz; low_hz must be below high_hz")
+    return mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(top), n_mels + 2))
 
 
 def hz_to_mel(frequency: ArrayLike) -> np.ndarray:
@@ -149,6 +161,10 @@ class LogMel(nn.Module):
         self.n_features, self.n_bins = n_channels, n_mels
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
 
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        return maps_of("log-mel", channels, "dB", self.mel.axis)
+
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.
 
@@ -180,6 +196,8 @@ def _over_length(spectrum: Tensor) -> Tensor:
 
 
 INTENSITIES = {"energy": _over_energy, "length": _over_length}
+INTENSITY_AXES = {"energy": "yzx", "length": "xyz"}
+"""normalization of the intensity vector -> order of its axes"""
 
 
 class LogMelIV(nn.Module):
@@ -232,10 +250,16 @@ class LogMelIV(nn.Module):
         self.hop = check_hop(hop, sample_rate)
         self.stft = Stft(n_fft, hop, pad_mode, win_length)
         self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
-        self.intensity = INTENSITIES[intensity]
+        self.intensity_name, self.intensity = intensity, INTENSITIES[intensity]
         self.n_features, self.n_bins = 7, n_mels
         self.layout = FeatureLayout(layout, (4, 3), n_mels)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        maps = maps_of("log-mel", channels, "dB", self.mel.axis)
+        maps += maps_of("intensity", INTENSITY_AXES[self.intensity_name], "", self.mel.axis, len(maps))
+        return self.layout.maps(maps)
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -1,9 +1,12 @@
 """Stereo features: levels of sum and difference in mel bands, and how the energy is shared by left and right."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.features.mel import FLOOR, Mel
 from avseld.features.spectral import Stft, check_hop, power_of
 
@@ -45,6 +48,11 @@ class MidSide(nn.Module):
         self.stft = Stft(n_fft, hop, pad_mode)
         self.mel = Mel(sample_rate, n_fft, n_mels)
         self.n_features, self.n_bins = 3, n_mels
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        maps = maps_of("level", ["mid", "side"], "B", self.mel.axis)
+        return [*maps, *maps_of("level difference", ["L-R"], "", self.mel.axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -5,11 +5,13 @@ with microphone arrays, ICASSP 2022.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.base.physics import SPEED_OF_SOUND_M_S
 from avseld.features.mel import FLOOR
 from avseld.features.spectral import Stft, check_hop, power_of
@@ -75,6 +77,13 @@ class SalsaLite(nn.Module):
         )
         self.register_buffer("wave_number", wave_number[: self.unambiguous], persistent=False)
         self.standardize = standardizer(standardize, self.n_features, self.n_bins)
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        axis = self.stft.axis(self.sample_rate, slice(self.low, self.high))
+        maps = maps_of("log-power", channels, "dB", axis)
+        pairs = [f"{other}-{channels[0]}" for other in channels[1:]]
+        return [*maps, *maps_of("path difference", pairs, "m", axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -1,9 +1,12 @@
 """The sound field in mel bands, split into scalars and vectors under rotation about the vertical axis."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.features.mel import FLOOR, Mel
 from avseld.features.spectral import Stft, check_hop
 
@@ -47,6 +50,11 @@ class SoundField(nn.Module):
         self.stft = Stft(n_fft, hop, pad_mode)
         self.mel = Mel(sample_rate, n_fft, n_mels)
         self.n_features, self.n_bins = 6, n_mels
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        maps = maps_of("level", ["pressure", "horizontal", "vertical"], "B", self.mel.axis)
+        return [*maps, *maps_of("intensity", "zxy", "", self.mel.axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

@@ -1,11 +1,13 @@
 """Linear-frequency spectrograms with spatial cues: inter-channel phase difference or intensity vector."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, maps_of
 from avseld.features.spectral import Stft, check_hop, magnitude_of, planes
 
 
@@ -36,6 +38,13 @@ class AmplitudeIPD(nn.Module):
         self.hop = check_hop(hop, sample_rate)
         self.stft = Stft(n_fft, hop, pad_mode)
         self.n_features, self.n_bins = 2 * n_channels - 1, self.stft.n_bins
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        axis = self.stft.axis(self.sample_rate)
+        maps = maps_of("amplitude", channels, "", axis)
+        pairs = [f"{other}-{channels[0]}" for other in channels[1:]]
+        return [*maps, *maps_of("phase difference", pairs, "rad", axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.
@@ -97,6 +106,12 @@ class LogAmplitudeIV(nn.Module):
         self.hop = check_hop(hop, sample_rate)
         self.stft = Stft(n_fft, hop, pad_mode)
         self.n_features, self.n_bins = 7, self.stft.n_bins
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        axis = self.stft.axis(self.sample_rate)
+        maps = maps_of("log-amplitude", channels, "", axis)
+        return [*maps, *maps_of("intensity", "xyz", "", axis, len(maps))]
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the features.

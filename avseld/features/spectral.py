@@ -1,9 +1,11 @@
 """Spectra of multichannel audio, computed in batches on the model's device."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import BinAxis
 from avseld.base.rates import exact_div
 
 
@@ -40,6 +42,15 @@ class Stft(nn.Module):
         window = torch.hann_window(win_length or n_fft, periodic=not symmetric)
         self.register_buffer("window", window, persistent=False)
 
+    def axis(self, sample_rate: int, kept: slice = slice(None)) -> BinAxis:
+        """Return the frequencies of bins, Hz.
+
+        Args:
+            sample_rate: Hz.
+            kept: bins of the transform.
+        """
+        return frequency_axis(np.fft.rfftfreq(self.n_fft, 1 / sample_rate)[kept])
+
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute the complex spectrum.
 
@@ -69,6 +80,11 @@ class Stft(nn.Module):
             return_complex=True,
         )
         return spectrum.unflatten(0, (batch, channel)).transpose(2, 3)
+
+
+def frequency_axis(frequency: np.ndarray) -> BinAxis:
+    """Describe bins by their centre frequencies (bin,) in Hz."""
+    return BinAxis("frequency", "Hz", tuple(frequency.tolist()))
 
 
 def planes(spectrum: Tensor) -> tuple[Tensor, Tensor]:

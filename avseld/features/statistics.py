@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap, unnamed_maps
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,10 @@ class FeatureLayout(nn.Module):
         self.n_features, self.n_bins = sum(parts), n_bins
         order = legacy_order(parts, n_bins) if layout == "legacy" else None
         self.register_buffer("order", order, persistent=False)
+
+    def maps(self, maps: list[FeatureMap]) -> list[FeatureMap]:
+        """Return the description of channels in this order; mixed up, they have no names."""
+        return maps if self.order is None else unnamed_maps(self.n_features, self.n_bins)
 
     def forward(self, x: Tensor) -> Tensor:
         """Reorder (batch, feature, frame, bin)."""

@@ -75,6 +75,11 @@ def mean_of(n_channels: int) -> ChannelMap:
     return ChannelMap(np.arange(n_channels), np.ones(n_channels), mean=True)
 
 
+def channel_names(format: str) -> tuple[str, ...]:
+    """Return the names of the channels of a format, in its order: W Y Z X, L R, or 1 2 3 4 for microphones."""
+    return NAMES.get(format) or tuple(str(number + 1) for number in range(format_named(format).channels))
+
+
 def n_taken(channels: Sequence[int | str]) -> int:
     """Return how many channels are taken, as `channel_map` understands them."""
     first = str(channels[0]).strip().lower() if len(channels) == 1 else ""

@@ -6,12 +6,12 @@ their types.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from avseld.base.errors import BadInput
-from avseld.config import Recipe
+from avseld.config import Data, Recipe
 from avseld.io.run_config import CONFIG, read_config
 from avseld.recipes.reading import (
     PARTS,
@@ -74,6 +74,42 @@ def training_arguments(words: list[str]) -> list[str]:
         _change(recipe, name, value)
     check_members(recipe)
     return [*(["--config", json.dumps(recipe)] if recipe else []), *rest]
+
+
+def recipe_words(words: list[str], option: str = "--recipe", own: Collection[str] = ()) -> list[str]:
+    """Gather what a command says of a recipe, its name and changes of it as `train` takes them, in one option.
+
+    Args:
+        words: as typed: `--config av_foa --features.options.hop 480 --out DIR`.
+        option: takes the recipe as JSON; it may be typed in place of --config, too.
+        own: options of the command that are names in a recipe, too.
+
+    Returns:
+        Words for the parser: the option with the complete recipe, and the other options.
+
+    Raises:
+        BadInput: an unknown recipe, or an unknown name or a wrong value in it.
+    """
+    known = (set(vars(Recipe)["__annotations__"]) | {"config"}) - {"out", *own}
+    ours: list[str] = []
+    rest: list[str] = []
+    for name, value in _options(words):
+        name = "config" if f"--{name}" == option else name
+        typed = [f"--{name}" if value is None else f"--{name}={value}"] if name else [str(value)]
+        (ours if name.split(".")[0].removesuffix("+") in known else rest).extend(typed)
+    if not ours:
+        return rest
+    arguments = training_arguments(ours)
+    recipe = json.loads(arguments.pop(1)) if arguments[:1] == ["--config"] else {}
+    for name, text in _options([word for word in arguments if word != "--config"]):
+        first, *inner = name.split(".")
+        is_list = first == "data" and get_origin(get_type_hints(Data).get(inner[0] if inner else "")) is list
+        bare = is_list and not (text or "").startswith("[")
+        given = (text or "").split(",") if bare else load_yaml(text or "true", f"--{name}")
+        changed = _changed_inside(recipe.get(first), inner, given) if inner else given
+        recipe[first] = with_change(first, recipe.get(first), changed)
+    check_members(recipe)
+    return [f"{option}={json.dumps(recipe)}", *rest]
 
 
 def _options(words: list[str]) -> list[tuple[str, str | None]]:

@@ -43,6 +43,15 @@ def recipe(name: str | Path, **changes: Any) -> Recipe:
         words["validate_every"] = min(words.get("validate_every", words["steps"]), words["steps"])
     if not (words.get("data") or {}).get("prepared"):
         raise BadInput(f"recipe {name}: which recordings? add data=PREPARED, the prepared folder")
+    return recipe_of(words)
+
+
+def recipe_of(words: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from what YAML says, complete with its prepared folder.
+
+    Raises:
+        BadInput: an unknown name, a value of another type, or something is missing.
+    """
     made: Recipe = _build(Recipe, words, "")
     return made
 

@@ -101,6 +101,51 @@ def read_windows(system: System, read: Reader, grid: WindowGrid) -> np.ndarray:
     return np.stack([read(int(frame) * system.hop_samples - lead, span) for frame in first])
 
 
+def window_features(system: System, waveform: np.ndarray | Tensor) -> Tensor:
+    """Compute the features of windows of inference: (window, feature, frame, bin), on the device of the system.
+
+    Args:
+        system: in evaluation.
+        waveform: (window, channel, sample) as from `read_windows`.
+    """
+    dtype, device = next(system.model.parameters()).dtype, system.device
+    with torch.inference_mode(), system.full_precision():
+        features: Tensor = system.features(torch.as_tensor(waveform).to(device, dtype), centered=False)
+    return features
+
+
+def iterate_features(
+    system: System, read: Reader, n_samples: int, batch_size: int | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Compute the features of a recording as its network is given them, some windows at a time.
+
+    Args:
+        system: in evaluation.
+        read: reads the recording.
+        n_samples: its length.
+        batch_size: as for `iterate_heads`.
+
+    Yields:
+        First frame of a stretch, and its features (feature, frame, bin), float32; `window_grid` says how many frames
+        a recording has.
+    """
+    for begin, part in _batches(system, window_grid(system, n_samples), batch_size):
+        kept = slice(system.margin, system.margin + system.kept_frames)
+        windows = window_features(system, read_windows(system, read, part))[:, :, kept].float().cpu()
+        first = begin * system.kept_frames
+        joined = windows.transpose(0, 1).flatten(1, 2)  # (feature, frame, bin)
+        yield first, joined[:, : int(part.n_frames[0]) - first].numpy()
+
+
+def _batches(system: System, grid: WindowGrid, batch_size: int | None) -> Iterator[tuple[int, WindowGrid]]:
+    """Share the windows of a recording out among batches: number of the first one, and the windows."""
+    if batch_size is None:
+        batch_size = CPU_BATCH if system.device.type == "cpu" else DEVICE_BATCH
+    batch_size = max(1, batch_size * system.window_frames // system.run_frames)
+    for begin in range(0, len(grid), batch_size):
+        yield begin, grid[begin : begin + batch_size]
+
+
 def run_windows(
     system: System, waveform: np.ndarray | Tensor, visual: np.ndarray | Tensor | None, grid: WindowGrid
 ) -> dict[str, Tensor]:
@@ -117,8 +162,7 @@ def run_windows(
     """
     dtype, device = next(system.model.parameters()).dtype, system.device
     with torch.inference_mode():
-        with system.full_precision():
-            features = system.features(torch.as_tensor(waveform).to(device, dtype), centered=False)
+        features = window_features(system, waveform)
         if system.blueprint.legacy or system.features.state_dict():
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
             # Zero is the mean of a standardized feature; the logarithm of silence would be far from any sound.
@@ -157,12 +201,7 @@ def iterate_heads(
     Yields:
         First frame of a stretch, and the heads (frame, ...) from there on.
     """
-    grid = window_grid(system, n_samples)
-    if batch_size is None:
-        batch_size = CPU_BATCH if system.device.type == "cpu" else DEVICE_BATCH
-    batch_size = max(1, batch_size * system.window_frames // system.run_frames)
-    for begin in range(0, len(grid), batch_size):
-        part = grid[begin : begin + batch_size]
+    for begin, part in _batches(system, window_grid(system, n_samples), batch_size):
         visual = None if visual_at is None else visual_at(part.visual_start_s)
         heads = run_windows(system, read_windows(system, read, part), visual, part)
         first = begin * system.kept_frames

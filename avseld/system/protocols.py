@@ -4,7 +4,7 @@ A member with a value in a protocol is optional, and that value is its default. 
 when a system is built: afterwards every part has every member, and the rest of the package reads them directly.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, Protocol, get_args, get_origin, get_type_hints
 
@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from avseld.base.errors import BadInput
+from avseld.base.feature_maps import FeatureMap
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.vision.visual_input import VisualInputKind
@@ -48,6 +49,8 @@ class Feature(Protocol):
         n_features, n_bins: shape of a frame.
         formats: channel formats that it accepts; all if empty.
         adopt: for features made of parts, copies the statistics of one part: (part, mean, deviation).
+        feature_maps: names, units and bin axes of the channels, for files and figures: (names of the recording's
+            channels) -> their description.
     """
 
     sample_rate: int
@@ -57,6 +60,7 @@ class Feature(Protocol):
     stft: Transform | None = None
     formats: tuple[str, ...] = ()
     adopt: Callable[[str, Tensor, Tensor], None] | None = None
+    feature_maps: Callable[[Sequence[str]], Sequence[FeatureMap]] | None = None
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Compute features.

@@ -28,10 +28,10 @@ from avseld.config import Data, Hardware, InitFrom, Part, Recipe, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.loader import explaining_workers
+from avseld.data.statistics import learn_from_windows
 from avseld.data.visual import box_sources
 from avseld.data.windows import Windows
 from avseld.evaluation.validation import Validator, check_label_frames, tell_how_scored
-from avseld.features import learn_statistics
 from avseld.io.manifest import read_classes
 from avseld.io.run_weights import CHECKPOINTS, CONFIG
 from avseld.metrics import RULES
@@ -57,9 +57,6 @@ from avseld.training.stopping import StopAtSignal, explain_early_stop, resuming_
 from avseld.weights.start import with_files
 
 log = logging.getLogger(__name__)
-
-STATISTICS_WINDOWS = 256
-"""training windows from which the mean and standard deviation of the features are computed"""
 
 PACKAGES = ("avseld", "torch", "torchvision", "lightning", "numpy", "soundfile", "librosa")
 
@@ -208,7 +205,7 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
     _log_sizes(system, windows, len(parts["validate"]))
     if learn:
         unchanged = Windows(parts["train"], system, data, recipe.seed) if scenes else windows
-        learn_statistics(system.features, (unchanged[n]["waveform"][None] for n in range(STATISTICS_WINDOWS)))
+        learn_from_windows(system, unchanged)
     return learner
 
 

@@ -1,0 +1,56 @@
+"""Mean and standard deviation of features over training windows."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from avseld.data.windows import Windows
+from avseld.features import learn_statistics
+from avseld.features.statistics import Standardize
+from avseld.system.build import System
+
+STATISTICS_WINDOWS = 256
+"""training windows from which the mean and standard deviation of the features are computed"""
+
+
+def learn_from_windows(system: System, windows: Windows) -> None:
+    """Compute the statistics by which a system standardizes its features, if it does.
+
+    Args:
+        system: its features get them.
+        windows: of the training recordings, without augmentation.
+
+    Raises:
+        BadInput: features that are not finite.
+    """
+    learn_statistics(system.features, _waveforms(windows))
+
+
+def standardization(feature: nn.Module) -> Standardize | None:
+    """Return the layer that standardizes features; None where they are not standardized."""
+    return next((module for module in feature.modules() if isinstance(module, Standardize)), None)
+
+
+def measured(system: System, windows: Windows) -> Standardize:
+    """Compute mean and standard deviation of features, also of those that are not standardized.
+
+    Args:
+        system: its features are computed, and keep the statistics where they are standardized.
+        windows: of the recordings to measure, without augmentation.
+
+    Raises:
+        BadInput: features that are not finite.
+    """
+    own = standardization(system.features)
+    if own is not None:
+        learn_from_windows(system, windows)
+        return own
+    apart = Standardize(system.features.n_features, system.features.n_bins)
+    with torch.no_grad():
+        apart.fit(system.features(waveform) for waveform in _waveforms(windows))
+    return apart
+
+
+def _waveforms(windows: Windows) -> Iterator[Tensor]:
+    return (windows[number]["waveform"][None] for number in range(STATISTICS_WINDOWS))
