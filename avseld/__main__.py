@@ -133,8 +133,13 @@ COMMANDS = {
             "--run RUN [options]",
             "--prepared PREPARED --recording NAME --out FILE [options]",
             "--audio FILE --prediction FILE --out FILE [options]",
+            "--features DIR [options]",
         ),
-        values={"recording": "NAME", **dict.fromkeys(("audio", "reference", "prediction", "video"), "FILE")},
+        values={
+            "recording": "NAME",
+            "features": "DIR",
+            **dict.fromkeys(("audio", "reference", "prediction", "video"), "FILE"),
+        },
     ),
     "features": Command(
         "avseld.inference.extract",

@@ -9,9 +9,11 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from avseld.io.events import Events
+from avseld.io.feature_files import names_in, open_features, read_description
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
 from avseld.io.run_weights import beside
+from avseld.reporting.feature_figures import feature_figure
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import SIDE_BY_SIDE, side_by_side
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
@@ -46,6 +48,7 @@ def plot(
     width: int = 960,
     all: bool = False,
     style: Literal["one", "six", "xyz", "seven"] = "one",
+    features: Path | None = None,
 ) -> None:
     """Draw spectrogram, activity and directions (png, pdf, svg), or directions on the 360-degree video (mp4).
 
@@ -73,10 +76,15 @@ def plot(
         all: with --run, draw all test recordings, not only the first eight.
         style: one draws reference and prediction into the same panels; six side by side, with azimuth and elevation;
             xyz side by side, with x, y and z as in the figure of SELDnet (seven is another name of it).
+        features: folder that `avseld features` wrote: draw the maps of its recordings, or of --recording, below the
+            events, into `out` or FOLDER/figures.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
     """
+    if features is not None:
+        _plot_features(features, prepared, recording, reference, out, start, stop, all)
+        return
     if run is not None:
         _plot_run(from_run(run, prepared), out or beside(run, "figures"), start, stop, fps, width, all, style)
         return
@@ -98,6 +106,57 @@ def plot(
         log.warning("%s: a figure shows no video; write an mp4 to draw on the video", out)
     draw(files, out, start, stop, fps, width, style)
     log.info("%s", out)
+
+
+def _plot_features(
+    folder: Path,
+    prepared: Path | None,
+    recording: str | None,
+    reference: Path | None,
+    out: Path | None,
+    start: float,
+    stop: float | None,
+    all_recordings: bool,
+) -> None:
+    """Draw the features of one recording or of several; arguments as for `plot`."""
+    description, mean, deviation = read_description(folder)
+    there = names_in(folder, description)
+    if not there:
+        raise BadInput(f"{folder}: holds no features yet; run avseld features again")
+    chosen = [recording] if recording else there if all_recordings else there[:N_FIGURES]
+    one_file = recording is not None and out is not None and out.suffix.lower() in FIGURE_SUFFIXES
+    home = out or folder / "figures"
+    if not one_file and home.suffix.lower() in (*FIGURE_SUFFIXES, VIDEO_SUFFIX):
+        raise BadInput(
+            f"--out {home}: names one figure; choose its recording with --recording, or name a folder"
+        )
+    prepared = prepared or Path(description.prepared)
+    for name in tqdm(chosen, desc="figures", disable=None, leave=False):
+        files = _labels_beside(prepared, name, reference)
+        with open_features(folder, name, description) as values:
+            drawn = feature_figure(
+                values,
+                description,
+                (mean, deviation),
+                files.load_events()[0],
+                files.classes,
+                start,
+                stop,
+                name,
+            )
+        with replacing(home if one_file else home / f"{name}.png") as temporary:
+            drawn.savefig(temporary)
+    log.info("%s", home if one_file else f"{len(chosen)} figures of {len(there)} recordings in {home}")
+
+
+def _labels_beside(prepared: Path, name: str, reference: Path | None) -> RecordingFiles:
+    """Locate the labels of a recording whose features are drawn; none where there is no prepared folder any more."""
+    if reference is None and not (prepared / "manifest.csv").is_file():
+        log.warning("%s: not there, so no events are drawn; --prepared says where the labels are", prepared)
+        return RecordingFiles(name, Path(), [])
+    if reference is not None:
+        return RecordingFiles(name, Path(), [], reference=reference)
+    return from_prepared(prepared, [name], None)[0]
 
 
 def draw(
