@@ -20,11 +20,11 @@ from avseld.data import statistics
 from avseld.features import FEATURES
 from avseld.inference import extract
 from avseld.inference.predictor import load
-from avseld.inference.run_folder import WEIGHTS
 from avseld.io.channel_map import channel_names
 from avseld.io.feature_files import read_description
 from avseld.io.formats import FORMATS
 from avseld.io.manifest import read_manifest, write_manifest
+from avseld.io.run_weights import WEIGHTS
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
 from avseld.system.inference import iterate_features, iterate_heads
