@@ -30,9 +30,9 @@ from avseld.io.run_weights import CONFIG, run_folder
 from avseld.metrics import RULES, SCORES, Counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.confidence import difference_of, resampled
-from avseld.metrics.definitions import label_of
+from avseld.metrics.definitions import label_of, title_of
 from avseld.metrics.ranking import Rankings, ranking_names
-from avseld.metrics.rules import rule_of, title_of
+from avseld.metrics.rules import rule_of
 from avseld.metrics.scoring import Scoring
 from avseld.metrics.seld import ScoringOptions
 from avseld.reporting.comparison import comparison_figure

@@ -19,7 +19,7 @@ from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.judging import judge, scores_of
 from avseld.evaluation.score_tables import class_table, table, write_class_scores
 from avseld.evaluation.validation import tell_how_scored
-from avseld.inference.output import write_prediction
+from avseld.inference.output import write_clip_file, write_prediction
 from avseld.inference.predictor import Control, Predictor, load
 from avseld.inference.run_folder import recordings_of
 from avseld.io.alignment import boxes_of
@@ -95,6 +95,7 @@ def evaluate(
         )
         for name, events in predictions[control].items():
             write_prediction(folder / control / f"{name}.csv", events, predictor.system)
+        write_clip_file(folder / control, predictions[control], predictor.system, classes, recordings)
         write_class_list(classes_of_predictions(folder / control), classes)
         if control == chosen[0]:
             shown = (references, predictions[control], predictor, probabilities, classes)

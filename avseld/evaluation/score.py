@@ -19,11 +19,15 @@ from avseld.metrics.folders import Pairing, open_pair
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
 from avseld.metrics.reference_events import CountingEvents
-from avseld.metrics.rules import Rule, check_options, rule_of
+from avseld.metrics.rules import Rule, challenge_named, check_options, rule_of
+from avseld.metrics.scoring import TASK4
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
 from avseld.metrics.table import heading, number, row, table
+from avseld.metrics.task4 import SEGMENT_S, problems_of_clips, score_task4
 
+Challenge = int | Literal["2019-task4"]
+"""years of Task 3, and event detection without directions"""
 ANY_CLASS = 1 << 30
 """number of classes where they do not count: labels and predictions may use different lists"""
 
@@ -32,7 +36,7 @@ ANY_CLASS = 1 << 30
 def score(
     reference: Path | None = None,
     prediction: Path | None = None,
-    challenge: int | None = None,
+    challenge: Challenge | None = None,
     average: Literal["macro", "micro"] = "macro",
     jackknife: bool = False,
     json: bool = False,
@@ -49,14 +53,15 @@ def score(
     class_agnostic: bool = False,
     metrics: list[str] | None = None,
     run: Path | None = None,
+    segment: float | None = None,
 ) -> int:
     """Score prediction files against label files like the official scorer of a year, or without classes.
 
     Args:
         reference: first word: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a
-            column `file`.
+            column `file`; with 2019-task4 also the task's own file: filename, onset, offset, event_label.
         prediction: second word: folder of predictions, one csv file per recording, matched by name; or one file.
-        challenge: year of the rules, 2019 to 2025.
+        challenge: year of the rules, 2019 to 2025, or 2019-task4 for events without directions.
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
         json: print one JSON object instead of a table.
@@ -76,6 +81,7 @@ def score(
             20 degrees and false rows a minute, by number of simultaneous reference sounds; no year is needed.
         metrics: of other packages, package.module:function, computed as well (docs/extending.md).
         run: run folder instead of the two words: its prepared folder, predictions and year.
+        segment: 2019-task4, length of a segment in seconds; 1 as in the task's scorer by default, 0.2 in `evaluate`.
 
     Returns:
         Exit status: 2 if a submission is not valid.
@@ -84,7 +90,19 @@ def score(
         BadInput: files do not match or cannot be read; names them.
     """
     labels, predictions, year, parts_of_run = complete_from_run(reference, prediction, challenge, run)
-    challenge = None if year is None else int(year)
+    chosen = None if year is None else challenge_named(year)
+    if chosen == TASK4 and not class_agnostic:
+        unused = {"distance_unit": distance_unit, "coordinates": coordinates != "auto", "per": per}
+        _refuse_unused(unused | {"onscreen": onscreen, "grid": grid, "n_classes": n_classes})
+        taken: dict[str, Any] = {
+            "average": average, "jackknife": jackknife, "corrected": corrected, "missing": missing, "fold": fold,
+            "parts": parts_of_run, "metrics": metrics or [], "segment_s": segment or SEGMENT_S,
+        }  # fmt: skip
+        return _score_clips(labels, predictions, taken, json, check_only)
+    if segment is not None:
+        raise BadInput(
+            f"--segment {segment:g}: is an option of {TASK4}; give --challenge {TASK4}, or leave it out"
+        )
     if class_agnostic:
         others = {"onscreen": onscreen, "grid": grid, "corrected": corrected, "jackknife": jackknife}
         others |= {"check_only": check_only, "metrics": bool(metrics), "n_classes": n_classes is not None}
@@ -94,28 +112,30 @@ def score(
             labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run, coordinates
         )
         return _score_without_classes(pairing, per, json)
-    if challenge is None:
+    if chosen is None:
+        years = ", ".join(map(str, RULES))
         raise BadInput(
-            f"which year's rules? add --challenge, one of {', '.join(map(str, RULES))}, or --class_agnostic true"
+            f"which year's rules? add --challenge, one of {years} or {TASK4}, or --class_agnostic true"
         )
-    check_options(challenge, n_classes, onscreen, grid)
+    year = int(chosen)
+    check_options(year, n_classes, onscreen, grid)
     if check_only:
-        reasons = problems(labels, predictions, challenge, n_classes, fold, missing, parts_of_run)
-        return _report(reasons, predictions, challenge, json)
-    rule = rule_of(challenge)
+        reasons = problems(labels, predictions, year, n_classes, fold, missing, parts_of_run)
+        return _report(reasons, predictions, year, json)
+    rule = rule_of(year)
     pairing = open_pair(
         labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run, coordinates
     )
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
     events = CountingEvents(pairing, pairing.n_classes)
     counts = count_pairs(events, rule, options, grid)
-    result = scores_from_counts(counts, average, challenge, jackknife, corrected)
+    result = scores_from_counts(counts, average, year, jackknife, corrected)
     result = replace(result, own=own_scores(metrics or [], pairing), n_events=events.total())
     parts = {}
     if per:
         parts = {
             name: scores_from_counts(
-                part, average, challenge, jackknife and per == "room" and len(part.frames) > 1, corrected
+                part, average, year, jackknife and per == "room" and len(part.frames) > 1, corrected
             )
             for name, part in PARTS[per](pairing, counts, rule, options).items()
         }
@@ -123,14 +143,36 @@ def score(
         rooms = np.array([pairing.room(name) or "unknown" for name in pairing.names])
         parts = {room: replace(part, n_events=events.total(rooms == room)) for room, part in parts.items()}
     note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
+    return _print(replace(result, classes=pairing.classes), parts, per or "", note, json)
+
+
+def _print(result: Scores, parts: dict[str, Scores], per: str, note: str, json: bool) -> int:
+    """Print scores as a table or as one JSON object; arguments as for `avseld.metrics.table.table`."""
     if json:
         whole: dict[str, Any] = result.as_dict()
         if per:
             whole["per_" + per] = {name: _without_classes(part) for name, part in parts.items()}
         sys.stdout.write(json_text.dumps(whole) + "\n")
     else:
-        sys.stdout.write(table(result, pairing.classes, parts, per or "", note))
+        sys.stdout.write(table(result, result.classes, parts, per, note))
     return 0
+
+
+def _refuse_unused(given: dict[str, Any]) -> None:
+    """Refuse options that mean nothing for events without directions."""
+    for name, value in given.items():
+        if value:
+            raise BadInput(f"--{name}: means nothing for {TASK4}; leave it out")
+
+
+def _score_clips(
+    labels: Path, predictions: Path, options: dict[str, Any], json: bool, check_only: bool
+) -> int:
+    """Score events of clips without directions; options as for `avseld.metrics.task4.score_task4`."""
+    if check_only:
+        return _report(problems_of_clips(labels, predictions, options["fold"]), predictions, TASK4, json)
+    result = score_task4(labels, predictions, **options)
+    return _print(result, {}, "", ", corrected" if options["corrected"] else "", json)
 
 
 def _without_classes(part: Scores) -> dict[str, object]:
@@ -183,7 +225,7 @@ def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int
     return 0
 
 
-def _report(reasons: list[str], prediction: Path, challenge: int, json: bool) -> int:
+def _report(reasons: list[str], prediction: Path, challenge: int | str, json: bool) -> int:
     if json:
         answer = {"challenge": challenge, "valid": not reasons, "problems": reasons}
         sys.stdout.write(json_text.dumps(answer) + "\n")

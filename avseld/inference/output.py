@@ -1,6 +1,6 @@
 """Prediction files in the format of the challenge years, written at once or while a recording is predicted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
@@ -10,10 +10,12 @@ import numpy as np
 from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP
 from avseld.inference.event_list import COLUMNS, EventMerger, ListedEvent, audacity_line, list_line
+from avseld.io.clip_events import write_clip_events
 from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO_2025, Dialect, dcase_lines
 from avseld.io.events import COLUMNS as EVENT_COLUMNS
 from avseld.io.events import Events, event_lines
 from avseld.io.labels import event_list_of
+from avseld.io.manifest import Recording
 from avseld.system.build import System
 
 WITHOUT_DISTANCE = Dialect(columns=POLAR[5])
@@ -70,6 +72,34 @@ def write_prediction(path: Path, events: Events, system: System) -> None:
     rows = PredictionRows(system)
     with replacing(path) as temporary:
         temporary.write_text(rows.header + rows.text(events), encoding="utf-8", newline="")
+
+
+def write_clip_file(
+    folder: Path,
+    predictions: Mapping[str, Events],
+    system: System,
+    classes: Sequence[str],
+    recordings: Sequence[Recording],
+) -> None:
+    """Write the predictions of a system without directions into one file as well, as DCASE 2019 Task 4 takes them.
+
+    It stands beside the folder, as FOLDER.tsv. Nothing is written for other systems.
+
+    Args:
+        folder: of the prediction files.
+        predictions: events by recording.
+        system: the system that predicted them.
+        classes: names by class index.
+        recordings: with the names of their sound files.
+    """
+    if system.target.task in ("sed", "tagging"):
+        filenames = {recording.name: recording.audio.name for recording in recordings}
+        write_clip_events(clip_file_of(folder), predictions, list(classes), filenames)
+
+
+def clip_file_of(folder: Path) -> Path:
+    """Return the file of all events beside a folder of predictions."""
+    return folder.with_name(f"{folder.name}.tsv")
 
 
 def audacity_of(prediction: Path) -> Path:

@@ -20,7 +20,7 @@ from avseld.inference.choice import (
     weights_for,
 )
 from avseld.inference.inputs import sound_files, videos_of
-from avseld.inference.output import PredictionFiles, write_prediction
+from avseld.inference.output import PredictionFiles, write_clip_file, write_prediction
 from avseld.inference.predictor import Predictor, load, predict_all
 from avseld.inference.run_folder import folder_of, recordings_for_weights, recordings_of
 from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
@@ -207,7 +207,8 @@ def _predict_fold(
     place = prepared or prepared_folder(run if home is None else home)
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
-    for name, found in predict_all(predictor, recordings, control, class_map=class_map).items():
+    predictions = predict_all(predictor, recordings, control, class_map=class_map)
+    for name, found in predictions.items():
         path = folder / f"{name}.csv"
         if not event_list and not audacity:
             write_prediction(path, found, predictor.system)
@@ -215,6 +216,7 @@ def _predict_fold(
         with PredictionFiles(path, predictor.system, classes, event_list, audacity) as files:
             files.add(found, 0.0)
             files.finish()
+    write_clip_file(folder, predictions, predictor.system, classes, recordings)
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
     if home is not None and folder == beside(run, "predictions") and all(one.labels for one in recordings):

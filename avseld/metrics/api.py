@@ -19,8 +19,9 @@ from avseld.metrics.folders import Pairing, Prediction, Reference, open_pair
 from avseld.metrics.formulas import Scores, Table, average_of, compute_scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
-from avseld.metrics.rules import RULES, Rule, check_options, rule_of
+from avseld.metrics.rules import RULES, TASK4, Rule, check_options, rule_of
 from avseld.metrics.scoring import Scoring
+from avseld.metrics.task4 import score_task4
 
 BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
@@ -52,7 +53,8 @@ def score(
         reference: events of one recording, or events by recording name, or a folder of csv files: labels of a
             prepared folder, or frame csv as DCASE distributes them. Folders are searched recursively.
         prediction: the same; a folder has csv files of the same names.
-        challenge: 2019 to 2025; with `run`, that of the training if left out.
+        challenge: 2019 to 2025, or 2019-task4 for events without directions; with `run`, that of the training if left
+            out.
         average: macro or micro; 2019, 2020 and 2021 define micro only.
         jackknife: add 95 % confidence intervals over recordings.
         n_classes: number of classes; if None, from classes.txt beside the labels, else that of the challenge.
@@ -75,7 +77,11 @@ def score(
     """
     labels, predictions, year, parts = complete_from_run(reference, prediction, challenge, run)
     if year is None:
-        raise BadInput(f"which year's rules? give challenge, one of {', '.join(map(str, RULES))}")
+        raise BadInput(f"which year's rules? give challenge, one of {', '.join(map(str, RULES))} or {TASK4}")
+    if str(year) == TASK4:
+        first, second = ({ONE: side} if isinstance(side, Events) else side for side in (labels, predictions))
+        chosen = (average, jackknife, corrected, missing, fold, parts)
+        return score_task4(first, second, *chosen, metrics=metrics)
     rule = rule_of(year)
     check_options(year, n_classes, onscreen, grid)
     given = (labels, predictions)

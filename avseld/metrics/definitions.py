@@ -10,6 +10,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+MAX_PLAIN = 1e5
+"""value from which on numbers are written with an exponent: error rates of a class without reference in sed_eval"""
+
 
 @dataclass(frozen=True)
 class ScoreDefinition:
@@ -46,6 +49,8 @@ class ScoreDefinition:
         """
         if value is None or np.isnan(value):
             return "-"
+        if abs(value) >= MAX_PLAIN:
+            return f"{value:.1e}"
         return f"{value:.{self.digits + extra_digits}f}"
 
     def text_with_unit(self, value: float | None) -> str:
@@ -179,6 +184,19 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
     }
 )
 """Score name -> definition, in the order of table columns."""
+
+
+TITLES = {"2018": "SELDnet 2018", "2019-task4": "DCASE 2019 Task 4", "sed": "SED in segments of 1 s"}
+"""names of scores that no year of DCASE Task 3 defines"""
+
+
+def title_of(challenge: int | str) -> str:
+    """Return the name of a challenge, for the head of a table.
+
+    Args:
+        challenge: year, or the name of a challenge without directions.
+    """
+    return TITLES.get(str(challenge), f"DCASE {challenge}")
 
 
 def label_of(name: str, table: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from avseld.io.run_config import (
     run_of,
     tokens_of,
 )
+from avseld.metrics.rules import TASK4
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +50,23 @@ def complete_from_run(
     return (
         prepared_folder(run) if reference is None else reference,
         predictions_of(run) if prediction is None else prediction,
-        challenge or read_config(run)["challenge"],
+        challenge or challenge_of(read_config(run)),
         parts_of(run),
     )
+
+
+def challenge_of(config: Mapping[str, Any]) -> int | str:
+    """Return the challenge of a run: the year of its recipe, or that of event detection without directions.
+
+    Args:
+        config: arguments of the training.
+    """
+    target = config.get("target") or {}
+    without_directions = target.get("name") in ("tagging", "activity")
+    if without_directions or (target.get("options") or {}).get("stage") == "sed":
+        return TASK4
+    year: int = config["challenge"]
+    return year
 
 
 def choose_fold(

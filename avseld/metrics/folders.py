@@ -71,6 +71,8 @@ class Pairing:
     """rows that look wrong, told after all recordings were read"""
     strict: bool = False
     """refuse unknown classes and angles out of range in predictions"""
+    directions: bool = True
+    """whether events must have directions"""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,8 +106,9 @@ class Pairing:
                 self.rule,
                 self.durations.get(name, 0.0),
             )
-        require_directions(reference, _origin(source, name))
-        require_directions(prediction, _origin(predicted, name))
+        if self.directions:
+            require_directions(reference, _origin(source, name))
+            require_directions(prediction, _origin(predicted, name))
         if self.distance:
             require_distances(reference, _origin(source, name))
             require_distances(prediction, _origin(predicted, name))
@@ -162,10 +165,10 @@ def open_pair(
         raise BadInput(f"no way '{missing}' to treat missing predictions; choose error, empty or skip")
     if distance_unit not in (None, "none", *METRES_PER_UNIT):
         raise BadInput(f"no distance unit '{distance_unit}'; choose cm, m or none")
-    home = _prepared(reference)
+    home = prepared_home(reference)
     recordings = read_manifest(home) if home else []
-    references = _sources(reference, "reference")
-    predictions = _sources(prediction, "prediction")
+    references = sources_of(reference, "reference")
+    predictions = sources_of(prediction, "prediction")
     if fold is not None and fold != ALL and not home:
         raise BadInput(f"{reference}: no manifest.csv beside the labels knows folds; score without --fold")
     chosen, part = choose_fold(recordings, references, predictions, fold, parts or {}, missing)
@@ -173,10 +176,10 @@ def open_pair(
     # Two files given by name belong together.
     if _is_file(reference) and _is_file(prediction) and len(references) == len(predictions) == 1:
         predictions = dict(zip(references, predictions.values(), strict=True))
-    names = _matched_names(
+    names = matched_names(
         references, predictions, prediction, missing, ", score a fold alone (--fold)" if home else ""
     )
-    classes = _classes(reference)
+    classes = class_names(reference)
     if not isinstance(prediction, Mapping):
         check_classes_of_predictions(Path(prediction), classes, f"{reference} (classes.txt)")
     said = METRES_PER_UNIT.get(distance_unit or "")
@@ -220,7 +223,7 @@ def _is_file(side: Reference) -> bool:
     return not isinstance(side, Mapping) and Path(side).is_file()
 
 
-def _prepared(reference: Reference) -> Path | None:
+def prepared_home(reference: Reference) -> Path | None:
     """Return the prepared folder of the labels, if any."""
     if isinstance(reference, Mapping):
         return None
@@ -229,7 +232,7 @@ def _prepared(reference: Reference) -> Path | None:
     return homes[0] if homes else None
 
 
-def _classes(reference: Reference) -> tuple[str, ...]:
+def class_names(reference: Reference) -> tuple[str, ...]:
     """Read class names from the file beside the labels, if any."""
     if isinstance(reference, Mapping):
         return ()
@@ -240,7 +243,16 @@ def _classes(reference: Reference) -> tuple[str, ...]:
     )
 
 
-def _sources(side: Reference, what: str) -> dict[str, Source]:
+def sources_of(side: Reference, what: str) -> dict[str, Source]:
+    """Find the events of each recording.
+
+    Args:
+        side: folder, file or mapping.
+        what: reference or prediction, for messages.
+
+    Raises:
+        BadInput: nothing there, or two files of one recording.
+    """
     if isinstance(side, Mapping):
         return dict(side)
     folder = Path(side)
@@ -269,13 +281,25 @@ def _of_one_file(path: Path) -> dict[str, Source]:
     return {path.stem: path}
 
 
-def _matched_names(
+def matched_names(
     references: Mapping[str, object],
     predictions: Mapping[str, object],
     prediction: Prediction,
     missing: str,
     other_ways: str,
 ) -> tuple[str, ...]:
+    """List the recordings to score.
+
+    Args:
+        references: by recording.
+        predictions: by recording.
+        prediction: where the predictions come from, for messages.
+        missing: error, empty or skip.
+        other_ways: what may be done about recordings without prediction beside predicting them.
+
+    Raises:
+        BadInput: predictions without reference, or recordings without prediction.
+    """
     where = "" if isinstance(prediction, Mapping) else f"{prediction}: "
     if extra := [name for name in predictions if name not in references]:
         raise BadInput(f"{where}no reference for {_listed(extra)}; remove them or complete the references")

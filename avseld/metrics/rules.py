@@ -90,19 +90,6 @@ RULES: Mapping[int, Rule] = MappingProxyType(
 """
 
 
-TITLES = {"2018": "SELDnet 2018", "2019-task4": "DCASE 2019 Task 4", "sed": "SED in segments of 1 s"}
-"""names of scores that no year of DCASE Task 3 defines"""
-
-
-def title_of(challenge: int | str) -> str:
-    """Return the name of a challenge, for the head of a table.
-
-    Args:
-        challenge: year, or the name of a challenge without directions.
-    """
-    return TITLES.get(str(challenge), f"DCASE {challenge}")
-
-
 def check_options(
     challenge: int | str, n_classes: int | None = None, onscreen: bool = False, grid: bool = False
 ) -> None:
@@ -124,6 +111,22 @@ def check_options(
             raise BadInput(f"{name}: is an option of {year}; leave it out, or give --challenge {year}")
 
 
+TASK4 = "2019-task4"
+"""the challenge of event detection without directions, beside the years of Task 3"""
+
+
+def challenge_named(challenge: int | str) -> int | str:
+    """Return the challenge as a year or as the name of the one without directions.
+
+    Args:
+        challenge: a year as a number or in words, or `TASK4`.
+
+    Raises:
+        BadInput: none of them; lists them.
+    """
+    return TASK4 if str(challenge) == TASK4 else rule_of(challenge).year
+
+
 def rule_of(challenge: int | str) -> Rule:
     """Return the rule of a challenge year.
 
@@ -134,4 +137,6 @@ def rule_of(challenge: int | str) -> Rule:
         return RULES[int(challenge)]
     except (KeyError, ValueError):
         years = ", ".join(map(str, RULES))
-        raise BadInput(f"no rules for challenge '{challenge}'; choose one of {years}") from None
+        raise BadInput(
+            f"no rules for challenge '{challenge}'; choose one of {years} (or {TASK4} for `score`)"
+        ) from None

@@ -14,6 +14,7 @@ from avseld.metrics import sed
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts
 from avseld.metrics.formulas import Scores, Table
+from avseld.metrics.rules import TASK4
 
 SEGMENT_S = 1.0
 """segment of event detection, as in the segment-based metrics of DCASE"""
@@ -21,8 +22,6 @@ TASK4_SEGMENT_S = 0.2
 """segment of tagging networks while they are validated (Q. Kong et al., arXiv 1904.03476)"""
 COLLAR_S, OFFSET_SHARE = 0.2, 0.2
 """tolerance of onsets, and that of offsets as a share of the length of an event (DCASE 2019 Task 4)"""
-TASK4 = "2019-task4"
-"""the challenge of event detection without directions, beside the years of Task 3"""
 SED = "sed"
 """segments of one second without a challenge of their own"""
 

@@ -1,9 +1,9 @@
 """The table of scores that the command `score` and `print(scores)` show."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from avseld.metrics.definitions import SCORES, label_of
+from avseld.metrics.definitions import SCORES, label_of, of_classes, title_of
 
 if TYPE_CHECKING:
     from avseld.metrics.formulas import Scores
@@ -30,29 +30,63 @@ def table(
         per: room or overlap.
         note: appended to the title.
     """
-    names = result.printed
-    title = f"DCASE {result.challenge}, {result.average} average, {result.n_recordings} recordings{note}"
-    counted = ["events"] if result.n_events else []
-    lines = [title, "", row("", [heading(name, names) for name in names] + counted)]
-    lines += rows_of("all", names, result.values, result.interval, _total(result))
-    if parts:
-        lines.append("")
-        for key, part in parts.items():
-            total = _total(part) or [""] * len(counted)
-            lines += rows_of(f"{per} {key}", names, part.values, part.interval, total)
-    lines.append("")
-    for index in range(len(result.classwise[names[0]])):
-        label = classes[index] if classes else f"class {index}"
-        # The error rate is one number over all classes.
-        values = {name: result.classwise[name][index] for name in names if name != "ER"}
-        intervals = {name: each[index] for name, each in result.classwise_interval.items() if name != "ER"}
-        lines += rows_of(
-            label, names, values, intervals, [str(n) for n in result.n_events[index : index + 1]]
-        )
+    title = f"{title_of(result.challenge)}, {result.average} average, {result.n_recordings} recordings{note}"
+    lines = [title]
+    for heading_of_block, prefix, names in _blocks(result):
+        lines += ["", *_block(result, prefix, names, heading_of_block, classes, parts or {}, per)]
     if result.own:
         width = max(map(len, result.own))
         lines += ["", *(f"{name:<{width}}  {value:.4g}" for name, value in result.own.items())]
     return "\n".join(lines) + "\n"
+
+
+def _blocks(result: "Scores") -> list[tuple[str, str, list[str]]]:
+    """Divide the scores into tables that fit: title of each, prefix of the names in it, the names without it."""
+    collar, segment = (result.parameters.get(name) for name in ("collar_s", "segment_s"))
+    found = []
+    for prefix, words in (
+        (("event_", f"events within {collar:g} s"), ("segment_", f"segments of {segment:g} s"))
+        if (collar and segment)
+        else ()
+    ):
+        names = [name.removeprefix(prefix) for name in result.printed if name.startswith(prefix)]
+        found.append((words, prefix, names))
+    rest = [name for name in result.printed if not found or not name.startswith(("event_", "segment_"))]
+    return [*found, *([("", "", rest)] if rest else [])]
+
+
+def _block(
+    result: "Scores",
+    prefix: str,
+    names: Sequence[str],
+    title: str,
+    classes: Sequence[str],
+    parts: "Mapping[str, Scores]",
+    per: str,
+) -> list[str]:
+    """Format one table: all recordings, parts, classes."""
+
+    def of(table: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
+        return {name: table[prefix + name] for name in chosen if prefix + name in table}
+
+    counted = ["events"] if result.n_events else []
+    lines = [row(title, [heading(name, names) for name in names] + counted)]
+    lines += rows_of("all", names, of(result.values, names), of(result.interval, names), _total(result))
+    if parts:
+        lines.append("")
+        for key, part in parts.items():
+            total = _total(part) or [""] * len(counted)
+            lines += rows_of(f"{per} {key}", names, of(part.values, names), of(part.interval, names), total)
+    lines.append("")
+    own = of_classes(names)
+    for index in range(len(result.classwise[prefix + names[0]])):
+        label = classes[index] if classes else f"class {index}"
+        values = {name: column[index] for name, column in of(result.classwise, own).items()}
+        intervals = {name: column[index] for name, column in of(result.classwise_interval, own).items()}
+        lines += rows_of(
+            label, names, values, intervals, [str(n) for n in result.n_events[index : index + 1]]
+        )
+    return lines
 
 
 def _total(scores: "Scores") -> list[str]:

@@ -30,7 +30,7 @@ from avseld.io.events import Events, concatenate, read_events, write_events
 from avseld.io.manifest import read_manifest, write_manifest
 from avseld.io.video import VideoInfo
 from avseld.metrics import score
-from avseld.metrics.folders import _sources
+from avseld.metrics.folders import sources_of
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
@@ -202,7 +202,7 @@ def test_files_folders_and_patterns_are_predicted_into_csv_and_lists_of_events(r
     }
     for name in ("pattern", "files"):
         assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == written
-    assert set(_sources(tmp_path / "folder", "prediction")) == {"Take 1", "Take, 2"}
+    assert set(sources_of(tmp_path / "folder", "prediction")) == {"Take 1", "Take, 2"}
 
 
 def test_an_event_list_has_a_row_from_start_to_end_of_each_sound(tmp_path):

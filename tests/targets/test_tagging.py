@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
-from avseld.metrics.sed import average_precision
+from avseld.metrics.ranking import average_precision
 from avseld.targets.segments import median, runs, segments
 from avseld.targets.tagging import Tagging
 

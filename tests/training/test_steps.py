@@ -15,6 +15,7 @@ from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.evaluation.evaluate import evaluate
 from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
+from avseld.metrics import score
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import iterate_heads
 from avseld.training.train import _finding_unused_parameters, train
@@ -132,6 +133,11 @@ def test_clip_tags_and_events_are_scored(prepared, tmp_path):
     evaluate(out, figures=0)
     for path in (out / "evaluation" / "blank").glob("*.csv"):
         assert np.isnan(read_events(path).azimuth).all()
+    evaluated = json.loads((out / "evaluation" / "scores.json").read_text())["scores"]["blank"]
+    assert (out / "evaluation" / "blank.tsv").read_text().startswith("filename\tonset\toffset\tevent_label\n")
+    for prediction in (None, out / "evaluation" / "blank.tsv"):
+        again = score(prediction=prediction, run=out, corrected=True, fold="test")
+        assert again["event_F"] == pytest.approx(evaluated["event_F"], nan_ok=True)
     assert yaml.safe_load((out / "config.yaml").read_text())["best_by"] == "last"
     assert (out / "model.safetensors").read_bytes() == (out / "last.safetensors").read_bytes()
 
