@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from avseld.base.locks import sole_writer, writes_alone_into
 from avseld.base.next_step import tell_next
 from avseld.base.printable import has_control_characters
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
+from data_prep.split_by_list import enter, entries_of, report_list, warn_of_leaks
 from data_prep.split_by_time import split_by_time
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def split(
     seed: int = 0,
     out: Path | None = None,
     gap: float = 2.0,
+    times: Path | None = None,
 ) -> int:
     """Assign the recordings of a prepared folder to parts, at random.
 
@@ -57,6 +59,8 @@ def split(
         seed: of the random generator.
         out: with --by time, the prepared folder to write.
         gap: with --by time, seconds left out between two sections, so that no sound or its reverberation is in both.
+        times: the list of clips of `avseld-prep cut --times`, JSON or csv: its splits become the folds, in place of
+            `parts`, and its prompts are entered into the manifest. A list without splits gives its prompts alone.
 
     Raises:
         BadInput: bad shares, fewer groups than parts, recordings without a room or too short, or no `out`.
@@ -67,6 +71,8 @@ def split(
             "--by time and --out FOLDER go together: the sections become a prepared folder of their own"
         )
     if out is not None:
+        if times is not None:
+            raise BadInput(f"--times {times}: names whole clips; leave out --by time")
         made = split_by_time(prepared, out, shares, gap, seed)
         report(made, shares, {one.name: one.fold for one in made}, by)
         tell_next("avseld-prep", "check", out)
@@ -74,11 +80,20 @@ def split(
     check_folder(prepared, "--prepared")
     with sole_writer(prepared, math.inf):
         recordings = read_manifest(prepared)
-        part_of = draw(recordings, shares, by, clip, seed)
-        write_manifest(
-            prepared, [replace(one, fold=part_of[one.name]) for one in recordings], read_classes(prepared)
-        )
-    report(recordings, shares, part_of, by)
+        found = {} if times is None else entries_of(recordings, times)
+        made = enter(recordings, found)
+        part_of = {name: entry.split for name, (_, entry) in found.items() if entry.split}
+        if not part_of:
+            wholes = {name: whole for name, (whole, _) in found.items()}
+            part_of = draw(recordings, shares, by, clip, seed, wholes)
+            made = [replace(one, fold=part_of[one.name]) for one in made]
+        write_manifest(prepared, made, read_classes(prepared))
+    if times is not None:
+        report_list(times, made, found)
+    if any(entry.split for _, entry in found.values()):
+        warn_of_leaks(found)
+    else:
+        report(recordings, shares, part_of, by)
     tell_next("avseld-prep", "check", prepared)
     return 0
 
@@ -119,6 +134,7 @@ def draw(
     by: str = "recording",
     clip: str = CLIP_SUFFIX,
     seed: int = 0,
+    wholes: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Draw a part for every recording; their order does not matter.
 
@@ -128,6 +144,7 @@ def draw(
         by: recording or room.
         clip: pattern of what cutting appends to a name.
         seed: of the random generator.
+        wholes: recording that a clip is of, by name of the clip, where it is known.
 
     Returns:
         Name of the recording -> part.
@@ -143,7 +160,8 @@ def draw(
     for one in sorted(recordings, key=lambda one: one.name):
         if by == "room" and not one.room:
             raise BadInput(f"{one.name}: the manifest names no room; split by recording")
-        groups.setdefault(one.room if by == "room" else re.sub(clip, "", one.name), []).append(one)
+        recording = (wholes or {}).get(one.name) or re.sub(clip, "", one.name)
+        groups.setdefault(one.room if by == "room" else recording, []).append(one)
     if len(groups) < len(shares):
         raise BadInput(
             f"{len(groups)} {by}s cannot be shared out among {', '.join(shares)}; ask for fewer parts, or split "

@@ -3,10 +3,11 @@
 import logging
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.config import Data
-from avseld.io.manifest import Recording, disjoint, matches, pick, read_manifest
+from avseld.io.manifest import Recording, disjoint, matches, pick, read_manifest, with_labels
 from avseld.io.run_config import PARTS
 from avseld.vision.visual_input import VisualSpec
 
@@ -25,11 +26,13 @@ def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recordi
     the network takes them, and says how many.
 
     Raises:
-        BadInput: a name that matches nothing, parts that overlap, or nothing left to train on.
+        BadInput: no labels, a name that matches nothing, parts that overlap, or nothing left to train on.
     """
     there = [recording for recording in read_manifest(data.prepared) if recording.format == data.format]
     if not there:
         raise BadInput(f"{data.prepared}/manifest.csv: no recording of format {data.format}; prepare some")
+    if not any(recording.labels for recording in there):
+        with_labels(there, Path(data.prepared))
     own_folds(data, there)
     parts = {name: pick(there, getattr(data, name), f"data.{name}") for name in PARTS}
     folds = {recording.fold for recording in there}

@@ -14,7 +14,7 @@ from avseld.base.files import takes_paths
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import reference
 from avseld.inference.predictor import Predictor, load
-from avseld.inference.run_folder import recordings_of
+from avseld.inference.run_folder import labelled_recordings_of
 from avseld.inference.thresholds import predict_at_thresholds
 from avseld.io.events import Events
 from avseld.io.manifest import Recording, read_class_list
@@ -75,7 +75,7 @@ def thresholds(
         BadInput: missing files, or a system without thresholds of classes.
     """
     predictor = load(run, device=device)
-    recordings = recordings_of(run, prepared, fold)
+    recordings = labelled_recordings_of(run, prepared, fold)
     place = prepared_folder(run, prepared)
     if read_class_list(place / "classes.txt") != predictor.classes:
         raise BadInput(

@@ -25,7 +25,7 @@ from avseld.evaluation.evaluate import untrained_predictor
 from avseld.evaluation.judging import judge
 from avseld.evaluation.validation import scoring_of, tell_how_scored
 from avseld.inference.predictor import Control, load
-from avseld.inference.run_folder import read_config, recordings_of
+from avseld.inference.run_folder import labelled_recordings_of, read_config
 from avseld.io.run_weights import CONFIG, run_folder
 from avseld.metrics import RULES, SCORES, Counts
 from avseld.metrics.api import count_pairs
@@ -214,7 +214,7 @@ def count_run(
     run = member.path
     config = read_config(run)
     predictor = load(run, weights, device)
-    recordings = recordings_of(run, prepared, fold)
+    recordings = labelled_recordings_of(run, prepared, fold)
     shown = member.control or control or config["data"]["video"]
     if shown == "untrained":
         predictor, shown = untrained_predictor(predictor, config["seed"]), "blank"

@@ -21,7 +21,7 @@ from avseld.evaluation.score_tables import class_table, table, write_class_score
 from avseld.evaluation.validation import tell_how_scored
 from avseld.inference.output import write_clip_file, write_prediction
 from avseld.inference.predictor import Control, Predictor, load
-from avseld.inference.run_folder import recordings_of
+from avseld.inference.run_folder import labelled_recordings_of
 from avseld.io.alignment import boxes_of
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.classes import ClassMap, compare_classes
@@ -80,7 +80,7 @@ def evaluate(
     year = challenge or config["challenge"]
     predictor = load(run, weights, device, legacy)
     tell_how_scored(predictor.system, year)
-    recordings = recordings_of(run, prepared, fold)
+    recordings = labelled_recordings_of(run, prepared, fold)
     classes, class_map = _classes(predictor, run, prepared_folder(run, prepared) / "classes.txt")
     references = {r.name: reference(r, len(classes)) for r in recordings}
     people_classes(classes, people)  # a wrong name is told before the prediction

@@ -24,7 +24,7 @@ from avseld.inference.thresholds import predict_at_thresholds
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.events import Events
 from avseld.io.labels import read_labels
-from avseld.io.manifest import Recording, pick, read_manifest
+from avseld.io.manifest import Recording, pick, read_manifest, with_labels
 from avseld.metrics.location import (
     HIT_DEG,
     LocationFrames,
@@ -242,15 +242,10 @@ def _common_format(predictors: Mapping[str, Predictor]) -> str:
 def _recordings(prepared: Path, fold: str, format: str) -> list[Recording]:
     recordings = [each for each in read_manifest(prepared) if each.format == format]
     if fold:
-        recordings = pick(recordings, [fold])
-    labelled = [recording for recording in recordings if recording.labels]
-    if not labelled:
-        raise BadInput(f"{prepared}: no {format} recordings with labels; prepare some with avseld-prep")
-    if len(labelled) < len(recordings):
-        log.warning(
-            "%s: %d recordings without labels are left out", prepared, len(recordings) - len(labelled)
-        )
-    return labelled
+        recordings = pick(recordings, [fold], "--fold")
+    if not recordings:
+        raise BadInput(f"{prepared}: no recordings of format {format}; prepare some with avseld-prep")
+    return with_labels(recordings, prepared)
 
 
 def _reference(recording: Recording) -> Events:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, matches, pick, read_manifest
+from avseld.io.manifest import Recording, matches, pick, read_manifest, with_labels
 from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config, tokens_of
 from avseld.io.run_weights import CONFIG, run_folder
 
@@ -53,6 +53,15 @@ def _of_format(prepared: Path, format: str, run: Path) -> list[Recording]:
         there = ", ".join(sorted({recording.format for recording in listed})) or "none"
         raise BadInput(f"{prepared}: no recordings of format {format}, which {run} takes; there are {there}")
     return recordings
+
+
+def labelled_recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
+    """List the recordings of a fold that have labels, to be scored; arguments and errors as for `recordings_of`.
+
+    Raises:
+        BadInput: none has labels.
+    """
+    return with_labels(recordings_of(run, prepared, fold), prepared_folder(run, prepared))
 
 
 def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,8 @@ from avseld.base.printable import has_control_characters, printable
 from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
 from avseld.io.text import read_text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,19 @@ class Recording:
     """second of the recording at which its video starts; negative where the video starts first"""
     video_yaw: float = 0.0
     """azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left"""
+    prompt: str = ""
+    """description in words: what sounds from where"""
     embeddings: Path | None = field(default=None, compare=False, metadata={"column": False})
     """visual embeddings of the video, where they were computed: always frames/NAME.npz, so not a column of the file"""
 
 
 VIDEO_COLUMNS = ("video_offset", "video_yaw")
+OPTIONAL_COLUMNS = (*VIDEO_COLUMNS, "prompt")
 """columns that are written only where a recording has them"""
 VIDEO_LIMITS = {"video_offset": 86_400.0, "video_yaw": 360.0}
 """largest magnitudes of them: a day, a turn"""
 ALL_COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get("column", True))
-COLUMNS = tuple(name for name in ALL_COLUMNS if name not in VIDEO_COLUMNS)
+COLUMNS = tuple(name for name in ALL_COLUMNS if name not in OPTIONAL_COLUMNS)
 MAX_ROOMS = 20
 """rooms that a message lists"""
 PATH_COLUMNS = ("audio", "video", "boxes", "labels")
@@ -59,7 +65,7 @@ def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classe
     columns = tuple(
         name
         for name in ALL_COLUMNS
-        if name not in VIDEO_COLUMNS or any(getattr(recording, name) for recording in recordings)
+        if name not in OPTIONAL_COLUMNS or any(getattr(recording, name) for recording in recordings)
     )
     writer.writerow(columns)
     for recording in recordings:
@@ -83,10 +89,10 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
     except csv.Error as error:
         raise BadInput(f"{path}: no readable csv ({error}); make it anew with avseld-prep") from error
     columns = tuple(rows[0]) if rows else ()
-    if columns[: len(COLUMNS)] != COLUMNS or not set(columns[len(COLUMNS) :]) <= set(VIDEO_COLUMNS):
+    if columns[: len(COLUMNS)] != COLUMNS or not set(columns[len(COLUMNS) :]) <= set(OPTIONAL_COLUMNS):
         raise BadInput(
-            f"{path}:1: expected the header {','.join(COLUMNS)}, perhaps with {','.join(VIDEO_COLUMNS)}; make it anew "
-            "with avseld-prep"
+            f"{path}:1: expected the header {','.join(COLUMNS)}, perhaps with {','.join(OPTIONAL_COLUMNS)}; make it "
+            "anew with avseld-prep"
         )
     recordings: dict[str, Recording] = {}
     for line, row in enumerate(rows[1:], start=2):
@@ -193,6 +199,28 @@ def pick(recordings: Sequence[Recording], tokens: Sequence[str], option: str = "
     return [recording for recording in recordings if any(matches(recording, token) for token in tokens)]
 
 
+def with_labels(recordings: Sequence[Recording], prepared: Path) -> list[Recording]:
+    """Select the recordings that have labels, to be scored or trained on; logs how many have none.
+
+    Args:
+        recordings: of a manifest.
+        prepared: its folder, for messages.
+
+    Raises:
+        BadInput: none has labels.
+    """
+    labelled = [recording for recording in recordings if recording.labels]
+    if recordings and not labelled:
+        names = f"{recordings[0].name}, ..." if len(recordings) > 1 else recordings[0].name
+        raise BadInput(
+            f"{prepared}: no labels, so no reference: none of {len(recordings)} recordings has any ({names}); "
+            f"avseld predict --run RUN --prepared {prepared} predicts them, or prepare them with their labels"
+        )
+    if missing := len(recordings) - len(labelled):
+        log.warning("%s: %d of %d recordings have no labels; left out", prepared, missing, len(recordings))
+    return labelled
+
+
 def what_there_is(recordings: Sequence[Recording], token: str = "") -> str:
     """Write which folds and rooms a manifest has.
 
@@ -274,6 +302,7 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
         duration=duration,
         video_offset=offset,
         video_yaw=yaw,
+        prompt=cells.get("prompt", ""),
         embeddings=prepared / EMBEDDINGS_FOLDER / f"{cells['name']}.npz",
         **paths,  # type: ignore[arg-type]
     )

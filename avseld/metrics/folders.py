@@ -29,6 +29,7 @@ from avseld.io.manifest import (
     check_classes_of_predictions,
     read_classes,
     read_manifest,
+    with_labels,
 )
 from avseld.metrics.fold_choice import ALL, choose_fold
 from avseld.metrics.odd_rows import OddRows
@@ -169,6 +170,11 @@ def open_pair(
     recordings = read_manifest(home) if home else []
     references = sources_of(reference, "reference")
     predictions = sources_of(prediction, "prediction")
+    if home and not references.keys() >= predictions.keys():
+        # Recordings of an evaluation set that are known to have no labels are no mistake.
+        predicted = with_labels([one for one in recordings if one.name in predictions], home)
+        unlabelled = {one.name for one in recordings} - {one.name for one in predicted} - references.keys()
+        predictions = {name: value for name, value in predictions.items() if name not in unlabelled}
     if fold is not None and fold != ALL and not home:
         raise BadInput(f"{reference}: no manifest.csv beside the labels knows folds; score without --fold")
     chosen, part = choose_fold(recordings, references, predictions, fold, parts or {}, missing)

@@ -40,6 +40,8 @@ class RecordingFiles:
     """azimuth of the middle of the picture, degrees"""
     channels: tuple[int | str, ...] | None = None
     """channels of the audio to take, counted from 1, in the order of the format; None for all"""
+    prompt: str = ""
+    """description in words"""
 
     def load_events(self, metres_per_unit: float | None = None) -> tuple[Events | None, Events | None]:
         """Read reference and prediction.
@@ -158,4 +160,5 @@ def _files_of(recording: Recording, classes: list[str], prediction: Path | None)
         prediction,
         recording.video_offset,
         recording.video_yaw,
+        prompt=recording.prompt,
     )

@@ -184,6 +184,7 @@ def _recording(
     return {
         "name": files.name,
         "duration": round(stop, 3),
+        "prompt": files.prompt,
         "note": f"the first {stop:g} of {duration:.1f} s" if stop < duration else "",
         "audio": _sound(files, stop),
         "stills": {

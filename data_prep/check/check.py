@@ -81,11 +81,13 @@ def check(
 
 
 def _tell_next(prepared: Path) -> None:
-    """Log how to split a folder without folds, or to train on one with folds."""
+    """Log how to split a folder without folds, or to train on one with folds; nothing without labels."""
     recordings = read_manifest(prepared)
     folds = {one.fold for one in recordings if one.fold}
     config = CONFIGS.get(recordings[0].format) if recordings else None
-    if recordings and not folds and len(recordings) > 2:
+    if not any(one.labels for one in recordings):
+        return
+    if not folds and len(recordings) > 2:
         parts = "train=0.7,validate=0.15,test=0.15"
         tell_next("avseld-prep", "split", "--prepared", prepared, "--parts", parts)
     elif config and len(folds) > 1:

@@ -78,7 +78,7 @@ def read_earlier(prepared: Path) -> dict[str, Recording]:
 
 
 def keep_earlier(prepared: Path, recordings: Sequence[Recording]) -> list[Recording]:
-    """Give recordings the fold, room and boxes that they have in an existing manifest.
+    """Give recordings the fold, room, prompt and boxes that they have in an existing manifest.
 
     Folds come from `avseld-prep split` or were written by hand; an empty one takes what is found now. Boxes stay where
     the manifest names an existing file, else they are expected at PREPARED/boxes/NAME.npz.
@@ -99,6 +99,7 @@ def keep_earlier(prepared: Path, recordings: Sequence[Recording]) -> list[Record
                 one,
                 fold=earlier.fold or one.fold,
                 room=earlier.room or one.room,
+                prompt=earlier.prompt or one.prompt,
                 boxes=_boxes(prepared, one, before.get(one.name)),
             )
         )

@@ -1,18 +1,14 @@
 """Sections of recordings that become clips: of equal length, or at listed times."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
-from avseld.io.sheets import recording_name
-from avseld.io.tables import cell_number, read_rows
-
-TIMES = ("name", "start", "stop")
-"""columns of a table of times"""
+from data_prep.clip_list import ListedClip, check_file_name, check_times, names_of_clips, read_clip_list
 
 
 @dataclass(frozen=True)
@@ -49,40 +45,40 @@ def equal_clips(name: str, duration: float, seconds: float, hop: float, rest: bo
 
 
 def read_times(path: Path, durations: dict[str, float]) -> dict[str, list[Clip]]:
-    """Read the times of clips.
+    """Read the times of clips; see `listed_clips`.
 
     Args:
-        path: csv with the columns name, start, stop and perhaps clip, as spreadsheets save it.
+        path: JSON or csv, see `data_prep.clip_list.read_clip_list`.
+        durations: seconds, by name of the recording.
+    """
+    return listed_clips(read_clip_list(path), durations)
+
+
+def listed_clips(entries: Sequence[ListedClip], durations: dict[str, float]) -> dict[str, list[Clip]]:
+    """Find the clips of a list in their recordings.
+
+    Args:
+        entries: of the list.
         durations: seconds, by name of the recording.
 
     Returns:
         Clips, by name of the recording.
 
     Raises:
-        BadInput: missing columns, an unknown recording, or times outside it; names the line.
+        BadInput: no times, an unknown recording, or times outside it; names the entry.
     """
-    rows = read_rows(path, TIMES, "name, start, stop and perhaps clip, such as take1,10,20")
+    check_times(entries)
     clips: dict[str, list[Clip]] = {}
-    for line, row in rows:
-        missing = [word for word in ("name", "start", "stop") if not row[word]]
-        if missing:
-            raise BadInput(f"{path}:{line}: no {missing[0]}; columns are name, start, stop and perhaps clip")
-        name = row["name"] if row["name"] in durations else recording_name(row["name"])
+    for entry, (name, word) in zip(entries, names_of_clips(entries, durations), strict=True):
         if name not in durations:
-            raise BadInput(f"{path}:{line}: no recording '{name}'; correct the name")
-        start, stop = (cell_number(row[word], path, line) for word in ("start", "stop"))
+            raise BadInput(f"{entry.place}: no recording '{name}'; correct the name")
+        start, stop = entry.start or 0.0, entry.stop or 0.0
         if not 0 <= start < stop <= durations[name] + 1e-6:
             raise BadInput(
-                f"{path}:{line}: from {start} to {stop} s lies not in {name}, which ends at {durations[name]:.2f} s"
+                f"{entry.place}: from {start} to {stop} s lies not in {name}, which ends at {durations[name]:.2f} s"
             )
-        own = clips.setdefault(name, [])
-        word = row.get("clip") or f"{name}_{len(own):03d}"
-        if Path(word).name != word or word in (".", "..") or has_control_characters(word):
-            shown = printable(word)
-            raise BadInput(
-                f"{path}:{line}: '{shown}' is no file name; leave out folders and control characters"
-            )
-        own.append(Clip(word, start, stop))
+        check_file_name(word, entry.place)
+        clips.setdefault(name, []).append(Clip(word, start, stop))
     return clips
 
 

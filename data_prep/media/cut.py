@@ -1,6 +1,7 @@
 """Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import soundfile
@@ -13,13 +14,15 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.dcase_csv import Coordinates
+from avseld.io.formats import FORMATS_BY_CHANNELS
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import LOSSY, SOUNDS, none_below
 from avseld.io.video import VIDEOS, video_info
+from data_prep.clip_list import joined_files, read_clip_list
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.clip_table import remove_other_sections, write_places
-from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, read_times
+from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, listed_clips
 from data_prep.media.cut_labels import WholeLabels, cut_labels, read_all_labels, warn_of_late_events
 from data_prep.media.cut_video import cut_video
 
@@ -58,7 +61,9 @@ def cut(
         target: a folder beside it; gets the same subfolders.
         seconds: duration of a clip.
         hop: seconds from one clip to the next; the duration of a clip if left out.
-        times: csv with the columns name, start, stop (seconds) and perhaps clip, instead of clips of equal length.
+        times: list of clips, instead of clips of equal length: csv with the columns name, start, stop (seconds) and
+            perhaps clip, split, prompt; or JSON of such entries (recording, or foa_fn, wav_fn and vid_fn; start, stop;
+            clip, split, prompt). `avseld-prep split --times` enters splits and prompts into the manifest.
         rest: keep the rest at the end as a shorter clip.
         video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
             it by the camera's own sound track; or a csv with the columns file and video_offset, or a manifest.csv.
@@ -78,16 +83,19 @@ def cut(
     require_folder(source)
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise BadInput(f"{target}: lies in {source}; give a folder beside it")
+    entries = None if times is None else read_clip_list(times)
     files: dict[str, list[Path]] = {}
-    for path in visible_files(source, (*SOUNDS, *VIDEOS)):
-        files.setdefault(path.stem, []).append(path)
+    found_files = visible_files(source, (*SOUNDS, *VIDEOS))
+    joined = joined_files(entries or [], {path.stem for path in found_files})
+    for path in found_files:
+        files.setdefault(joined.get(path.stem, path.stem), []).append(path)
     lengths = {name: _duration(paths) for name, paths in files.items()}
     durations = {name: length for name, length in lengths.items() if length is not None}
     if not durations:
         raise BadInput(f"{source}: {none_below(source, SOUNDS)}; check the path")
     labels = read_all_labels(source, durations, coordinates, first_frame)
     warn_of_late_events(labels, durations)
-    listed = None if times is None else read_times(times, durations)
+    listed = None if entries is None else listed_clips(entries, durations)
     places = _places(files, target, video_offset, video_yaw)
     starts = {
         path: video_info(path).start
@@ -113,10 +121,11 @@ def cut(
                 elif (on_video := section_of_video(clip, places[name][0], starts[path])) is not None:
                     due.append(_job(path, source, target, on_video))
                     table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
+    _check_targets(due)
     remove_other_sections(target, due)
     failed = work_through(due, _cut, has_length, jobs, "cut")
     places_of_clips = write_places(target, table)
-    words: list[str | Path] = ["--audio", target]
+    words = _one_format(due, target)
     words += (
         ["--video", target]
         if any(path.suffix.lower() in VIDEOS for each in files.values() for path in each)
@@ -125,8 +134,37 @@ def cut(
     words += ["--labels", target] if labels else []
     if places_of_clips is not None:
         words += ["--video_offset", places_of_clips, "--video_yaw", places_of_clips]
-    tell_next("avseld-prep", "own", *words, "--prepared", beside(target, "prepared"))
+    prepared = beside(target, "prepared")
+    if entries and any(entry.split or entry.prompt for entry in entries):
+        log.info(
+            "%s: after preparation, avseld-prep split --prepared %s --times %s enters its splits and prompts",
+            times, prepared, times,
+        )  # fmt: skip
+    tell_next("avseld-prep", "own", *words, "--prepared", prepared)
     return int(failed > 0)
+
+
+def _one_format(due: Sequence[FileJob], target: Path) -> list[str | Path]:
+    """Return the options of `avseld-prep own` for the clips: of one format, where there are several of each."""
+    sounds = [job for job in due if job.source.suffix.lower() in SOUNDS]
+    if len({job.target.stem for job in sounds}) == len(sounds):
+        return ["--audio", target]
+    channels = {job.target.parent: audio_info(job.source).channels for job in sounds}
+    folder = max(channels, key=lambda folder: channels[folder])
+    format = FORMATS_BY_CHANNELS.get(channels[folder], "foa")
+    return ["--audio", folder, *(["--format", format] if format != "foa" else [])]
+
+
+def _check_targets(due: list[FileJob]) -> None:
+    """Refuse two clips that would be written into one file."""
+    sources: dict[Path, Path] = {}
+    for job in due:
+        if job.target in sources:
+            raise BadInput(
+                f"{job.source}: its clip would be written to {job.target}, like that of {sources[job.target]}; rename "
+                "one of the clips, or put the two files into folders of their own"
+            )
+        sources[job.target] = job.source
 
 
 def section_of_video(clip: Clip, offset: float, starts: float = 0.0) -> Clip | None:

@@ -12,7 +12,8 @@ from avseld.io.manifest import Recording, write_manifest
 
 def prepared(folder: Path, *folds: str) -> Path:
     recordings = [
-        Recording(f"take {n}", folder / f"{n}.wav", "foa", fold=fold) for n, fold in enumerate(folds)
+        Recording(f"take {n}", folder / f"{n}.wav", "foa", labels=folder / f"{n}.csv", fold=fold)
+        for n, fold in enumerate(folds)
     ]
     write_manifest(folder, recordings, ["bell"])
     return folder

@@ -98,7 +98,7 @@ def test_bad_thresholds_and_folders_are_refused(run, prepared, tmp_path):
         predict(run, audio=[recording.audio], out=tmp_path / "x.csv", device="cpu", threshold=1.5)
     with pytest.raises(BadInput, match="choose_on"):
         locate(prepared, choose_on=prepared, out=tmp_path / "out")
-    with pytest.raises(BadInput, match="no foa recordings with labels"):
+    with pytest.raises(BadInput, match="no recordings of format foa"):
         (tmp_path / "manifest.csv").write_text((prepared / "manifest.csv").read_text().splitlines()[0] + "\n")
         locate(tmp_path, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from data_prep.corpora.own import own
 from data_prep.corpora.task4 import convert
 
 
-def write(path, channels, rate, seconds=1.3, subtype="PCM_16", seed=0):
+def write(path, channels, rate, seconds=0.8, subtype="PCM_16", seed=0):
     path.parent.mkdir(exist_ok=True)
     samples = np.random.default_rng(seed).normal(size=(round(seconds * rate), channels)) * 0.1
     soundfile.write(path, samples, rate, subtype)
@@ -29,7 +29,6 @@ def write(path, channels, rate, seconds=1.3, subtype="PCM_16", seed=0):
     [
         ("rate.wav", 4, 48000, "PCM_16", "foa", None),
         ("floats.wav", 4, 44100, "FLOAT", "foa", None),
-        ("as_it_is.flac", 4, 24000, "PCM_24", "foa", None),
         ("stereo.wav", 2, 44100, "PCM_16", "mono", None),
         ("mean.wav", 2, 24000, "PCM_16", "mono", None),
         ("fuma.wav", 4, 24000, "PCM_16", "foa", ["fuma"]),
@@ -46,7 +45,7 @@ def test_a_recording_is_read_as_preparation_writes_it_to_the_bit(
     read, n_samples = open_recording(path, format, 24000, chosen)
     expected, n_expected = open_recording(prepared.audio, format, 24000)
     assert n_samples == n_expected and np.abs(expected(0, n_samples)).max() > 0.1
-    for start, length in ((-100, 9000), (8000, n_samples), (0, n_samples)):
+    for start, length in ((-100, 9000), (6000, n_samples), (0, n_samples)):
         assert np.array_equal(read(start, length), expected(start, length))
 
 
@@ -70,15 +69,12 @@ def test_stereo_that_is_prepared_again_as_mono_is_written_anew(tmp_path):
 def tagger():
     logmel = {"sample_rate": 32000, "n_fft": 1024, "hop": 500, "n_mels": 64, "low_hz": 50, "high_hz": 14000}
     parts = Part("logmel", logmel), Part("cnn", {"layers": 5}), Part("tagging")
-    return Predictor(System(Blueprint(*parts, ["Speech", "Dog"], "mono", chunk=1.0)))
+    return Predictor(System(Blueprint(*parts, ["Speech", "Dog"], "mono", chunk=0.5)))
 
 
-@pytest.mark.parametrize(("channels", "seconds"), [(1, 1.0), (2, 0.7)])
-def test_a_clip_of_the_corpus_gives_the_same_probabilities_before_and_after_preparation(
-    tagger, tmp_path, channels, seconds
-):
-    clip = write(tmp_path / "clip.wav", channels, 44100, seconds)
-    convert(clip, tmp_path / "prepared.wav", 32000, 32000)
+def test_a_clip_of_the_corpus_gives_the_same_probabilities_before_and_after_preparation(tagger, tmp_path):
+    clip = write(tmp_path / "clip.wav", 2, 44100, 0.3)
+    convert(clip, tmp_path / "prepared.wav", 32000, 16000)
     paths = (clip, tmp_path / "prepared.wav")
     heads = [next(iterate_heads(tagger.system, *tagger.reader(path)))[1] for path in paths]
     assert heads[0].keys() == heads[1].keys() >= {"clip", "frame"}
