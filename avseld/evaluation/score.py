@@ -61,7 +61,7 @@ def score(
         reference: first word: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a
             column `file`; with 2019-task4 also the task's own file: filename, onset, offset, event_label.
         prediction: second word: folder of predictions, one csv file per recording, matched by name; or one file.
-        challenge: year of the rules, 2019 to 2025, or 2019-task4 for events without directions.
+        challenge: year of the rules, 2018 to 2025, or 2019-task4 for events without directions.
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
         json: print one JSON object instead of a table.

@@ -233,7 +233,7 @@ def check_label_frames(system: System, challenge: int) -> None:
     Raises:
         BadInput: no such year, or label frames of 100 ms where the year counts shorter ones.
     """
-    hop = rule_of(challenge).hop
+    hop = rule_of(challenge).frame_hop
     if system.target.task == "seld" and system.label_hop == LABEL_HOP and hop < LABEL_HOP:
         raise BadInput(
             f"challenge: {challenge} scores label frames of {1000 * hop:.0f} ms, target {system.blueprint.target.name} "

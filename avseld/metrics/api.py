@@ -11,7 +11,7 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.io.classes import compare_classes, give_classes
 from avseld.io.events import Events
-from avseld.metrics import doa2019, seld
+from avseld.metrics import doa2018, doa2019, seld
 from avseld.metrics.confidence import jackknife as intervals_of
 from avseld.metrics.counts import Counts, concatenate_counts, sum_counts
 from avseld.metrics.fold_choice import complete_from_run
@@ -53,13 +53,13 @@ def score(
         reference: events of one recording, or events by recording name, or a folder of csv files: labels of a
             prepared folder, or frame csv as DCASE distributes them. Folders are searched recursively.
         prediction: the same; a folder has csv files of the same names.
-        challenge: 2019 to 2025, or 2019-task4 for events without directions; with `run`, that of the training if left
+        challenge: 2018 to 2025, or 2019-task4 for events without directions; with `run`, that of the training if left
             out.
         average: macro or micro; 2019, 2020 and 2021 define micro only.
         jackknife: add 95 % confidence intervals over recordings.
         n_classes: number of classes; if None, from classes.txt beside the labels, else that of the challenge.
-        corrected: correct the defects of the official code; `avseld.metrics.seld` and `avseld.metrics.doa2019`
-            list them, with their effect on a real system.
+        corrected: correct the defects of the official code; `avseld.metrics.seld`, `doa2018` and `doa2019` list
+            them, with their effect on a real system.
         missing: what to do with a recording without prediction: error, empty to score it as silence, or skip.
         distance_unit: cm, m or none (score without distances) for prediction files; if None, the challenge's.
         onscreen: 2025 only: a true positive must also have the right visibility (F20 on/off).
@@ -133,7 +133,7 @@ def count_recording(
     Args:
         reference: annotated events.
         prediction: predicted events.
-        challenge: 2019 to 2025.
+        challenge: 2018 to 2025.
         n_classes: number of classes; the challenge's if None.
         corrected: see `score`.
 
@@ -158,7 +158,7 @@ def scores_from_counts(
     Args:
         counts: (class,), or (recording, class), which is summed.
         average: macro or micro.
-        challenge: 2019 to 2025.
+        challenge: 2018 to 2025.
         jackknife: add 95 % intervals; needs the recording axis.
         corrected: the same choice as for the counts.
 
@@ -258,10 +258,12 @@ def _batch(
     by_overlap: bool = False,
 ) -> Counts:
     references, predictions = ([pair[i] for pair in batch] for i in (0, 1))
-    if rule.counting != "doa2019":
+    if rule.counting not in ("doa2018", "doa2019"):
         return seld.count(references, predictions, rule, options, by_overlap)
     if by_overlap:
-        raise BadInput("2019 is not scored per overlap; choose another challenge")
+        raise BadInput(f"{rule.year} is not scored per overlap; choose another challenge")
+    if rule.counting == "doa2018":
+        return doa2018.count(references, predictions, rule, options.n_classes, corrected=options.corrected)
     return doa2019.count(
         references, predictions, rule, options.n_classes, grid=grid, corrected=options.corrected
     )

@@ -12,8 +12,8 @@ class Counts:
     """Additive statistics of recordings.
 
     The arrays have shape (class,) for one recording or a sum, (recording, class) for many; `substitutions`,
-    `deletions`, `insertions`, `frames` and `equal_frames` have no class axis. Fields that a year does not use
-    are 0.
+    `deletions`, `insertions`, `frames`, `equal_frames` and `whole_reference` have no class axis. Fields that
+    a year does not use are 0.
     """
 
     reference: np.ndarray
@@ -31,7 +31,7 @@ class Counts:
     matched: np.ndarray
     """matches at any angle; the denominator of the errors below"""
     angle: np.ndarray
-    """sum of the angles of matches, degrees"""
+    """sum of the angles of matches, degrees; 2018: of their chords"""
     distance: np.ndarray
     """sum of the distance errors of matches, metres (2025: centimetres); NaN if not annotated"""
     relative: np.ndarray
@@ -44,6 +44,8 @@ class Counts:
     frames: np.ndarray
     equal_frames: np.ndarray
     """frames with the same number of predicted and reference directions"""
+    whole_reference: np.ndarray
+    """2018: reference segments of whole seconds, in all classes, to which the error rate is relative"""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -81,7 +83,7 @@ class Counts:
         return cls(**(empty | given))
 
 
-CLASSLESS = ("substitutions", "deletions", "insertions", "frames", "equal_frames")
+CLASSLESS = ("substitutions", "deletions", "insertions", "frames", "equal_frames", "whole_reference")
 
 
 def sum_counts(parts: Iterable[Counts]) -> Counts:

@@ -1,4 +1,4 @@
-"""Separate detection and localization, DCASE 2019 and SELDnet 2018.
+"""Separate detection and localization, DCASE 2019.
 
 Segment-based error rate and F over one second (A. Mesaros et al., Metrics for polyphonic sound event
 detection, 2016), DOA error by Hungarian assignment and frame recall (S. Adavanne et al., IEEE JSTSP 2018;
@@ -10,7 +10,6 @@ The official scorer differs from the definition, and `corrected=True` repairs it
 * An interval of a label file ends one frame late. Corrected: at its offset.
 * The DOA error is divided by the number of all predicted directions, matched or not, so that false alarms lower it.
   Corrected: by the number of matched ones.
-* 2018: the arcsine of the mean chord. Corrected: the mean angle.
 """
 
 from collections.abc import Sequence
@@ -19,10 +18,8 @@ from dataclasses import replace
 import numpy as np
 
 from avseld.io.events import Events
-from avseld.io.geometry import angle_between
 from avseld.metrics.cells import CellGrid, frame_rows, match_cells, sort_into_cells
 from avseld.metrics.counts import Counts
-from avseld.metrics.formulas import EPS
 from avseld.metrics.rules import Rule
 
 N_FRAMES = 3000
@@ -243,85 +240,3 @@ def _last_of_cell(events: Events, frame: np.ndarray, n_classes: int) -> tuple[Ev
     _, backwards = np.unique(key[::-1], return_index=True)
     kept = np.sort(len(key) - 1 - backwards)
     return events.select(kept), frame[kept]
-
-
-def legacy_2018(
-    reference: np.ndarray,
-    prediction: np.ndarray,
-    reference_vector: np.ndarray,
-    prediction_vector: np.ndarray,
-    frames_per_second: int = 172,
-    corrected: bool = False,
-) -> dict[str, float]:
-    """Compute the scores of SELDnet as published in 2018.
-
-    S. Adavanne et al., IEEE JSTSP 2018; `evaluation_metrics.py` of sharathadavanne/seld-net. The published DOA
-    error is the arcsine of a mean chord, not a mean angle, and predicted vectors are not normalized; blocks of the
-    error rate are rounded down, those of F up. `corrected` takes the mean angle, whole seconds and every frame.
-
-    Args:
-        reference: (frame, class) 0/1.
-        prediction: (frame, class) 0/1.
-        reference_vector: (frame, 3 x class) or (frame, 2 x class): all x, all y, all z.
-        prediction_vector: the same.
-        frames_per_second: frames in a one-second segment.
-        corrected: the repaired arithmetic.
-
-    Returns:
-        ER, F, count_accuracy, doa_error (degrees), chord_reference, chord_prediction, frame_recall and
-        seld_score.
-    """
-    reference, prediction = np.asarray(reference, bool), np.asarray(prediction, bool)
-    whole = len(reference) if corrected else len(reference) // frames_per_second * frames_per_second
-    rate = segment_counts(reference[:whole], prediction[:whole], frames_per_second, corrected)
-    both = segment_counts(reference, prediction, frames_per_second, corrected)
-    wrong = rate["substitutions"] + rate["deletions"] + rate["insertions"]
-    chord = _chords(reference, reference_vector, prediction_vector, corrected)
-    same = reference.sum(axis=1) == prediction.sum(axis=1)
-    scores = {
-        "ER": float(wrong / rate["reference"].sum()) if rate["reference"].any() else float("nan"),
-        "F": _f_score(both),
-        "count_accuracy": _count_accuracy(reference.sum(axis=1), prediction.sum(axis=1), corrected),
-        "doa_error": chord[1],
-        "chord_reference": chord[0],
-        "chord_prediction": _chords(prediction, reference_vector, prediction_vector, corrected)[0],
-        "frame_recall": float(same.mean()),
-    }
-    errors = [scores["ER"], 1 - scores["F"], scores["doa_error"] / 180, 1 - scores["frame_recall"]]
-    return scores | {"seld_score": float(np.mean(errors))}
-
-
-def _f_score(counts: dict[str, np.ndarray]) -> float:
-    hits = counts["tp"].sum()
-    precision, recall = hits / (counts["prediction"].sum() + EPS), hits / (counts["reference"].sum() + EPS)
-    return float(2 * precision * recall / (precision + recall + EPS))
-
-
-def _chords(
-    active: np.ndarray, reference: np.ndarray, prediction: np.ndarray, corrected: bool
-) -> tuple[float, float]:
-    """Return the mean chord of the active cells and its angle in degrees, NaN for chords above 2."""
-    n_frames, n_classes = active.shape
-    reference, prediction = (
-        np.asarray(vectors, float).reshape(n_frames, -1, n_classes).transpose(0, 2, 1)[active]
-        for vectors in (reference, prediction)
-    )
-    if not len(reference):
-        return float("nan"), float("nan")
-    chord = float(np.linalg.norm(reference - prediction, axis=-1).mean())
-    if corrected:
-        if reference.shape[-1] == 2:
-            reference, prediction = (np.pad(v, ((0, 0), (0, 1))) for v in (reference, prediction))
-        return chord, float(angle_between(reference, prediction).mean())
-    return chord, float(np.degrees(2 * np.arcsin(chord / 2))) if chord <= 2 else float("nan")
-
-
-def _count_accuracy(reference: np.ndarray, prediction: np.ndarray, corrected: bool) -> float:
-    """Average, over numbers of sources, the share of frames with that number; the published one omits the largest."""
-    most = int(reference.max(initial=0))
-    shares = [
-        float((prediction[reference == number] == number).mean())
-        for number in range(most + 1 if corrected else most)
-        if (reference == number).any()
-    ]
-    return float(np.mean(shares)) if shares else float("nan")

@@ -117,13 +117,13 @@ class Pairing:
 
     def _read_prediction(self, path: Path, name: str) -> Events:
         if not self.strict and label_format(path) == "frames":
-            return read_dcase(path, None, self.coordinates, self.unit, self.rule.hop, lenient=True)[0]
+            return read_dcase(path, None, self.coordinates, self.unit, self.rule.frame_hop, lenient=True)[0]
         return read_labels(
             path,
             self.n_classes,
             self.coordinates,
             self.unit,
-            self.rule.hop,
+            self.rule.frame_hop,
             self.classes or None,
             name,
         )
@@ -217,7 +217,7 @@ def _read_reference(reference: Source, rule: Rule, n_classes: int, classes: Sequ
     if isinstance(reference, LabelFile):
         return reference.read(n_classes, classes=classes or None).events
     return read_labels(
-        reference, n_classes, "polar", hop=rule.hop, classes=classes or None, recording=reference.stem
+        reference, n_classes, "polar", hop=rule.frame_hop, classes=classes or None, recording=reference.stem
     )
 
 
@@ -342,7 +342,7 @@ def _inspect(
     largest = _largest(predictions)
     events = largest if isinstance(largest, Events) else Events.empty()
     if isinstance(largest, Path):
-        coordinates, unit, events = coordinates_of(largest, said, rule.hop, rule.prediction_unit)
+        coordinates, unit, events = coordinates_of(largest, said, rule.frame_hop, rule.prediction_unit)
         if scored:
             warn_about_unit(largest, events, unit)
     if not scored:

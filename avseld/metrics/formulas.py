@@ -159,10 +159,15 @@ def merge_classes(counts: Counts) -> Counts:
     return Counts(**merged)
 
 
-def _error_rate(counts: Counts) -> np.ndarray:
-    """Compute one error rate over all classes, repeated for each, (..., class)."""
+def _error_rate(counts: Counts, reference: np.ndarray | None = None) -> np.ndarray:
+    """Compute one error rate over all classes, repeated for each, (..., class).
+
+    Args:
+        counts: sums.
+        reference: (...,) what the errors are relative to; all reference events if None.
+    """
     errors = counts.substitutions + counts.deletions + counts.insertions
-    reference = counts.reference.sum(axis=-1)
+    reference = counts.reference.sum(axis=-1) if reference is None else reference
     rate = np.where((reference == 0) & (errors > 0), np.nan, errors / (reference + EPS))
     return np.broadcast_to(rate[..., None], counts.reference.shape)
 
@@ -245,7 +250,21 @@ def _doa2019(counts: Counts, rule: Rule, corrected: bool) -> Table:
     return table | {"seld_score": seld_score(table)}
 
 
+def _doa2018(counts: Counts, rule: Rule, corrected: bool) -> Table:
+    """SELDnet 2018, see `avseld.metrics.doa2018`; error rate and frame recall are one number for all classes."""
+    mean = counts.angle / counts.matched
+    table = {
+        "ER": _error_rate(counts, counts.whole_reference),
+        "F": _harmonic(counts.tp, counts),
+        "doa_error": mean if corrected else np.degrees(2 * np.arcsin(mean / 2)),
+        "frame_recall": (counts.equal_frames / counts.frames)[..., None],
+    }
+    table = {name: np.broadcast_to(value, counts.reference.shape) for name, value in table.items()}
+    return table | {"seld_score": seld_score(table)}
+
+
 FORMULAS: dict[str, Callable[[Counts, Rule, bool], Table]] = {
+    "doa2018": _doa2018,
     "doa2019": _doa2019,
     "blocks": _blocks,
     "segments": _joint,

@@ -79,7 +79,7 @@ class OddRows:
             if number:
                 self.counts.setdefault(kind, {})[path] = number
         # From 2021 on only the frames of the reference are gone through, in which a late row may still lie.
-        left_out = early | unknown | (late & (rule.counting in ("doa2019", "blocks")))
+        left_out = early | unknown | (late & (rule.counting in ("doa2018", "doa2019", "blocks")))
         return prediction.select(~left_out) if left_out.any() else prediction
 
     def tell(self) -> None:

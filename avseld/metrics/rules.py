@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
 from avseld.metrics.definitions import extra_scores
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Scoring rule of one year of DCASE Task 3."""
+    """Scoring rule of one year of DCASE Task 3, or of SELDnet 2018."""
 
     year: int
     n_classes: int
     counting: str
-    """doa2019, blocks (2020), segments (2021 to 2023) or frames (2024 and 2025)"""
+    """doa2018, doa2019, blocks (2020), segments (2021 to 2023) or frames (2024 and 2025)"""
     angle: str
     """arithmetic of the angle: polar, cartesian or folded (see `avseld.metrics.assignment`)"""
     scores: tuple[str, ...]
@@ -33,8 +34,15 @@ class Rule:
     """metres per unit of the distance column of predictions; labels are in centimetres in every year"""
     units_per_metre: float = 1.0
     """unit of the distance error in the official output"""
+    file_hop: float | None = None
+    """seconds between the frames of frame csv files; None for those of the rule. 2018 published no format of files"""
     late_frames: bool = False
     """whether predictions after the end of the reference are accepted"""
+
+    @property
+    def frame_hop(self) -> float:
+        """Seconds between the frames of frame csv files."""
+        return self.hop if self.file_hop is None else self.file_hop
 
     @property
     def all_scores(self) -> tuple[str, ...]:
@@ -48,6 +56,17 @@ RULES: Mapping[int, Rule] = MappingProxyType(
     {
         rule.year: rule
         for rule in (
+            Rule(
+                2018,
+                11,
+                "doa2018",
+                "cartesian",
+                ("ER", "F", "doa_error", "frame_recall", "seld_score"),
+                ("micro",),
+                hop=256 / 44100,
+                frames_per_block=172,
+                file_hop=LABEL_HOP,
+            ),
             Rule(
                 2019,
                 11,
@@ -84,7 +103,8 @@ RULES: Mapping[int, Rule] = MappingProxyType(
         )
     }
 )
-"""Challenge year -> rule. Sources: the official scorers listed in `avseld.metrics.seld` and `avseld.metrics.doa2019`.
+"""Challenge year -> rule. Sources: the official scorers listed in `avseld.metrics.seld`, `avseld.metrics.doa2018` and
+`avseld.metrics.doa2019`.
 
 2021 counts like 2022, except that a match beyond the threshold weighs half in F.
 """

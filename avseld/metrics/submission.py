@@ -66,7 +66,7 @@ def problems(
 def _columns(path: Path, rule: Rule) -> str:
     if label_format(path) != "frames":
         return f"{path}:1: events with times; submissions are frame csv without times"
-    events, dialect = read_dcase(path, metres_per_unit=rule.prediction_unit, hop=rule.hop)
+    events, dialect = read_dcase(path, metres_per_unit=rule.prediction_unit, hop=rule.frame_hop)
     if not len(events):
         return ""
     absent = [column for column in REQUIRED_COLUMNS.get(rule.year, ()) if column not in dialect.columns]

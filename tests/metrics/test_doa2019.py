@@ -7,7 +7,7 @@ import pytest
 from made_scenes import stationary_source
 
 from avseld.io.events import Events, concatenate
-from avseld.metrics import RULES, doa2019, score, scores_from_counts
+from avseld.metrics import RULES, doa2018, doa2019, score, scores_from_counts
 
 
 def span(first: int, last: int, label: int, azimuth: float, elevation: float = 0.0) -> Events:
@@ -91,7 +91,7 @@ def test_2018_scores_keep_the_published_arithmetic_of_the_chord() -> None:
     where, said = np.zeros((400, 3, 3)), np.zeros((400, 3, 3))  # frame, axis, class
     where[5:200, :, 0], where[100:300, :, 1] = unit(30, 0), unit(-170, 20)
     said[:, :, 0], said[:, :, 1], said[:, :, 2] = 0.9 * unit(40, 5), unit(-160, 25), (0.1, 0.2, 0.3)
-    ours = doa2019.legacy_2018(reference, prediction, where.reshape(400, 9), said.reshape(400, 9))
+    ours = doa2018.legacy_2018(reference, prediction, where.reshape(400, 9), said.reshape(400, 9))
     assert ours["ER"] == pytest.approx(0.75)
     assert ours["F"] == pytest.approx(0.25)
     assert ours["count_accuracy"] == pytest.approx(0.8919413919)
@@ -100,7 +100,7 @@ def test_2018_scores_keep_the_published_arithmetic_of_the_chord() -> None:
     assert ours["doa_error"] == pytest.approx(11.26628816)
     assert ours["frame_recall"] == pytest.approx(297 / 400)
     assert ours["seld_score"] == pytest.approx(0.4550226224)
-    fair = doa2019.legacy_2018(
+    fair = doa2018.legacy_2018(
         reference, prediction, where.reshape(400, 9), said.reshape(400, 9), corrected=True
     )
     # vectors are compared by direction: 195 cells at 11.17 degrees, 200 at 10.9
