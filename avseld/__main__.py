@@ -25,6 +25,22 @@ def feature_words(words: list[str]) -> list[str]:
     return recipe_words(words)
 
 
+def diagram_words(words: list[str]) -> list[str]:
+    """Gather the recipe of `models --diagram` and the changes of it; its name stays, for the title."""
+    from avseld.recipes.arguments import recipe_words
+
+    name = ""
+    renamed: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        option, equals, value = word.partition("=")
+        is_name = option in ("--diagram", "--recipe", "--config")
+        name = value if is_name and equals else word if before in ("--diagram", "--recipe") else name
+        name = word if before == "--config" else name
+        renamed.append(f"--recipe{equals}{value}" if is_name else word)
+    gathered = recipe_words(renamed)
+    return [f"--diagram={name}", *gathered] if name else gathered
+
+
 def sound_words(words: list[str]) -> list[str]:
     """Join the files of `predict`, after `--audio` or without an option, to one list; file names may hold commas."""
     files: list[str] = []
@@ -159,7 +175,15 @@ COMMANDS = {
         "time a part against the same work done the published way",
         positional=True,
     ),
-    "models": Command("avseld.recipes.listing", "models", "every recipe: system, parameters, input, output"),
+    "models": Command(
+        "avseld.recipes.listing",
+        "models",
+        "every recipe: system, parameters, input, output, and a picture of its network",
+        prepare=diagram_words,
+        usage=("[options]", "--diagram RECIPE [--out FILE] [options of the recipe]"),
+        values={"diagram": "RECIPE", "recipe": "RECIPE", "config": "RECIPE", "out": "FILE"},
+        config="the same as --diagram",
+    ),
     "weights": Command("avseld.weights.listing", "weights", "the trained weights that come with the package"),
     "thresholds": Command(
         "avseld.evaluation.choose_thresholds",

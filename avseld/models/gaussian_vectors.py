@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> Tensor:
@@ -19,6 +20,9 @@ def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> T
     Returns:
         (..., 2 = azimuth elevation, n_boxes, n_points).
     """
+    if has_torch_function_unary(boxes):  # as torch's own functions, so that `avseld.system.layers` sees it
+        answer: Tensor = handle_torch_function(gaussian_vectors, (boxes,), boxes, n_points, wrap)
+        return answer
     last = n_points - 1
     grid = torch.arange(n_points, dtype=boxes.dtype, device=boxes.device)
     low, high = (

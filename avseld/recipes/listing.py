@@ -1,17 +1,27 @@
 """The command `models`: list the packaged recipes with their input, output and network size."""
 
 import json as json_format
+import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from avseld.base.errors import BadInput
+from avseld.base.files import takes_paths
 from avseld.config import Part
 from avseld.metrics import RULES
-from avseld.recipes import FOLDER
+from avseld.recipes import FOLDER, recipe_path
+from avseld.recipes.reading import read_recipe, recipe_of
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
+from avseld.system.layers import layer_blocks
+
+log = logging.getLogger(__name__)
+
+DIAGRAM_SUFFIXES = (".svg", ".png", ".pdf")
 
 TASK4_CLASSES = 10
 """number of classes of DCASE 2019 Task 4, whose recipes have no Task 3 year"""
@@ -30,10 +40,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     text = path.read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
-    year = recipe.get("challenge")
-    n_classes = RULES[year].n_classes if year else TASK4_CLASSES
-    if ONE_CLASS in text:
-        n_classes = 1
+    n_classes = number_of_classes(recipe, text)
     features, model, target = (Part(**recipe[name]) for name in ("features", "model", "target"))
     data = recipe["data"]
     names = [f"class {number}" for number in range(n_classes)]
@@ -52,12 +59,43 @@ def describe(path: Path) -> dict[str, Any]:
     }
 
 
-def models(json: bool = False) -> None:
-    """List every recipe with its system, size, input and output.
+def number_of_classes(recipe: Mapping[str, Any], text: str) -> int:
+    """Return the number of classes of the corpus that a recipe is for.
+
+    Args:
+        recipe: as YAML has it; its `challenge` decides.
+        text: of its file; its launch command may merge the classes.
+    """
+    year = recipe.get("challenge")
+    if ONE_CLASS in text:
+        return 1
+    return RULES[year].n_classes if year else TASK4_CLASSES
+
+
+@takes_paths
+def models(
+    json: bool = False,
+    diagram: str | None = None,
+    recipe: dict[str, Any] | None = None,
+    out: Path | None = None,
+) -> None:
+    """List every recipe with its system, size, input and output, or draw the network of one.
 
     Args:
         json: print one JSON object per line and recipe.
+        diagram: draw the layers of a recipe's network with their shapes, as one window runs through it: a recipe, a
+            YAML file or a run folder; options of it may follow, such as --model.options.hidden 128.
+        recipe: the same as --diagram.
+        out: with --diagram, the file to write, svg, png or pdf; by default RECIPE.svg.
+
+    Raises:
+        BadInput: an unknown recipe or option, or a file of another kind.
     """
+    if diagram is not None:
+        draw_network(diagram, recipe, out)
+        return
+    if recipe is not None or out is not None:
+        raise BadInput("--out and options of a recipe belong to a picture; name its recipe with --diagram")
     for path in sorted(FOLDER.glob("*.yaml")):
         about = describe(path)
         if json:
@@ -66,3 +104,44 @@ def models(json: bool = False) -> None:
             video = " + video" if about["video"] else ""
             line = f"{about['recipe']:<18}{about['parameters']:>10,}  {about['input']}{video} -> {about['output']}"
             sys.stdout.write(line + "\n")
+
+
+def draw_network(name: str, words: Mapping[str, Any] | None = None, out: Path | None = None) -> None:
+    """Draw the network of a recipe.
+
+    Args:
+        name: of the recipe, or a file or a run folder.
+        words: the recipe with changes, as YAML has it; None for the recipe as it is.
+        out: svg, png or pdf; None for NAME.svg.
+
+    Raises:
+        BadInput: an unknown recipe or option, or a file of another kind.
+    """
+    # Not imported above: the list needs no figures.
+    from avseld.reporting.network_diagram import write_diagram
+
+    out = out or Path(f"{Path(name).stem}.svg")
+    if out.suffix.lower() not in DIAGRAM_SUFFIXES:
+        raise BadInput(f"--out {out}: '{out.suffix}' is none of {', '.join(DIAGRAM_SUFFIXES)}")
+    system = system_of(name, words)
+    write_diagram(out, layer_blocks(system), diagram_title(name, system))
+    log.info("%s", out)
+
+
+def system_of(name: str, words: Mapping[str, Any] | None = None) -> System:
+    """Build the system of a recipe; arguments and errors as for `draw_network`."""
+    path = Path(recipe_path(name))
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    words = words or read_recipe(name)
+    made = recipe_of({"optimizer": {"name": "adam"}, **words}, needs_recordings=False)
+    classes = [f"class {number}" for number in range(number_of_classes(words, text))]
+    window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
+    return System(Blueprint(made.features, made.model, made.target, classes, *window))
+
+
+def diagram_title(name: str, system: System) -> str:
+    """Return what stands above the picture of a network."""
+    part = system.blueprint
+    return (
+        f"{Path(name).stem}: {part.model.name} for {part.target.name}, {system.parameter_count:,} parameters"
+    )

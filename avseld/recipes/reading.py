@@ -46,12 +46,18 @@ def recipe(name: str | Path, **changes: Any) -> Recipe:
     return recipe_of(words)
 
 
-def recipe_of(words: Mapping[str, Any]) -> Recipe:
-    """Build a recipe from what YAML says, complete with its prepared folder.
+def recipe_of(words: Mapping[str, Any], needs_recordings: bool = True) -> Recipe:
+    """Build a recipe from what YAML says.
+
+    Args:
+        words: as YAML has it.
+        needs_recordings: whether it must name its prepared folder.
 
     Raises:
         BadInput: an unknown name, a value of another type, or something is missing.
     """
+    if not needs_recordings:
+        words = {**words, "data": {"prepared": "", **(words.get("data") or {})}}
     made: Recipe = _build(Recipe, words, "")
     return made
 
