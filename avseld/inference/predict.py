@@ -24,6 +24,7 @@ from avseld.inference.output import PredictionFiles, write_clip_file, write_pred
 from avseld.inference.predictor import Predictor, load, predict_all
 from avseld.inference.run_folder import folder_of, recordings_for_weights, recordings_of
 from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
+from avseld.inference.submission import Year, check_submission, write_submission
 from avseld.inference.thresholds import set_threshold
 from avseld.io.classes import compare_classes
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
@@ -58,6 +59,7 @@ def predict(
     device: str = "auto",
     legacy: bool | None = None,
     threshold: float | None = None,
+    submission: Year | None = None,
 ) -> None:
     """Predict sound files and videos, or a fold of a prepared folder, into DCASE csv files.
 
@@ -91,6 +93,8 @@ def predict(
         device: cpu, cuda, ..., or auto.
         legacy: use the published rounding and averaging, defects included.
         threshold: decision threshold in place of the recipe's, 0 to 1; higher gives fewer events.
+        submission: year of a challenge: write a fold as the files that it asks for, into RUN/submission_YEAR by default
+            (2019: frame of 20 ms, class, azimuth, elevation as whole numbers).
 
     Raises:
         BadInput: files are missing or unusable.
@@ -109,8 +113,13 @@ def predict(
         check_folder(out, "--out")
         predictor = load(run, weights, device, legacy)
         set_threshold(predictor.system, threshold)
-        _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity)
+        _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity, submission)
         return
+    if submission is not None:
+        raise BadInput(
+            f"--submission {submission}: is written for the recordings of a prepared folder; prepare the evaluation "
+            "set (--no_labels), and give --prepared in place of sound files"
+        )
     if control == "shuffled":
         raise BadInput("--control shuffled: needs the recordings of a prepared folder, not sound files")
     sounds = sound_files(audio)
@@ -187,6 +196,15 @@ def _check(
         warn_of_capsules(path, channels)
 
 
+def _refuse_beside_submission(year: int, given: dict[str, bool]) -> None:
+    """Refuse further files of a recording: a submission holds nothing but those that the challenge asks for."""
+    for name, value in given.items():
+        if value:
+            raise BadInput(
+                f"--{name}: a submission ({year}) holds no further files; leave one of the two out"
+            )
+
+
 def _predict_fold(
     predictor: Predictor,
     run: Path,
@@ -196,6 +214,7 @@ def _predict_fold(
     control: VideoControl,
     event_list: bool,
     audacity: bool,
+    submission: int | None,
 ) -> None:
     """Predict a fold of a prepared folder; arguments as for `predict`."""
     home = folder_of(run)
@@ -203,13 +222,20 @@ def _predict_fold(
         recordings = recordings_for_weights(run, predictor.system.blueprint.format, prepared, fold)
     else:
         recordings = recordings_of(home, prepared, fold)
-    folder = out or (Path("predictions") if home is None else beside(run, "predictions"))
+    kind = "predictions" if submission is None else f"submission_{submission}"
+    folder = out or (Path(kind) if home is None else beside(run, kind))
     place = prepared or prepared_folder(run if home is None else home)
     classes = read_classes(place)
     class_map = compare_classes(predictor.classes, classes, run, place / "classes.txt")
+    if submission is not None:
+        _refuse_beside_submission(submission, {"events": event_list, "audacity": audacity})
+        check_submission(predictor.system, submission, classes)
     predictions = predict_all(predictor, recordings, control, class_map=class_map)
     for name, found in predictions.items():
         path = folder / f"{name}.csv"
+        if submission is not None:
+            write_submission(path, found, submission)
+            continue
         if not event_list and not audacity:
             write_prediction(path, found, predictor.system)
             continue
@@ -219,6 +245,10 @@ def _predict_fold(
     write_clip_file(folder, predictions, predictor.system, classes, recordings)
     write_class_list(classes_of_predictions(folder), classes)
     log.info("%s", folder)
+    if submission is not None and all(one.labels for one in recordings):
+        tell_next("avseld", "score", place, folder, "--challenge", str(submission), "--check_only")
+    if submission is not None:
+        return
     if home is not None and folder == beside(run, "predictions") and all(one.labels for one in recordings):
         again = () if prepared is None else (prepared, folder)
         tell_next("avseld", "score", *again, "--run", run if folder != home / "predictions" else home)

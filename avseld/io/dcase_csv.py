@@ -86,6 +86,10 @@ class Dialect:
     """of azimuth and elevation; 180 / pi where they are radians"""
     first_frame: int = 0
     """index of the frame that begins at 0 s"""
+    hop: float = LABEL_HOP
+    """seconds between frames"""
+    whole_degrees: bool = False
+    """write directions as whole degrees from -180 to 179"""
 
 
 def read_dcase(
@@ -176,9 +180,12 @@ def write_dcase(path: Path | str, events: Events, dialect: Dialect | None = None
 
 def dcase_lines(events: Events, dialect: Dialect) -> list[str]:
     """Format events as rows of a frame CSV, without header and line ends; arguments as for `write_dcase`."""
-    frames = expand(events)
+    frames = expand(events, dialect.hop)
+    if dialect.whole_degrees:
+        azimuth, elevation = np.round(frames.azimuth), np.round(frames.elevation)
+        frames = replace(frames, azimuth=(azimuth + 180) % 360 - 180, elevation=elevation)
     columns = {
-        "frame": np.round(frames.onset / LABEL_HOP) + dialect.first_frame,
+        "frame": np.round(frames.onset / dialect.hop) + dialect.first_frame,
         "class": frames.label,
         "source": frames.source,
         "azimuth": frames.azimuth / dialect.degrees_per_unit,
@@ -195,13 +202,15 @@ def dcase_lines(events: Events, dialect: Dialect) -> list[str]:
     ]
 
 
-def expand(events: Events) -> Events:
-    """Split every event into rows of one label frame (100 ms); rows of one frame are unchanged.
+def expand(events: Events, hop: float = LABEL_HOP) -> Events:
+    """Split every event into rows of one label frame; rows of one frame are unchanged.
 
-    An event covers each frame that it overlaps by more than half a millisecond.
+    Args:
+        events: an event covers each frame that it overlaps by more than half a percent of a frame.
+        hop: seconds between frames.
     """
-    rows, frame = frames_of(events.onset, events.offset)
-    return replace(events.select(rows), onset=frame * LABEL_HOP, offset=(frame + 1) * LABEL_HOP)
+    rows, frame = frames_of(events.onset, events.offset, hop)
+    return replace(events.select(rows), onset=frame * hop, offset=(frame + 1) * hop)
 
 
 def frames_of(onset: np.ndarray, offset: np.ndarray, hop: float = LABEL_HOP) -> tuple[np.ndarray, np.ndarray]:

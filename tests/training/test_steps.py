@@ -13,9 +13,11 @@ from safetensors.torch import load_file
 from avseld.base.errors import BadInput
 from avseld.config import Data, Hardware, InitFrom, Part
 from avseld.evaluation.evaluate import evaluate
+from avseld.inference.predict import predict
 from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest
 from avseld.metrics import score
+from avseld.metrics.submission import problems
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import iterate_heads
 from avseld.training.train import _finding_unused_parameters, train
@@ -78,6 +80,15 @@ def test_the_second_stage_starts_from_the_first_and_learns_directions(prepared, 
     assert result["challenge"] == 2023 and result["LR"] > 0
     rows = read_events(next((out / "evaluation" / "blank").glob("*.csv")))
     assert np.allclose(rows.offset - rows.onset, 0.02) and not np.isnan(rows.azimuth).any()
+    predict(out, submission=2019)
+    assert problems(prepared, out / "submission_2019", 2019, fold="fold4") == []
+    for path in sorted((out / "submission_2019").glob("*.csv")):
+        assert [tuple(map(int, line.split(","))) for line in path.read_text().splitlines()] == [
+            (round(on / 0.02), c, (round(a) + 180) % 360 - 180, round(e))
+            for on, c, a, e in zip(
+                *(getattr(read_events(out / "evaluation" / "blank" / path.name), column).tolist()
+                  for column in ("onset", "label", "azimuth", "elevation")), strict=True)
+        ]  # fmt: skip
 
 
 def test_a_first_stage_with_other_features_or_an_unknown_role_is_refused(prepared, first_stage, tmp_path):
