@@ -6,18 +6,11 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="adapted" weights="audio_foa_generated" steps=300 seed=0 more=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --weights) weights="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        --seed) seed="$2"; shift 2 ;;
-        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --*) more+=("$1" "$2"); shift 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
+weights="audio_foa_generated" steps=300 seed=0
+take_options "weights steps seed" "" 0 1 "$@"
+folder="${words[0]:-adapted}"
 use_environment
+know_more "avseld train"
 
 # Six rooms of four recordings to train on, one of which is withheld to choose the best weights, and three rooms to test.
 avseld-prep synth --out "$folder/raw" --recordings 36 --seconds 20 --preset reverberant --train_rooms 6 --test_rooms 3 \
@@ -50,13 +43,8 @@ avseld-prep own --audio "$folder/raw/foa_dev" --labels "$folder/labels" --classe
 train() { # run, options
     local run="$folder/$1"
     shift
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        avseld train "$@" --data.prepared "$folder/prepared" --data.validate fold3_room1 --out "$run" --seed "$seed" \
-            --steps "$steps" --validate_every $((steps / 3)) ${more[@]+"${more[@]}"}
-    fi
+    train_or_resume "$run" "$@" --data.prepared "$folder/prepared" --data.validate fold3_room1 --seed "$seed" \
+        --steps "$steps" --validate_every $((steps / 3)) ${more[@]+"${more[@]}"}
 }
 train adapted --init_from "$weights"
 train scratch --config "$folder/adapted" --init_from null

@@ -7,27 +7,15 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="bench_gpu" hours=3.8 steps=20000 more=()
-if [ "${1:-}" = --device-check ]; then
-    shift
-    if [ $# -gt 0 ] && [[ "$1" != -* ]]; then
-        folder="$1"
-        shift
-    fi
-    use_environment
-    exec python -m avseld.benchmarking.device_check "$folder/device_check" "$@"
-fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --hours) hours="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --*) more+=("$1" "$2"); shift 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
-
+hours=3.8 steps="" device_check=""
+take_options "hours steps" "device_check" 0 1 "$@"
+folder="${words[0]:-bench_gpu}"
 use_environment
+if [ -n "$device_check" ]; then
+    exec python -m avseld.benchmarking.device_check "$folder/device_check" ${steps:+--steps "$steps"} ${more[@]+"${more[@]}"}
+fi
+know_more "avseld train"
+steps="${steps:-20000}"
 [ -f "$folder/prepared/manifest.csv" ] || python "$root/scripts/write_bench_corpus.py" "$folder/prepared" --hours "$hours"
 rm -rf "$folder/run"
 began=$(date +%s)

@@ -1,25 +1,18 @@
 #!/usr/bin/env bash
 # Trains all systems on the same generated scenes and scores them on the same test rooms with the same metric.
 #   scripts/compare_systems.sh [FOLDER] [--seed K] [--recordings N] [--seconds S] [--systems "seldnet_2018 ..."]
+#     [options of avseld train]
 # FOLDER defaults to compare. First-order ambisonics, 24 kHz, 13 classes: older systems get other rates and labels than
 # published. About ten minutes per system on one core, an hour in all on two; a second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="compare" seed=2000 recordings=140 seconds=20
+seed=2000 recordings=140 seconds=20
 systems="av_foa_quick seldnet_2018 seldnet_2020 seldnet_2024 two_stage general sed_cnn9"
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seed) seed="$2"; shift 2 ;;
-        --recordings) recordings="$2"; shift 2 ;;
-        --seconds) seconds="$2"; shift 2 ;;
-        --systems) systems="$2"; shift 2 ;;
-        -h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        -*) echo "compare_systems.sh: no option $1; --help lists them" >&2; exit 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
+take_options "seed recordings seconds systems" "" 0 1 "$@"
+folder="${words[0]:-compare}"
 use_environment
+know_more "avseld train"
 avseld-prep synth --out "$folder/raw" --preset simple --recordings "$recordings" --test_share 0.2 --seconds "$seconds" \
     --width 360 --fps 10 --seed "$seed"
 prepared="$folder/prepared"
@@ -28,15 +21,10 @@ avseld-prep dcase --raw "$folder/raw" --prepared "$prepared"
 train() { # recipe, run, steps, batch size, options...
     local recipe="$1" run="$folder/$2" steps="$3" windows="$4"
     shift 4
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-        return
-    fi
-    rm -rf "$run" # interrupted before its first checkpoint
-    avseld train --config "$recipe" --data.prepared "$prepared" --out "$run" --steps "$steps" \
+    train_or_resume "$run" --config "$recipe" --data.prepared "$prepared" --steps "$steps" \
         --validate_every $((steps / 4)) --data.batch_size "$windows" --challenge 2023 --schedule.name one_cycle \
         --schedule.options '{}' --data.format foa --data.train '[fold3]' --data.validate '[fold3_room5]' \
-        --data.test '[fold4]' --data.allow_overlap false --data.video blank "$@"
+        --data.test '[fold4]' --data.allow_overlap false --data.video blank "$@" ${more[@]+"${more[@]}"}
 }
 with() { printf '{sample_rate: 24000, n_fft: 1024, win_length: null, hop: 240, n_mels: 64, pad_mode: reflect%s}' "$1"; }
 

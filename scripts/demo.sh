@@ -8,23 +8,12 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="demo" seeds="0 1 2" steps=1000 recordings=140 seconds=30 boxes=detected weights=people_drawn more=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seeds) seeds="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        --recordings) recordings="$2"; shift 2 ;;
-        --seconds) seconds="$2"; shift 2 ;;
-        --boxes) boxes="$2"; shift 2 ;;
-        --weights) weights="$2"; shift 2 ;;
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --*) more+=("$1" "$2"); shift 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
-
+seeds="0 1 2" steps=1000 recordings=140 seconds=30 boxes=detected weights=people_drawn
+take_options "seeds steps recordings seconds boxes weights" "" 0 1 "$@"
+folder="${words[0]:-demo}"
 one_of --boxes "$boxes" detected exact
 use_environment
+know_more "avseld train"
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
@@ -40,13 +29,8 @@ rows_aligned="" rows_shuffled="" rows_audio_only="" rows_untrained=""
 train() { # video control, options
     local run="$folder/${1}_$seed" control="$1"
     shift
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
-            --data.video "$control" --steps "$steps" --validate_every $((steps / 5)) "$@" ${more[@]+"${more[@]}"}
-    fi
+    train_or_resume "$run" --config av_foa_fused --data.prepared "$folder/prepared" --seed "$seed" \
+        --data.video "$control" --steps "$steps" --validate_every $((steps / 5)) "$@" ${more[@]+"${more[@]}"}
 }
 audio_visual() { train aligned; }
 audio_only() { train blank --model.options.vision false --model.options.hidden 224; }

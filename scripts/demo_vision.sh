@@ -10,23 +10,12 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="demo_vision" seeds="0 1 2" steps=1200 recordings=192 seconds=30 boxes=detected weights=people_drawn more=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --seeds) seeds="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        --recordings) recordings="$2"; shift 2 ;;
-        --seconds) seconds="$2"; shift 2 ;;
-        --boxes) boxes="$2"; shift 2 ;;
-        --weights) weights="$2"; shift 2 ;;
-        -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --*) more+=("$1" "$2"); shift 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
-
+seeds="0 1 2" steps=1200 recordings=192 seconds=30 boxes=detected weights=people_drawn
+take_options "seeds steps recordings seconds boxes weights" "" 0 1 "$@"
+folder="${words[0]:-demo_vision}"
 one_of --boxes "$boxes" detected simulated exact
 use_environment
+know_more "avseld train"
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
@@ -41,15 +30,10 @@ boxes_of_people "$folder/prepared" "$boxes" "$weights"
 train() { # name, options
     local run="$folder/${1}_$seed"
     shift
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        # Validation on rooms 13 to 16 of the training fold, one of each preset.
-        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
-            --data.validate "[fold3_room13, fold3_room14, fold3_room15, fold3_room16]" \
-            --steps "$steps" --validate_every $((steps / 3)) "$@" ${more[@]+"${more[@]}"}
-    fi
+    # Validation on rooms 13 to 16 of the training fold, one of each preset.
+    train_or_resume "$run" --config av_foa_fused --data.prepared "$folder/prepared" --seed "$seed" \
+        --data.validate "[fold3_room13, fold3_room14, fold3_room15, fold3_room16]" \
+        --steps "$steps" --validate_every $((steps / 3)) "$@" ${more[@]+"${more[@]}"}
 }
 audio_visual() { train audio_visual; }
 audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }

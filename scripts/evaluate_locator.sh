@@ -9,21 +9,11 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-sounds="" responses="" runs="" real="" out="locator" recordings=48 seconds=10 snr_db=15 seed=0 choice=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --sounds | --responses | --runs | --real | --out | --recordings | --seconds | --snr_db | --seed)
-            [ $# -ge 2 ] || { echo "evaluate_locator.sh: $1 needs a value" >&2; exit 2; }
-            printf -v "${1#--}" '%s' "$2"; shift 2 ;;
-        --threshold | --false_rows | --choose_on)
-            [ $# -ge 2 ] || { echo "evaluate_locator.sh: $1 needs a value" >&2; exit 2; }
-            choice+=("$1" "$2"); shift 2 ;;
-        *) echo "evaluate_locator.sh: no option $1; --help lists them" >&2; exit 2 ;;
-    esac
-done
-[ -n "$sounds" ] && [ -n "$responses" ] || { echo "evaluate_locator.sh: give --sounds and --responses" >&2; exit 2; }
+sounds="" responses="" runs="" real="" out="locator" recordings=48 seconds=10 snr_db=15 seed=0
+take_options "sounds responses runs real out recordings seconds snr_db seed" "" 0 0 "$@"
+[ -n "$sounds" ] && [ -n "$responses" ] || { refuse "give --sounds and --responses"; }
 use_environment
+know_more "avseld locate"
 
 set="$out/rooms_${recordings}x${seconds}_${snr_db}dB_seed$seed"
 if [ ! -d "$set/raw" ]; then
@@ -32,7 +22,7 @@ if [ ! -d "$set/raw" ]; then
 fi
 avseld-prep dcase --raw "$set/raw" --prepared "$set/prepared" --one_class sound
 printf '\n== real sounds through measured rooms\n'
-avseld locate --prepared "$set/prepared" --runs "$runs" --per recording --out "$set" "${choice[@]}"
+avseld locate --prepared "$set/prepared" --runs "$runs" --per recording --out "$set" ${more[@]+"${more[@]}"}
 
 if [ -n "$real" ]; then
     staged="$(mktemp -d)"
@@ -40,11 +30,11 @@ if [ -n "$real" ]; then
     mkdir "$staged/audio" "$staged/labels"
     for audio in "$real"/*.wav; do
         labels="${audio%.wav}.csv"
-        [ -f "$labels" ] || { echo "evaluate_locator.sh: $labels: not found; put the labels beside the audio" >&2; exit 2; }
+        [ -f "$labels" ] || refuse "$labels: not found; put the labels beside the audio"
         cp "$(realpath "$audio")" "$staged/audio/"
         cp "$(realpath "$labels")" "$staged/labels/"
     done
     avseld-prep own --audio "$staged/audio" --labels "$staged/labels" --prepared "$staged/prepared"
     printf '\n== real recordings\n'
-    avseld locate --prepared "$staged/prepared" --runs "$runs" --per overlap --out "$out/real" "${choice[@]}"
+    avseld locate --prepared "$staged/prepared" --runs "$runs" --per overlap --out "$out/real" ${more[@]+"${more[@]}"}
 fi

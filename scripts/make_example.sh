@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
 # Makes the recording that comes with the package, avseld/examples/example.mp4, and its picture, docs/images/example.png: ten
 # seconds of a generated room that no weights were trained on, first-order ambisonics (AAC, 384 kb/s) and 360-degree video.
-#   scripts/make_example.sh [FOLDER]
+#   scripts/make_example.sh [FOLDER] [options of avseld-prep synth]
 # FOLDER gets the scenes, by default a temporary one. Half a minute on two cores.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+take_options "" "" 0 1 "$@"
 use_environment
+know_more "avseld-prep synth"
 
-if [ $# -gt 0 ]; then
-    folder="$1"
-else
+folder="${words[0]:-}"
+if [ -z "$folder" ]; then
     folder="$(mktemp -d)"
     trap 'rm -rf "$folder"' EXIT
 fi
 name=fold4_room7_mix001
 avseld-prep synth --out "$folder/raw" --recordings 8 --seconds 10 --preset easy --train_rooms 1 --test_rooms 7 \
-    --test_share 0.99 --seed 2027 --width 640 --fps 10
+    --test_share 0.99 --seed 2027 --width 640 --fps 10 ${more[@]+"${more[@]}"}
 avseld-prep dcase --raw "$folder/raw" --prepared "$folder/prepared"
 sound=("$folder"/raw/foa_dev/*/$name.wav) video=("$folder"/raw/video_dev/*/$name.mp4)
 example="$root/avseld/examples/example"

@@ -1,27 +1,15 @@
 #!/usr/bin/env bash
 # Turns an unpacked STARSS23 into a prepared folder: videos at 360x180, labels and manifest, boxes.
+#   scripts/prepare_starss23.sh DATA [--format foa|mic|binaural] [options of avseld-prep resize, dcase, avseld-detect boxes]
+# DATA holds foa_dev, mic_dev or binaural_dev, metadata_dev and video_dev of the unpacked STARSS23; they are only read.
+# Without --format the first of these that is there. Writes DATA/video_360x180_dev and DATA/prepared, for another format
+# than foa DATA/prepared_FORMAT. A second run continues.
 set -euo pipefail
-
-if [ $# -lt 1 ] || [ "$1" = "-h" ] || [ "$1" = "--help" ]; then
-    cat >&2 <<'USAGE'
-usage: scripts/prepare_starss23.sh DATA [--format foa|mic|binaural] [options of avseld-detect boxes]
-
-DATA holds foa_dev, mic_dev or binaural_dev, metadata_dev and video_dev of the unpacked STARSS23; they are only read.
-Without --format the first of these that is there. Writes DATA/video_360x180_dev and DATA/prepared, for another format
-than foa DATA/prepared_FORMAT. A second run continues.
-USAGE
-    exit 2
-fi
-
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-data=${1%/} format="" words=()
-shift
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --format) format="${2:-}"; shift $(($# > 1 ? 2 : 1)) ;;
-        *) words+=("$1"); shift ;;
-    esac
-done
+
+format=""
+take_options "format" "" 1 1 "$@"
+data="${words[0]%/}"
 if [ -z "$format" ]; then
     format=foa
     for each in binaural mic foa; do
@@ -31,22 +19,23 @@ fi
 one_of --format "$format" foa mic binaural
 prepared="$(prepared_for "$data" "$format")"
 script=train_seld_${format/binaural/bin}.sh
-if [ -x "$root/.venv/bin/avseld-prep" ]; then
-    PATH="$root/.venv/bin:$PATH"
-fi
+use_environment
+know_more "avseld-prep resize" "avseld-prep dcase" "avseld-detect boxes"
 
 echo "1/3 videos at 360x180: $data/video_360x180_dev" >&2
 if [ -d "$data/video_dev" ]; then
-    avseld-prep resize --source "$data/video_dev" --target "$data/video_360x180_dev"
+    choose_more avseld-prep resize
+    avseld-prep resize --source "$data/video_dev" --target "$data/video_360x180_dev" ${chosen[@]+"${chosen[@]}"}
 else
     echo "    no $data/video_dev: nothing to resize" >&2
 fi
 
 echo "2/3 labels and manifest: $prepared" >&2
-avseld-prep dcase --raw "$data" --prepared "$prepared" --format "$format"
+choose_more avseld-prep dcase
+avseld-prep dcase --raw "$data" --prepared "$prepared" --format "$format" ${chosen[@]+"${chosen[@]}"}
 
 echo "3/3 boxes: $prepared/boxes" >&2
-missing=$(python3 - "$prepared" <<'PYTHON'
+missing=$(python - "$prepared" <<'PYTHON'
 import sys
 
 from avseld.io.boxes import read_boxes
@@ -66,7 +55,8 @@ PYTHON
 if [ "$missing" -eq 0 ]; then
     echo "    complete; no detection needed" >&2
 else
-    avseld-detect boxes --prepared "$prepared" ${words[@]+"${words[@]}"}
+    choose_more avseld-detect boxes
+    avseld-detect boxes --prepared "$prepared" ${chosen[@]+"${chosen[@]}"}
 fi
 
 echo "ready: $prepared; next: scripts/$script $data" >&2

@@ -3,29 +3,18 @@
 # people in the video, trains an audio-visual network and its audio-only baseline, and scores both on scenes in rooms that
 # are not in training.
 #   scripts/quickstart.sh [FOLDER] [--boxes detected|exact] [--weights NAME] [--seed K] [--recordings N] [--seconds S]
-#     [--steps N]
+#     [--steps N] [options of avseld train]
 # FOLDER defaults to quickstart, weights of the detector to people_drawn, which comes with the package; --boxes exact takes
 # the places of people from the generator. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="quickstart" boxes=detected weights=people_drawn seed=0 recordings=70 seconds=30 steps=800
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --boxes) boxes="$2"; shift 2 ;;
-        --weights) weights="$2"; shift 2 ;;
-        --seed) seed="$2"; shift 2 ;;
-        --recordings) recordings="$2"; shift 2 ;;
-        --seconds) seconds="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        -*) echo "quickstart.sh: no option $1; --help lists them" >&2; exit 2 ;;
-        *) folder="$1"; shift ;;
-    esac
-done
-
+boxes=detected weights=people_drawn seed=0 recordings=70 seconds=30 steps=800
+take_options "boxes weights seed recordings seconds steps" "" 0 1 "$@"
+folder="${words[0]:-quickstart}"
 one_of --boxes "$boxes" detected exact
 use_environment
+know_more "avseld train"
 began=$SECONDS
 step() { printf '\n== %s (%d:%02d)\n' "$1" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)); }
 
@@ -40,13 +29,8 @@ boxes_of_people "$folder/prepared" "$boxes" "$weights"
 train() { # name, options...
     local run="$folder/$1"
     shift
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        avseld train --config av_foa_fused --data.prepared "$folder/prepared" --out "$run" --seed "$seed" \
-            --steps "$steps" --validate_every $((steps / 4)) "$@"
-    fi
+    train_or_resume "$run" --config av_foa_fused --data.prepared "$folder/prepared" --seed "$seed" \
+        --steps "$steps" --validate_every $((steps / 4)) "$@" ${more[@]+"${more[@]}"}
 }
 audio_visual() { train audio_visual; }
 audio_only() { train audio_only --data.video blank --model.options.vision false --model.options.hidden 224; }

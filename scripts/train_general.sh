@@ -8,35 +8,21 @@
 # validate and test; --fine_tune trains its modules on in the alignment.
 # RUNS defaults to runs/general. --quick is for a generated corpus: minutes on two cores. A second call continues.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-corpus="$1" runs="" sed="sed_m" doa="doa_iv" panns="" sed_corpus="" fine_tune=false quick="" more=()
-shift
-if [ $# -gt 0 ] && [[ "$1" != -* ]]; then runs="$1" && shift; fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --sed) sed="$2"; shift 2 ;;
-        --doa) doa="$2"; shift 2 ;;
-        --panns) panns="$2"; shift 2 ;;
-        --sed_corpus) sed_corpus="$2"; shift 2 ;;
-        --fine_tune) fine_tune=true; shift ;;
-        --quick) quick=yes; shift ;;
-        *) more+=("$1"); shift ;;
-    esac
-done
-case "$sed" in sed_m | sed_t) ;; *) echo "train_general.sh: --sed $sed is none of sed_m, sed_t" >&2; exit 2 ;; esac
+
+runs="" sed="sed_m" doa="doa_iv" panns="" sed_corpus="" fine_tune="" quick=""
+take_options "sed doa panns sed_corpus" "fine_tune quick" 1 2 "$@"
+corpus="${words[0]}" runs="${words[1]:-runs/general}"
+one_of --sed "$sed" sed_m sed_t
+one_of --doa "$doa" doa_iv doa_gcc hist
 format=foa
 case "$doa" in
     doa_iv) roles="doa:general_doa_iv" ;;
     doa_gcc) roles="doa:general_doa_gcc" format=mic ;;
     hist) roles="azimuth:general_azi_hist elevation:general_ele_hist" ;;
-    *) echo "train_general.sh: --doa $doa is none of doa_iv, doa_gcc, hist" >&2; exit 2 ;;
 esac
 use_environment
-runs="${runs:-runs/general}"
+know_more "avseld train"
 prepared="$corpus/prepared_$format"
 if [ ! -f "$prepared/manifest.csv" ]; then
     avseld-prep dcase --dataset tau_nigens2020 --format "$format" --raw "$corpus" --prepared "$prepared"
@@ -49,13 +35,8 @@ fi
 module() { # recipe, run, options...
     local recipe="$1" run="$2"
     shift 2
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        avseld train --config "$recipe" --out "$run" --data.prepared "$prepared" --data.format "$format" \
-            ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
-    fi
+    train_or_resume "$run" --config "$recipe" --data.prepared "$prepared" --data.format "$format" \
+        ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
 }
 start=() # later words win
 if [ -n "$sed_corpus" ]; then
@@ -74,5 +55,5 @@ for role in $roles; do
 done
 echo "== alignment"
 module general_alignment "$runs/${sed}_$doa" "${aligned[@]}" --model.options.sed "$sed" --model.options.doa "$doa" \
-    --model.options.fine_tune "$fine_tune" --features.options.parts "[$parts]"
+    --model.options.fine_tune "$([ -n "$fine_tune" ] && echo true || echo false)" --features.options.parts "[$parts]"
 avseld evaluate --run "$runs/${sed}_$doa" --untrained

@@ -5,38 +5,29 @@
 # labels, synthetic the clip labels of synthetic clips, frames their onsets and offsets. RUN defaults to runs/sed_task4.
 # --quick is for a generated corpus: minutes on two cores.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-corpus="$1" run="" layers=9 labels=weak quick="" more=()
-shift
-if [ $# -gt 0 ] && [[ "$1" != -* ]]; then run="$1" && shift; fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --layers) layers="$2"; shift 2 ;;
-        --labels) labels="$2"; shift 2 ;;
-        --quick) quick=yes; shift ;;
-        *) more+=("$1"); shift ;;
-    esac
-done
-case "$layers" in 5 | 9 | 13) ;; *) echo "train_sed_task4.sh: --layers $layers is none of 5, 9, 13" >&2; exit 2 ;; esac
-words=()
+
+layers=9 labels=weak quick=""
+take_options "layers labels" "quick" 1 2 "$@"
+corpus="${words[0]}" run="${words[1]:-runs/sed_task4}"
+one_of --layers "$layers" 5 9 13
+one_of --labels "$labels" weak synthetic frames
+chosen_labels=()
 case "$labels" in
     weak) ;;
-    synthetic) words=(--data.train "[synthetic]") ;;
-    frames) words=(--data.train "[synthetic]" --target.options.loss frame --model.options.clip_from frames) ;;
-    *) echo "train_sed_task4.sh: --labels $labels is none of weak, synthetic, frames" >&2; exit 2 ;;
+    synthetic) chosen_labels=(--data.train "[synthetic]") ;;
+    frames) chosen_labels=(--data.train "[synthetic]" --target.options.loss frame --model.options.clip_from frames) ;;
 esac
+short=()
 if [ -n "$quick" ]; then
-    words+=(--steps 160 --validate_every 80 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
+    short=(--steps 160 --validate_every 80 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
 fi
 use_environment
-run="${run:-runs/sed_task4}"
+know_more "avseld train"
 prepared="$corpus/prepared"
 if [ ! -f "$prepared/manifest.csv" ]; then
     avseld-prep task4 --raw "$corpus" --prepared "$prepared"
 fi
-avseld train --config "sed_cnn$layers" --data.prepared "$prepared" --out "$run" ${words[@]+"${words[@]}"} ${more[@]+"${more[@]}"}
+train_or_resume "$run" --config "sed_cnn$layers" --data.prepared "$prepared" ${chosen_labels[@]+"${chosen_labels[@]}"} \
+    ${short[@]+"${short[@]}"} ${more[@]+"${more[@]}"}
 avseld evaluate --run "$run" --untrained

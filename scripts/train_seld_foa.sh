@@ -6,10 +6,9 @@
 # DATA holds foa_dev, metadata_dev, video_dev and, made by the first script, prepared. RUN defaults to
 # runs/av_foa_DATE_TIME, of which runs/av_foa_latest is the last.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+take_options "" "" 1 2 "$@"
 use_environment
-train_seld av_foa foa "$@"
+know_more "avseld train"
+train_seld av_foa foa "${words[0]}" "${words[1]:-}"

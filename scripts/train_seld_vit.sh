@@ -6,22 +6,15 @@
 # RUN defaults to runs/av_vit_DATE_TIME or runs/av_vit_bin_DATE_TIME, of which runs/av_vit_latest or runs/av_vit_bin_latest
 # is the last. --legacy true uses the published encoder, whose tokens are frequency bins.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-format=foa words=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --format) format="$2"; shift 2 ;;
-        *) words+=("$1"); shift ;;
-    esac
-done
+
+format=foa
+take_options "format" "" 1 2 "$@"
+one_of --format "$format" foa binaural
 case "$format" in
     foa) recipe=av_vit ;;
     binaural) recipe=av_vit_bin ;;
-    *) echo "train_seld_vit.sh: --format $format is none of foa, binaural" >&2; exit 2 ;;
 esac
 use_environment
-train_seld "$recipe" "$format" "${words[@]}"
+know_more "avseld train"
+train_seld "$recipe" "$format" "${words[0]}" "${words[1]:-}"

@@ -6,25 +6,14 @@
 # seldnet_2020; avseld-prep synth --layout generates one. RUN defaults to runs/RECIPE, or runs/RECIPE_PART for others.
 # --quick is for a generated corpus: minutes on two cores instead of hours on a GPU. Other options go to avseld train.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-corpus="$1" run="" recipe="seldnet_2018" dataset="" overlap=1 split="" quick="" more=()
-shift
-if [ $# -gt 0 ] && [[ "$1" != -* ]]; then run="$1" && shift; fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --recipe) recipe="$2"; shift 2 ;;
-        --dataset) dataset="$2"; shift 2 ;;
-        --overlap) overlap="$2"; shift 2 ;;
-        --split) split="$2"; shift 2 ;;
-        --quick) quick=yes; shift ;;
-        *) more+=("$1"); shift ;;
-    esac
-done
+
+recipe="seldnet_2018" dataset="" overlap=1 split="" quick=""
+take_options "recipe dataset overlap split" "quick" 1 2 "$@"
+corpus="${words[0]}" run="${words[1]:-}"
+one_of --recipe "$recipe" seldnet_2018 seldnet_2019 seldnet_2020
 use_environment
+know_more "avseld train"
 short=()
 case "$recipe" in
     seldnet_2018)
@@ -39,7 +28,6 @@ case "$recipe" in
         ;;
     seldnet_2019) prepare=(tut --dataset "${dataset:-dcase2019}" --format foa) ;;
     seldnet_2020) prepare=(dcase --dataset "${dataset:-tau_nigens2020}") ;;
-    *) echo "train_seldnet.sh: --recipe $recipe is none of seldnet_2018, seldnet_2019, seldnet_2020" >&2; exit 2 ;;
 esac
 if [ -n "$quick" ]; then # a quarter of the channels and a smaller weight of the DOA loss, to learn in minutes
     short+=(--steps 600 --validate_every 150 --data.batch_size 8 --optimizer.options.lr 5.0e-3 --schedule.name one_cycle \
@@ -58,5 +46,5 @@ fi
 if [ ! -f "$prepared/manifest.csv" ]; then
     avseld-prep "${prepare[@]}" --raw "$corpus" --prepared "$prepared"
 fi
-avseld train --config "$recipe" --data.prepared "$prepared" --out "$run" ${short[@]+"${short[@]}"} ${more[@]+"${more[@]}"}
+train_or_resume "$run" --config "$recipe" --data.prepared "$prepared" ${short[@]+"${short[@]}"} ${more[@]+"${more[@]}"}
 avseld evaluate --run "$run" --untrained

@@ -5,24 +5,14 @@
 # generates one. Per fold: sound event detection (stage 1), then directions, initialized from its convolutions (stage 2).
 # RUNS defaults to runs/two_stage. --quick is for a generated corpus: minutes on two cores. A second call continues.
 set -euo pipefail
-if [ $# -lt 1 ] || [[ "$1" == -* ]]; then
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
-    exit 2
-fi
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-corpus="$1" runs="" format="mic" folds="1 2 3 4" quick="" more=()
-shift
-if [ $# -gt 0 ] && [[ "$1" != -* ]]; then runs="$1" && shift; fi
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --format) format="$2"; shift 2 ;;
-        --folds) folds="$2"; shift 2 ;;
-        --quick) quick=yes; shift ;;
-        *) more+=("$1"); shift ;;
-    esac
-done
+
+format="mic" folds="1 2 3 4" quick=""
+take_options "format folds" "quick" 1 2 "$@"
+corpus="${words[0]}" runs="${words[1]:-runs/two_stage}"
+one_of --format "$format" mic foa
 use_environment
-runs="${runs:-runs/two_stage}"
+know_more "avseld train"
 prepared="$corpus/prepared_$format"
 if [ ! -f "$prepared/manifest.csv" ]; then
     avseld-prep tut --dataset dcase2019 --format "$format" --sample_rate 32000 --raw "$corpus" --prepared "$prepared"
@@ -31,19 +21,14 @@ short=()
 if [ -n "$quick" ]; then
     short=(--steps 200 --validate_every 100 --data.batch_size 8 --schedule.name one_cycle --schedule.options '{}')
 fi
-words=(--data.prepared "$prepared" --data.format "$format")
+inputs=(--data.prepared "$prepared" --data.format "$format")
 if [ "$format" = foa ]; then
-    words+=(--features.name logmel_iv --features.options "{sample_rate: 32000, n_fft: 1024, win_length: null, hop: 320, n_mels: 96, low_hz: 50, pad_mode: reflect}")
+    inputs+=(--features.name logmel_iv --features.options "{sample_rate: 32000, n_fft: 1024, win_length: null, hop: 320, n_mels: 96, low_hz: 50, pad_mode: reflect}")
 fi
 stage() { # recipe, run, options...
     local recipe="$1" run="$2"
     shift 2
-    if [ -f "$run/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$run"
-    else
-        rm -rf "$run" # interrupted before its first checkpoint
-        avseld train --config "$recipe" --out "$run" "${words[@]}" ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
-    fi
+    train_or_resume "$run" --config "$recipe" "${inputs[@]}" ${short[@]+"${short[@]}"} "$@" ${more[@]+"${more[@]}"}
 }
 for fold in $folds; do
     others="$(for k in 1 2 3 4; do [ "$k" = "$fold" ] || printf 'split%s,' "$k"; done)"

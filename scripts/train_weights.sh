@@ -6,19 +6,10 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-name="" folder="weights" hours=18 steps="" jobs=0 seed=0 corpus_only="" more=()
-while [ $# -gt 0 ]; do
-    case "$1" in
-        --hours) hours="$2"; shift 2 ;;
-        --steps) steps="$2"; shift 2 ;;
-        --jobs) jobs="$2"; shift 2 ;;
-        --seed) seed="$2"; shift 2 ;;
-        --corpus_only) corpus_only=yes; shift ;;
-        -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-        --*) more+=("$1" "$2"); shift 2 ;;
-        *) if [ -z "$name" ]; then name="$1"; else folder="$1"; fi; shift ;;
-    esac
-done
+hours=18 steps="" jobs=0 seed=0 corpus_only=""
+take_options "hours steps jobs seed" "corpus_only" 1 2 "$@"
+name="${words[0]}" folder="${words[1]:-weights}"
+one_of NAME "$name" locator_foa locator_mic locator_stereo av_foa_generated audio_foa_generated
 recordings=$(awk "BEGIN {print int($hours * 120 + 0.5)}") # of half a minute
 rooms=$(((recordings + 5) / 6))
 
@@ -37,12 +28,7 @@ train() { # corpus, recipe, steps, options
     local data="$folder/corpus_$1/prepared" recipe="$2" n="${steps:-$3}"
     shift 3
     if [ -n "$corpus_only" ]; then return; fi
-    if [ -f "$folder/$name/checkpoints/last.ckpt" ]; then
-        avseld train --resume "$folder/$name"
-        return
-    fi
-    rm -rf "${folder:?}/$name" # interrupted before its first checkpoint
-    avseld train --config "$recipe" --data.prepared "$data" --out "$folder/$name" --seed "$seed" --steps "$n" \
+    train_or_resume "$folder/$name" --config "$recipe" --data.prepared "$data" --seed "$seed" --steps "$n" \
         --validate_every $((n / 10)) "$@" ${more[@]+"${more[@]}"}
 }
 
@@ -70,13 +56,10 @@ make_weights() {
             train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false \
                 --data.video blank --model.options.vision false --model.options.hidden 224
             ;;
-        *)
-            echo "train_weights.sh: '$name' is none of locator_foa, locator_mic, locator_stereo, av_foa_generated, audio_foa_generated" >&2
-            exit 2
-            ;;
     esac
 }
 
 use_environment
+know_more "avseld train"
 mkdir -p "$folder"
 make_weights 2>&1 | tee -a "$folder/$name.log"

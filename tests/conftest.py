@@ -7,6 +7,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from command_server import ServedScripts, serving
 
 from avseld.base.memory import keep_freed_memory
 
@@ -89,6 +90,14 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedScripts]:
+    """Return the scripts, run with commands that are served by a process which has loaded everything."""
+    programs = tmp_path_factory.mktemp("programs")
+    with serving(programs):
+        yield ServedScripts(tmp_path_factory.mktemp("root"), programs)
 
 
 @pytest.fixture(scope="session")

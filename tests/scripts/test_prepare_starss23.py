@@ -1,9 +1,5 @@
 """scripts/prepare_starss23.sh: from an unpacked corpus to a prepared folder."""
 
-import os
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 from raw_tree import read_video, state, write_starss
@@ -12,26 +8,16 @@ from avseld.base.files import fingerprint
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import read_manifest
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["fold3_room21_mix001", "fold3_room21_mix013", "fold4_room2_mix001"]
 
 
-def prepare(*words):
-    return subprocess.run(
-        ["bash", str(ROOT / "scripts" / "prepare_starss23.sh"), *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd="/",
-    )
+SCRIPT = "prepare_starss23.sh"
 
 
-def assert_ready(data, raw_names):
+def assert_ready(served, data, raw_names):
     before = {name: state(data / name) for name in raw_names}
-    done = prepare(data)
-    assert done.returncode == 0, done.stderr
-    assert "no detection needed" in done.stderr and "ready:" in done.stderr
+    said = served(SCRIPT, data)
+    assert "no detection needed" in said and "ready:" in said
     recordings = read_manifest(data / "prepared")
     for recording in recordings:
         assert recording.audio.is_file() and recording.labels.is_file()
@@ -40,8 +26,7 @@ def assert_ready(data, raw_names):
             assert read_video(recording.video, stop=1)[1][0].shape == (180, 360, 3)
             assert len(read_boxes(recording.boxes, recording.video).time)
     first = state(data / "prepared"), state(data / "video_360x180_dev")
-    again = prepare(data)
-    assert again.returncode == 0 and "are there already" in again.stderr
+    assert "are there already" in served(SCRIPT, data)
     assert state(data / "video_360x180_dev") == first[1]
     assert {name: content for name, (content, _) in state(data / "prepared").items()} == {
         name: content for name, (content, _) in first[0].items()
@@ -50,7 +35,7 @@ def assert_ready(data, raw_names):
     return recordings
 
 
-def test_a_corpus_with_exact_boxes_is_ready_after_one_command(tmp_path):
+def test_a_corpus_with_exact_boxes_is_ready_after_one_command(served, tmp_path):
     data = write_starss(tmp_path / "my data", NAMES, blind=(NAMES[0],), seconds=0.4)
     for name in NAMES[1:]:
         video = data / "video_dev" / "dev-train-sony" / f"{name}.mp4"
@@ -58,29 +43,28 @@ def test_a_corpus_with_exact_boxes_is_ready_after_one_command(tmp_path):
         none = np.zeros((1, 1))
         boxes = Boxes(none[0], np.zeros((1, 1, 4)), none, none, about)
         write_boxes(data / "boxes_dev" / "dev-train-sony" / f"{name}.npz", boxes)
-    recordings = assert_ready(data, ["foa_dev", "metadata_dev", "video_dev", "boxes_dev"])
+    recordings = assert_ready(served, data, ["foa_dev", "metadata_dev", "video_dev", "boxes_dev"])
     assert [recording.name for recording in recordings] == NAMES
     assert [recording.video is None for recording in recordings] == [True, False, False]
 
 
-def test_a_generated_corpus_is_ready_after_one_command(tmp_path):
+def test_a_generated_corpus_is_ready_after_one_command(served, tmp_path):
     corpus = pytest.importorskip("data_prep.synth.corpus")
     corpus.synth(tmp_path / "data", recordings=4, seconds=4.0, width=480, seed=1)
-    recordings = assert_ready(tmp_path / "data", ["foa_dev", "metadata_dev", "video_dev", "boxes_dev"])
+    recordings = assert_ready(
+        served, tmp_path / "data", ["foa_dev", "metadata_dev", "video_dev", "boxes_dev"]
+    )
     assert {recording.fold for recording in recordings} == {"fold3", "fold4"}
 
 
-def test_prepare_starss23_prints_its_usage_and_what_is_missing(tmp_path):
-    used = prepare()
-    assert used.returncode == 2 and "usage: scripts/prepare_starss23.sh DATA" in used.stderr
-    missing = prepare(tmp_path)
-    assert missing.returncode == 2
-    assert missing.stderr.strip().splitlines()[-1].endswith("choose another --format or --dataset")
+def test_prepare_starss23_prints_its_usage_and_what_is_missing(served, tmp_path):
+    assert "scripts/prepare_starss23.sh DATA" in served(SCRIPT, expect=2)
+    missing = served(SCRIPT, tmp_path, expect=2)
+    assert missing.strip().splitlines()[-1].endswith("choose another --format or --dataset")
 
 
-def test_an_unreadable_video_stops_the_script_before_the_manifest(tmp_path):
+def test_an_unreadable_video_stops_the_script_before_the_manifest(served, tmp_path):
     data = write_starss(tmp_path / "data", NAMES[:2], seconds=0.4)
     (data / "video_dev" / "dev-train-sony" / f"{NAMES[0]}.mp4").write_bytes(b"nothing")
-    done = prepare(data)
-    assert done.returncode == 1 and f"{NAMES[0]}.mp4: no readable video" in done.stderr
+    assert f"{NAMES[0]}.mp4: no readable video" in served(SCRIPT, data, expect=1)
     assert not (data / "prepared").exists()

@@ -1,0 +1,129 @@
+"""Every way to call the scripts that train the older systems, on tiny corpora of every layout and format they name."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+import data_prep.__main__
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ("--steps", "1", "--validate_every", "1", "--data.batch_size", "2")
+SELDNET = (*SMALL, "--model.options.width", "8")
+
+SELDNET_CALLS = {
+    "ansim": ("tut2018", "foa", ()),
+    "resim": ("tut2018", "foa", ("--dataset", "resim")),
+    "real": ("tut2018", "foa", ("--dataset", "real")),
+    "cansim": ("tut2018", "circular", ("--dataset", "cansim")),
+    "cresim": ("tut2018", "circular", ("--dataset", "cresim", "--quick")),
+    "dcase2019": ("dcase2019", "foa", ("--recipe", "seldnet_2019")),
+    "tau_nigens2020": ("tau_nigens2020", "foa", ("--recipe", "seldnet_2020")),
+}
+"""layout, format and options of train_seldnet.sh"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Return a function that generates a corpus of a layout and format, once."""
+    made = {}
+
+    def generate(layout: str, format: str, *words: str) -> Path:
+        key = (layout, format, *words)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp(layout) / "CORPUS"
+            size = ("--recordings", "8", "--seconds", "3", "--jobs", "1")
+            data_prep.__main__.main(
+                ["synth", "--layout", layout, "--formats", format, "--out", str(made[key]), *size, *words]
+            )
+        return made[key]
+
+    return generate
+
+
+def config(run: Path) -> dict:
+    return yaml.safe_load((run / "config.yaml").read_text())
+
+
+@pytest.mark.parametrize("name", SELDNET_CALLS)
+def test_seldnet_trains_on_each_of_its_data_sets(served, corpus, tmp_path, name):
+    layout, format, words = SELDNET_CALLS[name]
+    said = served("train_seldnet.sh", corpus(layout, format), tmp_path / "run", *words, *SELDNET)
+    assert "untrained" in said
+    assert config(tmp_path / "run")["data"]["format"] == format
+
+
+def test_two_stage_trains_two_folds_and_scores_them_together(served, corpus, tmp_path):
+    data = corpus("dcase2019", "mic")
+    words = ("--folds", "1 2", "--quick", *SMALL)
+    said = served("train_two_stage.sh", data, tmp_path, *words)
+    pooled = said.split("== all folds")[1]
+    assert re.search(r"ER\s+F\s", pooled)
+    for fold in ("fold1", "fold2"):
+        assert config(tmp_path / fold)["init_from"]["roles"] == {"sed": str(tmp_path / f"{fold}_sed")}
+    again = served("train_two_stage.sh", data, tmp_path, *words)
+    assert "goes on, with the options that it began with" in again
+    assert again.split("== all folds")[1] == pooled
+
+
+def test_two_stage_trains_on_ambisonics(served, corpus, tmp_path):
+    served(
+        "train_two_stage.sh", corpus("dcase2019", "foa"), tmp_path, "--format", "foa", "--folds", "1", *SMALL
+    )
+    assert config(tmp_path / "fold1")["features"]["name"] == "logmel_iv"
+
+
+@pytest.mark.parametrize(
+    ("format", "words"),
+    [
+        ("foa", ("--sed", "sed_m", "--doa", "doa_iv", "--fine_tune", "--quick")),
+        ("mic", ("--sed", "sed_t", "--doa", "doa_gcc")),
+        ("foa", ("--doa", "hist")),
+    ],
+)
+def test_the_general_system_trains_its_modules_and_aligns_them(served, corpus, tmp_path, format, words):
+    small = (*SMALL, "--data.chunk", "2.0")
+    said = served("train_general.sh", corpus("tau_nigens2020", format), tmp_path, *words, *small)
+    assert "== alignment" in said and "untrained" in said
+    chosen = {"--sed": "sed_m", "--doa": "doa_iv", **dict(pairwise(words))}
+    made = config(tmp_path / f"{chosen['--sed']}_{chosen['--doa']}")
+    assert made["model"]["options"]["fine_tune"] is ("--fine_tune" in words)
+    assert made["data"]["format"] == format
+
+
+@pytest.mark.parametrize(
+    ("layers", "labels", "more"), [("5", "weak", ()), ("9", "synthetic", ()), ("13", "frames", ("--quick",))]
+)
+def test_task_4_trains_each_network_and_from_each_kind_of_labels(
+    served, corpus, tmp_path, layers, labels, more
+):
+    words = ("--layers", layers, "--labels", labels, *more, *SMALL)
+    said = served("train_sed_task4.sh", corpus("task4", "mono"), tmp_path / "run", *words)
+    assert "untrained" in said
+    assert config(tmp_path / "run")["data"]["train"] == (["weak"] if labels == "weak" else ["synthetic"])
+
+
+@pytest.mark.parametrize("name", ["locator_foa", "locator_mic", "locator_stereo"])
+def test_weights_are_trained_anew(served, tmp_path, name):
+    words = ("--hours", "0.02", "--jobs", "1", "--seed", "1", "--steps", "10", "--data.batch_size", "2")
+    served("train_weights.sh", name, tmp_path, *words)
+    assert (tmp_path / name / "model.safetensors").is_file() and (tmp_path / f"{name}.log").stat().st_size
+
+
+def test_all_systems_are_compared_on_the_same_scenes(served, tmp_path):
+    words = (
+        "--recordings",
+        "12",
+        "--seconds",
+        "4",
+        "--seed",
+        "3",
+        "--systems",
+        "av_foa_quick two_stage general",
+    )
+    said = served("compare_systems.sh", tmp_path, *words, *SMALL)
+    table = (tmp_path / "table.md").read_text()
+    assert table in said
+    assert [row.split("|")[1].strip() for row in table.splitlines() if row.startswith("| ")][1:]
