@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures what vision adds: the fused audio-visual network against an audio-only baseline of about as many parameters,
 # on generated scenes in which a camera can help; three seeds, scored on held-out rooms.
-#   scripts/demo_vision.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [--boxes detected|simulated|exact]
-#     [--weights NAME] [options of avseld train]
+#   scripts/demo_vision.sh [FOLDER] [--seeds "0 1 2"] [--steps N] [--recordings N] [--seconds S]
+#     [--boxes detected|simulated|exact] [--weights NAME] [options of avseld train]
 # FOLDER defaults to demo_vision. People are detected by people_drawn, which comes with the package, or by other weights;
 # --boxes simulated takes the generator's boxes with the errors of YOLOX-Nano on pictures of real people, exact those
 # without errors. Half an hour to an hour and a half on two cores; a second call continues. Writes
