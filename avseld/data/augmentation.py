@@ -42,6 +42,11 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
     scenes: list[SceneChange] = []
     for part in parts:
         constructor, of_features = augmentation_class(part.name)
+        if of_features and system.model.role_systems:
+            raise BadInput(
+                f"augment: {part.name} changes features, but {system.blueprint.model.name} computes its own; "
+                "leave it out"
+            )
         options = check_options(f"augment {part.name}", constructor, part.options)
         try:
             change = constructor(**options) if of_features else constructor(format, **options)

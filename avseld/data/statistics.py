@@ -1,6 +1,7 @@
 """Mean and standard deviation of features over training windows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,22 +10,25 @@ from avseld.data.windows import Windows
 from avseld.features import learn_statistics
 from avseld.features.statistics import Standardize
 from avseld.system.build import System
+from avseld.system.roles import learn_role_statistics
 
 STATISTICS_WINDOWS = 256
 """training windows from which the mean and standard deviation of the features are computed"""
 
 
-def learn_from_windows(system: System, windows: Windows) -> None:
+def learn_from_windows(system: System, windows: Windows, given: Iterable[str] = ()) -> None:
     """Compute the statistics by which a system standardizes its features, if it does.
 
     Args:
         system: its features get them.
         windows: of the training recordings, without augmentation.
+        given: roles of systems inside the network whose statistics come with their weights.
 
     Raises:
         BadInput: features that are not finite.
     """
     learn_statistics(system.features, _waveforms(windows))
+    learn_role_statistics(system.model.role_systems, partial(_waveforms, windows), given)
 
 
 def standardization(feature: nn.Module) -> Standardize | None:

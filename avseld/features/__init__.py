@@ -11,6 +11,7 @@ from avseld.features.salsa import SalsaLite
 from avseld.features.sound_field import SoundField
 from avseld.features.spatial import AmplitudeIPD, LogAmplitudeIV
 from avseld.features.statistics import learn_statistics
+from avseld.features.waveform import Waveform
 
 FEATURES = {
     "amplitude_ipd": AmplitudeIPD,
@@ -25,6 +26,7 @@ FEATURES = {
     "mid_side": MidSide,
     "sound_field": SoundField,
     "array_sound_field": ArraySoundField,
+    "waveform": Waveform,
 }
 
 __all__ = ["FEATURES", "learn_statistics"]

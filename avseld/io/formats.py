@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from avseld.base.errors import BadInput
 from avseld.base.physics import EIGENMIKE_RADIUS_M, TETRAHEDRON_DEG
 
-COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase", "general")
+COMMON_FEATURES = ("amplitude_ipd", "logmel", "magnitude_phase", "general", "waveform")
 """features of any format; of `general`, the parts for event detection"""
 
 

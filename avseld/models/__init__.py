@@ -1,5 +1,6 @@
 """Models: (batch, feature, frame, bin) and boxes -> {head: (batch, frame, ...)}."""
 
+from avseld.models.aligned import AlignedSystems
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
 from avseld.models.fused import FusedCRNN
@@ -19,4 +20,5 @@ MODELS = {
     "cnn": CNN,
     "general": GeneralNetwork,
     "general_system": GeneralSystem,
+    "aligned_systems": AlignedSystems,
 }

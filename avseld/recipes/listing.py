@@ -96,13 +96,14 @@ def models(
         return
     if recipe is not None or out is not None:
         raise BadInput("--out and options of a recipe belong to a picture; name its recipe with --diagram")
-    for path in sorted(FOLDER.glob("*.yaml")):
-        about = describe(path)
+    listed = [describe(path) for path in sorted(FOLDER.glob("*.yaml"))]
+    width = max(len(about["recipe"]) for about in listed)
+    for about in listed:
         if json:
             sys.stdout.write(json_format.dumps(about) + "\n")
         else:
             video = " + video" if about["video"] else ""
-            line = f"{about['recipe']:<18}{about['parameters']:>10,}  {about['input']}{video} -> {about['output']}"
+            line = f"{about['recipe']:<{width}}{about['parameters']:>10,}  {about['input']}{video} -> {about['output']}"
             sys.stdout.write(line + "\n")
 
 

@@ -3,28 +3,25 @@
 Whole recordings are run by `avseld.system.inference`; weights are read and written by `avseld.system.checkpoint`.
 """
 
-import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, partial
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.base.options import check_options
-from avseld.base.plugins import comes_from_elsewhere, find_part
+from avseld.base.plugins import comes_from_elsewhere
 from avseld.base.rates import samples
-from avseld.config import Part
 from avseld.features import FEATURES
 from avseld.io.formats import check_features, format_named
 from avseld.models import MODELS
 from avseld.models.blocks import at_least_float32
 from avseld.system.blueprint import Blueprint
-from avseld.system.dry_run import dry_run, in_one_line
+from avseld.system.dry_run import dry_run
+from avseld.system.parts import build_part
 from avseld.system.protocols import Feature, Model, Target, complete
+from avseld.system.roles import build_role
 from avseld.targets import TARGETS
 from avseld.vision.visual_input import VisualSpec, visual_spec
 
@@ -64,7 +61,7 @@ class System(nn.Module):
         defects = {"legacy": True, "layout": "legacy"} if blueprint.legacy else {}
         channels = format_named(blueprint.format).channels
         check_features(blueprint.features.name, blueprint.format)
-        self.features = _build(FEATURES, blueprint.features, "features", n_channels=channels, **defects)
+        self.features = build_part(FEATURES, blueprint.features, "features", n_channels=channels, **defects)
         complete(self.features, Feature, blueprint.features.name)
         allowed = self.features.formats
         if allowed and blueprint.format not in allowed:
@@ -72,16 +69,24 @@ class System(nn.Module):
                 f"features.name: {blueprint.features.name} is meant for {', '.join(allowed)} recordings, not "
                 f"{blueprint.format}; choose other features or another data.format"
             )
-        target = _build(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
+        target = build_part(TARGETS, blueprint.target, "target", len(blueprint.classes), **defects)
         self.target: Target = complete(target, Target, blueprint.target.name)
         shapes = self.target.shapes
-        self.model = _build(
+        self.model = build_part(
             MODELS,
             blueprint.model,
             "model",
             self.features.n_features,
             self.features.n_bins,
             shapes,
+            build_role=partial(
+                build_role,
+                n_classes=len(blueprint.classes),
+                format=blueprint.format,
+                sample_rate=self.features.sample_rate,
+                hop=self.features.hop,
+                legacy=blueprint.legacy,
+            ),
             **defects,
         )
         complete(self.model, Model, blueprint.model.name)
@@ -235,53 +240,3 @@ class HopFrames:
 
     def __init__(self, hop: int) -> None:
         self.n_fft = self.hop = hop
-
-
-def _build(table: dict[str, Any], part: Part, what: str, *arguments: Any, **options: Any) -> Any:
-    """Construct a part by name, refusing unknown names and options in one line."""
-    constructor = find_part(f"{what}.name", part.name, table, GROUPS[what])
-    parameters = list(inspect.signature(constructor).parameters.values())[len(arguments) :]
-    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
-    part = replace(
-        part, options=dict(_current(what, option, value, known) for option, value in part.options.items())
-    )
-    for option in part.options:
-        if option not in known and len(known) == len(parameters):
-            raise BadInput(
-                f"{what}.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
-            )
-    chosen = {**{k: v for k, v in options.items() if k in known}, **part.options}
-    checked = check_options(what, constructor, chosen)
-    if comes_from_elsewhere(constructor) and what != "target" and not issubclass(constructor, nn.Module):
-        raise BadInput(f"{what}.name: {part.name} is no torch.nn.Module; derive it from that class")
-    with in_one_line(f"{what} {part.name}: its constructor"):
-        return constructor(*arguments, **checked)
-
-
-GROUPS = {"features": "avseld.features", "model": "avseld.models", "target": "avseld.targets"}
-"""kind of part -> group of entry points"""
-
-OLD_OPTIONS = {("target", "held"): "frames_per_output", ("model", "blind"): "video_dropout"}
-"""(kind of part, name of an option in older recipes and runs) -> name today"""
-
-OLD_VALUES = {("model", "visual", "frames"): "embeddings"}
-"""(kind of part, option, its value in older recipes and runs) -> value today"""
-
-
-def _current(what: str, option: str, value: Any, known: Sequence[str]) -> tuple[str, Any]:
-    """Translate an old option name, or an old value of an option, into the one that a part takes."""
-    name = OLD_OPTIONS.get((what, option))
-    if name is not None and name in known and option not in known:
-        _say_old(f"{what}.options.{option}", name)
-        option = name
-    if isinstance(value, str) and (what, option, value) in OLD_VALUES:
-        current = OLD_VALUES[what, option, value]
-        _say_old(f"{what}.options.{option} {value}", current)
-        value = current
-    return option, value
-
-
-@cache
-def _say_old(old: str, current: str) -> None:
-    """Say once per process that a name is old."""
-    log.warning("%s is an old name: write %s", old, current)

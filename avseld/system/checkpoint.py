@@ -73,7 +73,8 @@ def _blueprint(text: str, path: Path) -> Blueprint:
 
 def _origins(system: System) -> tuple[str, ...]:
     """List the packages or folders of the parts that are not of this package."""
-    parts = [system.features, *system.model.modules(), system.target]
+    inside = [role.target for role in system.model.role_systems.values() if role.target is not None]
+    parts = [system.features, *system.model.modules(), system.target, *inside]
     return tuple(dict.fromkeys(origin(part) for part in parts if comes_from_elsewhere(part)))
 
 
@@ -136,6 +137,19 @@ def classes_of_weights(path: Path) -> list[str] | None:
     Raises:
         BadInput: missing or damaged.
     """
+    blueprint = blueprint_of_weights(path)
+    return None if blueprint is None else blueprint.classes
+
+
+def blueprint_of_weights(path: Path) -> Blueprint | None:
+    """Read the description of the system that a weights file is of; None for files of other projects.
+
+    Args:
+        path: any file of weights.
+
+    Raises:
+        BadInput: missing, damaged, or it names code that the recipe beside it does not name.
+    """
     if path.suffix != ".safetensors":
         return None
     try:
@@ -143,7 +157,11 @@ def classes_of_weights(path: Path) -> list[str] | None:
             text = (file.metadata() or {}).get("avseld")
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{path}: no readable weights ({error}); copy the file again") from error
-    return _blueprint(text, path).classes if text else None
+    if not text:
+        return None
+    blueprint = _blueprint(text, path)
+    _check_import_paths(blueprint, path)
+    return blueprint
 
 
 def load_weights(system: System, state: dict[str, Tensor], origin: Path | str) -> None:

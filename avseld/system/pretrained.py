@@ -47,8 +47,9 @@ def initialize_from(system: System, source: InitFrom) -> None:
     if source.weights is not None:
         taken = _copy_by_name(system, Path(source.weights), source.modules)
     for role, path in source.roles.items():
+        _check_classes(system, role, weights_file(path))
         taken.whole += load_role(system.model, system.model.pretrained_roles, role, path)
-        _copy_statistics(system, weights_file(path))
+        _copy_statistics(system, role, weights_file(path))
     system.freeze(source.freeze)
     _report(system, taken)
 
@@ -142,7 +143,25 @@ def _copy_by_name(system: System, path: Path, modules: list[str]) -> Taken:
     return taken
 
 
-def _copy_statistics(system: System, path: Path) -> None:
+def _check_classes(system: System, role: str, path: Path) -> None:
+    """Refuse an event detection of other classes: nothing later would show that its answers mean others."""
+    if role not in system.model.pretrained_roles or not path.is_file():
+        return  # refused when the weights are copied
+    inside = system.model.role_systems.get(role)
+    classes = classes_of_weights(path) if (inside.depends_on_classes if inside else role == "sed") else None
+    own = list(system.blueprint.classes)
+    if classes is not None and classes != own:
+        raise BadInput(
+            f"init_from.roles.{role}: {path} was trained on other classes ({_some(classes)}) than those here "
+            f"({_some(own)}); train it on a corpus with this list of classes"
+        )
+
+
+def _some(classes: list[str]) -> str:
+    return f"{len(classes)}: {', '.join(classes[:3])}{', ...' if len(classes) > 3 else ''}"
+
+
+def _copy_statistics(system: System, role: str, path: Path) -> None:
     """Copy feature statistics from the earlier run; PyTorch checkpoints of other projects hold none."""
     if path.suffix != ".safetensors":
         return
@@ -151,10 +170,12 @@ def _copy_statistics(system: System, path: Path) -> None:
         for name, value in read_weights(path).items()
         if name.startswith(STATISTICS)
     }
-    own = system.features.state_dict()
+    inside = system.model.role_systems.get(role)
+    features = system.features if inside is None else inside.features
+    own = features.state_dict()
     if not given or not own:
         return
-    if system.features.adopt is not None:
+    if inside is None and system.features.adopt is not None:
         _, blueprint = read_system_weights(path)
         parts = blueprint.features.options.get("parts")
         names = ("standardize.mean", "standardize.deviation")
@@ -168,4 +189,4 @@ def _copy_statistics(system: System, path: Path) -> None:
         raise BadInput(
             f"{path}: was trained with other features; train the earlier step with the features of this one"
         )
-    system.features.load_state_dict({name: given[name] for name in own})
+    features.load_state_dict({name: given[name] for name in own})

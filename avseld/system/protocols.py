@@ -89,6 +89,7 @@ class Model(Protocol):
         training_loss: losses in training, if not those of the target alone: (output, batch, target) -> losses.
         pretrained_roles: for each role of pretrained weights, {module of this network: module of the checkpoint}.
         frozen_roles: roles of modules that are never trained here, each with the recipe whose runs fill it.
+        role_systems: systems inside the network, by role (`avseld.system.roles`), which have features of their own.
         parameter_count: as published, if the publication counts otherwise than the parameters that are trained.
     """
 
@@ -101,6 +102,7 @@ class Model(Protocol):
     training_loss: Callable[..., Losses] | None = None
     pretrained_roles: Mapping[str, Mapping[str, str]] = {}
     frozen_roles: Mapping[str, str] = {}
+    role_systems: Mapping[str, Any] = {}
     parameter_count: int | None = None
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
@@ -129,6 +131,9 @@ class Target(Protocol):
         with_activity: for targets that train directions alone: (output, labels) -> output with the activity of the
             labels, whose events scores take then.
         probabilities: output -> (frame, class) probabilities.
+        class_activity: what an alignment network takes of a system that detects events (docs/general.md): heads
+            (batch, frame, ...) -> (batch, frame, class) probabilities.
+        direction_values: the same of a system that estimates directions: heads -> (batch, frame, value), any values.
         assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
     """
@@ -142,6 +147,8 @@ class Target(Protocol):
     ranked: Callable[..., dict[str, tuple[np.ndarray, np.ndarray]]] | None = None
     with_activity: Callable[[dict[str, Tensor], dict[str, np.ndarray]], dict[str, Tensor]] | None = None
     probabilities: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None
+    class_activity: Callable[[dict[str, Tensor]], Tensor] | None = None
+    direction_values: Callable[[dict[str, Tensor]], Tensor] | None = None
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
 

@@ -77,6 +77,19 @@ class ACCDOA:
             prediction = torch.cat([prediction[..., :3, :].tanh(), prediction[..., 3:, :].relu()], dim=-2)
         return {"loss": (prediction - target["accdoa"]).square().mean()}
 
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the length of the vector of each class, 1 at most (batch, frame, class)."""
+        return self._vectors(output).norm(dim=2).clamp(max=1)
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the vector of each class (batch, frame, 3 * class)."""
+        return self._vectors(output).flatten(2)
+
+    def _vectors(self, output: dict[str, Tensor]) -> Tensor:
+        """Return vectors (batch, frame, axis, class) without the distance."""
+        vector = output["accdoa"][..., :3, :]
+        return vector.tanh() if self.bounded else vector
+
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """Return the reference that each class is compared with: (batch, frame, axis, class)."""
         return target["accdoa"]

@@ -98,6 +98,10 @@ class Activity:
         step = self.frames_per_output
         return {"sed": (target["sed"][::step], sigmoid(output["sed"][::step]))}
 
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the probability of each class (batch, frame, class)."""
+        return output["sed"].sigmoid()
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events of one label frame each where a class is active.
 

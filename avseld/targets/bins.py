@@ -7,6 +7,7 @@ published code holds no direction network: docs/sources.md, General architecture
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -139,6 +140,10 @@ class DirectionBins:
             )
             for angle in self.shapes
         }
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the probability of each direction class, azimuths before elevations (batch, frame, bin)."""
+        return torch.cat([output[angle].sigmoid() for angle in self.shapes], dim=-1)
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode active directions, for inspection; the sound class is unknown and written as 0.

@@ -112,6 +112,18 @@ class MultiACCDDOA:
         onscreen = self._onscreen_loss(prediction[..., -1, :], reference, order)
         return {"loss": error.mean() + onscreen, "accddoa": error.mean(), "onscreen": onscreen}
 
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the length of the longest vector of each class, 1 at most (batch, frame, class)."""
+        return self._vectors(output).norm(dim=3).amax(dim=2).clamp(max=1)
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the vectors of all tracks and classes (batch, frame, track * axis * class)."""
+        return self._vectors(output).flatten(2)
+
+    def _vectors(self, output: dict[str, Tensor]) -> Tensor:
+        """Return vectors (batch, frame, track, axis, class) without distance and on-screen."""
+        return self._activated(output["accddoa"][..., : self.n_axes + 1, :])[..., :-1, :]
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events in label frames of 100 ms.
 

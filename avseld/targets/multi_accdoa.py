@@ -71,6 +71,14 @@ class MultiACCDOA:
         prediction, reference = output["accdoa"], target["accdoa"]
         return in_order(reference, best_order(prediction, reference))
 
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the length of the longest vector of each class, 1 at most (batch, frame, class)."""
+        return output["accdoa"].norm(dim=3).amax(dim=2).clamp(max=1)
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the vectors of all tracks and classes (batch, frame, track * axis * class)."""
+        return output["accdoa"].flatten(2)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events in label frames of 100 ms.
 

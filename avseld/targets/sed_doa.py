@@ -20,7 +20,7 @@ from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
-from avseld.targets.losses import wrap_azimuth
+from avseld.targets.losses import unit_vectors, wrap_azimuth
 from avseld.targets.thresholds import Thresholds, per_class
 
 LOWEST_DEG, HIGHEST_DEG = -60, 50
@@ -170,6 +170,18 @@ class SedDoa:
         sed = functional.binary_cross_entropy_with_logits(logit, active)
         doa = self._direction_loss(prediction - reference, active)
         return {"loss": self.sed_weight * sed + self.doa_weight * doa, "sed": sed, "doa": doa}
+
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the probability of each class (batch, frame, class)."""
+        return output["sed"].sigmoid()
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the coordinates of the direction of every class (batch, frame, axis * class)."""
+        values = self._directions(output["doa"])
+        if not self.angular:
+            return values.flatten(2)
+        azimuth, elevation = values.unbind(2)
+        return torch.cat(unit_vectors(torch.stack([azimuth, elevation / self.stretch], dim=2)), dim=-1)
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events of one label frame each where a class is active.

@@ -144,6 +144,10 @@ class Tagging:
                 rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
         return Events.from_rows(rows)
 
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Multiply clip-wise and frame-wise probability (batch, frame, class)."""
+        return output["frame"].sigmoid() * output["clip"].sigmoid()
+
     def probabilities(self, output: dict[str, np.ndarray]) -> np.ndarray:
         """Multiply clip-wise and frame-wise probability, for figures.
 

@@ -21,7 +21,7 @@ from avseld.targets.label_frames import (
     gather_active,
     require_times,
 )
-from avseld.targets.losses import wrap_azimuth
+from avseld.targets.losses import unit_vectors, wrap_azimuth
 from avseld.targets.thresholds import Thresholds, per_class
 
 DOA_SHARE = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
@@ -130,6 +130,20 @@ class TwoStageTarget:
             losses["doa"] = self._direction_loss(difference, active)
         weights = {"sed": 1 - share, "doa": share}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}  # type: ignore[dict-item]
+
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the probability of each class (batch, frame, class)."""
+        return output["sed"].sigmoid()
+
+    def direction_values(self, output: dict[str, Tensor]) -> Tensor:
+        """Return x, y and z of the direction of every class, also in silence (batch, frame, 3 * class).
+
+        Raises:
+            BadInput: the stage that knows no directions.
+        """
+        if self.stage == "sed":
+            raise BadInput("two_stage has no directions in stage sed; give a run of stage doa or joint")
+        return torch.cat(unit_vectors(output["doa"]), dim=-1)
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events of one label frame each, with the direction of each active class.

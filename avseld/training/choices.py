@@ -17,7 +17,7 @@ from avseld.models import MODELS
 from avseld.models.choice import GROUPS as CHOICES
 from avseld.models.encoders import ENCODERS
 from avseld.models.temporal import TEMPORAL_MODELS
-from avseld.system.build import GROUPS
+from avseld.system.parts import GROUPS
 from avseld.targets import TARGETS
 from avseld.training.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -50,6 +50,7 @@ GIVEN = (
         "n_classes",
         "format",
         "n_inputs",
+        "build_role",
     ),
     *("legacy", "layout", "last_epoch", "max_lr", "total_steps", "T_max", "step", "steps"),
     *("foreach", "maximize", "capturable", "differentiable", "fused"),

@@ -44,6 +44,7 @@ from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
 from avseld.training.recipe_checks import check_numbers, hardware_errors, steps_to_keep, within_steps
+from avseld.training.role_systems import with_role_systems
 from avseld.training.run_files import (
     check_same_classes,
     check_same_recipe,
@@ -119,6 +120,7 @@ def train(
         BadInput: whatever is wrong with the recipe, the files or the run folder; before anything is written.
     """
     leave_messages_to_first_process()
+    model = with_role_systems(model, init_from and with_files(init_from))
     recipe = {name: value for name, value in locals().items() if name not in ("out", "resume")}
     check_numbers(recipe)
     recipe["validate_every"], recipe["update"] = within_steps(steps, validate_every, update)
@@ -205,7 +207,7 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
     _log_sizes(system, windows, len(parts["validate"]))
     if learn:
         unchanged = Windows(parts["train"], system, data, recipe.seed) if scenes else windows
-        learn_from_windows(system, unchanged)
+        learn_from_windows(system, unchanged, recipe.init_from.roles if recipe.init_from else ())
     return learner
 
 

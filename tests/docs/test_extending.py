@@ -10,6 +10,7 @@ import plane_waves
 import pytest
 import torch
 import yaml
+from reference.signals import plane_wave
 
 import avseld
 from avseld.__main__ import main
@@ -76,7 +77,7 @@ def system(**parts) -> System:
 
 
 def test_the_page_has_an_example_of_every_kind_of_at_most_25_lines():
-    kinds = ("encoder", "feature", "target", "augmentation", "metric", "model")
+    kinds = ("encoder", "feature", "target", "augmentation", "metric", "direction", "model")
     assert sorted(MY_SELD) == sorted(f"my_seld/{kind}.py" for kind in kinds)
     for kind in kinds[:-1]:
         lines = [line for line in MY_SELD[f"my_seld/{kind}.py"].split("\n")[1:] if line.strip()]
@@ -113,6 +114,26 @@ def test_the_target_returns_the_events_that_it_encodes(workplace):
     assert np.array_equal(decoded.label, [row[2] for row in rows])
     assert np.allclose(decoded.onset, [row[0] for row in rows])
     assert float(target.loss({"vectors": torch.ones(2, 3)}, {"vectors": torch.zeros(2, 3)})["loss"]) == 1
+
+
+def test_an_alignment_takes_directions_of_the_package(workplace, tmp_path):
+    doa = "{features: my_seld.direction:SteeredPower}"
+    words = [
+        "--config",
+        "general_alignment_hist",
+        "--data.prepared",
+        str(workplace / "prepared"),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    folds = ["--data.train", "[fold3]", "--data.validate", "[fold4]", "--data.test", "[fold4]"]
+    small = ["--steps", "1", "--validate_every", "1", "--data.batch_size", "1", "--init_from.random", "true"]
+    short = ["--data.chunk", "2.0", "--data.allow_overlap", "true"]
+    main(["train", *words, *folds, *small, *short, "--model.options.doa", doa])
+    predictor = avseld.load(tmp_path / "run")
+    assert type(predictor.system.model.doa.features).__module__ == "my_seld.direction"
+    wave = plane_wave(50, 0, 1.0, noise=0.01).float()
+    assert predictor.system.model.doa.features(wave)[0, 0].mean(dim=0).argmax() == (50 + 180) / 10
 
 
 def test_the_augmentation_changes_the_level_alone(workplace):

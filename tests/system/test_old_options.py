@@ -4,7 +4,8 @@ import logging
 
 from avseld.config import Part
 from avseld.system.blueprint import Blueprint
-from avseld.system.build import System, _say_old
+from avseld.system.build import System
+from avseld.system.parts import _say_old
 
 
 def frames_per_output(name: str) -> int:
