@@ -1,9 +1,18 @@
 """The samples of a recording, unchanged, for networks whose systems compute features of their own."""
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 from torch.nn import functional
 
 from avseld.features.spectral import check_hop
+
+
+class FrameLength(NamedTuple):
+    """Lengths of frames without a transform, samples."""
+
+    n_fft: int
+    hop: int
 
 
 class Waveform(nn.Module):
@@ -18,15 +27,14 @@ class Waveform(nn.Module):
         BadInput: a hop that does not divide a second.
     """
 
-    def __init__(self, n_channels: int = 4, sample_rate: int = 24000, hop: int = 2400) -> None:
+    def __init__(self, n_channels: int = 4, sample_rate: int = 24000, hop: int = 240) -> None:
         super().__init__()
-        self.sample_rate, self.hop, self.n_features, self.n_bins = (
+        self.sample_rate, self.hop, self.stft = (
             sample_rate,
-            hop / sample_rate,
-            n_channels,
-            hop,
+            check_hop(hop, sample_rate),
+            FrameLength(hop, hop),
         )
-        check_hop(hop, sample_rate)
+        self.n_channels, self.n_features, self.n_bins = n_channels, n_channels, hop
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Cut a waveform into frames.

@@ -54,7 +54,7 @@ LEVELS = {"features": {"name": "logmel", "options": {"n_mels": 16}}}
 def alignment(sed=SED, doa=LEVELS, classes=CLASSES, format="foa", **options) -> System:
     options = {"sed": sed, "doa": doa, "hidden": 8} | options
     target = Part("sed_doa", {"axes": "linear_xyz", "rounding": 2020, "masked": True})
-    parts = Part("waveform"), Part("aligned_systems", options), target
+    parts = Part("waveform", {"hop": 2400}), Part("aligned_systems", options), target
     return System(Blueprint(*parts, classes, format, chunk=0.5))
 
 
