@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from avseld.base.errors import BadInput
@@ -32,6 +33,10 @@ QUANTILES = (0.01, 0.995)
 SIGNED = ("", "rad", "m")
 """units whose values may lie on both sides of 0, which gets the middle colour"""
 ANGLES = "rad"
+AMPLITUDES = ("amplitude", "magnitude")
+"""kinds that are drawn with logarithmic colours: loud and quiet sounds differ by orders of magnitude"""
+AMPLITUDE_RANGE = 1000.0
+"""of these colours: 60 dB"""
 
 
 def feature_figure(
@@ -168,14 +173,16 @@ def _draw_map(
 ) -> None:
     low, high = limits
     cyclic, signed = each.unit == ANGLES, low == -high
+    norm = Normalize(low, high)
+    if each.kind in AMPLITUDES:
+        norm = LogNorm(high / AMPLITUDE_RANGE, high, clip=True)
     image = axis.imshow(
         pixels,
         origin="lower",
         aspect="auto",
         extent=(start, stop, -0.5, len(pixels) - 0.5),
         cmap="twilight" if cyclic else "RdBu_r" if signed else "magma",
-        vmin=low,
-        vmax=high,
+        norm=norm,
         interpolation="nearest",
     )
     axis.set_title(each.name, fontsize=10)

@@ -62,6 +62,18 @@ def test_every_map_has_its_name_its_values_in_their_unit_and_the_events_above_it
     assert axes[6].get_ylabel() == "lag (ms)" and words["0"] == 4 and axes[4].get_xlabel() == "time (s)"
 
 
+def test_amplitudes_have_logarithmic_colours_and_angles_those_of_a_circle():
+    maps = [*maps_of("amplitude", "W", "", MEL), *maps_of("phase difference", ["Y-W"], "rad", MEL, 1)]
+    description = FeatureDescription("npy", 0.1, 24000, "foa", (2, 8), maps, False)
+    amplitude = np.linspace(1e-6, 1, 80).reshape(1, 10, 8)
+    drawn = feature_figure(np.concatenate([amplitude, 2 * np.pi * amplitude]), description, values()[1:])
+    norms = [axis.images[0].norm for axis in drawn.axes]
+    assert norms[0].vmax / norms[0].vmin == pytest.approx(1000) and norms[0](
+        0.01 * norms[0].vmax
+    ) == pytest.approx(1 / 3)
+    assert (norms[1].vmin, norms[1].vmax) == (0, 2 * np.pi)
+
+
 def test_frames_of_a_long_recording_are_averaged_and_a_segment_is_cut_out():
     x, mean, deviation = values(12000)
     drawn = feature_figure(x, described(False), (mean, deviation))
