@@ -266,7 +266,7 @@ def test_the_number_of_classes_comes_from_the_list_beside_the_labels(folders, ca
 
 def test_missing_arguments_are_named(folders, tmp_path, capsys) -> None:
     assert "add --challenge" in failure(capsys, *folders)
-    assert "choose one of 2019" in failure(capsys, *folders, "--challenge", 2030)
+    assert "choose one of 2018" in failure(capsys, *folders, "--challenge", 2030)
     assert "not found" in failure(capsys, tmp_path / "nowhere", folders[1], "--challenge", 2022)
     (tmp_path / "empty").mkdir()
     assert "no csv file in it" in failure(capsys, folders[0], tmp_path / "empty", "--challenge", 2022)
