@@ -17,7 +17,7 @@ PUBLISHED_FOLD = r"fold\d+(_room\d+)?"
 """names of the folds and rooms in recipes"""
 
 
-def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recording]]:
+def choose(data: Data, spec: VisualSpec | None = None, labelled: bool = True) -> dict[str, list[Recording]]:
     """Choose the recordings to train on, to validate on and to test on.
 
     Where the manifest has none of the folds of the data but folds train, validate and test, these are taken and written
@@ -25,13 +25,18 @@ def choose(data: Data, spec: VisualSpec | None = None) -> dict[str, list[Recordi
     without these. With `video: aligned` or `shuffled`, training leaves out what has no video with boxes or frames, as
     the network takes them, and says how many.
 
+    Args:
+        data: names the prepared folder and the folds.
+        spec: visual input of the network.
+        labelled: refuse a prepared folder without any labels.
+
     Raises:
         BadInput: no labels, a name that matches nothing, parts that overlap, or nothing left to train on.
     """
     there = [recording for recording in read_manifest(data.prepared) if recording.format == data.format]
     if not there:
         raise BadInput(f"{data.prepared}/manifest.csv: no recording of format {data.format}; prepare some")
-    if not any(recording.labels for recording in there):
+    if labelled and not any(recording.labels for recording in there):
         with_labels(there, Path(data.prepared))
     own_folds(data, there)
     parts = {name: pick(there, getattr(data, name), f"data.{name}") for name in PARTS}

@@ -32,9 +32,9 @@ from avseld.io.feature_files import (
     write_description,
     writing_features,
 )
-from avseld.io.manifest import Recording, pick, read_classes, read_manifest
+from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.resampling import open_recording
-from avseld.io.run_config import PARTS, prepared_folder, tokens_of
+from avseld.io.run_config import PARTS, of_fold, prepared_folder
 from avseld.recipes.reading import read_recipe, recipe_of
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
@@ -173,7 +173,7 @@ def _recordings(source: Source, fold: str, option: str) -> list[Recording]:
             "(--data.format chooses, if the features allow it)"
         )
     parts = {part: [str(token) for token in getattr(data, part)] for part in PARTS}
-    return pick(there, tokens_of(fold, parts, there), option)
+    return of_fold(there, fold, parts, data.prepared, option)
 
 
 def _description(
@@ -226,7 +226,7 @@ def _measured_recordings(source: Source, statistics: str) -> Sequence[Recording]
         return _recordings(source, statistics, "--statistics")
     data = replace(source.data, video="blank")
     try:
-        chosen = choose(data)["train"]
+        chosen = choose(data, labelled=False)["train"]
     except BadInput as error:
         raise BadInput(
             f"{error} (mean and deviation of the features come from the training part; --statistics all or FOLD takes "

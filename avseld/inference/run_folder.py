@@ -5,7 +5,7 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.io.manifest import Recording, matches, pick, read_manifest, with_labels
-from avseld.io.run_config import PARTS, parts_of, prepared_folder, read_config, tokens_of
+from avseld.io.run_config import PARTS, of_fold, parts_of, prepared_folder, read_config
 from avseld.io.run_weights import CONFIG, run_folder
 
 log = logging.getLogger(__name__)
@@ -79,12 +79,7 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     place = prepared_folder(run, prepared)
     parts, format = parts_of(run), read_config(run)["data"]["format"]
     recordings = _of_format(place, format, run)
-    if fold not in PARTS:
-        return pick(recordings, [fold], "--fold")
-    if not any(recording.fold for recording in recordings):
-        log.warning("%s: the manifest has no folds; all %d recordings are taken", place, len(recordings))
-        return recordings
-    tokens = tokens_of(fold, parts, recordings)
-    if not tokens:
+    if fold in PARTS and not parts[fold] and any(recording.fold for recording in recordings):
         raise BadInput(f"{run_folder(run) / CONFIG}: data.{fold} is empty; say which recordings with --fold")
-    return pick(recordings, tokens, f"--fold {fold} ({', '.join(tokens)} in {run_folder(run) / CONFIG})")
+    asked = f" ({', '.join(parts[fold])} in {run_folder(run) / CONFIG})" if fold in PARTS else ""
+    return of_fold(recordings, fold, parts, place, f"--fold {fold}{asked}" if asked else "--fold")

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, matches
+from avseld.io.manifest import Recording, matches, pick
 from avseld.io.run_weights import CONFIG, beside, run_folder
 from avseld.io.text import read_text
 
@@ -114,6 +114,27 @@ def tokens_of(fold: str, parts: Mapping[str, list[str]], recordings: Sequence[Re
     known = any(matches(recording, token) for recording in recordings for token in tokens)
     own = any(matches(recording, fold) for recording in recordings)
     return [fold] if own and not known else tokens
+
+
+def of_fold(
+    recordings: Sequence[Recording], fold: str, parts: Mapping[str, list[str]], prepared: Path, option: str
+) -> list[Recording]:
+    """Select the recordings of a fold; of a manifest without folds all of them, which is logged.
+
+    Args:
+        recordings: of the manifest.
+        fold: test, validate or train of a run or recipe, or the name of a fold, a room or a recording; all for all.
+        parts: folds, rooms or recordings of test, validate and train.
+        prepared: folder of the manifest, for messages.
+        option: that the fold was given with, for messages.
+
+    Raises:
+        BadInput: the fold names nothing.
+    """
+    if fold in PARTS and not any(recording.fold for recording in recordings):
+        log.warning("%s: the manifest has no folds; all %d recordings are taken", prepared, len(recordings))
+        return list(recordings)
+    return pick(recordings, tokens_of(fold, parts, recordings), option)
 
 
 def run_of(predictions: Path) -> Path | None:
