@@ -2,6 +2,8 @@
 
 import logging
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,16 +13,22 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
-from avseld.io.events import Events
+from avseld.io.events import Events, concatenate
 from avseld.io.geometry import direction, wrap
+from avseld.io.manifest import classes_of_predictions, read_class_list, write_class_list
 from avseld.io.row_checks import check_source
 from avseld.io.tables import cell_number, read_rows
+from data_prep.track_classes import NamedTrack, by_pattern, by_table, indices
 
 log = logging.getLogger(__name__)
 
 METRES_PER_UNIT = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 FAR = 1e6
 """no track reaches it in any unit"""
+TIMED = ((4,), (5,))
+"""shapes of rows x, y, z, time and perhaps source"""
+UNEVEN = 0.1
+"""largest difference of the spacing of times from that of the rate, as a share"""
 DIRECTIONS = {
     "front": (1, 0, 0), "back": (-1, 0, 0), "left": (0, 1, 0), "right": (0, -1, 0), "up": (0, 0, 1), "down": (0, 0, -1),
 }  # fmt: skip
@@ -34,14 +42,21 @@ def positions(
     rate: float,
     axes: str = "x=front,y=left,z=up",
     unit: Literal["m", "cm", "mm"] = "m",
-    label: int = 0,
+    label: int | None = None,
     array: str = "0,0,0",
     turn: float = 0.0,
+    label_from_name: str | None = None,
+    label_table: Path | None = None,
+    classes: Path | None = None,
 ) -> int:
     """Convert position tracks to frame csv: azimuth, elevation and distance every 100 ms.
 
-    A track is an .npy of shape (time, 3) or (time, source, 3), or a csv with the columns x, y, z and perhaps source,
-    one row per source and time. NaN marks a source that is silent or absent.
+    A track is an .npy of shape (time, 3) or (time, source, 3), or one with columns x, y, z, time in ms or s and perhaps
+    source; or a csv with the columns x, y, z and perhaps source, one row per source and time. NaN marks a source that
+    is silent or absent.
+
+    All tracks have the class --label; with --label_from_name or --label_table each has its own, and tracks of one take
+    become one csv with a source each.
 
     Args:
         source: a file, or a folder of .npy and .csv files.
@@ -49,17 +64,23 @@ def positions(
         rate: positions per second.
         axes: directions of the axes of the tracks, seen from the array.
         unit: of the tracks.
-        label: class index of the tracked sources.
+        label: class index of the tracked sources, 0 if left out.
         array: position of the array in the axes and unit of the tracks.
         turn: degrees from the front of the axes to the front of the array, to the left positive, seen from above.
+        label_from_name: pattern of the names of the files, without suffix: '{class}_{take}', '{class}_{}' ({} is
+            anything), or a regular expression with (?P<class>...) and perhaps (?P<take>...).
+        label_table: csv with the columns file and class, and perhaps take, in place of a pattern.
+        classes: text file with one class a line; by default the classes found, in alphabetical order, which are
+            written to TARGET.classes.txt.
 
     Raises:
         BadInput: no track, bad axes, or a bad file; names file and line.
     """
     if rate <= 0:
         raise BadInput(f"rate {rate}: give positions a second, above 0")
-    if label < 0:
+    if (label or 0) < 0:
         raise BadInput(f"label {label}: give a class index from 0 on")
+    _check_choice(label, label_from_name, label_table, classes)
     matrix, origin = read_axes(axes), _triple(array)
     paths = (
         [source] if source.is_file() else visible_files(source, (".npy", ".csv")) if source.is_dir() else []
@@ -68,11 +89,47 @@ def positions(
         raise BadInput(f"{source}: no .npy or .csv there; check the path")
     if source.is_dir() and target.resolve() == source.resolve():
         raise BadInput(f"{target}: is the source itself; give another folder")
-    tracks = {path: (read_track(path) - origin) * METRES_PER_UNIT[unit] @ matrix.T for path in paths}
-    for path, track in tracks.items():
-        write_dcase(target / f"{path.stem}.csv", events_of(track, rate, label, turn))
-    log.info("%s: %d tracks", target, len(tracks))
+    known = [] if classes is None else read_class_list(classes)
+    named = {path: NamedTrack(str(label or 0), path.stem) for path in paths}
+    if label_from_name is not None:
+        named = by_pattern(paths, label_from_name, known)
+    elif label_table is not None:
+        named = by_table([path for path in paths if path.resolve() != label_table.resolve()], label_table)
+    labels, names = indices(named, known)
+    takes: dict[str, list[Events]] = {}
+    for path, track in named.items():
+        positions_m = (read_track(path, rate) - origin) * METRES_PER_UNIT[unit] @ matrix.T
+        takes.setdefault(track.take, []).append(events_of(positions_m, rate, labels[path], turn))
+    for take, events in takes.items():
+        write_dcase(target / f"{take}.csv", one_take(events))
+    if names and classes is None:
+        write_class_list(classes_of_predictions(target), names)
+        log.info("%s: %s", classes_of_predictions(target), ", ".join(names))
+    log.info(
+        "%s: %d tracks%s", target, len(named), f" of {len(takes)} takes" if len(takes) < len(named) else ""
+    )
     return 0
+
+
+def _check_choice(label: int | None, pattern: str | None, table: Path | None, classes: Path | None) -> None:
+    """Refuse two ways to say the classes of tracks, and a list of classes without names."""
+    given = {"--label": label, "--label_from_name": pattern, "--label_table": table}
+    chosen = [name for name, value in given.items() if value is not None]
+    if len(chosen) > 1:
+        raise BadInput(f"{' and '.join(chosen)}: two ways to say the class of a track; give one of them")
+    if classes is not None and pattern is None and table is None:
+        raise BadInput(f"--classes {classes}: is for --label_from_name and --label_table; add one of them")
+
+
+def one_take(tracks: Sequence[Events]) -> Events:
+    """Join the tracks of one recording; their sources are numbered one after the other."""
+    parts, first = [], 0
+    for events in tracks:
+        parts.append(replace(events, source=events.source + first))
+        first += int(events.source.max(initial=-1)) + 1
+    return concatenate(parts).select(
+        np.argsort(np.concatenate([part.onset for part in parts]), kind="stable")
+    )
 
 
 def events_of(track: np.ndarray, rate: float, label: int = 0, turn: float = 0.0) -> Events:
@@ -131,8 +188,12 @@ def read_axes(text: str) -> np.ndarray:
     return matrix
 
 
-def read_track(path: Path) -> np.ndarray:
+def read_track(path: Path, rate: float | None = None) -> np.ndarray:
     """Read a track as (time, source, 3); nothing in the file is executed.
+
+    Args:
+        path: .npy or .csv.
+        rate: positions per second, with which times in the file must agree.
 
     Raises:
         BadInput: unreadable, another shape, or a bad row.
@@ -145,13 +206,16 @@ def read_track(path: Path) -> np.ndarray:
             raise BadInput(f"{path}: no readable array ({reason}); save it with numpy.save") from error
         if (
             track.dtype.kind not in "fiu"
-            or track.shape[-1:] != (3,)
+            or (track.shape[-1:] != (3,) and track.shape[1:] not in TIMED)
             or track.ndim not in (2, 3)
             or not len(track)
         ):
             raise BadInput(
-                f"{path}: {track.dtype} {track.shape} is no track; give (time, 3) or (time, source, 3)"
+                f"{path}: {track.dtype} {track.shape} is no track; give (time, 3) or (time, source, 3), or columns x, "
+                "y, z, time and perhaps source"
             )
+        if track.shape[1:] in TIMED:
+            track = _on_its_times(np.asarray(track, float), path, rate)
         if (np.abs(track) > FAR).any():
             raise BadInput(
                 f"{path}: {track[np.abs(track) > FAR][0]:g} is no position; write nan for an absent source"
@@ -170,6 +234,43 @@ def read_track(path: Path) -> np.ndarray:
     if not rows or len({len(own) for own in rows.values()}) > 1:
         raise BadInput(f"{path}: every source needs a row at every moment; write nan where it is not there")
     return np.stack([np.array(own, float) for _, own in sorted(rows.items())], axis=1)
+
+
+def _on_its_times(rows: np.ndarray, path: Path, rate: float | None) -> np.ndarray:
+    """Place rows x, y, z, time and perhaps source at their times, NaN where a source has none.
+
+    Args:
+        rows: (row, 4 or 5); times in ms or s from any zero.
+        path: for messages.
+        rate: positions per second; None takes the times as they are spaced.
+
+    Returns:
+        (time, source, 3).
+
+    Raises:
+        BadInput: times of another rate, or two positions of a source at one time.
+    """
+    time = rows[:, 3]
+    source = rows[:, 4] if rows.shape[1] == 5 else np.zeros(len(rows))
+    if not (np.isfinite(time).all() and np.isfinite(source).all()):
+        raise BadInput(f"{path}: a time or source that is no number; give every position its time")
+    steps = np.diff(np.unique(time))
+    step = float(np.median(steps)) if len(steps) else 1.0
+    spacings = [] if rate is None or not len(steps) else [1000 / rate, 1 / rate]
+    if spacings and min(abs(step / spacing - 1) for spacing in spacings) > UNEVEN:
+        raise BadInput(
+            f"{path}: its times (fourth column) are {step:g} apart, {1000 / (rate or 1):g} ms at --rate {rate:g}; give "
+            "the rate of the track"
+        )
+    place = np.round((time - time.min()) / step).astype(int)
+    numbers, index = np.unique(source, return_inverse=True)
+    if len(np.unique(place * len(numbers) + index)) < len(rows):
+        raise BadInput(
+            f"{path}: two positions of one source at one time; give each source a number of its own"
+        )
+    track = np.full((place.max() + 1, len(numbers), 3), np.nan)
+    track[place, index] = rows[:, :3]
+    return track
 
 
 def _triple(text: str) -> np.ndarray:
