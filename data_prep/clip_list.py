@@ -117,6 +117,8 @@ def _from_json(path: Path) -> Iterator[ListedClip]:
         raise BadInput(
             f"{path}:{error.lineno}: no readable JSON ({error.msg}); write it anew as UTF-8"
         ) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or thousands of brackets
+        raise BadInput(f"{path}: no readable JSON ({str(error)[:60]}); write it anew") from error
     if not isinstance(content, list | dict):
         raise BadInput(
             f"{path}: {type(content).__name__} instead of a list of clips; write a list of objects"
@@ -184,7 +186,7 @@ def _seconds(entry: Mapping[str, Any], what: str, place: str) -> float | None:
         raise BadInput(f"{place}: {word} {value!r} is no number of seconds; correct it")
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise BadInput(f"{place}: {word} {value!r} is no number of seconds; correct it")

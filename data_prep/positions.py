@@ -68,7 +68,7 @@ def positions(
         array: position of the array in the axes and unit of the tracks.
         turn: degrees from the front of the axes to the front of the array, to the left positive, seen from above.
         label_from_name: pattern of the names of the files, without suffix: '{class}_{take}', '{class}_{}' ({} is
-            anything), or a regular expression with (?P<class>...) and perhaps (?P<take>...).
+            anything), or a regular expression with a group named class and perhaps one named take.
         label_table: csv with the columns file and class, and perhaps take, in place of a pattern.
         classes: text file with one class a line; by default the classes found, in alphabetical order, which are
             written to TARGET.classes.txt.

@@ -33,7 +33,8 @@ CALLS = {
     }),
     "avseld-prep": (preparation, {
         "own": "--audio audio --labels predictions --prepared out/own --classes prepared/classes.txt",
-        "check": "prepared", "split": "--prepared prepared", "lists": "--prepared prepared --out out/lists",
+        "check": "prepared", "split": "--prepared prepared --times clips.json",
+        "lists": "--prepared prepared --out out/lists",
         "statistics": "prepared/labels out/statistics.json", "resample": "--source audio --target out/resampled",
         "cut": "--source audio --target out/cut --times times.csv", "resize": "--source audio --target out/resized",
         "positions": "--source track.csv --target out/positions --rate 10",
@@ -52,11 +53,11 @@ WRONG = ("0", "-1", "1e30", "nan", ".inf", "abc", "[]", "{}", "null", "true", "0
          "audio/a.wav", "nowhere/x", "a\nb", "\x1b[2J", "x" * 300, ": x", "é\u202e")  # fmt: skip
 CELLS = ("", "nan", "-1", "1e30", "abc", "0.5", '"', "999999999999", "\x1b[2J", "1;2")
 FILES = ("predictions/a.csv", "prepared/labels/a.csv", "prepared/manifest.csv", "prepared/classes.txt", "times.csv",
-         "track.csv", "audio/a.wav", "prepared/boxes/a.npz", "run/config.yaml")  # fmt: skip
+         "track.csv", "clips.json", "audio/a.wav", "prepared/boxes/a.npz", "run/config.yaml")  # fmt: skip
 READERS = {
     "predictions/a.csv": ("score", "plot", "own"), "prepared/labels/a.csv": ("score", "check", "statistics"),
     "prepared/manifest.csv": ("check", "split", "lists", "score", "train"), "times.csv": ("cut",),
-    "prepared/classes.txt": ("check", "own", "score", "split"), "track.csv": ("positions",),
+    "prepared/classes.txt": ("check", "own", "score", "split"), "track.csv": ("positions",), "clips.json": ("split",),
     "audio/a.wav": ("own", "resample", "plot", "check"), "prepared/boxes/a.npz": ("check",),
     "run/config.yaml": ("evaluate", "card", "thresholds"),
 }  # fmt: skip
@@ -82,6 +83,7 @@ def folder(tmp_path_factory):
     write_manifest(folder / "prepared", [recording], ["one", "two"])
     for name, text in {
         "predictions/a.csv": "1,1,0,30,0,100\n2,1,0,32,0,100\n", "times.csv": "name,start,stop\na,0,0.5\n",
+        "clips.json": '[{"recording": "a", "start": 0, "stop": 1, "split": "test", "prompt": "one"}]',
         "track.csv": "x,y,z,source\n" + "1,0,0,0\n" * 20, "run/config.yaml": "data: {prepared: prepared}\n",
     }.items():  # fmt: skip
         (folder / name).parent.mkdir(exist_ok=True)
