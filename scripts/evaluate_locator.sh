@@ -14,6 +14,11 @@ take_options "sounds responses runs real out recordings seconds snr_db seed" "" 
 [ -n "$sounds" ] && [ -n "$responses" ] || { refuse "give --sounds and --responses"; }
 use_environment
 know_more "avseld locate"
+if [ -n "$real" ]; then
+    for audio in "$real"/*.wav; do
+        [ -f "${audio%.wav}.csv" ] || refuse "${audio%.wav}.csv: not found; put the labels beside the audio"
+    done
+fi
 
 set="$out/rooms_${recordings}x${seconds}_${snr_db}dB_seed$seed"
 if [ ! -d "$set/raw" ]; then
@@ -29,10 +34,8 @@ if [ -n "$real" ]; then
     trap 'rm -rf "$staged"' EXIT
     mkdir "$staged/audio" "$staged/labels"
     for audio in "$real"/*.wav; do
-        labels="${audio%.wav}.csv"
-        [ -f "$labels" ] || refuse "$labels: not found; put the labels beside the audio"
         cp "$(realpath "$audio")" "$staged/audio/"
-        cp "$(realpath "$labels")" "$staged/labels/"
+        cp "$(realpath "${audio%.wav}.csv")" "$staged/labels/"
     done
     avseld-prep own --audio "$staged/audio" --labels "$staged/labels" --prepared "$staged/prepared"
     printf '\n== real recordings\n'

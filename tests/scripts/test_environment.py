@@ -21,7 +21,8 @@ TOOLS = ["bash", "cat", "cksum", "mkdir", "sleep", "dirname", "rm", "mv", "cp", 
 def project(tmp_path) -> Path:
     """Nothing but the script that installs, what it reads, and a Python that only notes when it installs."""
     (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "environment.sh", tmp_path / "scripts")
+    for name in ("environment.sh", "options.sh", "runs.sh"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
     for name in ("setup.cfg", "pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text(name)
     (tmp_path / "python").write_text(PYTHON)
