@@ -12,6 +12,7 @@ import yaml
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.config import Part
+from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
 from avseld.recipes import FOLDER, recipe_path
 from avseld.recipes.reading import read_recipe, recipe_of
@@ -135,7 +136,11 @@ def system_of(name: str, words: Mapping[str, Any] | None = None) -> System:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     words = words or read_recipe(name)
     made = recipe_of({"optimizer": {"name": "adam"}, **words}, needs_recordings=False)
-    classes = [f"class {number}" for number in range(number_of_classes(words, text))]
+    prepared = words["data"].get("prepared") if isinstance(words.get("data"), Mapping) else None
+    if prepared and (Path(prepared) / "classes.txt").is_file():  # of a run, or as the user says
+        classes = read_classes(prepared)
+    else:
+        classes = [f"class {number}" for number in range(number_of_classes(words, text))]
     window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
     return System(Blueprint(made.features, made.model, made.target, classes, *window))
 

@@ -14,7 +14,7 @@ from avseld.config import Part
 from avseld.recipes.listing import diagram_title, system_of
 from avseld.reporting.network_diagram import box_lines, write_diagram
 from avseld.system.build import System
-from avseld.system.layer_words import by
+from avseld.system.layer_words import BY, by
 from avseld.system.layers import layer_blocks
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -116,6 +116,9 @@ def test_options_of_a_recipe_change_its_picture_and_wrong_ones_are_named(tmp_pat
         ["models", "--diagram", "av_foa_quick", "--model.options.hidden", "24", "--model.options.width", "8"]
     )
     assert "GRU, 24 units" in (tmp_path / "av_foa_quick.svg").read_text()
+    (tmp_path / "classes.txt").write_text("one\ntwo\nthree\n")
+    main(["models", "--diagram", "av_foa_quick", "--data.prepared", str(tmp_path), "--out", "mine.svg"])
+    assert f"128{BY}3{BY}3{BY}3<" in (tmp_path / "mine.svg").read_text()
     for words, said in (
         (["--diagram", "av_fo"], "did you mean av_foa?"),
         (["--diagram", "av_foa", "--out", "a.txt"], "'.txt' is none of .svg, .png, .pdf"),
