@@ -13,6 +13,7 @@ from avseld.io.feature_files import names_in, open_features, read_description
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
 from avseld.io.run_weights import beside
+from avseld.reporting.class_names import names_beside
 from avseld.reporting.feature_figures import feature_figure
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import SIDE_BY_SIDE, side_by_side
@@ -64,7 +65,8 @@ def plot(
         prediction: the same.
         video: equirectangular video, for an mp4; by default the picture of an audio file that has one.
         boxes: boxes file of the video.
-        classes: text file with one class name per line.
+        classes: with --audio, text file with one class name per line; by default those beside the prediction or the
+            reference, as for `avseld view`.
         format: foa, mic, binaural, stereo or mono; by default from the number of channels.
         video_offset: with --video, the second of the audio at which the video starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
@@ -95,7 +97,9 @@ def plot(
             raise BadInput(f"{prepared}: which of its recordings? name one with --recording")
         files = from_prepared(prepared, [recording], predictions)[0]
     elif audio is not None:
-        names = read_class_list(classes) if classes else []
+        # Names of events are those of the classes that were predicted: too few for a reference.
+        beside_them = (prediction, None) if reference is None else (None, reference)
+        names = read_class_list(classes) if classes else names_beside(*beside_them)
         picture = video or panorama_of(audio)
         files = RecordingFiles(
             audio.stem, audio, names, format, picture, boxes, reference, prediction, video_offset, video_yaw

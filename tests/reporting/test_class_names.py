@@ -1,5 +1,7 @@
 """Class names of one recording's prediction."""
 
+from avseld.io.events import Events, write_events
+from avseld.reporting import plot_command
 from avseld.reporting.class_names import names_beside, names_of_rows
 
 ROWS = [*((frame, 4, frame) for frame in range(5)), *((frame, 2, -20) for frame in range(4, 9))]
@@ -31,3 +33,19 @@ def test_lists_of_classes_come_before_events(tmp_path):
     assert names_beside(prediction, labels / "x.csv") == list("abcde")
     (tmp_path / "out.classes.txt").write_text("v\nw\nx\ny\nz\n")
     assert names_beside(prediction, labels / "x.csv") == list("vwxyz")
+
+
+def test_a_figure_has_the_names_that_stand_beside_its_prediction_or_reference(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plot_command, "draw", lambda files, *_: drawn.append(files.classes))
+    for folder, lists in (("found", "found.classes.txt"), ("prepared/labels", "prepared/classes.txt")):
+        write_events(tmp_path / folder / "a.csv", Events.empty())
+        (tmp_path / lists).write_text(f"{folder[0]}\n")
+    given = {
+        "audio": tmp_path / "a.wav",
+        "prediction": tmp_path / "found" / "a.csv",
+        "out": tmp_path / "a.png",
+    }
+    plot_command.plot(**given)
+    plot_command.plot(**given, reference=tmp_path / "prepared" / "labels" / "a.csv")
+    assert drawn == [["f"], ["p"]]
