@@ -23,7 +23,8 @@ from avseld.metrics.api import seld_scoring
 from avseld.metrics.formulas import Scores
 from avseld.metrics.ranking import Ranked, Rankings, ranking_names
 from avseld.metrics.rules import rule_of
-from avseld.metrics.scoring import Scoring, segment_scoring, task4_scoring
+from avseld.metrics.scoring import TASK4, TASK4_SEGMENT_S, Scoring, segment_scoring, task4_scoring
+from avseld.metrics.task4 import SEGMENT_S
 from avseld.system.build import System
 from avseld.system.inference import (
     VisualAt,
@@ -262,6 +263,12 @@ def tell_how_scored(system: System, challenge: int) -> None:
             system.blueprint.target.name,
             challenge,
         )
+    if target.task == "tagging":
+        log.info(
+            "segments of %g s, as published for such networks; those of the challenge's scorer last %g s "
+            "(avseld score --challenge %s)",
+            TASK4_SEGMENT_S, SEGMENT_S, TASK4,
+        )  # fmt: skip
     if takes_reference_events(system):
         log.info(
             "target %s learns directions alone: scores take the events of the reference, not those of the network",

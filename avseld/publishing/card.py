@@ -11,7 +11,7 @@ from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.io.boxes import describe_source
 from avseld.io.formats import FORMATS
 from avseld.io.run_weights import run_folder
-from avseld.metrics.definitions import SCORES, label_of
+from avseld.metrics.definitions import SCORES, label_of, title_of
 from avseld.metrics.formulas import Scores
 from avseld.publishing.facts import Facts, collect
 
@@ -104,7 +104,7 @@ def card_metadata(facts: Facts, license: str | None, datasets: list[str]) -> dic
 
 
 def _result(facts: Facts, scores: Scores) -> dict[str, Any]:
-    rule = f"DCASE {scores.challenge}, {scores.average} average"
+    rule = f"{title_of(scores.challenge)}, {scores.average} average"
     metrics = []
     for name in _printed(scores):
         metric = {
@@ -207,8 +207,8 @@ def _scores_table(facts: Facts) -> str:
         return "\n".join([*lines, "Not scored: `avseld evaluate --run RUN`, then `avseld card --run RUN`."])
     scores = facts.scores
     lines += [
-        f"DCASE {scores.challenge}, {scores.average} average, {scores.n_recordings} recordings of {facts.fold}, 95 % "
-        "intervals by jackknife over recordings:",
+        f"{title_of(scores.challenge)}, {scores.average} average, {scores.n_recordings} recordings of {facts.fold}, "
+        "95 % intervals by jackknife over recordings:",
         "",
         "| score | value | interval | |",
         "|---|--:|---|---|",

@@ -19,6 +19,7 @@ from avseld.io.manifest import read_manifest
 from avseld.metrics.ranking import Rankings, ranking_names
 from avseld.system.build import Blueprint, System
 from avseld.system.inference import iterate_heads
+from avseld.targets import TwoStageTarget
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
 NARROW = {"widths": [8, 8, 8, 8]}
@@ -66,6 +67,15 @@ def test_a_second_stage_with_a_finished_first_one_is_scored_with_its_own_events(
     target = Part("two_stage", {"stage": "doa"})
     blueprint = Blueprint(Part("logmel", LOGMEL), Part("two_stage", NARROW), target, ["a", "b"], chunk=1.28)
     assert not Validator(System(blueprint), 2019).reference_events
+
+
+def test_the_published_precision_takes_events_in_place_of_probabilities():
+    output, labels = {"sed": np.full((32, 1), 0.5)}, {"sed": np.ones((32, 1), np.float32)}
+    for legacy, expected in ((False, 1 / (1 + np.exp(-0.5))), (True, 1.0)):
+        target, probability = TwoStageTarget(1, "sed", threshold=0.3, legacy=legacy).ranked(output, labels)[
+            "sed"
+        ]
+        assert target.shape == probability.shape == (2, 1) and probability == pytest.approx(expected)
 
 
 def test_direction_classes_have_a_precision_of_each_angle_and_their_mean():
