@@ -164,6 +164,7 @@ class Recipe:
         best_by: score of a validation by which the best weights are kept.
         patience: validations without a better score after which training stops.
         keep_every: steps between weights that are kept, too, or a list of steps.
+        evaluate_training: recordings of the training that are scored at each validation, too.
         init_from: weights of another run to start from.
         augment: changes of the training windows, in their order.
         update: gradient clipping and accumulation, weight averaging, warm-up.
@@ -186,6 +187,7 @@ class Recipe:
     best_by: str | None = None
     patience: int | None = None
     keep_every: int | list[int] | None = None
+    evaluate_training: int | None = None
     init_from: InitFrom | None = None
     augment: list[Part] | None = None
     update: Update | None = None

@@ -5,11 +5,13 @@ kept as the 16-bit samples of the files, labels as rows of label frames, boxes a
 which rows a stretch of steps needs and uploads their numbers once; a step then gathers with one kernel per array.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -21,6 +23,10 @@ from avseld.base.rates import LABEL_HOP
 from avseld.data.loader import Numbers
 from avseld.data.windows import Batch, Windows
 from avseld.vision.visual_input import latest
+
+log = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept")
 
 N_CHECKED_WINDOWS = 8
 """windows that are compared with those read from the files before training begins"""
@@ -293,6 +299,29 @@ def gather_sound(audio: Tensor, first: Tensor, n_samples: int) -> Tensor:
 def cached_bytes(windows: Windows) -> int:
     """Count the bytes of the sound of all recordings at 16 bits, which is nearly all that is kept."""
     return int(windows.length.sum()) * windows.n_channels * 2
+
+
+def kept_on_device(choice: str, n_bytes: int, device: torch.device, make: Callable[[], Kept]) -> Kept | None:
+    """Make what `data.device_cache` keeps on the device; None where it is not kept.
+
+    Args:
+        choice: auto, never or always.
+        n_bytes: size of what would be kept.
+        device: where.
+        make: makes it.
+
+    Raises:
+        BadInput: it can't be kept, and the choice is always.
+    """
+    if choice == "never" or (choice == "auto" and not fits(n_bytes, device)):
+        return None
+    try:
+        return make()
+    except BadInput as error:
+        if choice == "always":
+            raise
+        log.info("not kept on the device: %s", error)
+        return None
 
 
 def fits(n_bytes: int, device: torch.device) -> bool:

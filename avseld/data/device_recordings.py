@@ -33,12 +33,12 @@ class RecordingOutput:
     Args:
         place: of the recording in the list.
         heads: (frame, ...) by name.
-        loss: of the target, a scalar.
+        losses: of the target, (loss,) in the order of `DeviceRecordings.loss_names`.
     """
 
     place: int
     heads: dict[str, Tensor]
-    loss: Tensor
+    losses: Tensor
 
 
 class DeviceRecordings:
@@ -67,6 +67,8 @@ class DeviceRecordings:
         self.span, self.lead = window_samples(system)
         self.audio, self.offset = self._audio(recordings)
         self.visual = [self._visual(each, grid) for each, grid in zip(visual, self.grids, strict=True)]
+        self.loss_names: list[str] = []
+        """of the last run"""
         self.has_video = any(each is not None for each in visual)
         self.labels = [
             self._labels(reference, int(grid.n_frames[0]))
@@ -99,7 +101,9 @@ class DeviceRecordings:
             with torch.inference_mode():
                 labels = {name: self._spread(value, n_frames) for name, value in self.labels[place].items()}
                 losses = self.system.target.loss({name: head[None] for name, head in own.items()}, labels)
-            yield RecordingOutput(place, own, losses["loss"])
+                self.loss_names = list(losses)
+                stacked = torch.stack(list(losses.values()))
+            yield RecordingOutput(place, own, stacked)
 
     def _batches(self) -> Iterator[list[int]]:
         """Share the recordings out among batches of at most `WINDOWS_PER_BATCH` windows."""

@@ -3,19 +3,19 @@
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.base.next_step import tell_next
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
+from avseld.evaluation.board import write_board
 from avseld.evaluation.judging import judge, scores_of
 from avseld.evaluation.score_tables import class_table, table, write_class_scores
 from avseld.evaluation.validation import tell_how_scored
@@ -105,7 +105,6 @@ def evaluate(
         split = groups if len(groups) > 1 else {}
         gained = gains(references, predictions, classes, year, split, config["seed"], people)
         log.info("%s", _people_line(classes, people))
-        to_tensorboard(folder, chosen[0], gained)
     if untrained:
         fresh = untrained_predictor(predictor, config["seed"])
         _, results["untrained"], _ = _predict_and_score(
@@ -124,6 +123,7 @@ def evaluate(
     }
     with replacing(folder / "scores.json") as temporary:
         temporary.write_text(json.dumps(about, indent=1), encoding="utf-8")
+    write_board(folder, config, results, gained)
     sys.stdout.write(table(results) + "\n")
     if results[chosen[0]]["classwise"]:
         sys.stdout.write(f"\n{class_table(results[chosen[0]], classes)}\n")
@@ -162,23 +162,6 @@ def _classes(predictor: Predictor, run: Path, path: Path) -> tuple[list[str], Cl
             f"{path}: other classes than those of {run}; prepare the folder with the run's classes"
         )
     return classes, class_map
-
-
-def to_tensorboard(folder: Path, first: str, gained: Mapping[str, Any]) -> None:
-    """Write gains for TensorBoard: the table as text, and a scalar per row.
-
-    Args:
-        folder: of the event file, inside the run.
-        first: name of the control whose gains these are.
-        gained: as `avseld.evaluation.ablation.gains` returns it.
-    """
-    with SummaryWriter(str(folder)) as board:
-        board.add_text("gains", "```\n" + gain_table(first, gained) + "\n```")
-        for other, parts in gained.items():
-            for part, groups in parts.items():
-                for group, scores in groups.items():
-                    for measure, (gain, _, _) in scores.items():
-                        board.add_scalar(f"gain over {other}/{measure} {part} {group}", gain)
 
 
 def _rooms(recordings: Sequence[Recording]) -> dict[str, list[str]]:

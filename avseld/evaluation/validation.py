@@ -32,7 +32,7 @@ from avseld.system.inference import (
     encode_stretch,
     iterate_heads,
     ranked_rows,
-    stretch_loss,
+    stretch_losses,
 )
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,8 @@ class RecordingResult:
     ranked: Ranked = field(default_factory=dict)
     probability: np.ndarray | None = None
     """(frame, class), where the target computes it"""
+    losses: dict[str, float] = field(default_factory=dict)
+    """the loss and its parts, by name; means over the frames of the recording"""
 
 
 class Validator:
@@ -124,18 +126,22 @@ class Validator:
         for first, heads in stretches:
             prediction, rows = self._judge(first, heads, reference)
             predictions.append(prediction)
-            losses.append(stretch_loss(self.system, first, heads, reference))
+            losses.append(stretch_losses(self.system, first, heads, reference))
             lengths.append(len(next(iter(heads.values()))))
             ranked.append(rows)
             if probabilities is not None:
                 probable.append(probabilities({name: head.cpu().numpy() for name, head in heads.items()}))
         prediction = concatenate(predictions)
+        parts = {
+            name: float(np.average([one[name] for one in losses], weights=lengths)) for name in losses[0]
+        }
         return RecordingResult(
             prediction,
-            float(np.average(losses, weights=lengths)),
+            parts["loss"],
             self._count(reference, prediction),
             _joined(ranked),
             np.concatenate(probable) if probable else None,
+            parts,
         )
 
     def _judge(self, first: int, heads: dict[str, Tensor], reference: Events) -> tuple[Events, Ranked]:

@@ -276,18 +276,29 @@ def encode_stretch(
 
 
 def stretch_loss(system: System, first: int, heads: dict[str, Tensor], reference: Events) -> float:
-    """Compute the target's loss of a stretch.
+    """Compute the target's loss of a stretch; arguments as for `stretch_losses`."""
+    return stretch_losses(system, first, heads, reference)["loss"]
+
+
+def stretch_losses(
+    system: System, first: int, heads: dict[str, Tensor], reference: Events
+) -> dict[str, float]:
+    """Compute the target's loss of a stretch, and its parts.
 
     Args:
         system: its target has the loss.
         first: first frame of the stretch.
         heads: (frame, ...).
         reference: events of the recording.
+
+    Returns:
+        Losses by name; `loss` is the whole.
     """
     target = encode_stretch(system, first, heads, reference)
     labels = {name: torch.from_numpy(value)[None].to(system.device) for name, value in target.items()}
     with torch.inference_mode(), system.full_precision():
-        return float(system.target.loss({name: head[None] for name, head in heads.items()}, labels)["loss"])
+        losses = system.target.loss({name: head[None] for name, head in heads.items()}, labels)
+    return {name: float(value) for name, value in losses.items()}
 
 
 def ranked_rows(

@@ -17,6 +17,7 @@ from avseld.io.run_weights import WEIGHTS, kept_file
 from avseld.models.transfer import load_checkpoint
 from avseld.system.checkpoint import save_system
 from avseld.training.module import Learner
+from avseld.training.tags import OLD_SCORE, SCORE
 
 RESUME_FROM_ANOTHER = "resume from another checkpoint, or start anew in another folder"
 
@@ -66,6 +67,16 @@ def _move(checkpoint: dict[str, Any], folder: Path) -> None:
         state["dirpath"] = str(here)
 
 
+def _rename_scores(checkpoint: dict[str, Any]) -> None:
+    """Give the callbacks of a run of an earlier version the names that their scores have today.
+
+    Lightning knows a callback by the score that it watches, and would forget the best weights of such a run.
+    """
+    checkpoint["callbacks"] = {
+        key.replace(f"'{OLD_SCORE}", f"'{SCORE}"): state for key, state in checkpoint["callbacks"].items()
+    }
+
+
 class AtomicCheckpoints(CheckpointIO):
     """Writes checkpoints whole or not at all, and reads them without executing their pickles."""
 
@@ -93,6 +104,7 @@ class AtomicCheckpoints(CheckpointIO):
         if checkpoint.get("random_state") is not None:
             _check_members(checkpoint["random_state"], RANDOM_STATE_MEMBERS, path, "random_state")
         _move(checkpoint, path.parent)
+        _rename_scores(checkpoint)
         self.restoring = path
         return checkpoint
 
@@ -140,6 +152,8 @@ class WeightFiles(Callback):
 
     def __init__(self, out: Path, best: ModelCheckpoint, kept: Collection[int] = ()) -> None:
         self.out, self.best, self.kept = out, best, kept
+        self.was_best = False
+        """whether the weights of the last epoch were the best so far"""
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Note that a checkpoint has been taken up."""
@@ -165,7 +179,8 @@ class WeightFiles(Callback):
         if not trainer.is_global_zero or not isinstance(pl_module, Learner):
             return
         save_weights(pl_module, self.out / WEIGHTS["last"])
-        if self._is_best(trainer):
+        self.was_best = self._is_best(trainer)
+        if self.was_best:
             save_weights(pl_module, self.out / WEIGHTS["best"])
 
     def _is_best(self, trainer: lightning.Trainer) -> bool:

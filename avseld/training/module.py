@@ -1,12 +1,11 @@
 """The Lightning module: training steps, validation over whole recordings, and logging of both."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import lightning
 import numpy as np
@@ -14,30 +13,42 @@ import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from avseld.base.errors import BadInput
 from avseld.config import Data, Part, Update
-from avseld.data.device_cache import STEPS_PER_STRETCH, DeviceCache, Stretch, Stretches, cached_bytes, fits
-from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
+from avseld.data.device_cache import (
+    STEPS_PER_STRETCH,
+    DeviceCache,
+    Stretch,
+    Stretches,
+    cached_bytes,
+    kept_on_device,
+)
 from avseld.data.loader import Numbers, Prefetcher, loader
-from avseld.data.visual import visual_inputs
-from avseld.data.windows import Batch, Windows, check_annotation, reference
-from avseld.evaluation.validation import RecordingResult, Validator
-from avseld.io.events import Events
+from avseld.data.windows import Batch, Windows
+from avseld.evaluation.validation import Validator
 from avseld.io.manifest import Recording
+from avseld.metrics.formulas import Scores
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep
-from avseld.training.drawing import PredictionDrawing
+from avseld.training.drawing import Drawn, PredictionDrawing
 from avseld.training.optimizers import optimizer_of, schedule_of
-from avseld.training.processes import gather_objects
 from avseld.training.random_state import random_state, set_random_state
 from avseld.training.run_files import write_history
-from avseld.training.updates import WeightAverage, check_update, clip_gradients, parts_of
-from avseld.vision.visual_input import VisualInput
+from avseld.training.scored import mean_losses, of_validation, some_of_training
+from avseld.training.step_log import Steps, are_norms_due, log_steps
+from avseld.training.tags import (
+    OLD_SCORE,
+    SCORE,
+    TRAINING,
+    VALIDATE,
+    class_scores,
+    class_values,
+    layout,
+    validation_values,
+)
+from avseld.training.updates import WeightAverage, check_update, clip_gradients, norms_of, parts_of
 
 log = logging.getLogger(__name__)
-
-Kept = TypeVar("Kept", DeviceCache, DeviceRecordings)
 
 
 class Learner(lightning.LightningModule):
@@ -54,6 +65,7 @@ class Learner(lightning.LightningModule):
         validate_every: steps of an epoch.
         challenge: year of the scores.
         update: clipping, accumulation, averaged weights and warm-up; none of them if None.
+        evaluate_training: recordings of the training that are scored at each validation, too; none if None.
     """
 
     def __init__(
@@ -68,27 +80,29 @@ class Learner(lightning.LightningModule):
         validate_every: int,
         challenge: int,
         update: Update | None = None,
+        evaluate_training: int | None = None,
     ) -> None:
         super().__init__()
         self.update = update or Update()
         self.average: WeightAverage | None = None
         self.average_state: dict[str, Any] | None = None
         check_update(self.update)
-        self.system, self.windows, self.validation, self.settings = system, windows, list(validation), data
+        self.system, self.windows, self.settings = system, windows, data
         self.optimizer, self.schedule = optimizer, schedule or Part("constant")
         self.steps, self.validate_every, self.challenge = steps, validate_every, challenge
-        self.references = [reference(r, len(system.blueprint.classes)) for r in validation]
-        check_annotation(system.target, self.validation, self.references, windows.n_frames, windows.hop)
-        shown = visual_inputs(validation, data.video, windows.visual_spec, windows.seed)
-        self.shown: list[VisualInput | None] = [shown[recording.name] for recording in validation]
         self.validator = Validator(system, challenge)
+        self.scored = {VALIDATE: of_validation(self.validator, windows, data, validation)}
+        if evaluate_training is not None:
+            self.scored[TRAINING] = some_of_training(self.validator, windows, data, evaluate_training)
         self.automatic_optimization = False
         self.captured: CapturedStep | None = None
-        self.unlogged: tuple[int, torch.Tensor, list[float]] | None = None
-        self.results: list[tuple[int, RecordingResult]] = []
+        self.unlogged: Steps | None = None
         self.loss_names: list[str] = []
+        self.clipped_norm: torch.Tensor | None = None
+        """norm of the gradients before they were clipped, on the device"""
+        self.training_losses: list[dict[str, float]] = []
+        """those that were logged since the last validation"""
         self.drawing: PredictionDrawing | None = None
-        self.example: Events | None = None
         self.history: list[dict[str, float]] = []
         self.random_state: dict[str, Any] | None = None
         self.stops: Sequence[int] = ()
@@ -132,47 +146,16 @@ class Learner(lightning.LightningModule):
     @cached_property
     def cache(self) -> DeviceCache | None:
         """The training recordings on the device, or None where they are read from their files."""
-        return self._kept_on_device(
-            cached_bytes(self.windows), lambda: DeviceCache(self.windows, self.device)
+        return kept_on_device(
+            self.settings.device_cache,
+            cached_bytes(self.windows),
+            self.device,
+            lambda: DeviceCache(self.windows, self.device),
         )
-
-    @cached_property
-    def device_recordings(self) -> DeviceRecordings | None:
-        """This process's share of the validation's recordings on the device, or None."""
-        target = self.system.target
-        ranks_reduced = target.ranked is not None and target.reduce is not None
-        if self.validator.task != "seld" or ranks_reduced or target.probabilities is not None:
-            return None
-        chosen = [
-            [of_all[place] for place in self._share()]
-            for of_all in (self.validation, self.references, self.shown)
-        ]
-        n_bytes = recordings_bytes(self.system, chosen[0])  # type: ignore[arg-type]
-        return self._kept_on_device(n_bytes, lambda: DeviceRecordings(self.system, *chosen))  # type: ignore[arg-type]
-
-    def _kept_on_device(self, n_bytes: int, make: Callable[[], Kept]) -> Kept | None:
-        """Make what `data.device_cache` keeps on the device; None where it is not kept.
-
-        Raises:
-            BadInput: it can't be kept, and `data.device_cache` is always.
-        """
-        choice = self.settings.device_cache
-        if choice == "never" or (choice == "auto" and not fits(n_bytes, self.device)):
-            return None
-        try:
-            return make()
-        except BadInput as error:
-            if choice == "always":
-                raise
-            log.info("not kept on the device: %s", error)
-            return None
 
     def val_dataloader(self) -> DataLoader[int]:
         """Give one item: the share of the recordings of this process, which may be empty, is run as one."""
         return DataLoader([0], batch_size=None)  # type: ignore[arg-type]
-
-    def _share(self) -> list[int]:
-        return list(range(self.global_rank, len(self.validation), self.trainer.world_size))
 
     def on_train_start(self) -> None:
         """Begin the average of the weights, or take up that of a resumed run."""
@@ -203,12 +186,14 @@ class Learner(lightning.LightningModule):
         self._seed(step)
         losses = self._learn(batch)
         self._update()
-        return {"last_loss": self._log_losses(step, losses[None], [rate]), "steps": 1}
+        taken = Steps(step, losses[None], [rate], self._norms(step))
+        return {"last_loss": self._log_losses(taken), "steps": 1}
 
     def _train_stretch(self, stretch: Stretch) -> dict[str, Any]:
         if self.captured is None and self._can_be_captured():
             self.captured = CapturedStep(self._learn, self.optimizers().optimizer, stretch.cache)  # type: ignore[union-attr]
         first, losses, rates = self.global_step, [], []
+        norms: dict[int, torch.Tensor] = {}
         for step in range(len(stretch)):
             self._seed(first + step)
             rates.append(self._rate())
@@ -220,10 +205,19 @@ class Learner(lightning.LightningModule):
             else:
                 losses.append(self._learn(stretch.cache.batch(places)))
                 self._update()
+            norms |= self._norms(first + step)
         # The losses of the stretch before are read, so that the GPU has work queued while the host waits for them.
-        before, self.unlogged = self.unlogged, (first, torch.stack(losses), rates)
-        last = self._log_losses(*before) if before is not None else None
+        before, self.unlogged = self.unlogged, Steps(first, torch.stack(losses), rates, norms)
+        last = self._log_losses(before) if before is not None else None
         return {"last_loss": last, "steps": len(stretch)}
+
+    def _norms(self, step: int) -> dict[int, torch.Tensor]:
+        """Compute the norms of weights and gradients (2,) on the device, after a step whose norms are due.
+
+        They are no part of the recorded step: its gradients lie where they lay when it was recorded.
+        """
+        due = are_norms_due(self.trainer, step)
+        return {step: norms_of(self.system.model, self.clipped_norm)} if due else {}
 
     def _rate(self) -> float:
         """Return the learning rate of the coming step."""
@@ -262,7 +256,8 @@ class Learner(lightning.LightningModule):
             total = total + torch.stack([value.detach() for value in losses.values()])
         if self.update.clip is not None:
             scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-            clip_gradients(self.system.model, self.update.clip, scaler.get_scale() if scaler else 1.0)
+            scale = scaler.get_scale() if scaler else 1.0
+            self.clipped_norm = clip_gradients(self.system.model, self.update.clip, scale)
         return total / self.update.accumulate  # type: ignore[return-value]
 
     def _average(self) -> None:
@@ -274,99 +269,48 @@ class Learner(lightning.LightningModule):
         self._average()
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
-    def _log_losses(self, first: int, losses: torch.Tensor, rates: list[float]) -> float | None:
-        """Log the losses (step, loss) of some steps in a row, and their learning rates (step,).
-
-        Raises:
-            BadInput: the loss is not finite.
-
-        Returns:
-            The last loss that was logged.
-        """
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        due = [step for step in range(len(losses)) if (first + step + 1) % every == 0]
-        if not due:
-            return None
-        if self.trainer.world_size > 1:
-            losses = self.trainer.strategy.reduce(losses, reduce_op="mean")  # type: ignore[assignment]
-        values = losses.float().cpu().numpy()
-        place = self.loss_names.index("loss")
-        if not np.isfinite(values[:, place]).all():
-            step = first + int(np.flatnonzero(~np.isfinite(values[:, place]))[0])
-            raise BadInput(
-                f"the loss is not finite at step {step}; the best weights so far are kept, lower optimizer.options.lr"
-            )
-        if self.trainer.is_global_zero:
-            for step in due:
-                row = {
-                    f"{name}/train": float(v) for name, v in zip(self.loss_names, values[step], strict=True)
-                }
-                row[f"lr-{type(self.optimizers().optimizer).__name__}"] = rates[step]  # type: ignore[union-attr]
-                self.trainer.loggers[0].log_metrics(row, step=first + step)
-        return float(values[due[-1], place])
+    def _log_losses(self, taken: Steps) -> float | None:
+        """Log the losses of some steps; returns the last loss that was logged, or None."""
+        optimizer = type(self.optimizers().optimizer).__name__  # type: ignore[union-attr]
+        logged = log_steps(self.trainer, taken, self.loss_names, optimizer)
+        self.training_losses += logged
+        return logged[-1]["loss"] if logged else None
 
     def log_remaining_losses(self) -> None:
         """Log the losses of the last stretch, which no further one follows."""
         if self.unlogged is not None:
-            self._log_losses(*self.unlogged)
+            self._log_losses(self.unlogged)
             self.unlogged = None
 
     def on_validation_epoch_start(self) -> None:
-        """Log the losses that are left, and forget the results of the last validation."""
+        """Log the losses that are left."""
         self.log_remaining_losses()
-        self.results, self.example = [], None
 
     def validation_step(self, item: int, number: int) -> None:
         """Run this process's share of the recordings, whole and exactly as prediction does, and count."""
         # As in prediction, whatever the training's precision.
         with self.averaged(), torch.autocast(self.device.type, enabled=False):
-            if self.device_recordings is not None:
-                self._validate_on_device(self.device_recordings)
-                return
-            for place in self._share():
-                visual = self.shown[place]
-                boxes = visual.at if visual else None
-                recording, events = self.validation[place], self.references[place]
-                self._keep(place, self.validator.evaluate_recording(recording, events, boxes))
-
-    def _validate_on_device(self, recordings: DeviceRecordings) -> None:
-        """Run recordings in batches; the host counts one batch while the device runs the next."""
-        share, reduce = self._share(), self.system.target.reduce
-        waiting: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]] = []
-        for outputs in recordings.run():
-            fetched = []
-            for one in outputs:
-                heads = reduce(one.heads, self.system.hop) if reduce else one.heads
-                heads = {name: value.to("cpu", non_blocking=True) for name, value in heads.items()}
-                fetched.append((share[one.place], heads, one.loss.to("cpu", non_blocking=True)))
-            self._count(waiting)
-            if self.device.type == "cuda":
-                torch.cuda.current_stream(self.device).synchronize()
-            waiting = fetched
-        self._count(waiting)
-
-    def _count(self, fetched: list[tuple[int, dict[str, torch.Tensor], torch.Tensor]]) -> None:
-        for place, heads, loss in fetched:
-            self._keep(place, self.validator.device_result(self.references[place], heads, float(loss)))
-
-    def _keep(self, place: int, result: RecordingResult) -> None:
-        """Keep what is scored of a recording, and of the first one the prediction, which is drawn."""
-        if place == 0:
-            self.example = result.prediction
-        self.results.append((place, replace(result, prediction=Events.empty(), probability=None)))
+            for scored in self.scored.values():
+                scored.rank, scored.n_processes = self.global_rank, self.trainer.world_size
+                scored.run()
 
     def on_validation_epoch_end(self) -> None:
-        """Add up the counts of all processes, compute scores, and draw the first recording."""
-        gathered = [item for part in gather_objects(self.results) for item in part]
-        results = [one for _, one in sorted(gathered, key=lambda item: item[0])]
-        values = {f"scores/{name}": value for name, value in self.validator.summarize(results).items()}
-        values["loss/validate"] = float(np.mean([one.loss for one in results]))
-        self.log_dict(values, rank_zero_only=False, sync_dist=False)
+        """Add up the counts of all processes, compute scores, and draw some recordings."""
+        values: dict[str, float] = {}
+        scores: dict[str, Scores] = {}
+        for name, scored in self.scored.items():
+            results = scored.gather()
+            scores[name] = self.validator.scores(results)
+            values |= validation_values(scores[name].values, mean_losses(results), name)
+        self.log_dict(values, logger=False, rank_zero_only=False, sync_dist=False)
         if self.trainer.is_global_zero:
+            classwise, classes = scores[VALIDATE].classwise, self.system.blueprint.classes
+            shown = class_scores(classwise, self.challenge)
+            of_class = class_values(classwise, classes, shown)
+            self.trainer.loggers[0].log_metrics(values | of_class, step=self.global_step)
             self.history.append({"step": float(self.global_step), **values})
             write_history(Path(str(self.trainer.loggers[0].log_dir)) / "metrics.csv", self.history)
-            if self.example is not None:
-                self._show(self.example)
+            self._show(shown)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep every random generator's state."""
@@ -385,14 +329,27 @@ class Learner(lightning.LightningModule):
             for group in state["param_groups"]:  # a run may go on on another kind of device
                 group["fused"] = fused if group.get("foreach") is None else None
         self.history = checkpoint.get("history", [])
+        for row in self.history:  # of an earlier version
+            for name in [name for name in row if name.startswith(OLD_SCORE)]:
+                row[name.replace(OLD_SCORE, SCORE, 1)] = row.pop(name)
 
-    def _show(self, prediction: Events) -> None:
+    def _show(self, shown: Sequence[str]) -> None:
+        """Draw predictions, and lay out TensorBoard's overview at the first validation of this process."""
+        scored = self.scored[VALIDATE]
         if self.drawing is None:
             board = self.trainer.loggers[0]
             assert isinstance(board, TensorBoardLogger)
-            self.drawing = PredictionDrawing(board, self.system.blueprint.classes, self.system.sample_rate)
-        is_last = self.global_step >= self.steps
-        self.drawing.draw(self.validation[0], self.references[0], prediction, self.global_step, is_last)
+            blueprint = self.system.blueprint
+            self.drawing = PredictionDrawing(board, blueprint.classes, self.system.sample_rate)
+            losses = list(dict.fromkeys([*self.loss_names, *scored.results[0][1].losses]))
+            board.experiment.add_custom_scalars(layout(losses, self.validator.names, shown))
+            if len(self.history) == 1:
+                self.drawing.play(scored.recordings[0], self.global_step)
+        drawn = [
+            Drawn(scored.recordings[place], scored.references[place], prediction)
+            for place, prediction in scored.examples.items()
+        ]
+        self.drawing.draw(drawn, self.global_step, self.global_step >= self.steps)
 
     def on_fit_end(self) -> None:
         """Wait for the last drawing."""

@@ -1,4 +1,4 @@
-"""Progress bar over a whole training: steps, loss, and the scores of the last validation."""
+"""Progress bar on a terminal over a whole training: steps, loss, and the scores of the last validation."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from tqdm import tqdm
 
 from avseld.metrics import SCORES
+from avseld.training.tags import SCORE
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Progress(Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Begin where a resumed run stopped."""
         self.began_s, self.first_step = time.perf_counter(), trainer.global_step
+        self.n_validations, self.validation_s = 0, 0.0
         if trainer.is_global_zero:
             self.bar = tqdm(
                 total=self.steps,
@@ -37,6 +39,7 @@ class Progress(Callback):
                 desc="train",
                 unit="step",
                 dynamic_ncols=True,
+                disable=None,  # where the output is no terminal: there are lines (`avseld.training.run_log`)
                 mininterval=1,
             )
 
@@ -69,7 +72,7 @@ class Progress(Callback):
             return
         known = trainer.callback_metrics
         names = [name for name, score in SCORES.items() if score.in_progress_bar]
-        self.scores = {name: f"{known[f'scores/{name}']:.3g}" for name in names if f"scores/{name}" in known}
+        self.scores = {name: f"{known[SCORE + name]:.3g}" for name in names if SCORE + name in known}
         self.bar.set_description("train")
         self.bar.set_postfix(self.scores)
 

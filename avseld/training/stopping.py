@@ -19,6 +19,7 @@ from avseld.base.processes import is_launched_process
 from avseld.io.run_weights import CHECKPOINTS, WEIGHTS
 from avseld.training.callbacks import save_weights
 from avseld.training.module import Learner
+from avseld.training.tags import SCORE
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +224,7 @@ def explain_early_stop(trainer: lightning.Trainer, history: list[dict[str, float
         "stopped early at step %d of %d: no better %s in %d validation%s; the best is %.4g, of step %d",
         step,
         steps,
-        name.removeprefix("scores/"),
+        name.removeprefix(SCORE),
         stop.patience,
         "s" if stop.patience > 1 else "",
         best[name],

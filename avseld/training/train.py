@@ -54,7 +54,9 @@ from avseld.training.run_files import (
     run_of_each_seed,
     write_config,
 )
+from avseld.training.run_log import ValidationLines, logging_into
 from avseld.training.stopping import StopAtSignal, explain_early_stop, resuming_all_seeds, stopping_at_signals
+from avseld.training.tags import SCORE, VALIDATE
 from avseld.weights.start import with_files
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ def train(
     best_by: str | None = None,
     patience: int | None = None,
     keep_every: int | list[int] | None = None,
+    evaluate_training: int | None = None,
     init_from: InitFrom | None = None,
     augment: list[Part] | None = None,
     update: Update | None = None,
@@ -109,6 +112,7 @@ def train(
         patience: validations without a better score after which training stops; never if left out.
         keep_every: keep the weights of every so many steps, or of the steps listed (10000,50000); --run RUN@50000 takes
             those of step 50000.
+        evaluate_training: score so many recordings of the training, too, at each validation.
         init_from: weights of another run, or weights that come with the package (`avseld weights`), to start from.
         augment: changes of the training windows, in their order: rotate, mix, mask, shift (see `avseld.augment`).
         update: clipping of gradients, accumulation, averaged weights, warm-up of the learning rate.
@@ -158,8 +162,10 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
     trainer = _trainer(out, hardware, recipe, best_by, learner.stops)
     if trainer.is_global_zero and not resume:
         write_config(out / CONFIG, words_of(recipe))
-    _fit(trainer, learner, recipe, checkpoint)
-    explain_early_stop(trainer, learner.history, steps)
+    with logging_into(out):
+        _log_sizes(learner)
+        _fit(trainer, learner, recipe, checkpoint)
+        explain_early_stop(trainer, learner.history, steps)
     _tell_where(out)
 
 
@@ -202,9 +208,9 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
         recipe.validate_every,
         recipe.challenge,
         recipe.update,
+        recipe.evaluate_training,
     )
     learner.stops = steps_to_keep(recipe.keep_every, recipe.steps)
-    _log_sizes(system, windows, len(parts["validate"]))
     if learn:
         unchanged = Windows(parts["train"], system, data, recipe.seed) if scenes else windows
         learn_from_windows(system, unchanged, recipe.init_from.roles if recipe.init_from else ())
@@ -245,12 +251,13 @@ def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
             train(**recipe | {"seed": seed}, out=folder, resume=begun)
 
 
-def _log_sizes(system: System, windows: Windows, n_validation: int) -> None:
+def _log_sizes(learner: Learner) -> None:
+    windows, system = learner.windows, learner.system
     log.info(
         "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
         len(windows.recordings),
         windows.length.sum() / system.sample_rate / 60,
-        n_validation,
+        len(learner.scored[VALIDATE].recordings),
         f"{sum(weight.numel() for weight in system.model.parameters()):,}",
     )
 
@@ -293,7 +300,7 @@ def _trainer(
 ) -> lightning.Trainer:
     steps, validate_every, patience = recipe.steps, recipe.validate_every, recipe.patience
     folder = out / CHECKPOINTS
-    monitor = {"last": None, "loss": "loss/validate"}.get(best_by, f"scores/{best_by}")
+    monitor = {"last": None, "loss": "loss/validate"}.get(best_by, SCORE + best_by)
     mode = "max" if best_by == "last" or higher_is_better(best_by) else "min"
     best = ModelCheckpoint(
         folder,
@@ -304,7 +311,7 @@ def _trainer(
         enable_version_counter=False,
     )
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    stop = []
+    weights, stop = WeightFiles(out, best, kept), []
     if patience is not None:
         if monitor is None:
             raise BadInput("patience: needs a score to wait for; choose another best_by than last")
@@ -318,11 +325,12 @@ def _trainer(
             enable_progress_bar=False,
             logger=TensorBoardLogger(out, name="", version=""),
             callbacks=[
-                WeightFiles(out, best, kept),
+                weights,
                 *stop,
                 best,
                 last,
                 Progress(steps),
+                ValidationLines(out, steps, weights, recipe.data.batch_size),
                 StopAtSignal(out),
             ],
             plugins=[AtomicCheckpoints()],

@@ -65,6 +65,24 @@ def clip_gradients(model: nn.Module, largest_norm: float, scale: float = 1.0) ->
     return nn.utils.clip_grad_norm_(model.parameters(), largest_norm * scale) / scale
 
 
+@torch.no_grad()
+def norms_of(model: nn.Module, gradients: Tensor | None = None) -> Tensor:
+    """Compute the norm of all trained weights together, and that of their gradients.
+
+    Args:
+        model: after a step.
+        gradients: norm of the gradients where it is known; None computes it.
+
+    Returns:
+        (2,) on the device.
+    """
+    trained = [weight for weight in model.parameters() if weight.grad is not None]
+    weights = nn.utils.get_total_norm([weight.detach() for weight in trained])
+    if gradients is None:
+        gradients = nn.utils.get_total_norm([weight.grad for weight in trained])  # type: ignore[misc]
+    return torch.stack([weights, gradients.to(weights)])
+
+
 class WeightAverage:
     """Exponential moving average of the weights of a network and of its normalization statistics.
 

@@ -163,7 +163,7 @@ def test_validation_on_the_device_gives_the_scores_of_ordinary_validation(prepar
         heads = outputs[place].heads
         if system.target.reduce is not None:
             heads = system.target.reduce(heads, system.hop)
-        ours = validator.device_result(events, heads, float(outputs[place].loss))
+        ours = validator.device_result(events, heads, float(outputs[place].losses[0]))
         assert outputs[place].place == place
         assert ours.loss == pytest.approx(ordinary.loss, rel=1e-5)
         assert len(ours.prediction) == len(ordinary.prediction)
@@ -179,7 +179,7 @@ def test_the_learning_rate_that_is_logged_is_that_of_the_step(prepared, tmp_path
         steps=20, validate_every=20, hardware=Hardware("cpu", 1),
     )  # fmt: skip
     events = EventAccumulator(str(tmp_path / "run")).Reload()
-    logged = {one.step: one.value for one in events.Scalars("lr-Adam")}
+    logged = {one.step: one.value for one in events.Scalars("lr/Adam")}
     assert logged.keys() == {9, 19}
     for step, rate in logged.items():
         assert rate == pytest.approx(0.01 * linear_factor(step, 20, 0.1))
@@ -188,7 +188,7 @@ def test_the_learning_rate_that_is_logged_is_that_of_the_step(prepared, tmp_path
 def test_where_a_corpus_cannot_be_cached_auto_reads_files_and_always_says_why(
     prepared, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("avseld.training.module.fits", lambda n_bytes, device: True)  # as on a large GPU
+    monkeypatch.setattr("avseld.data.device_cache.fits", lambda n_bytes, device: True)  # as on a large GPU
     folder = tmp_path / "float"
     write_corpus(folder, 5, 4)
     for recording in read_manifest(folder):

@@ -16,6 +16,7 @@ from avseld.evaluation.evaluate import evaluate
 from avseld.evaluation.validation import Validator
 from avseld.inference.predict import predict
 from avseld.io.run_weights import kept_file, kept_steps, weights_of
+from avseld.metrics.formulas import Scores
 from avseld.training.callbacks import AtomicCheckpoints
 from avseld.training.module import Learner
 from avseld.weights.start import with_files
@@ -29,7 +30,9 @@ def prepared(tmp_path_factory):
 def scored(monkeypatch, *scores):
     """Let validations have these scores."""
     rest = list(scores)
-    monkeypatch.setattr(Validator, "summarize", lambda self, results: {"seld_score": rest.pop(0)})
+    monkeypatch.setattr(
+        Validator, "scores", lambda self, results: Scores(2023, "macro", values={"seld_score": rest.pop(0)})
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +55,28 @@ def resume(prepared, out):
     train_briefly(prepared, out, steps=3, validate_every=1, best_by="seld_score", resume=True)
 
 
+def as_of_an_earlier_version(checkpoint):
+    """Give scores the names that they had: scores/F."""
+    callbacks = {name.replace("score/", "scores/"): state for name, state in checkpoint["callbacks"].items()}
+    history = [
+        {name.replace("score/", "scores/"): value for name, value in row.items()}
+        for row in checkpoint["history"]
+    ]
+    assert any("'scores/seld_score'" in name for name in callbacks)
+    return checkpoint | {"callbacks": callbacks, "history": history}
+
+
 def test_the_best_weights_of_a_run_whose_folder_was_moved_stay(prepared, stopped, copy, monkeypatch, recwarn):
     before, elsewhere = (
         load_file(copy / "model.safetensors"),
         (stopped / "checkpoints" / "best.ckpt").read_bytes(),
     )
     kept = (copy / "checkpoints" / "best.ckpt").read_bytes()
+    last = copy / "checkpoints" / "last.ckpt"
+    torch.save(as_of_an_earlier_version(torch.load(last, weights_only=True)), last)
     scored(monkeypatch, 0.55)
     resume(prepared, copy)
+    assert (copy / "metrics.csv").read_text().startswith("step,loss/validate,score/seld_score\n")
     after = load_file(copy / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
     last = load_file(copy / "last.safetensors")

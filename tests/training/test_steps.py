@@ -57,8 +57,8 @@ def scores_of(out: Path) -> list[dict[str, float]]:
 
 def test_the_first_stage_is_validated_by_sound_event_detection_scores(first_stage):
     rows = scores_of(first_stage)
-    assert {"scores/ER", "scores/F", "loss/validate"} <= set(rows[0]) and "scores/LE" not in rows[0]
-    assert rows[-1]["scores/F"] > 0.3 and rows[-1]["scores/ER"] < 1
+    assert {"score/ER", "score/F", "loss/validate"} <= set(rows[0]) and "score/LE" not in rows[0]
+    assert rows[-1]["score/F"] > 0.3 and rows[-1]["score/ER"] < 1
 
 
 def test_the_second_stage_starts_from_the_first_and_learns_directions(prepared, first_stage, tmp_path):
@@ -127,7 +127,7 @@ def test_direction_classes_are_scored_by_average_precision(prepared, tmp_path):
     out = run(prepared, tmp_path / "ele", Part("general", part), Part("general", {"module": "ele_hist"}),
               Part("bins", {"angles": ["elevation"]}), steps=2,
               data=Data(prepared, validate=["fold3_room5"], batch_size=2, chunk=1.0, video="blank"))  # fmt: skip
-    assert 0 < scores_of(out)[-1]["scores/mAP"] <= 1
+    assert 0 < scores_of(out)[-1]["score/mAP"] <= 1
     evaluate(out, figures=0, untrained=True)
     assert set(json.loads((out / "evaluation" / "scores.json").read_text())["scores"]) == {
         "blank",
@@ -140,7 +140,7 @@ def test_clip_tags_and_events_are_scored(prepared, tmp_path):
     features = Part("logmel", LOGMEL | {"sample_rate": 24000})
     out = run(prepared, tmp_path / "tags", features, Part("cnn", {"layers": 5}), Part("tagging"), data=data)
     last = scores_of(out)[-1]
-    assert {"scores/event_F", "scores/segment_F", "scores/mAP", "scores/event_ER"} <= set(last)
+    assert {"score/event_F", "score/segment_F", "score/mAP", "score/event_ER"} <= set(last)
     evaluate(out, figures=0)
     for path in (out / "evaluation" / "blank").glob("*.csv"):
         assert np.isnan(read_events(path).azimuth).all()

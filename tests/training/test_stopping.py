@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 
 from avseld.base.errors import BadInput, Interrupted
 from avseld.base.processes import is_first_process, is_launched_process
+from avseld.evaluation.validation import Validator
+from avseld.metrics.formulas import Scores
 from avseld.recipes.arguments import training_arguments
 from avseld.training.module import Learner
 
@@ -89,7 +91,7 @@ def test_early_stopping_says_at_which_step_why_and_which_step_was_the_best(
 ):
     scores = iter([0.8, 0.6, 0.7, 0.9, 0.5])
     monkeypatch.setattr(
-        "avseld.evaluation.validation.Validator.summarize", lambda self, results: {"seld_score": next(scores)}
+        Validator, "scores", lambda *words: Scores(2023, "macro", values={"seld_score": next(scores)})
     )
     with caplog.at_level(logging.INFO, logger="avseld"):
         train_briefly(prepared, tmp_path / "run", validate_every=1, best_by="seld_score", patience=2)
@@ -111,9 +113,12 @@ def test_the_progress_bar_is_closed_before_the_message_of_an_error(prepared, tmp
         raise BadInput("an error of a step")
 
     monkeypatch.setattr(Learner, "_learn", failing)
-    with pytest.raises(BadInput, match="an error of a step"):
-        train_briefly(prepared, tmp_path / "run")
-    assert capsys.readouterr().err.endswith("\n")
+    for is_terminal in (True, False):  # there is a bar on a terminal alone
+        monkeypatch.setattr(sys.stderr, "isatty", lambda shown=is_terminal: shown)
+        with pytest.raises(BadInput, match="an error of a step"):
+            train_briefly(prepared, tmp_path / f"run{is_terminal}")
+        said = capsys.readouterr().err
+        assert said.endswith("\n") if is_terminal else "0/5" not in said
 
 
 def test_steps_and_validations_are_at_least_one(prepared, tmp_path):
@@ -156,7 +161,7 @@ def test_a_signal_ends_one_process_or_two_with_its_status_and_one_line(prepared,
             "--steps",
             "9000",
             "--validate_every",
-            "9000",
+            "20",
             "--out",
             str(out),
         ]
@@ -166,7 +171,7 @@ def test_a_signal_ends_one_process_or_two_with_its_status_and_one_line(prepared,
             process = subprocess.Popen(command, stderr=said, env={**os.environ, "OMP_NUM_THREADS": "1"})
         started.append((process, number, out, tmp_path / f"said{devices}"))
     for process, number, _, said in started:
-        while process.poll() is None and not re.search(r" [1-9]\d*/9000 ", said.read_text()):
+        while process.poll() is None and "\nstep 20 of 9000: " not in said.read_text():
             time.sleep(0.1)
         process.send_signal(number)
     for process, number, out, said in started:

@@ -113,12 +113,13 @@ def test_tensorboard_holds_losses_scores_rate_figure_recipe_and_versions(uninter
     board = EventAccumulator(str(uninterrupted), size_guidance={"images": 0, "tensors": 0})
     board.Reload()
     tags = board.Tags()
-    scores = {f"scores/{name}" for name in ("ER", "F", "LE", "LR", "seld_score")}
-    assert scores | {"loss/train", "loss/validate", "lr-Adam"} <= set(tags["scalars"])
-    assert "prediction" in tags["images"]
+    scores = {f"score/{name}" for name in ("ER", "F", "LE", "LR", "seld_score")}
+    assert scores | {"loss/train", "loss/validate", "lr/Adam"} <= set(tags["scalars"])
+    shown = "fold3_room5_mix003"
+    assert f"prediction/{shown}" in tags["images"] and tags["audio"] == [f"sound/{shown}"]
     texts = {name.split("/")[0] for name in tags["tensors"]}
     assert {"configuration", "versions"} <= texts
-    assert len(board.Scalars("scores/F")) == 3
+    assert len(board.Scalars("score/F")) == 3
 
 
 def test_the_written_configuration_is_complete_and_reproduces_the_run(prepared, uninterrupted, tmp_path):
