@@ -1,10 +1,12 @@
 """The samples of a recording, unchanged, for networks whose systems compute features of their own."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avseld.base.feature_maps import BinAxis, FeatureMap, maps_of
 from avseld.features.spectral import check_hop
 
 
@@ -35,6 +37,11 @@ class Waveform(nn.Module):
             FrameLength(hop, hop),
         )
         self.n_channels, self.n_features, self.n_bins = n_channels, n_channels, hop
+
+    def feature_maps(self, channels: Sequence[str]) -> list[FeatureMap]:
+        """Describe the channels of the features; see `avseld.system.protocols.Feature`."""
+        times = (1000 * (sample - self.n_bins // 2) / self.sample_rate for sample in range(self.n_bins))
+        return maps_of("waveform", channels, "", BinAxis("sample", "ms", tuple(times)))
 
     def forward(self, waveform: Tensor, centered: bool = True) -> Tensor:
         """Cut a waveform into frames.
