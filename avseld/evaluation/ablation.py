@@ -126,18 +126,19 @@ def gain_table(
         result: as `gains` returns it.
     """
     columns = next(iter(next(iter(next(iter(result.values())).values())).values()))
-    title = "".join(
-        f"{f'{SCORES[measure].gain_unit} of {measure}':>16}{'95 % interval':>16}" for measure in columns
-    )
-    lines = [f"{'gain (more is better)':<36}{title}"]
+    rows = [["gain (more is better)"]]
+    for measure in columns:
+        rows[0] += [f"{SCORES[measure].gain_unit} of {measure}", "95 % interval"]
     for other, parts in result.items():
         for part, groups in parts.items():
             for group, gained in groups.items():
-                cells = ""
+                rows.append([f"{first} - {other}, {part}, {group}"])
                 for gain, low, high in gained.values():
-                    cells += f"{gain:>+16.1f}{f'{low:+.1f} to {high:+.1f}':>16}"
-                lines.append(f"{f'{first} - {other}, {part}, {group}':<36}{cells}")
-    return "\n".join(lines)
+                    rows[-1] += [f"{gain:+.1f}", f"{low:+.1f} to {high:+.1f}"]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(map(str.rjust, row[1:], widths[1:]))]) for row in rows
+    )
 
 
 def read_parts(path: Path, names: Collection[str]) -> dict[str, list[str]]:

@@ -308,7 +308,7 @@ def predict_all(
     for source in box_sources(visuals.values()):
         predictor.compare_boxes(source)
     n_missing = sum(visual is None for visual in visuals.values())
-    if video != "blank" and n_missing:
+    if video != "blank" and n_missing and predictor.system.model.vision:
         log.warning(
             "%d of %d recordings have no visual input; predicted from audio only", n_missing, len(recordings)
         )

@@ -308,11 +308,16 @@ def test_a_video_is_detected_as_in_training_unless_told_otherwise(run, recording
 
 
 def test_a_video_for_a_network_without_visual_input_is_ignored_with_a_warning(
-    prepared, recording, tmp_path, caplog
+    prepared, recording, run, tmp_path, caplog
 ):
     trained = load(make_run(tmp_path, prepared, model_name="seldnet_attention", feature="logmel_iv", **TINY))
     assert trained.predict(recording.audio, recording.boxes) == trained.predict(recording.audio)
     assert caplog.text.count("the video is ignored") == 1
+    unseen = replace(recording, video=None, boxes=None, embeddings=None)
+    predict_all(trained, [unseen])
+    assert "1 of 1 recordings have no visual input" not in caplog.text
+    predict_all(load(run), [unseen])
+    assert "1 of 1 recordings have no visual input" in caplog.text
 
 
 class Installed:
