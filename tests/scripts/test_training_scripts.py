@@ -1,7 +1,6 @@
 """Every way to call the scripts that train the older systems, on tiny corpora of every layout and format they name."""
 
 import re
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,20 +68,21 @@ def test_two_stage_trains_on_ambisonics(served, corpus, tmp_path):
     assert config(tmp_path / "fold1")["features"]["name"] == "logmel_iv"
 
 
-@pytest.mark.parametrize(
-    ("format", "words"),
-    [
-        ("foa", ("--sed", "sed_m", "--doa", "doa_iv", "--fine_tune", "--quick")),
-        ("mic", ("--sed", "sed_t", "--doa", "doa_gcc")),
-        ("foa", ("--doa", "hist")),
-    ],
-)
-def test_the_general_system_trains_its_modules_and_aligns_them(served, corpus, tmp_path, format, words):
-    small = (*SMALL, "--data.chunk", "2.0")
+GENERAL_CALLS = {
+    "sed_m_doa_iv": ("foa", ("--sed", "sed_m", "--doa", "doa_iv", "--fine_tune", "--quick")),
+    "sed_t_doa_gcc": ("mic", ("--sed", "sed_t", "--doa", "doa_gcc")),
+    "sed_m_hist_untrained": ("foa", ("--doa", "hist_untrained", "--format", "foa")),
+}
+"""format and options of train_general.sh, by the alignment that they make"""
+
+
+@pytest.mark.parametrize("name", GENERAL_CALLS)
+def test_the_general_system_trains_its_modules_and_aligns_them(served, corpus, tmp_path, name):
+    format, words = GENERAL_CALLS[name]
+    small = (*SMALL, "--data.chunk", "2.0", "--model.options.narrow", "16")
     said = served("train_general.sh", corpus("tau_nigens2020", "--formats", format), tmp_path, *words, *small)
     assert "== alignment" in said and "untrained" in said
-    chosen = {"--sed": "sed_m", "--doa": "doa_iv", **dict(pairwise(words))}
-    made = config(tmp_path / f"{chosen['--sed']}_{chosen['--doa']}")
+    made = config(tmp_path / name)
     assert made["model"]["options"]["fine_tune"] is ("--fine_tune" in words)
     assert made["data"]["format"] == format
 
