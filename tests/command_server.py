@@ -54,7 +54,7 @@ def load_everything() -> None:
                 try:
                     importlib.import_module(found.name)
                 except ImportError:
-                    continue  # a package that is not installed; the command itself says so
+                    continue  # a package of an extra that is not installed; the command itself says so
 
 
 def requests(server: socket.socket) -> Iterator[tuple[str, list[str], str, dict[str, str]]]:
@@ -181,4 +181,5 @@ class ServedScripts:
 
 
 if __name__ == "__main__":
+    sys.path[0] = str(ROOT)  # this folder, which Python puts there, has folders of the packages' names
     serve(Path(sys.argv[1]))
