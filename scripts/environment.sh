@@ -25,7 +25,8 @@ alone() { # lock file, command...: run the command while no other script holds t
         fi
     done
     (
-        trap 'rm -rf "$lock.d"' EXIT
+        # Quoted here: where a function within ends the script, local variables are gone when the trap runs.
+        trap "rm -rf $(printf %q "$lock.d")" EXIT
         echo $$ >"$lock.d/process"
         "$@"
     )

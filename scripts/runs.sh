@@ -34,9 +34,12 @@ train_pair() { # first, second: names of functions that train; side by side, sin
     fi
     local log="$folder/$2.log" second
     echo "($2 trains beside it, its progress is in $log)"
+    set -m # a process group of its own, so that its commands end with it
     OMP_NUM_THREADS=1 "$2" >"$log" 2>&1 &
     second=$!
-    trap 'kill $second 2>/dev/null' EXIT
+    set +m
+    # The number itself: where the first training ends the script, local variables are gone when the trap runs.
+    trap "kill -- -$second 2>/dev/null" EXIT
     OMP_NUM_THREADS=1 "$1"
     if ! wait $second; then
         tail -n 3 "$log" >&2

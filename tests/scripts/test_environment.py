@@ -91,5 +91,6 @@ def test_an_installation_that_fails_ends_the_script_and_is_tried_again(project):
         process = start(project, path, "test")
         assert process.communicate(timeout=30)[0].count("ready") == 0 and process.returncode == 7
         assert not (project / ".venv" / ".avseld-test").exists()
+        assert not (project / ".venv.lock.d").exists()
     (project / "log.ok").touch()
     assert start(project, path, "test").communicate(timeout=30)[0].endswith("ready\n")
