@@ -4,7 +4,10 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-folder="${1:-$root/docs/images}"
+take_options "" "" 0 1 "$@"
+[ ${#more[@]} -eq 0 ] || refuse "no option ${more[0]}; --help shows what it takes"
+use_environment
+folder="${words[0]:-$root/docs/images}"
 for recipe in av_foa av_foa_fused seldnet_2018 two_stage general_alignment sed_cnn9; do
-  avseld models --diagram "$recipe" --out "$folder/network_$recipe.svg"
+    avseld models --diagram "$recipe" --out "$folder/network_$recipe.svg"
 done

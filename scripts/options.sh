@@ -56,6 +56,7 @@ choose_more() {
     for word in "${more[@]}"; do
         if [[ "$word" == --* ]]; then
             taken="" name="${word%%=*}"
+            name="${name#--}" && name="--${name//-/_}"
             while [ -n "$name" ]; do # --model.options.width is listed as --model
                 if grep -qx " *$name" <<<"$listed"; then taken=yes && break; fi
                 if [[ "$name" == *.* ]]; then name="${name%.*}"; else name=""; fi

@@ -54,6 +54,34 @@ def test_other_options_are_passed_on_with_their_values(take):
     )  # fmt: skip
 
 
+def test_options_that_are_passed_on_are_known_in_any_spelling():
+    known = (
+        "more=(--validate-every 3 --data.batch-size=2) && know_more train && printf '%s|' \"${chosen[@]}\""
+    )
+    code = f"set -eu; source {SCRIPTS}/options.sh; train() {{ printf '  --validate_every N\\n  --data\\n'; }}; {known}"
+    done = subprocess.run(["bash", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("--validate-every|3|--data.batch-size=2|", "")
+
+
+def test_a_training_that_fails_ends_the_one_beside_it(tmp_path):
+    path = tmp_path / "pair.sh"
+    path.write_text(
+        f"""set -euo pipefail
+source "{SCRIPTS}/options.sh"
+source "{SCRIPTS}/runs.sh"
+folder="{tmp_path}"
+exec 3>&1
+nproc() {{ echo 2; }}
+first() {{ until [ -f "$folder/begun" ]; do sleep 0.02; done; false; }}
+second() {{ touch "$folder/begun"; sleep 60 >&3; }}
+train_pair first second
+"""
+    )
+    # The output ends when nothing that was started is left.
+    done = subprocess.run(["bash", str(path)], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and done.stderr == ""
+
+
 def test_the_help_is_the_comment_at_the_beginning(take):
     comment = "Says what it takes.\n  scene.sh FOLDER [RUN]\n"
     assert take("a", "--help") == (0, comment) and take("-h") == (0, comment)
