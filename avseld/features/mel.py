@@ -31,7 +31,7 @@ class Mel(nn.Module):
         high_hz: upper edge of the highest band; half the sample rate if None.
 
     Raises:
-        BadInput: a band without a bin, or a highest edge that isn't above the lowest.
+        BadInput: a band without a bin, or a highest edge that isn't above the lowest; says which of them.
     """
 
     bands: Tensor
@@ -44,6 +44,11 @@ class Mel(nn.Module):
         self.axis: BinAxis = frequency_axis(mel_edges(sample_rate, n_mels, low_hz, high_hz)[1:-1])
         bands = torch.from_numpy(mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz))
         if (bands.sum(dim=1) == 0).any():
+            if high_hz is not None and high_hz > sample_rate / 2:
+                raise BadInput(
+                    f"mel bands up to {high_hz:g} Hz: recordings of {sample_rate} Hz end at {sample_rate / 2:g} Hz; "
+                    "lower high_hz, or raise sample_rate"
+                )
             raise BadInput(f"{n_mels} mel bands are too many for a transform of {n_fft}; lengthen n_fft")
         self.register_buffer("bands", bands.T.contiguous(), persistent=False)
 

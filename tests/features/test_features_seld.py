@@ -133,6 +133,12 @@ def test_hz_and_mel_are_inverse_and_the_scale_breaks_at_1_khz():
     assert mel_to_hz(hz_to_mel(frequency)) == pytest.approx(frequency)
     with pytest.raises(BadInput, match="low_hz must be below high_hz"):
         FEATURES["logmel"](high_hz=50.0, low_hz=50.0)
+    with pytest.raises(
+        BadInput, match="up to 14000 Hz: recordings of 24000 Hz end at 12000 Hz; lower high_hz"
+    ):
+        FEATURES["logmel"](sample_rate=24000, low_hz=50.0, high_hz=14000.0)
+    with pytest.raises(BadInput, match="512 mel bands are too many for a transform of 1024; lengthen n_fft"):
+        FEATURES["logmel"](n_mels=512)
 
 
 def test_mel_bands_are_librosas():
