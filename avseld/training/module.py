@@ -98,8 +98,8 @@ class Learner(lightning.LightningModule):
         self.captured: CapturedStep | None = None
         self.unlogged: Steps | None = None
         self.loss_names: list[str] = []
-        self.clipped_norm: torch.Tensor | None = None
-        """norm of the gradients before they were clipped, on the device"""
+        self.gradient_norm: torch.Tensor | None = None
+        """norm of the gradients of the last step, where it was computed before they were changed, on the device"""
         self.training_losses: list[dict[str, float]] = []
         """those that were logged since the last validation"""
         self.drawing: PredictionDrawing | None = None
@@ -217,7 +217,7 @@ class Learner(lightning.LightningModule):
         They are no part of the recorded step: its gradients lie where they lay when it was recorded.
         """
         due = are_norms_due(self.trainer, step)
-        return {step: norms_of(self.system.model, self.clipped_norm)} if due else {}
+        return {step: norms_of(self.system.model, self.gradient_norm)} if due else {}
 
     def _rate(self) -> float:
         """Return the learning rate of the coming step."""
@@ -254,10 +254,14 @@ class Learner(lightning.LightningModule):
             self.loss_names = list(losses)
             self.manual_backward(losses["loss"] / self.update.accumulate)
             total = total + torch.stack([value.detach() for value in losses.values()])
-        if self.update.clip is not None:
-            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-            scale = scaler.get_scale() if scaler else 1.0
-            self.clipped_norm = clip_gradients(self.system.model, self.update.clip, scale)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        # A fused optimizer leaves the gradients multiplied, and the factor may change after the step.
+        is_due = scaler is not None and are_norms_due(self.trainer, self.global_step)
+        if self.update.clip is not None or is_due:
+            largest = float("inf") if self.update.clip is None else self.update.clip
+            self.gradient_norm = clip_gradients(
+                self.system.model, largest, scaler.get_scale() if scaler else 1.0
+            )
         return total / self.update.accumulate  # type: ignore[return-value]
 
     def _average(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import plane_waves
 import pytest
@@ -13,6 +14,7 @@ from avseld.base.errors import BadInput, Interrupted
 from avseld.config import Data, Hardware, Part, Update
 from avseld.training.module import Learner
 from avseld.training.optimizers import schedule_of
+from avseld.training.step_log import NORMS_PER_LOSSES
 from avseld.training.train import train
 from avseld.training.updates import WeightAverage, check_update, clip_gradients, parts_of
 
@@ -70,6 +72,34 @@ def test_a_training_with_all_of_them_resumes_bit_for_bit(prepared, tmp_path, mon
         "the average is saved, not the last weights"
     )
     assert torch.equal(states[0]["average"]["step"], torch.tensor(4.0))
+
+
+class OneWeight:
+    """A system of one weight, whose loss is the sum of its outputs."""
+
+    def __init__(self):
+        self.model = nn.Linear(1, 1, bias=False)
+
+    def __call__(self, waveform, visual):
+        return self.model(waveform)
+
+    def training_loss(self, output, batch):
+        return {"loss": output.sum()}
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_the_norm_of_gradients_is_that_of_the_loss_before_it_was_scaled_for_16_bits(clip):
+    scaler = SimpleNamespace(get_scale=lambda: 1024.0)
+    trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler), log_every_n_steps=1)
+    learner = SimpleNamespace(
+        system=OneWeight(), update=Update(clip=clip), trainer=trainer, global_step=NORMS_PER_LOSSES - 1,
+        zero_grad=lambda set_to_none: None, manual_backward=lambda loss: (1024 * loss).backward(),
+    )  # fmt: skip
+    Learner._learn(learner, {"waveform": torch.full((2, 1), 3.0)})
+    assert learner.gradient_norm.item() == 6
+    assert learner.system.model.weight.grad.item() == pytest.approx(1024 * (6 if clip is None else clip))
+    norms = Learner._norms(learner, learner.global_step)[learner.global_step]
+    assert norms[1] == 6
 
 
 def test_the_average_is_that_of_the_formula_and_exchanging_twice_changes_no_bit():
