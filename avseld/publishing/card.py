@@ -10,7 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
 from avseld.io.boxes import describe_source
 from avseld.io.formats import FORMATS
-from avseld.io.run_weights import run_folder
+from avseld.io.run_weights import beside
 from avseld.metrics.definitions import SCORES, label_of, title_of
 from avseld.metrics.formulas import Scores
 from avseld.publishing.facts import Facts, collect
@@ -43,7 +43,7 @@ def card(
 
     Args:
         run: the run folder, or RUN@STEP for the weights of a step that `keep_every` has kept.
-        out: file to write; by default RUN/README.md.
+        out: file to write; by default RUN/README.md, of a step RUN/README@STEP.md.
         fold: what was predicted and is scored: test, validate or train, or a fold, room or recording.
         license: of the weights, by its name on the hub: mit, apache-2.0, cc-by-4.0, ...
         datasets: training data, by their names on the hub.
@@ -52,7 +52,7 @@ def card(
     Raises:
         BadInput: no finished run, or a card that is there already.
     """
-    path = out or run_folder(run) / "README.md"
+    path = out or card_file(run)
     if path.exists() and not overwrite:
         raise BadInput(f"{path}: a card is there; edit it, or write another with --overwrite or --out FILE")
     check_folder(path.parent, "--out")
@@ -62,6 +62,15 @@ def card(
     if license is None:
         log.warning("%s: without a license nobody may use the weights; --license names one", path)
     log.info("%s", path)
+
+
+def card_file(run: Path) -> Path:
+    """Return the path of the card in a run folder; the weights of a step have one of their own.
+
+    Args:
+        run: the run folder, or RUN@STEP.
+    """
+    return Path(f"{beside(run, 'README')}.md")
 
 
 def card_text(facts: Facts, license: str | None = None, datasets: list[str] | None = None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder, replacing, sha256, takes_paths, visible
 from avseld.io.run_weights import run_folder, weights_of
-from avseld.publishing.card import card_text
+from avseld.publishing.card import card_file, card_text
 from avseld.publishing.facts import collect
 from avseld.system.checkpoint import read_weights
 from avseld.weights.hub import CHECKSUM, CONFIG, WEIGHTS, import_hub, is_address, split_address
@@ -33,7 +33,7 @@ def push(
     The folder has model.safetensors, config.json and README.md: that of the run (avseld card), or a new one.
 
     Args:
-        run: the run folder.
+        run: the run folder, or RUN@STEP for the weights of a step that `keep_every` has kept.
         to: hf:OWNER/NAME of the Hugging Face hub, or a folder.
         fold: of the scores on a new card.
         license: on a new card.
@@ -100,7 +100,7 @@ def write_folder(
     foreign = visible(folder) and not (folder / CONFIG).is_file()
     if foreign or folder.is_file():
         raise BadInput(f"{folder}: holds something else; choose a new folder")
-    own = run_folder(run) / "README.md"
+    own = card_file(run)
     text = own.read_text(encoding="utf-8") if own.is_file() else None
     if text is None:
         text = card_text(collect(run, fold), license, datasets)

@@ -18,6 +18,7 @@ from avseld.base.files import sha256
 from avseld.config import Part
 from avseld.inference.predictor import load
 from avseld.io.manifest import pick, read_manifest
+from avseld.io.run_weights import kept_file
 from avseld.publishing.card import card
 from avseld.publishing.facts import data_checksum
 from avseld.publishing.push import push, write_folder
@@ -208,6 +209,19 @@ def test_the_card_of_the_run_is_the_one_that_is_pushed(run, tmp_path):
     (copied / "README.md").write_text("# By hand\n")
     push(copied, str(tmp_path / "folder"))
     assert (tmp_path / "folder" / "README.md").read_text() == "# By hand\n"
+
+
+def test_the_weights_of_a_step_have_a_card_of_their_own(run, tmp_path):
+    copied = tmp_path / "run"
+    shutil.copytree(run, copied)
+    (copied / "README.md").write_text("# Of the best weights\n")
+    kept = kept_file(copied, 1)
+    shutil.copy(copied / "last.safetensors", kept)
+    card(Path(f"{copied}@1"))
+    push(Path(f"{copied}@1"), str(tmp_path / "folder"))
+    text = (copied / "README@1.md").read_text()
+    assert sha256(kept) in text and (tmp_path / "folder" / "README.md").read_text() == text
+    assert (copied / "README.md").read_text() == "# Of the best weights\n"
 
 
 def test_without_huggingface_hub_the_extra_is_named(monkeypatch):
