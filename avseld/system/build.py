@@ -14,6 +14,7 @@ from avseld.base.errors import BadInput
 from avseld.base.plugins import comes_from_elsewhere
 from avseld.base.rates import samples
 from avseld.features import FEATURES
+from avseld.features.waveform import FrameLength
 from avseld.io.formats import check_features, format_named
 from avseld.models import MODELS
 from avseld.models.blocks import at_least_float32
@@ -104,7 +105,8 @@ class System(nn.Module):
         self.sample_rate: int = self.features.sample_rate
         self.hop: float = self.features.hop
         if self.features.stft is None:
-            self.features.stft = HopFrames(samples(self.hop, self.sample_rate, "hop"))
+            hop = samples(self.hop, self.sample_rate, "hop")
+            self.features.stft = FrameLength(hop, hop)
         self.hop_samples: int = self.features.stft.hop
         self.window_samples = samples(self.blueprint.chunk, self.sample_rate, "chunk")
         if self.window_samples % self.hop_samples:
@@ -229,14 +231,3 @@ class System(nn.Module):
                     features = mask(features)
             features = features.contiguous(memory_format=torch.channels_last)
         return self.model(features, visual)
-
-
-class HopFrames:
-    """Lengths for features without a transform: a frame covers the samples of one hop.
-
-    Args:
-        hop: samples.
-    """
-
-    def __init__(self, hop: int) -> None:
-        self.n_fft = self.hop = hop
