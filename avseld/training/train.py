@@ -252,6 +252,7 @@ def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
 
 
 def _log_sizes(learner: Learner) -> None:
+    """Log the number of recordings and of parameters; warn where recordings are both trained and validated on."""
     windows, system = learner.windows, learner.system
     log.info(
         "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
@@ -260,6 +261,14 @@ def _log_sizes(learner: Learner) -> None:
         len(learner.scored[VALIDATE].recordings),
         f"{sum(weight.numel() for weight in system.model.parameters()):,}",
     )
+    validated = {recording.name for recording in learner.scored[VALIDATE].recordings}
+    if shared := validated & {recording.name for recording in windows.recordings}:
+        log.warning(
+            "data.allow_overlap: %d of %d recordings to validate on are trained on, too; the scores of the validation "
+            "are optimistic, and the best weights are chosen by them",
+            len(shared),
+            len(validated),
+        )
 
 
 @contextmanager

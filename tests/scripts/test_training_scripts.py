@@ -103,7 +103,8 @@ def test_task_4_trains_each_network_and_from_each_kind_of_labels(
 def test_weights_are_trained_anew(served, tmp_path, name):
     words = ("--hours", "0.02", "--jobs", "1", "--seed", "1", "--steps", "10", "--data.batch_size", "2")
     one_room = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true")
-    served("train_weights.sh", name, tmp_path, *words, *one_room)
+    said = served("train_weights.sh", name, tmp_path, *words, *one_room)
+    assert re.search(r"allow_overlap: (\d+) of \1 recordings to validate on are trained on, too", said)
     assert (tmp_path / name / "model.safetensors").is_file() and (tmp_path / f"{name}.log").stat().st_size
 
 
