@@ -36,6 +36,7 @@ from avseld.io.manifest import Recording, read_classes, read_manifest
 from avseld.io.resampling import open_recording
 from avseld.io.run_config import PARTS, of_fold, prepared_folder
 from avseld.recipes.reading import read_recipe, recipe_of
+from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.device import device_named
@@ -138,7 +139,8 @@ def _from_recipe(recipe: dict[str, Any] | None, prepared: Path | None, device: s
     made = recipe_of({**recipe, "data": data})
     classes = read_classes(made.data.prepared)
     window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
-    system = System(Blueprint(made.features, made.model, made.target, classes, *window))
+    model = with_role_systems(made.model, made.init_from)
+    system = System(Blueprint(made.features, model, made.target, classes, *window))
     return Source(system.eval().to(device_named(device)), made.data, made.seed, False, made.features.name)
 
 

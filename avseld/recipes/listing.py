@@ -16,6 +16,7 @@ from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
 from avseld.recipes import FOLDER, recipe_path
 from avseld.recipes.reading import read_recipe, recipe_of
+from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.layers import layer_blocks
@@ -142,7 +143,8 @@ def system_of(name: str, words: Mapping[str, Any] | None = None) -> System:
     else:
         classes = [f"class {number}" for number in range(number_of_classes(words, text))]
     window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
-    return System(Blueprint(made.features, made.model, made.target, classes, *window))
+    model = with_role_systems(made.model, made.init_from)
+    return System(Blueprint(made.features, model, made.target, classes, *window))
 
 
 def diagram_title(name: str, system: System) -> str:

@@ -36,6 +36,7 @@ from avseld.io.manifest import read_classes
 from avseld.io.run_weights import CHECKPOINTS, CONFIG
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
+from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.pretrained import initialize_from, refuse_random_modules
@@ -44,7 +45,6 @@ from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
 from avseld.training.recipe_checks import check_numbers, hardware_errors, steps_to_keep, within_steps
-from avseld.training.role_systems import with_role_systems
 from avseld.training.run_files import (
     check_same_classes,
     check_same_recipe,

@@ -15,13 +15,15 @@ from avseld.data.augmentation import augmentation
 from avseld.features import learn_statistics
 from avseld.features.resampling import Resample
 from avseld.models import MODELS
+from avseld.recipes.listing import system_of
+from avseld.recipes.reading import read_recipe
+from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system, save_system
 from avseld.system.pretrained import initialize_from, refuse_random_modules
 from avseld.system.roles import average_over_time, build_role, learn_role_statistics
 from avseld.targets import TARGETS
-from avseld.training.role_systems import with_role_systems
 
 CLASSES = [f"class {number}" for number in range(5)]
 SED = {
@@ -192,6 +194,13 @@ def test_an_alignment_on_random_networks_or_of_other_classes_is_refused(tmp_path
         BadInput, match="does not describe the system of its weights; give the folder of a run"
     ):
         with_role_systems(Part("aligned_systems"), InitFrom(roles={"sed": tmp_path / "weights.pth"}))
+
+
+def test_a_recipe_whose_roles_are_names_of_recipes_is_built_without_a_training():
+    words = read_recipe("general_alignment_systems")
+    words["model"]["options"] |= {"sed": SED, "doa": "general_ele_hist"}
+    system = system_of("general_alignment_systems", words)
+    assert system.model.doa.features.names == ["ele_hist"] and system.model.doa.n_values == 19
 
 
 @pytest.mark.parametrize(
