@@ -9,7 +9,7 @@ class BinAxis:
     """Meaning of the bins of a map.
 
     Args:
-        name: frequency, lag, azimuth, elevation, or bin where nothing is known.
+        name: frequency, lag, azimuth, elevation, sample, or bin where nothing is known.
         unit: Hz, ms, degrees; empty for bin.
         values: (bin,) centre of each bin in that unit.
     """

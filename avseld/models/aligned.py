@@ -40,7 +40,7 @@ RoleBuilder = Callable[[str, Any], Any]
 
 
 class AlignedSystems(nn.Module):
-    """A system for events and one for directions, and the alignment network over what they say of every label frame.
+    """A system for events and one for directions, and the alignment network over their values of every label frame.
 
     Each has features, network and output format of its own, at any frame and sample rate. They are trained before and
     frozen here unless `fine_tune` is set. A system for directions may be features alone, which need no training.
