@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from avseld.io.geometry import direction, wrap
 from avseld.io.manifest import classes_of_predictions, read_class_list, write_class_list
 from avseld.io.row_checks import check_source
 from avseld.io.tables import cell_number, read_rows
+from data_prep.clip_list import check_file_name
 from data_prep.track_classes import NamedTrack, by_pattern, by_table, indices
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ def positions(
         named = by_pattern(paths, label_from_name, known)
     elif label_table is not None:
         named = by_table([path for path in paths if path.resolve() != label_table.resolve()], label_table)
+    _check_takes(named)
     labels, names = indices(named, known)
     takes: dict[str, list[Events]] = {}
     for path, track in named.items():
@@ -119,6 +121,16 @@ def _check_choice(label: int | None, pattern: str | None, table: Path | None, cl
         raise BadInput(f"{' and '.join(chosen)}: two ways to say the class of a track; give one of them")
     if classes is not None and pattern is None and table is None:
         raise BadInput(f"--classes {classes}: is for --label_from_name and --label_table; add one of them")
+
+
+def _check_takes(named: Mapping[Path, NamedTrack]) -> None:
+    """Refuse two tracks of one name in a take, and a take that is no file name."""
+    seen: dict[tuple[str, str], Path] = {}
+    for path, track in named.items():
+        check_file_name(track.take, str(path))
+        first = seen.setdefault((track.take, path.stem), path)
+        if first != path:
+            raise BadInput(f"{path}: {first} has the same name; rename one of them")
 
 
 def one_take(tracks: Sequence[Events]) -> Events:

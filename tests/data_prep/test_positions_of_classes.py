@@ -77,6 +77,18 @@ def test_classes_that_cannot_be_told_are_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "csv").exists()
 
 
+def test_two_tracks_of_one_name_and_takes_in_folders_are_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    for session in ("first", "second"):
+        save(tmp_path / "in" / session, "bell")
+    with pytest.raises(BadInput, match=r"second/bell.npy: .*first/bell.npy has the same name"):
+        positions(tmp_path / "in", tmp_path / "csv", 10)
+    save(tmp_path / "one", "bell")
+    (tmp_path / "tracks.csv").write_text("file,class,take\nbell,bell,../take1\n")
+    with pytest.raises(BadInput, match=r"'../take1' is no file name"):
+        positions(tmp_path / "one", tmp_path / "csv", 10, label_table=tmp_path / "tracks.csv")
+
+
 def test_tracks_with_times_and_sources_are_placed_at_their_times(tmp_path):
     time = 10_000.0 + 50.0 * np.arange(40)  # 20 Hz, of a block that begins at 10 s
     first = np.stack([time * 0, time * 0 + 1, time * 0, time, time * 0 + 3], axis=1)
