@@ -2,9 +2,12 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
+
+import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
@@ -18,6 +21,8 @@ log = logging.getLogger(__name__)
 Year = Literal[2019, 2020, 2021, 2022, 2023, 2024, 2025]
 """years that asked for a file"""
 CLASSES_2019 = 11
+TOLERANCE = 0.005
+"""of times, as a share of a frame, as in `avseld.io.dcase_csv.frames_of`"""
 
 WHOLE_2019 = Dialect(columns=POLAR[4], hop=0.02, whole_degrees=True)
 """frame of 20 ms, class, azimuth, elevation, all whole numbers (dcase.community/challenge2019, Task 3)"""
@@ -73,7 +78,29 @@ def write_submission(path: Path, events: Events, year: int) -> None:
         year: the challenge.
     """
     dialect = FORMATS[year]
+    events = _one_a_frame(events, dialect.hop)
     lines = [",".join(dialect.columns)] if dialect.header else []
     lines += dcase_lines(events, dialect) if len(events) else []
     with replacing(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+
+
+def _one_a_frame(events: Events, hop: float) -> Events:
+    """Keep, of rows shorter than a frame of the file, those in the middle of one: each row of a frame counts.
+
+    Args:
+        events: predicted rows.
+        hop: seconds between frames of the file.
+
+    Returns:
+        Rows of a frame or longer as they are, others as rows of the frame whose middle they hold.
+    """
+    short = events.offset - events.onset < (1 - TOLERANCE) * hop
+    frame = np.ceil(events.onset / hop - 0.5 - TOLERANCE)
+    in_middle = (frame + 0.5) * hop < events.offset - TOLERANCE * hop
+    moved = replace(
+        events,
+        onset=np.where(short, frame * hop, events.onset),
+        offset=np.where(short, (frame + 1) * hop, events.offset),
+    )
+    return moved.select(~short | in_middle)

@@ -39,6 +39,25 @@ def test_label_frames_of_any_length_become_frames_of_20_ms_in_whole_degrees(tmp_
     assert (tmp_path / "b.csv").read_text() == "1,10,0,-7.4,12.6\n"
 
 
+def test_of_label_frames_of_20_ms_the_middle_ones_are_written_in_years_with_frames_of_100_ms(tmp_path):
+    short = [(k / 50, (k + 1) / 50, 3, 0, float(k), 0, NAN) for k in range(1, 12) if k != 7]
+    write_submission(tmp_path / "a.csv", Events.from_rows([*short, (0.22, 0.24, 4, 0, 9, 0, NAN)]), 2020)
+    assert (tmp_path / "a.csv").read_text() == "0,3,0,2,0\n"
+    write_submission(tmp_path / "b.csv", Events.from_rows(short), 2019)
+    assert [row[0] for row in read_by_the_rules_of_2019(tmp_path / "b.csv")] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        8,
+        9,
+        10,
+        11,
+    ]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
