@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from tqdm import tqdm
 
-from avseld.data.visual import visual_inputs
 from avseld.evaluation.validation import RecordingResult, Validator
-from avseld.inference.predictor import Control, Predictor, predict_all
+from avseld.inference.predictor import Control, Predictor, predict_all, visuals_of
 from avseld.io.classes import ClassMap
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
@@ -61,15 +60,16 @@ def judge(
     system = predictor.system
     validator = Validator(system, year)
     events_alone = predictor.task == "seld" and not (validator.ranking or validator.reference_events)
-    if events_alone or class_map is not None or (control == "silent" and system.model.vision):
+    if events_alone or class_map is not None:
         return Judged(predict_all(predictor, recordings, control, seed, class_map))
-    shown = "blank" if control == "silent" or not system.model.vision else control
-    visuals = visual_inputs(recordings, shown, system.visual_spec, seed)
+    visuals = visuals_of(predictor, recordings, control if system.model.vision else "blank", seed)
     results = {}
     for recording in tqdm(recordings, desc="predict", unit="recording"):
         visual = visuals[recording.name]
         at = None if visual is None else visual.at
-        results[recording.name] = validator.evaluate_recording(recording, references[recording.name], at)
+        results[recording.name] = validator.evaluate_recording(
+            recording, references[recording.name], at, control == "silent"
+        )
     classes = system.blueprint.classes
     return Judged(
         {name: one.prediction.with_classes(classes) for name, one in results.items()},

@@ -8,23 +8,29 @@ Targets that rank classes are scored by average precision, too.
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.io.audio import read_audio
+from avseld.inference.predictor import silenced
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
+from avseld.io.resampling import open_recording
 from avseld.metrics import Counts
 from avseld.metrics.api import seld_scoring
 from avseld.metrics.formulas import Scores
 from avseld.metrics.ranking import Ranked, Rankings, ranking_names
 from avseld.metrics.rules import rule_of
-from avseld.metrics.scoring import TASK4, TASK4_SEGMENT_S, Scoring, segment_scoring, task4_scoring
-from avseld.metrics.task4 import SEGMENT_S
+from avseld.metrics.scoring import (
+    SEGMENT_S,
+    TASK4,
+    TASK4_SEGMENT_S,
+    Scoring,
+    segment_scoring,
+    task4_scoring,
+)
 from avseld.system.build import System
 from avseld.system.inference import (
     VisualAt,
@@ -82,20 +88,22 @@ class Validator:
         return "seld_score" if self.task == "seld" else self.names[0]
 
     def evaluate_recording(
-        self, recording: Recording, reference: Events, boxes: VisualAt | None = None
+        self, recording: Recording, reference: Events, boxes: VisualAt | None = None, silent: bool = False
     ) -> RecordingResult:
         """Run the network over one whole recording, exactly as prediction does, and count the result.
 
         Args:
-            recording: its audio is read window by window.
+            recording: its audio is read window by window, converted where it has another rate than the system.
             reference: events of the whole recording.
             boxes: visual input by window start, or None.
+            silent: replace the audio by zeros.
 
         Raises:
             BadInput: the audio cannot be read.
         """
-        read = partial(read_audio, recording.audio)
-        n_samples = round(recording.duration * self.system.sample_rate)
+        read, n_samples = open_recording(recording.audio, recording.format, self.system.sample_rate)
+        if silent:
+            read = silenced(read)
         return self.result(reference, iterate_heads(self.system, read, n_samples, boxes))
 
     def device_result(self, reference: Events, heads: dict[str, Tensor], loss: float) -> RecordingResult:

@@ -44,6 +44,11 @@ def detect(video: Path, **options: Any) -> Boxes:
 def encode(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
     """Compute embeddings of the frames of a video with the encoder that is installed under `avseld.encoders`.
 
+    Args:
+        video: the file.
+        n_values: values of an embedding, which the encoder must have.
+        yaw: azimuth of the middle of the picture, degrees.
+
     Raises:
         BadInput: the video is unreadable, or no encoder has this many values, or it has no weights.
     """

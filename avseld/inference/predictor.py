@@ -136,8 +136,7 @@ class Predictor:
         """
         read, n_samples = self.reader(recording.audio)
         if silent:
-            n_channels = read(0, 1).shape[0]
-            read = partial(_silence, n_channels)
+            read = silenced(read)
         return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
     def check_sound(self, audio: Path | str, channels: Sequence[int | str] | None = None) -> None:
@@ -244,6 +243,15 @@ class Predictor:
         return detect(video, **options)
 
 
+def silenced(read: Reader) -> Reader:
+    """Return a reader of zeros in place of a recording, (channel, sample) float32 as it would be read.
+
+    Args:
+        read: reads sections of the recording.
+    """
+    return partial(_silence, read(0, 1).shape[0])
+
+
 def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
     return np.zeros((n_channels, n_samples), np.float32)
 
@@ -282,6 +290,33 @@ def load(
     return Predictor(load_system(path, legacy).to(place))
 
 
+def visuals_of(
+    predictor: Predictor, recordings: Sequence[Recording], video: Control = "aligned", seed: int = 0
+) -> dict[str, VisualInput | None]:
+    """Read the visual input of recordings, and say what of it is missing or made in another way than for the training.
+
+    Args:
+        predictor: the trained system.
+        recordings: of a prepared folder.
+        video: visual input, see `Control`.
+        seed: of the choice of other videos, for shuffled.
+
+    Returns:
+        Visual input by name of the recording; None without one.
+    """
+    visuals = visual_inputs(
+        recordings, "aligned" if video == "silent" else video, predictor.system.visual_spec, seed
+    )
+    for source in box_sources(visuals.values()):
+        predictor.compare_boxes(source)
+    n_missing = sum(visual is None for visual in visuals.values())
+    if video != "blank" and n_missing and predictor.system.model.vision:
+        log.warning(
+            "%d of %d recordings have no visual input; predicted from audio only", n_missing, len(recordings)
+        )
+    return visuals
+
+
 def predict_all(
     predictor: Predictor,
     recordings: Sequence[Recording],
@@ -301,20 +336,10 @@ def predict_all(
     Returns:
         Events by name of the recording.
     """
-    silent = video == "silent"
-    visuals = visual_inputs(
-        recordings, "aligned" if video == "silent" else video, predictor.system.visual_spec, seed
-    )
-    for source in box_sources(visuals.values()):
-        predictor.compare_boxes(source)
-    n_missing = sum(visual is None for visual in visuals.values())
-    if video != "blank" and n_missing and predictor.system.model.vision:
-        log.warning(
-            "%d of %d recordings have no visual input; predicted from audio only", n_missing, len(recordings)
-        )
+    visuals = visuals_of(predictor, recordings, video, seed)
     return {
         recording.name: give_classes(
-            predictor.predict_recording(recording, visuals[recording.name], silent), class_map
+            predictor.predict_recording(recording, visuals[recording.name], video == "silent"), class_map
         )
         for recording in tqdm(recordings, desc=f"predict ({video})", unit="recording")
     }

@@ -7,15 +7,19 @@ from types import SimpleNamespace
 import numpy as np
 import plane_waves
 import pytest
+import soundfile
 import torch
 
 from avseld.base.errors import BadInput
 from avseld.config import Part
 from avseld.data.windows import reference
+from avseld.evaluation.judging import judge
 from avseld.evaluation.validation import RecordingResult, Validator, check_label_frames, tell_how_scored
+from avseld.inference.predictor import Predictor
 from avseld.io.audio import read_audio
 from avseld.io.events import Events
-from avseld.io.manifest import read_manifest
+from avseld.io.manifest import Recording, read_manifest
+from avseld.io.resampling import open_recording
 from avseld.metrics.ranking import Rankings, ranking_names
 from avseld.system.build import Blueprint, System
 from avseld.system.inference import iterate_heads
@@ -46,6 +50,24 @@ def test_a_perfect_prediction_scores_1_and_an_empty_one_scores_0(target, options
             assert values[f"{prefix}F"] == pytest.approx(right, abs=1e-9)
             for name, expected in (("ER", 1 - right), ("deletion_rate", 1 - right), ("insertion_rate", 0)):
                 assert values[f"{prefix}{name}"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_recordings_are_judged_as_they_are_predicted_converted_or_without_their_sound(tmp_path):
+    system = validator("tagging").system
+    noise = np.random.default_rng(0).normal(size=48000) * 0.1
+    soundfile.write(tmp_path / "other_rate.wav", noise, 48000)
+    read, n_samples = open_recording(tmp_path / "other_rate.wav", "mono", 24000)
+    soundfile.write(tmp_path / "converted.wav", read(0, n_samples).T, 24000)
+    soundfile.write(tmp_path / "zeros.wav", np.zeros(n_samples), 24000)
+
+    def probability(name, control):
+        recording = Recording(name, tmp_path / f"{name}.wav", "mono", duration=1.0)
+        judged = judge(Predictor(system), [recording], {name: Events.empty()}, control, 0, 2023)
+        return judged.probabilities[name]
+
+    converted, zeros = probability("converted", "blank"), probability("zeros", "aligned")
+    assert np.array_equal(probability("other_rate", "blank"), converted)
+    assert np.array_equal(probability("converted", "silent"), zeros) and not np.array_equal(converted, zeros)
 
 
 @pytest.mark.parametrize(("stage", "right"), [("doa", True), ("joint", False)])
