@@ -143,8 +143,12 @@ def run_of(predictions: Path) -> Path | None:
     return next((home for home in homes if (home / CONFIG).is_file()), None)
 
 
-def predictions_of(run: Path) -> Path:
+def predictions_of(run: Path, prepared: Path | None = None) -> Path:
     """Return the folder of a run's predictions: of `predict`, or of `evaluate` with the video of the training.
+
+    Args:
+        run: a run folder, RUN@STEP, or a weights file in it.
+        prepared: the prepared folder whose recordings are predicted, if not that of the training, for the message.
 
     Raises:
         BadInput: there are none.
@@ -159,6 +163,7 @@ def predictions_of(run: Path) -> Path:
         others = sorted(path.parent for path in evaluations.glob("*/*.csv"))
         evaluated = others[0] if others else evaluated
     if not evaluated.is_dir():
-        raise BadInput(f"{folder}: not found; predict with avseld predict --run {run}")
+        other = "" if prepared is None else f" --prepared {prepared}"
+        raise BadInput(f"{folder}: not found; predict with avseld predict --run {run}{other}")
     log.info("%s: predictions of avseld evaluate", evaluated)
     return evaluated

@@ -14,12 +14,14 @@ from avseld.io.resampling import open_recording, sound_info
 STEREO = {
     "foa": [[1, 1, 0, 0], [1, -1, 0, 0]],
     "mic": [[1, 0, 1, 0], [0, 1, 0, 1]],
+    "circular": [[0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1, 0]],
     "binaural": [[1, 0], [0, 1]],
     "stereo": [[1, 0], [0, 1]],
     "mono": [[1], [1]],
 }
 """left and right as weighted sums of channels; foa: W + Y and W - Y, cardioids to the left and right; mic: the two
-left and the two right capsules (STARSS22: azimuths 45, -45, 135, -135 degrees)"""
+left and the two right capsules (STARSS22: azimuths 45, -45, 135, -135 degrees); circular: the microphones at 90 and
+-90 degrees (TUT Sound Events 2018: one every 45 degrees from the front)"""
 PEAK = 0.9
 BLOCK_SAMPLES = 1 << 19
 
@@ -35,7 +37,7 @@ def stereo_blocks(
 
     Args:
         path: sound file, or video with a sound track.
-        format: foa, mic, binaural, stereo or mono; by the number of channels if None (4: foa).
+        format: foa, mic, circular, binaural, stereo or mono; by the number of channels if None (4: foa).
         start: start of the segment, seconds.
         stop: its end, seconds; None for the end of the file.
         channels: channels to take, counted from 1, in the order of the format; None takes all.

@@ -67,7 +67,7 @@ def plot(
         boxes: boxes file of the video.
         classes: with --audio, text file with one class name per line; by default those beside the prediction or the
             reference, as for `avseld view`.
-        format: foa, mic, binaural, stereo or mono; by default from the number of channels.
+        format: foa, mic, circular, binaural, stereo or mono; by default from the number of channels.
         video_offset: with --video, the second of the audio at which the video starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
         out: file to write, png, pdf, svg or mp4; with --run, the folder.

@@ -134,7 +134,7 @@ def from_run(run: Path, prepared: Path | None = None, names: list[str] | None = 
         raise BadInput(
             f"{run / CONFIG}: no configuration of a run ({error}); give --prepared, or train anew"
         ) from error
-    predictions = predictions_of(run)
+    predictions = predictions_of(run, prepared)
     listed = read_manifest(place)
     # Another prepared folder than the training's may have other folds: then take all predicted recordings.
     tests = [token for token in map(str, tokens) if any(matches(recording, token) for recording in listed)]

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avseld.base.errors import BadInput
 from avseld.inference.output import PLANAR, WITH_DISTANCE
 from avseld.io.dcase_csv import Dialect, write_dcase
 from avseld.io.events import Events
-from avseld.reporting.recording_files import RecordingFiles
+from avseld.reporting.recording_files import RecordingFiles, from_run
 
 EVENTS = Events.from_rows([(0.1 * f, 0.1 * f + 0.1, 2, 0, 30.0, 0.0, 2.5) for f in range(4)])
 
@@ -37,3 +38,11 @@ def test_the_reference_of_a_drawing_may_be_a_sheet_of_many_recordings(tmp_path: 
     files = RecordingFiles("b", tmp_path / "b.wav", ["knock", "bell"], reference=sheet)
     reference, _ = files.load_events()
     assert reference is not None and reference.label.tolist() == [1] and reference.azimuth.tolist() == [40]
+
+
+def test_without_predictions_the_command_names_the_recordings_that_were_asked_for(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "other"
+    run.mkdir()
+    (run / "config.yaml").write_text("data: {prepared: first, format: foa, test: [fold1]}\n")
+    with pytest.raises(BadInput, match=f"avseld predict --run {run} --prepared {other}$"):
+        from_run(run, other)

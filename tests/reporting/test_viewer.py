@@ -21,8 +21,10 @@ from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes
 from avseld.io.dcase_csv import read_dcase, write_dcase
 from avseld.io.events import write_events
+from avseld.io.formats import FORMATS
 from avseld.io.geometry import angle_between, unit_vector, wrap
 from avseld.io.manifest import Recording, write_manifest
+from avseld.reporting.downmix import STEREO
 from avseld.reporting.recording_files import from_run
 from avseld.reporting.viewer import _boxes, view
 
@@ -193,3 +195,9 @@ def test_a_page_shows_nobody_before_the_boxes_of_a_late_video() -> None:
     late = Boxes(np.array([0.7, 0.8]), np.full((2, 1, 4), 0.5), np.ones((2, 1)), np.zeros((2, 1), int))
     shown = _boxes(late, 10.0)
     assert shown["time"] == [0.0, 0.7, 0.8] and [len(row) for row in shown["box"]] == [0, 1, 1]
+
+
+def test_every_channel_format_has_a_downmix() -> None:
+    assert {name: {len(side) for side in sides} for name, sides in STEREO.items()} == {
+        name: {each.channels} for name, each in FORMATS.items()
+    }
