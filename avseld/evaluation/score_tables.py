@@ -78,7 +78,7 @@ def write_class_scores(path: Path, scores: Mapping[str, Any], classes: Sequence[
 
 
 def _names(scores: Mapping[str, Any]) -> list[str]:
-    return of_classes(name for name in SCORES if name in scores["classwise"])
+    return of_classes((name for name in SCORES if name in scores["classwise"]), scores["challenge"])
 
 
 def _events(scores: Mapping[str, Any], index: int) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 MAX_PLAIN = 1e5
-"""value from which on numbers are written with an exponent: error rates of a class without reference in sed_eval"""
+"""value from which on numbers are written with an exponent: error rates that sed_eval divides by 2.2e-16"""
 
 
 @dataclass(frozen=True)
@@ -218,15 +218,19 @@ def label_of_class(name: str, table: Iterable[str]) -> str:
     return "AP" if name == "mAP" else label_of(name, table)
 
 
-def of_classes(names: Iterable[str]) -> list[str]:
+def of_classes(names: Iterable[str], challenge: int | str) -> list[str]:
     """Select the scores that a class has of its own.
 
     Args:
         names: scores of a table. The error rate of localized events is one number over all classes, that of event
             detection one of each class; the micro average of precisions has no classes, and substitutions confuse two.
+            The frame recall counts directions whatever their class, and 2019 assigns them so.
+        challenge: year, or the name of a challenge without directions.
     """
     names = list(names)
-    common = {"mAP_micro"} | ({"ER"} if {"LE", "doa_error"} & set(names) else set())
+    common = {"mAP_micro", "frame_recall"}
+    common |= {"ER"} if {"LE", "DOAE", "doa_error"} & set(names) else set()
+    common |= {"doa_error"} if challenge == 2019 else set()
     return [name for name in names if name not in common and not name.endswith("substitution_rate")]
 
 

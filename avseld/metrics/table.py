@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from avseld.metrics.definitions import SCORES, label_of, of_classes, title_of
+from avseld.metrics.definitions import MAX_PLAIN, SCORES, label_of, of_classes, title_of
 
 if TYPE_CHECKING:
     from avseld.metrics.formulas import Scores
 
+UNDEFINED = float("nan")
 WIDTH = 100
 MAX_CELL = 10
 MIN_FIRST, MAX_FIRST = 20, 28
@@ -78,11 +79,15 @@ def _block(
             total = _total(part) or [""] * len(counted)
             lines += rows_of(f"{per} {key}", names, of(part.values, names), of(part.interval, names), total)
     lines.append("")
-    own = of_classes(names)
+    own = of_classes(names, result.challenge)
     for index in range(len(result.classwise[prefix + names[0]])):
         label = classes[index] if classes else f"class {index}"
         values = {name: column[index] for name, column in of(result.classwise, own).items()}
         intervals = {name: column[index] for name, column in of(result.classwise_interval, own).items()}
+        for name in [name for name, value in values.items() if value >= MAX_PLAIN]:
+            # sed_eval divides by 2.2e-16 where a class has no reference
+            values[name] = UNDEFINED
+            intervals |= {name: [UNDEFINED, UNDEFINED]} if name in intervals else {}
         lines += rows_of(
             label, names, values, intervals, [str(n) for n in result.n_events[index : index + 1]]
         )

@@ -53,7 +53,9 @@ def class_scores(names: Iterable[str], challenge: int) -> list[str]:
         challenge: the year.
     """
     return [
-        name for name in of_classes(names) if name not in extra_scores(challenge) and name != "seld_score"
+        name
+        for name in of_classes(names, challenge)
+        if name not in extra_scores(challenge) and name != "seld_score"
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from avseld.io.events import Events
 from avseld.metrics import RULES, SCORES, count_recording, scores_from_counts
-from avseld.metrics.definitions import higher_is_better, label_of
+from avseld.metrics.definitions import higher_is_better, label_of, of_classes
 from avseld.metrics.ranking import ranking_names
 from avseld.metrics.scoring import segment_scoring, task4_scoring
 
@@ -63,3 +63,16 @@ def test_only_scores_with_an_angle_threshold_are_headed_by_its_20_degrees():
     assert [label_of(name, ["ER", "F", "doa_error", "frame_recall"]) for name in ("ER", "F")] == ["ER", "F"]
     assert label_of("F", ["F", "ER"]) == "F"  # sound event detection
     assert [label_of("mAP", names) for names in (["mAP"], ["mAP", "mAP_micro"])] == ["mAP", "mAP macro"]
+
+
+@pytest.mark.parametrize(
+    ("year", "of_a_class"),
+    [
+        (2018, ["F", "doa_error", "seld_score"]),
+        (2019, ["F", "seld_score"]),
+        (2020, ["F", "LE", "LR", "seld_score"]),
+        (2024, ["F", "DOAE", "RDE", "DE", "seld_score", "P", "R", "LR"]),
+    ],
+)
+def test_scores_of_all_classes_together_are_none_of_a_class(year, of_a_class):
+    assert sorted(of_classes(RULES[year].all_scores, year)) == sorted(of_a_class)
