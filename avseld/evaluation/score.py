@@ -20,11 +20,11 @@ from avseld.metrics.location import concatenate_frames, locate_frames, location_
 from avseld.metrics.own import own_scores
 from avseld.metrics.reference_events import CountingEvents
 from avseld.metrics.rules import Rule, challenge_named, check_options, rule_of
-from avseld.metrics.scoring import TASK4
+from avseld.metrics.scoring import SEGMENT_S, TASK4
 from avseld.metrics.seld import ScoringOptions
 from avseld.metrics.submission import problems
 from avseld.metrics.table import heading, number, row, table
-from avseld.metrics.task4 import SEGMENT_S, problems_of_clips, score_task4
+from avseld.metrics.task4 import problems_of_clips, refuse_unused, score_task4
 
 Challenge = int | Literal["2019-task4"]
 """years of Task 3, and event detection without directions"""
@@ -93,7 +93,7 @@ def score(
     chosen = None if year is None else challenge_named(year)
     if chosen == TASK4 and not class_agnostic:
         unused = {"distance_unit": distance_unit, "coordinates": coordinates != "auto", "per": per}
-        _refuse_unused(unused | {"onscreen": onscreen, "grid": grid, "n_classes": n_classes})
+        refuse_unused(unused | {"onscreen": onscreen, "grid": grid, "n_classes": n_classes})
         taken: dict[str, Any] = {
             "average": average, "jackknife": jackknife, "corrected": corrected, "missing": missing, "fold": fold,
             "parts": parts_of_run, "metrics": metrics or [], "segment_s": segment or SEGMENT_S,
@@ -156,13 +156,6 @@ def _print(result: Scores, parts: dict[str, Scores], per: str, note: str, json: 
     else:
         sys.stdout.write(table(result, result.classes, parts, per, note))
     return 0
-
-
-def _refuse_unused(given: dict[str, Any]) -> None:
-    """Refuse options that mean nothing for events without directions."""
-    for name, value in given.items():
-        if value:
-            raise BadInput(f"--{name}: means nothing for {TASK4}; leave it out")
 
 
 def _score_clips(

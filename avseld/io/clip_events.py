@@ -14,6 +14,8 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.io.events import Events, number, parse, read_lines
+from avseld.io.sheet_columns import column_named
+from avseld.io.sheets import XLSX
 from avseld.io.suffixes import CONTAINERS, CONVERTIBLE, SOUNDS
 
 COLUMNS = ("filename", "onset", "offset", "event_label")
@@ -48,6 +50,19 @@ def lists_clips(path: Path) -> bool:
     if {"filename", COLUMNS[3]} <= set(cells) or {"filename", WEAK} <= set(cells):
         return True
     return len(cells) == len(COLUMNS) and "\t" in first and _is_number(cells[1]) and not _is_number(cells[3])
+
+
+def lists_only_times(path: Path) -> bool:
+    """Return whether a file lists events of clips, and no directions; False for an empty file and a spreadsheet.
+
+    Raises:
+        BadInput: the file is missing or not text.
+    """
+    if path.suffix.lower() == XLSX or not lists_clips(path):
+        return False
+    first = next((line for line in read_lines(path) if line.strip()), "")
+    columns = {column_named(cell)[0] for cell in _cells(first, _separator(first))}
+    return bool(first) and not {"azimuth", "x"} & columns
 
 
 def read_clip_events(path: Path) -> dict[str, Events]:

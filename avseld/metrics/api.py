@@ -21,7 +21,7 @@ from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
 from avseld.metrics.rules import RULES, TASK4, Rule, check_options, rule_of
 from avseld.metrics.scoring import Scoring
-from avseld.metrics.task4 import score_task4
+from avseld.metrics.task4 import refuse_unused, score_task4
 
 BATCH = 64
 """recordings counted at once; more take more memory and hardly less time"""
@@ -79,6 +79,8 @@ def score(
     if year is None:
         raise BadInput(f"which year's rules? give challenge, one of {', '.join(map(str, RULES))} or {TASK4}")
     if str(year) == TASK4:
+        unused = {"distance_unit": distance_unit, "onscreen": onscreen, "grid": grid, "n_classes": n_classes}
+        refuse_unused(unused)
         first, second = ({ONE: side} if isinstance(side, Events) else side for side in (labels, predictions))
         chosen = (average, jackknife, corrected, missing, fold, parts)
         return score_task4(first, second, *chosen, metrics=metrics)

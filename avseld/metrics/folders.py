@@ -10,6 +10,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, visible_files
+from avseld.io.clip_events import lists_only_times
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.events import Events
 from avseld.io.frame_conventions import tell_coordinates_of_predictions
@@ -33,7 +34,7 @@ from avseld.io.manifest import (
 )
 from avseld.metrics.fold_choice import ALL, choose_fold
 from avseld.metrics.odd_rows import OddRows
-from avseld.metrics.rules import Rule
+from avseld.metrics.rules import TASK4, Rule
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,12 @@ def open_pair(
         raise BadInput(f"no way '{missing}' to treat missing predictions; choose error, empty or skip")
     if distance_unit not in (None, "none", *METRES_PER_UNIT):
         raise BadInput(f"no distance unit '{distance_unit}'; choose cm, m or none")
+    for side in (reference, prediction):
+        if not isinstance(side, Mapping) and Path(side).is_file() and lists_only_times(Path(side)):
+            raise BadInput(
+                f"{side}: events of clips without directions; score them with --challenge {TASK4}, or add azimuth and "
+                "elevation"
+            )
     home = prepared_home(reference)
     recordings = read_manifest(home) if home else []
     references = sources_of(reference, "reference")

@@ -17,7 +17,7 @@ from avseld.metrics.formulas import Scores, Table
 from avseld.metrics.rules import TASK4
 
 SEGMENT_S = 1.0
-"""segment of event detection, as in the segment-based metrics of DCASE"""
+"""segment of event detection, as in the segment-based metrics of DCASE and in the scorer of DCASE 2019 Task 4"""
 TASK4_SEGMENT_S = 0.2
 """segment of tagging networks while they are validated (Q. Kong et al., arXiv 1904.03476)"""
 COLLAR_S, OFFSET_SHARE = 0.2, 0.2

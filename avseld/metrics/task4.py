@@ -32,13 +32,11 @@ from avseld.metrics.folders import (
 from avseld.metrics.formulas import Scores
 from avseld.metrics.own import Metric, own_scores
 from avseld.metrics.reference_events import CountingEvents
-from avseld.metrics.rules import rule_of
-from avseld.metrics.scoring import task4_scoring
+from avseld.metrics.rules import TASK4, rule_of
+from avseld.metrics.scoring import SEGMENT_S, task4_scoring
 
 log = logging.getLogger(__name__)
 
-SEGMENT_S = 1.0
-"""segment of the task's scorer"""
 FRAME_RULE = 2023
 """year whose frames of 100 ms a folder of frame csv files has"""
 
@@ -99,6 +97,20 @@ def score_task4(
     if average == "macro" and not corrected:
         _warn_of_unreferenced(pairs.classes, counted)
     return replace(scores, classes=pairs.classes, own=own_scores(metrics, pairs), n_events=counted)
+
+
+def refuse_unused(given: Mapping[str, object]) -> None:
+    """Refuse options of scoring that mean nothing for events without directions.
+
+    Args:
+        given: values by name of the option; one that is empty, 0 or False was not given.
+
+    Raises:
+        BadInput: names the option.
+    """
+    for name, value in given.items():
+        if value:
+            raise BadInput(f"{name}: means nothing for {TASK4}; leave it out")
 
 
 def open_clips(
@@ -165,8 +177,7 @@ def _side(side: Reference | Prediction, what: str, join: bool = False) -> Side:
         join: whether rows of label frames are joined to events.
     """
     if isinstance(side, Mapping):
-        classes = next((events.classes for events in side.values() if events.classes), ())
-        return Side(side, classes, False)
+        return _of_mapping(side)
     path = Path(side)
     if path.is_file() and lists_clips(path):
         events = read_clip_events(path)
@@ -184,6 +195,25 @@ def _side(side: Reference | Prediction, what: str, join: bool = False) -> Side:
             )
         found[name] = joined(events_of_clip) if join else events_of_clip
     return Side(found, classes, False)
+
+
+def _of_mapping(side: Mapping[str, Events]) -> Side:
+    """Give events in memory one list of classes: that of all their names, such as of clips from several files."""
+    lists = {events.classes for events in side.values() if events.classes}
+    if len(lists) < 2:
+        return Side(side, next(iter(lists), ()), False)
+    classes = tuple(sorted({name for names in lists for name in names}))
+    maps = {names: np.array([classes.index(name) for name in names]) for names in lists}
+    return Side(
+        {
+            name: replace(events, label=maps[events.classes][events.label], classes=classes)
+            if events.classes
+            else events
+            for name, events in side.items()
+        },
+        classes,
+        False,
+    )
 
 
 def _fold_of(recordings: Sequence[Recording], guess: Side) -> str | None:

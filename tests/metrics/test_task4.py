@@ -131,10 +131,41 @@ def test_the_command_prints_events_and_segments_apart(files, capsys):
     ]  # fmt: skip
     main(["score", *map(str, files), "--challenge", "2019-task4", "--json"])
     assert json.loads(capsys.readouterr().out)["segment_s"] == 1
+    main(["score", *map(str, files), "--challenge", "2019-task4", "--average", "micro"])
+    printed = capsys.readouterr().out
+    rows = [line.split() for line in printed.splitlines() if line.startswith("Speech")]
+    assert rows == [["Speech", "-", "-", "0.000", "-", "0"]] * 2  # sed_eval divides by 2.2e-16 there
+    with pytest.raises(SystemExit):
+        main(["score", *map(str, files), "--challenge", "2019"])
+    assert "ref.tsv: events of clips without directions; score them with --challenge 2019-task4" in (
+        capsys.readouterr().err
+    )
     for option, says in (("--onscreen", "means nothing for 2019-task4"), ("--segment=0", "a number above 0")):
         with pytest.raises(SystemExit):
             main(["score", *map(str, files), "--challenge", "2019-task4", option])
         assert says in capsys.readouterr().err
+
+
+def test_an_event_that_ends_before_it_begins_is_one_without_segments_as_in_sed_eval(files):
+    before = score_task4(*files, average="micro")
+    files[1].write_text(PREDICTION + "a.wav\t30\t2\tDog\n")
+    after = score_task4(*files, average="micro")
+    assert after["segment_ER"] == before["segment_ER"]
+    assert after["event_insertion_rate"] == pytest.approx(1 / 3)
+
+
+def test_tables_of_clips_with_other_lists_of_classes_are_scored_by_name(tmp_path):
+    texts = {"one": HEADER + "a.wav\t1\t2\tDog\n", "two": HEADER + "b.wav\t1\t2\tCat\nb.wav\t3\t4\tDog\n"}
+    tables = {}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        tables |= read_clip_events(tmp_path / name)
+    (tmp_path / "both").write_text(texts["one"] + texts["two"].removeprefix(HEADER))
+    scores = score_task4(tables, tmp_path / "both")
+    assert scores.classes == ("Cat", "Dog") and scores.n_events == (1, 2)
+    assert scores["event_F"] == pytest.approx(1)
+    with pytest.raises(BadInput, match="grid: means nothing for 2019-task4"):
+        score(tables, tables, challenge="2019-task4", grid=True)
 
 
 def test_a_run_without_directions_is_scored_by_the_rules_without_directions():
