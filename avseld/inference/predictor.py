@@ -18,7 +18,7 @@ from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.io.resampling import describe_conversion, open_array, open_recording
+from avseld.io.resampling import ReadSection, describe_conversion, open_array, open_recording
 from avseld.io.run_weights import split_step, weights_of
 from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
@@ -243,7 +243,7 @@ class Predictor:
         return detect(video, **options)
 
 
-def silenced(read: Reader) -> Reader:
+def silenced(read: Reader) -> ReadSection:
     """Return a reader of zeros in place of a recording, (channel, sample) float32 as it would be read.
 
     Args:
