@@ -275,9 +275,8 @@ def _event_roll(events: Events, n_classes: int, resolution: float, corrected: bo
         onset, offset = np.round(onset, 9), np.round(offset, 9)
     first, last = np.floor(onset).astype(int), np.ceil(offset).astype(int)
     n_segments = int(last.max(initial=0))
-    first = np.minimum(
-        first, n_segments
-    )  # of an event that ends before it begins: no segment, as in sed_eval
+    # An event that ends before it begins has no segment, as in sed_eval.
+    first = np.minimum(first, n_segments)
     edges = np.zeros((n_segments + 1, n_classes), int)
     np.add.at(edges, (first, events.label), 1)
     np.add.at(edges, (np.maximum(last, first), events.label), -1)
