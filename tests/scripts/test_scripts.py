@@ -30,19 +30,9 @@ def installed_script(name: str, *words: object) -> str:
 def starss23(tmp_path_factory):
     """Generate a corpus in the STARSS23 layout, with video of 1920x960 at 29.97 frames per second."""
     folder = tmp_path_factory.mktemp("starss23") / "DATA"
-    words = (
-        "--recordings",
-        "6",
-        "--seconds",
-        "2",
-        "--train_rooms",
-        "4",
-        "--test_rooms",
-        "2",
-        "--test_share",
-        "0.3",
-    )
-    data_prep.__main__.main(["synth", "--out", str(folder), *words, "--formats", "foa,mic,binaural"])
+    size = ("--recordings", "6", "--seconds", "3", "--train_rooms", "4", "--test_rooms", "2")
+    words = (*size, "--test_share", "0.3", "--formats", "foa,mic,binaural")
+    data_prep.__main__.main(["synth", "--out", str(folder), *words])
     return folder
 
 

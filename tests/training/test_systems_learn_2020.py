@@ -20,7 +20,7 @@ def nigens(tmp_path_factory):
 
 def test_seldnet_2020_learns_events_and_directions(nigens, tmp_path):
     options = {
-        "model": {"width": 32, "momentum": 0.1},
+        "model": {"width": 16, "momentum": 0.1},
         "optimizer": {"lr": 3e-3},
         "target": {"threshold": 0.3, "doa_weight": 1.0},
     }
