@@ -14,10 +14,9 @@ from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
-from avseld.inference.predictor import silenced
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.io.resampling import open_recording
+from avseld.io.resampling import open_recording, silenced
 from avseld.metrics import Counts
 from avseld.metrics.api import seld_scoring
 from avseld.metrics.formulas import Scores

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
-from avseld.io.resampling import ReadSection, describe_conversion, open_array, open_recording
+from avseld.io.resampling import describe_conversion, open_array, open_recording, silenced
 from avseld.io.run_weights import split_step, weights_of
 from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
@@ -241,19 +240,6 @@ class Predictor:
         options |= {"fps": fps} if fps is not None else {}
         options |= {"weights": Path(detector)} if detector is not None else {}
         return detect(video, **options)
-
-
-def silenced(read: Reader) -> ReadSection:
-    """Return a reader of zeros in place of a recording, (channel, sample) float32 as it would be read.
-
-    Args:
-        read: reads sections of the recording.
-    """
-    return partial(_silence, read(0, 1).shape[0])
-
-
-def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
-    return np.zeros((n_channels, n_samples), np.float32)
 
 
 def load(

@@ -4,7 +4,7 @@ Preparation writes what comes out of here into files, and prediction reads it: a
 after its preparation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -267,6 +267,19 @@ def read_sound(
     if not is_container(path):
         return read_audio(path), info.sample_rate
     return ResampledFile(path, info.sample_rate)(0, info.n_samples), info.sample_rate
+
+
+def silenced(read: Callable[[int, int], np.ndarray]) -> ReadSection:
+    """Return a reader of zeros in place of a recording, (channel, sample) float32 as it would be read.
+
+    Args:
+        read: reads sections of the recording.
+    """
+    return partial(_silence, read(0, 1).shape[0])
+
+
+def _silence(n_channels: int, start: int, n_samples: int) -> np.ndarray:
+    return np.zeros((n_channels, n_samples), np.float32)
 
 
 def open_array(

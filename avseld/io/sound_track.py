@@ -8,14 +8,17 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.io.audio import AudioInfo
 from avseld.io.suffixes import CONTAINERS
+
+if TYPE_CHECKING:  # functions load it: a training, which reads sound files, starts without
+    import av
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ def track_info(path: Path | str) -> AudioInfo:
     Raises:
         BadInput: missing, unreadable, or without sound track.
     """
+    import av
+
     with _open_track(Path(path)) as (container, stream):
         end = container.duration / av.time_base if container.duration else 0.0
         if stream.duration and stream.time_base:
@@ -106,6 +111,8 @@ def track_blocks(path: Path | str) -> Iterator[np.ndarray]:
     Raises:
         BadInput: as `track_info`, or it cannot be decoded.
     """
+    import av
+
     path = Path(path)
     info = track_info(path)
     done = 0
@@ -135,6 +142,8 @@ def track_blocks(path: Path | str) -> Iterator[np.ndarray]:
 
 @contextmanager
 def _open_track(path: Path) -> "Iterator[tuple[av.container.InputContainer, av.AudioStream]]":
+    import av
+
     require_file(path)
     try:
         container = av.open(str(path))
@@ -149,7 +158,7 @@ def _open_track(path: Path) -> "Iterator[tuple[av.container.InputContainer, av.A
         yield container, max(container.streams.audio, key=lambda stream: stream.channels)
 
 
-def _placed(frames: Iterable[av.AudioFrame], sample_rate: int) -> Iterator[np.ndarray]:
+def _placed(frames: "Iterable[av.AudioFrame]", sample_rate: int) -> Iterator[np.ndarray]:
     """Turn decoded frames into (sample, channel) blocks that begin at the zero of the clock."""
     skipped: int | None = None
     for frame in frames:
@@ -175,7 +184,7 @@ def _gathered(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.concatenate(waiting)
 
 
-def _samples(frame: av.AudioFrame) -> np.ndarray:
+def _samples(frame: "av.AudioFrame") -> np.ndarray:
     """Return the samples of a frame in the order of its channels, (sample, channel) float64 in -1..1."""
     array = frame.to_ndarray()
     samples = array.T if frame.format.is_planar else array.reshape(frame.samples, -1)
@@ -199,6 +208,8 @@ def read_sound_track(path: Path | str, sample_rate: int) -> np.ndarray | None:
     Raises:
         BadInput: missing, unreadable, or it cannot be decoded.
     """
+    import av
+
     path = Path(path)
     require_file(path)
     try:
@@ -214,7 +225,9 @@ def read_sound_track(path: Path | str, sample_rate: int) -> np.ndarray | None:
         ) from error
 
 
-def _resampled(container: "av.container.InputContainer", sample_rate: int) -> Iterator[av.AudioFrame]:
+def _resampled(container: "av.container.InputContainer", sample_rate: int) -> "Iterator[av.AudioFrame]":
+    import av
+
     resampler = av.AudioResampler("fltp", "mono", sample_rate)
     for decoded in container.decode(container.streams.audio[0]):
         yield from resampler.resample(decoded)
