@@ -8,7 +8,9 @@ train_or_resume() { # RUN, options of avseld train: train a run, or continue one
         avseld train --resume "$run"
         return
     fi
-    if [ -f "$run/config.yaml" ]; then rm -rf "${run:?}"; fi # interrupted before its first checkpoint
+    if [ -f "$run/config.yaml" ] && ! ls "$run"/*.safetensors >/dev/null 2>&1; then
+        rm -rf "${run:?}" # interrupted before its first checkpoint; a folder with weights is for avseld train to refuse
+    fi
     avseld train --out "$run" "$@"
 }
 
