@@ -32,12 +32,12 @@ from avseld.io.feature_files import (
     write_description,
     writing_features,
 )
-from avseld.io.manifest import Recording, read_classes, read_manifest
+from avseld.io.manifest import Recording, of_format, read_classes
 from avseld.io.resampling import open_recording
 from avseld.io.run_config import PARTS, of_fold, prepared_folder
+from avseld.recipes.building import build_system
 from avseld.recipes.reading import read_recipe, recipe_of
 from avseld.recipes.role_systems import with_role_systems
-from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.device import device_named
 from avseld.system.inference import iterate_features, window_grid
@@ -138,9 +138,7 @@ def _from_recipe(recipe: dict[str, Any] | None, prepared: Path | None, device: s
         raise BadInput("which recordings? give --prepared PREPARED")
     made = recipe_of({**recipe, "data": data})
     classes = read_classes(made.data.prepared)
-    window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
-    model = with_role_systems(made.model, made.init_from)
-    system = System(Blueprint(made.features, model, made.target, classes, *window))
+    system = build_system(replace(made, model=with_role_systems(made.model, made.init_from)), classes)
     return Source(system.eval().to(device_named(device)), made.data, made.seed, False, made.features.name)
 
 
@@ -166,14 +164,8 @@ def _from_run(run: Path, recipe: dict[str, Any] | None, prepared: Path | None, d
 def _recordings(source: Source, fold: str, option: str) -> list[Recording]:
     """List the recordings of a fold in the format of the features."""
     data = source.data
-    listed = read_manifest(data.prepared)
-    there = [recording for recording in listed if recording.format == data.format]
-    if not there:
-        formats = ", ".join(sorted({recording.format for recording in listed})) or "none"
-        raise BadInput(
-            f"{data.prepared}: no recordings of format {data.format}, which {source.name} takes; there are {formats} "
-            "(--data.format chooses, if the features allow it)"
-        )
+    remedy = " (--data.format chooses, if the features allow it)"
+    there = of_format(data.prepared, data.format, source.name, remedy)
     parts = {part: [str(token) for token in getattr(data, part)] for part in PARTS}
     return of_fold(there, fold, parts, data.prepared, option)
 

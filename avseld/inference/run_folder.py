@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from avseld.base.errors import BadInput
-from avseld.io.manifest import Recording, matches, pick, read_manifest, with_labels
+from avseld.io.manifest import Recording, matches, of_format, pick, with_labels
 from avseld.io.run_config import PARTS, of_fold, parts_of, prepared_folder, read_config
 from avseld.io.run_weights import CONFIG, run_folder
 
@@ -38,21 +38,11 @@ def recordings_for_weights(weights: Path, format: str, prepared: Path | None, fo
             f"{weights}: weights without a run folder; say which recordings with --prepared PREPARED, or give "
             "sound files"
         )
-    recordings = _of_format(prepared, format, weights)
+    recordings = of_format(prepared, format, weights)
     if fold == "test" and not any(matches(recording, fold) for recording in recordings):
         log.info("%s: all %d recordings are taken; --fold chooses some", prepared, len(recordings))
         return recordings
     return pick(recordings, [fold], "--fold")
-
-
-def _of_format(prepared: Path, format: str, run: Path) -> list[Recording]:
-    """List the recordings of a channel format."""
-    listed = read_manifest(prepared)
-    recordings = [recording for recording in listed if recording.format == format]
-    if not recordings:
-        there = ", ".join(sorted({recording.format for recording in listed})) or "none"
-        raise BadInput(f"{prepared}: no recordings of format {format}, which {run} takes; there are {there}")
-    return recordings
 
 
 def labelled_recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording]:
@@ -78,7 +68,7 @@ def recordings_of(run: Path, prepared: Path | None, fold: str) -> list[Recording
     """
     place = prepared_folder(run, prepared)
     parts, format = parts_of(run), read_config(run)["data"]["format"]
-    recordings = _of_format(place, format, run)
+    recordings = of_format(place, format, run)
     if fold in PARTS and not parts[fold] and any(recording.fold for recording in recordings):
         raise BadInput(f"{run_folder(run) / CONFIG}: data.{fold} is empty; say which recordings with --fold")
     asked = f" ({', '.join(parts[fold])} in {run_folder(run) / CONFIG})" if fold in PARTS else ""

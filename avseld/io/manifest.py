@@ -169,6 +169,28 @@ def check_classes_of_predictions(folder: Path, classes: Sequence[str], origin: o
         )
 
 
+def of_format(prepared: Path, format: str, taker: object, remedy: str = "") -> list[Recording]:
+    """List the recordings of a prepared folder in a channel format.
+
+    Args:
+        prepared: the folder.
+        format: name of the channel format.
+        taker: what takes this format alone, for the message.
+        remedy: what else to do, for the message.
+
+    Raises:
+        BadInput: there are none.
+    """
+    listed = read_manifest(prepared)
+    recordings = [recording for recording in listed if recording.format == format]
+    if not recordings:
+        there = ", ".join(sorted({recording.format for recording in listed})) or "none"
+        raise BadInput(
+            f"{prepared}: no recordings of format {format}, which {taker} takes; there are {there}{remedy}"
+        )
+    return recordings
+
+
 def matches(recording: Recording, token: str) -> bool:
     """Return whether a token names a recording, its fold (`fold3`) or its room of the fold (`fold3_room7`)."""
     return token in (recording.fold, f"{recording.fold}_{recording.room}", recording.name)

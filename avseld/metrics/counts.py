@@ -1,6 +1,6 @@
 """Counts of one or many recordings. Every score is a formula on sums of counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -98,6 +98,11 @@ def sum_counts(parts: Iterable[Counts]) -> Counts:
     return Counts(
         *(np.sum([getattr(part, f.name) for part in parts], axis=0) for f in fields(Counts)),
     )
+
+
+def stack_counts(parts: Sequence[Counts]) -> Counts:
+    """Stack the counts of recordings (class,) to a table (recording, class)."""
+    return Counts(*(np.stack([getattr(part, f.name) for part in parts]) for f in fields(Counts)))
 
 
 def concatenate_counts(parts: Iterable[Counts]) -> Counts:

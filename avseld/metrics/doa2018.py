@@ -21,7 +21,7 @@ import numpy as np
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.metrics.cells import CellGrid, frame_rows, sort_into_cells
-from avseld.metrics.counts import Counts
+from avseld.metrics.counts import Counts, stack_counts
 from avseld.metrics.doa2019 import segment_counts
 from avseld.metrics.formulas import EPS
 from avseld.metrics.rules import Rule
@@ -57,8 +57,7 @@ def count(
         _recording(reference, prediction, rule, n_classes, n_frames, corrected)
         for reference, prediction in zip(references, predictions, strict=True)
     ]
-    names = counted[0].as_dict()
-    return Counts(**{name: np.stack([getattr(one, name) for one in counted]) for name in names})
+    return stack_counts(counted)
 
 
 def _recording(

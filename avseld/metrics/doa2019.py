@@ -19,7 +19,7 @@ import numpy as np
 
 from avseld.io.events import Events
 from avseld.metrics.cells import CellGrid, frame_rows, match_cells, sort_into_cells
-from avseld.metrics.counts import Counts
+from avseld.metrics.counts import Counts, stack_counts
 from avseld.metrics.rules import Rule
 
 N_FRAMES = 3000
@@ -54,8 +54,7 @@ def count(
         _recording(reference, prediction, rule, n_classes, n_frames, grid, corrected)
         for reference, prediction in zip(references, predictions, strict=True)
     ]
-    names = counted[0].as_dict()
-    return Counts(**{name: np.stack([getattr(one, name) for one in counted]) for name in names})
+    return stack_counts(counted)
 
 
 def _recording(

@@ -4,6 +4,7 @@ import json as json_format
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from avseld.config import Part
 from avseld.io.manifest import read_classes
 from avseld.metrics import RULES
 from avseld.recipes import FOLDER, recipe_path
+from avseld.recipes.building import build_system
 from avseld.recipes.reading import read_recipe, recipe_of
 from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
@@ -142,9 +144,7 @@ def system_of(name: str, words: Mapping[str, Any] | None = None) -> System:
         classes = read_classes(prepared)
     else:
         classes = [f"class {number}" for number in range(number_of_classes(words, text))]
-    window = (made.data.format, made.data.chunk, made.legacy, made.data.inference_chunk)
-    model = with_role_systems(made.model, made.init_from)
-    return System(Blueprint(made.features, model, made.target, classes, *window))
+    return build_system(replace(made, model=with_role_systems(made.model, made.init_from)), classes)
 
 
 def diagram_title(name: str, system: System) -> str:

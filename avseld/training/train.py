@@ -36,8 +36,8 @@ from avseld.io.manifest import read_classes
 from avseld.io.run_weights import CHECKPOINTS, CONFIG
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
+from avseld.recipes.building import build_system
 from avseld.recipes.role_systems import with_role_systems
-from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.pretrained import initialize_from, refuse_random_modules
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles, naming_checkpoint
@@ -145,7 +145,7 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
         check_same_recipe(out / CONFIG, words_of(recipe))
         check_same_classes(out, recipe.data.prepared)
     lightning.seed_everything(recipe.seed, verbose=False)
-    system = _system(recipe)
+    system = build_system(recipe, read_classes(recipe.data.prepared))
     if system.model.find_unused_parameters:
         hardware = _finding_unused_parameters(hardware)
     if not resume:
@@ -172,16 +172,6 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
 def words_of(recipe: Recipe) -> dict[str, Any]:
     """Return the arguments of a training by name, the run folder left out."""
     return {name: value for name, value in vars(recipe).items() if name != "out"}
-
-
-def _system(recipe: Recipe) -> System:
-    """Build the system of a recipe, with random weights."""
-    data = recipe.data
-    classes, window = (
-        read_classes(data.prepared),
-        (data.format, data.chunk, recipe.legacy, data.inference_chunk),
-    )
-    return System(Blueprint(recipe.features, recipe.model, recipe.target, classes, *window))
 
 
 def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
