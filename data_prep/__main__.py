@@ -40,6 +40,11 @@ COMMANDS = {
     "positions": Command("data_prep.positions", "positions", "convert position tracks to frame csv"),
     "binaural": Command("data_prep.media.binaural", "binaural", "render first-order ambisonics binaurally"),
     "split": Command("data_prep.split", "split", "split recordings into parts, clips of one together"),
+    "shards": Command(
+        "data_prep.shards",
+        "shards",
+        "write the recordings of a prepared folder into tar archives, to train on thousands of hours",
+    ),
     "lists": Command("data_prep.split", "lists", "write a list of the recordings of each fold"),
     "check": Command("data_prep.check.check", "check", "check a raw or a prepared folder", positional=True),
 }

@@ -34,7 +34,7 @@ CALLS = {
     "avseld-prep": (preparation, {
         "own": "--audio audio --labels predictions --prepared out/own --classes prepared/classes.txt",
         "check": "prepared", "split": "--prepared prepared --times clips.json",
-        "lists": "--prepared prepared --out out/lists",
+        "lists": "--prepared prepared --out out/lists", "shards": "--prepared prepared --out out/shards",
         "statistics": "prepared/labels out/statistics.json", "resample": "--source audio --target out/resampled",
         "cut": "--source audio --target out/cut --times times.csv", "resize": "--source audio --target out/resized",
         "positions": "--source track.csv --target out/positions --rate 10",
@@ -56,7 +56,7 @@ FILES = ("predictions/a.csv", "prepared/labels/a.csv", "prepared/manifest.csv", 
          "track.csv", "clips.json", "audio/a.wav", "prepared/boxes/a.npz", "run/config.yaml")  # fmt: skip
 READERS = {
     "predictions/a.csv": ("score", "plot", "own"), "prepared/labels/a.csv": ("score", "check", "statistics"),
-    "prepared/manifest.csv": ("check", "split", "lists", "score", "train"), "times.csv": ("cut",),
+    "prepared/manifest.csv": ("check", "split", "lists", "score", "train", "shards"), "times.csv": ("cut",),
     "prepared/classes.txt": ("check", "own", "score", "split"), "track.csv": ("positions",), "clips.json": ("split",),
     "audio/a.wav": ("own", "resample", "plot", "check"), "prepared/boxes/a.npz": ("check",),
     "run/config.yaml": ("evaluate", "card", "thresholds"),

@@ -13,6 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
+from avseld.base.archive import archive_of, is_file
 from avseld.base.errors import BadInput, CannotWrite
 
 EDGE_BYTES = 1 << 20
@@ -31,6 +32,8 @@ def require_file(path: Path, remedy: str = "check the path") -> None:
     Raises:
         BadInput: nothing there, a folder, or a pipe or device (reading one may wait for ever); says which.
     """
+    if archive_of(path) is not None and is_file(path):
+        return
     mode = _mode_of(path, remedy)
     if not stat.S_ISREG(mode):
         raise BadInput(

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
@@ -22,6 +21,7 @@ from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.data.loader import Numbers
 from avseld.data.windows import Batch, Windows
+from avseld.io.audio import open_sound
 from avseld.vision.visual_input import latest
 
 log = logging.getLogger(__name__)
@@ -272,7 +272,7 @@ def read_all(files: Sequence[Path]) -> Iterator[Tensor]:
 
 
 def _read_16_bits(path: Path) -> Tensor:
-    with soundfile.SoundFile(path) as file:
+    with open_sound(path) as file:
         if file.subtype != "PCM_16":
             raise BadInput(f"{path}: {file.subtype}, not 16 bits; choose data.device_cache never")
         return torch.from_numpy(file.read(dtype="int16", always_2d=True))

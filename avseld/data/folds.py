@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from avseld.base.archive import is_file
 from avseld.base.errors import BadInput
 from avseld.config import Data
 from avseld.io.manifest import Recording, disjoint, matches, pick, read_manifest, with_labels
@@ -96,7 +97,7 @@ def visible(recording: Recording, spec: VisualSpec | None = None) -> bool:
     """Tell whether a recording has the files of its visual input: boxes, embeddings or both."""
     spec = spec or VisualSpec()
     wanted = [recording.boxes] * (spec.n_boxes > 0) + [recording.embeddings] * (spec.n_values > 0)
-    return all(path is not None and path.is_file() for path in wanted)
+    return all(path is not None and is_file(path) for path in wanted)
 
 
 def with_video(recordings: Sequence[Recording], spec: VisualSpec | None = None) -> list[Recording]:

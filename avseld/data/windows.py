@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from avseld.augment.scenes import VisualLayout, Window
+from avseld.base.archive import is_file
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.config import Data
@@ -43,7 +44,7 @@ def reference(recording: Recording, n_classes: int) -> Events:
     """
     if recording.labels is None:
         raise BadInput(f"{recording.name}: the manifest names no labels; prepare it with its metadata")
-    length = audio_info(recording.audio).duration if recording.audio.is_file() else recording.duration
+    length = audio_info(recording.audio).duration if is_file(recording.audio) else recording.duration
     if abs(length - recording.duration) > LABEL_HOP:
         raise BadInput(
             f"{recording.audio}: lasts {length:.6g} s, the manifest says {recording.duration:.6g}; make the prepared "

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from avseld.base.archive import archive_of
 from avseld.base.errors import BadInput, CannotWrite
 from avseld.base.feature_maps import unnamed_maps
 from avseld.base.files import remove_partial, takes_paths
@@ -311,6 +312,7 @@ def shape_words(description: FeatureDescription) -> str:
 
 
 def _newer(path: Path, source: Path) -> bool:
+    source = archive_of(source) or source
     return path.is_file() and source.is_file() and path.stat().st_mtime >= source.stat().st_mtime
 
 

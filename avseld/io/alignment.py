@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from avseld.base.archive import is_file
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, read_boxes
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings
@@ -31,7 +32,7 @@ def boxes_of(recording: Recording) -> Boxes | None:
     Raises:
         BadInput: the file is damaged or of another video.
     """
-    if recording.boxes is None or not recording.boxes.is_file():
+    if recording.boxes is None or not is_file(recording.boxes):
         return None
     boxes = read_boxes(recording.boxes, _existing(recording.video))
     return aligned(boxes, recording.video_offset, recording.video_yaw)

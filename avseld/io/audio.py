@@ -1,11 +1,14 @@
 """Audio files: header, sections read by seeking, and rounding to integers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from avseld.base.archive import archive_of, open_file
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.io.channel_map import wrong_channels
@@ -52,19 +55,31 @@ def audio_info(path: Path | str, format: str | None = None, sample_rate: int | N
     if path.suffix.lower() in CONTAINERS:
         raise BadInput(f"{path}: a container, no sound file; {EXTRACT.format(source=path)}")
     try:
-        header = soundfile.info(str(path))
+        with open_sound(path) as file:
+            header = AudioInfo(file.samplerate, file.channels, file.frames)
     except soundfile.SoundFileError as error:
         raise BadInput(
             f"{path}: no readable audio ({error}); expected a wav, flac or other sound file"
         ) from error
-    if sample_rate is not None and header.samplerate != sample_rate:
+    if sample_rate is not None and header.sample_rate != sample_rate:
         raise BadInput(
-            f"{path}: {header.samplerate} Hz instead of {sample_rate}; resample it with avseld-prep resample "
+            f"{path}: {header.sample_rate} Hz instead of {sample_rate}; resample it with avseld-prep resample "
             f"--sample_rate {sample_rate}"
         )
     if format is not None and header.channels != format_named(format).channels:
         raise BadInput(f"{path}: {wrong_channels(header.channels, format, OPTION)}")
-    return AudioInfo(header.samplerate, header.channels, header.frames)
+    return header
+
+
+@contextmanager
+def open_sound(path: Path | str) -> Iterator[soundfile.SoundFile]:
+    """Open a sound file, which may lie in an archive, for the time of a block."""
+    if archive_of(path) is None:
+        with soundfile.SoundFile(str(path)) as sound:
+            yield sound
+        return
+    with open_file(path) as file, soundfile.SoundFile(file) as sound:
+        yield sound
 
 
 def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -> np.ndarray:
@@ -82,7 +97,7 @@ def read_audio(path: Path | str, start: int = 0, n_samples: int | None = None) -
         BadInput: missing or unreadable, or samples that are no numbers.
     """
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with open_sound(path) as file:
             stop = file.frames if n_samples is None else start + n_samples
             first, last = min(max(start, 0), file.frames), min(max(stop, 0), file.frames)
             file.seek(first)
@@ -115,7 +130,7 @@ def check_samples(path: Path | str) -> None:
     Raises:
         BadInput: names the file and the time.
     """
-    with soundfile.SoundFile(str(path)) as file:
+    with open_sound(path) as file:
         if file.subtype not in FLOATS:
             return
         first = 0

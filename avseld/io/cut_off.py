@@ -6,8 +6,9 @@ from typing import BinaryIO
 
 import soundfile
 
+from avseld.base.archive import open_file
 from avseld.base.errors import BadInput
-from avseld.io.audio import BLOCK_SAMPLES
+from avseld.io.audio import BLOCK_SAMPLES, open_sound
 from avseld.io.suffixes import SOUNDS
 
 UNKNOWN_LENGTHS = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
@@ -52,7 +53,7 @@ def missing_bytes(path: Path | str) -> int:
     Args:
         path: wav, RF64, AIFF, Wave64 or AU; 0 for other kinds, and for streams whose header says no length.
     """
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         head = file.read(32)
         there = file.seek(0, 2)
     said = LENGTHS[head[:4]](head) if head[:4] in LENGTHS else 0
@@ -73,10 +74,10 @@ def cut_off_sound(path: Path | str) -> str | None:
     """
     if Path(path).suffix.lower() not in SOUNDS:
         return None
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         lacks_end = _lacks_last_page(file)
     missing = missing_bytes(path)
-    with soundfile.SoundFile(str(path)) as sound:
+    with open_sound(path) as sound:
         duration = sound.frames / sound.samplerate
         if sound.format == "FLAC" and sound.frames:
             _read(path, sound, sound.frames - 1)
@@ -98,7 +99,7 @@ def decode_sound(path: Path | str) -> None:
     Raises:
         BadInput: damaged within; says from when on.
     """
-    with soundfile.SoundFile(str(path)) as sound:
+    with open_sound(path) as sound:
         for first in range(0, sound.frames, BLOCK_SAMPLES // sound.channels):
             _read(path, sound, first)
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from avseld.base.archive import open_file
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.base.rates import LABEL_HOP
@@ -85,7 +86,7 @@ def label_format(path: Path | str) -> LabelFormat:
         return "sheet"
     require_file(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path") from error

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 
+from avseld.base.archive import archive_of
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, require_file
 from avseld.base.printable import has_control_characters, printable
 from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.formats import FORMATS
+from avseld.io.shards import KINDS
 from avseld.io.text import read_text
 
 log = logging.getLogger(__name__)
@@ -325,9 +327,15 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
         video_offset=offset,
         video_yaw=yaw,
         prompt=cells.get("prompt", ""),
-        embeddings=prepared / EMBEDDINGS_FOLDER / f"{cells['name']}.npz",
+        embeddings=_embeddings(prepared, cells["name"], paths["audio"]),
         **paths,  # type: ignore[arg-type]
     )
+
+
+def _embeddings(prepared: Path, name: str, audio: Path | None) -> Path:
+    if audio is not None and archive_of(audio) is not None:
+        return audio.with_suffix(f".{KINDS['embeddings']}")
+    return prepared / EMBEDDINGS_FOLDER / f"{name}.npz"
 
 
 def _number(cells: dict[str, str], name: str, path: Path, line: int) -> float:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from avseld.base.archive import open_file
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, replacing, require_file
 
@@ -55,7 +56,7 @@ def read_npz(
     path = Path(path)
     require_file(path, f"make it with {command}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_file(path) as content_of, np.load(content_of, allow_pickle=False) as file:
             about = json.loads(str(file[ABOUT]))
             _check_description(about)
             table = build(file, about)

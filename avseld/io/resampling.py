@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import soundfile
 import soxr
 
 from avseld.base.errors import BadInput
-from avseld.io.audio import FLOATS, AudioInfo, audio_info, read_audio, to_int16
+from avseld.io.audio import FLOATS, AudioInfo, audio_info, open_sound, read_audio, to_int16
 from avseld.io.channel_map import ChannelMap, map_for_format
 from avseld.io.formats import format_named
 from avseld.io.sound_track import is_container, track_blocks, track_info, track_subtype
@@ -64,7 +63,10 @@ def sound_info(path: Path | str) -> AudioInfo:
 
 def sound_subtype(path: Path | str) -> str:
     """Name the kind of samples of a sound file or sound track as libsndfile does; see `track_subtype`."""
-    return track_subtype(path) if is_container(path) else str(soundfile.info(str(path)).subtype)
+    if is_container(path):
+        return track_subtype(path)
+    with open_sound(path) as file:
+        return str(file.subtype)
 
 
 def stored_subtype(subtype: str) -> str:
@@ -150,7 +152,7 @@ def resampled_blocks(
 
 def _file_blocks(path: Path | str, n_samples: int) -> Iterator[np.ndarray]:
     read = 0
-    with soundfile.SoundFile(str(path)) as reader:
+    with open_sound(path) as reader:
         while read < n_samples:
             block = reader.read(BLOCK_SAMPLES, dtype="float64", always_2d=True)
             read += len(block)

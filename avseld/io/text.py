@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from avseld.base.archive import open_file
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 
@@ -18,7 +19,8 @@ def read_text(path: Path, expected: str = "save it as csv in UTF-8") -> str:
     """
     require_file(path)
     try:
-        return decoded(path.read_bytes())
+        with open_file(path) as file:
+            return decoded(file.read())
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read as text ({error}); {expected}") from error
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from avseld.base.archive import is_file
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, visible_files
 from avseld.io.alignment import aligned
@@ -148,7 +149,7 @@ def _csv_files(folder: Path) -> dict[str, Path]:
 
 
 def _files_of(recording: Recording, classes: list[str], prediction: Path | None) -> RecordingFiles:
-    boxes = recording.boxes if recording.boxes and recording.boxes.is_file() else None
+    boxes = recording.boxes if recording.boxes and is_file(recording.boxes) else None
     return RecordingFiles(
         recording.name,
         recording.audio,

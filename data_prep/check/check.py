@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from avseld.base.archive import is_file
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, takes_paths
 from avseld.base.next_step import beside, tell_next
@@ -108,7 +109,7 @@ def _check_prepared(folder: Path, sample_rate: int, whole: bool, report: Report)
     report.notes += counts.lines(classes) if any(recording.labels for recording in recordings) else []
     _check_leaks(recordings, report)
     missing = {
-        recording.name for recording in recordings if recording.boxes and not recording.boxes.is_file()
+        recording.name for recording in recordings if recording.boxes and not is_file(recording.boxes)
     }
     if missing:
         report.warning(
@@ -184,7 +185,7 @@ def _check_all(
 
 
 def _decode_sound(recording: Recording) -> None:
-    if recording.audio.is_file() and recording.audio.suffix.lower() in SOUNDS:
+    if is_file(recording.audio) and recording.audio.suffix.lower() in SOUNDS:
         decode_sound(recording.audio)
 
 
