@@ -108,9 +108,7 @@ def _check_prepared(folder: Path, sample_rate: int, whole: bool, report: Report)
     _check_all(recordings, rules, sample_rate, report, counts, prepared=True, whole=whole)
     report.notes += counts.lines(classes) if any(recording.labels for recording in recordings) else []
     _check_leaks(recordings, report)
-    missing = {
-        recording.name for recording in recordings if recording.boxes and not is_file(recording.boxes)
-    }
+    missing = {recording.name for recording in recordings if recording.boxes and not is_file(recording.boxes)}
     if missing:
         report.warning(
             f"{folder}: {len(missing)} boxes files not made yet ({example(missing)}); run avseld-detect boxes"
