@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from avseld.base.engines import THREADS, Engine
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, visible_files
+from avseld.base.files import remove_partial, replacing, visible_files
 from avseld.io.suffixes import none_below
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,11 @@ def pair(source: Path, target: Path, suffixes: tuple[str, ...]) -> list[FileJob]
 
 
 def work_through(
-    jobs: list[FileJob], work: Work, up_to_date: Callable[[FileJob], bool], n_workers: int, title: str
+    jobs: list[FileJob],
+    work: Work,
+    up_to_date: Callable[[FileJob], bool],
+    title: str,
+    engine: Engine = THREADS,
 ) -> int:
     """Run the jobs that are not done yet; log the failures at the end.
 
@@ -86,10 +90,10 @@ def work_through(
 
     Args:
         jobs: files to make.
-        work: makes one file; runs in a thread (or as a joblib `parallel_config` around the call says).
+        work: makes one file; a function of a module, or a `partial` of one.
         up_to_date: whether an existing target is what would be made now.
-        n_workers: number of parallel jobs; 0 for one per core.
         title: shown beside the progress bar and in the log.
+        engine: does the work. Threads suffice: ffmpeg is a process of its own, and soxr releases Python's lock.
 
     Returns:
         The number of failures.
@@ -101,7 +105,7 @@ def work_through(
         return 0
     failures = []
     with logging_redirect_tqdm([logging.getLogger("data_prep")]):
-        for outcome in tqdm(_outcomes(due, work, n_workers), title, len(due), unit="file"):
+        for outcome in tqdm(_outcomes(due, work, engine), title, len(due), unit="file"):
             if outcome.remark:
                 log.warning("%s", outcome.remark)
             if outcome.failure:
@@ -114,15 +118,14 @@ def work_through(
     return len(failures)
 
 
-def workers(n_workers: int) -> int:
-    """Return the number of parallel jobs; 0 asks for one per core."""
-    return n_workers if n_workers > 0 else cpu_count()
-
-
-def _outcomes(jobs: list[FileJob], work: Work, n_workers: int) -> Iterator[Outcome]:
-    # Threads suffice: ffmpeg is a process of its own, and soxr releases Python's lock.
-    parallel = Parallel(workers(n_workers), prefer="threads", return_as="generator_unordered")
-    return parallel(delayed(_attempt)(job, work) for job in jobs)
+def _outcomes(jobs: list[FileJob], work: Work, engine: Engine) -> Iterator[Outcome]:
+    yield from engine.run(_attempt, [(job, work) for job in jobs])
+    if engine.is_remote:  # a worker that was lost has left what it was writing; another has written the file
+        stems: dict[Path, set[str]] = {}
+        for job in jobs:
+            stems.setdefault(job.target.parent, set()).add(job.target.stem)
+        for folder, own in stems.items():
+            remove_partial(folder, own)
 
 
 def _attempt(job: FileJob, work: Work) -> Outcome:

@@ -1,7 +1,6 @@
 """Paths given as text, atomic writing of files, and fingerprints to notice that a file has changed."""
 
 import errno
-import glob
 import hashlib
 import inspect
 import os
@@ -131,7 +130,7 @@ def check_folder(path: Path | str | None, option: str = "") -> None:
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
+def replacing(path: Path | str, keep_same: bool = False) -> Iterator[Path]:
     """Write a file atomically: yield a temporary path that is renamed to `path` at the end of the block.
 
     If the block raises, the temporary file is removed. A reader never finds a
@@ -140,6 +139,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
     Args:
         path: the file to write; its folder is created if it is missing.
+        keep_same: leave an existing file of the same bytes, with its time, as it is; for small files.
 
     Raises:
         CannotWrite: the disk is full, or nothing may be written there.
@@ -152,6 +152,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{PARTIAL}{path.suffix}")
     try:
         yield temporary
+        if keep_same and path.is_file() and path.read_bytes() == temporary.read_bytes():
+            return
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.chmod(_mode(path))
@@ -202,10 +204,11 @@ def remove_partial(folder: Path, stems: Iterable[str] | None = None) -> None:
         folder: it alone, not those within.
         stems: names without suffix of the files that were to be written; any if None.
     """
-    for stem in ["*"] if stems is None else map(glob.escape, stems):
-        for path in folder.glob(f".{stem}.????????{PARTIAL}*"):
-            if path.is_file():
-                path.unlink(missing_ok=True)
+    wanted = None if stems is None else set(stems)
+    for path in folder.glob(f".*.????????{PARTIAL}*"):
+        stem = path.name[1:].rpartition(PARTIAL)[0][:-9]  # a point and eight digits
+        if (wanted is None or stem in wanted) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _mode(path: Path) -> int:

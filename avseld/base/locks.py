@@ -1,4 +1,4 @@
-"""Folders that one program at a time writes into."""
+"""Folders that one program at a time writes into, or several that share a job."""
 
 import errno
 import inspect
@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder
 from avseld.base.processes import is_first_process
+from avseld.base.shards import read_shard
 
 try:
     import fcntl
@@ -35,7 +36,7 @@ PAUSE_S = 0.2
 
 
 @contextmanager
-def sole_writer(folder: Path | str, wait_s: float = 0.0) -> Iterator[None]:
+def sole_writer(folder: Path | str, wait_s: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Keep other programs from writing into a folder for the time of a block.
 
     The folder is made if it is missing, and removed again if nothing was written into it. The system gives the lock
@@ -44,17 +45,21 @@ def sole_writer(folder: Path | str, wait_s: float = 0.0) -> Iterator[None]:
     Args:
         folder: the folder.
         wait_s: seconds to wait for another program; infinity waits for its end.
+        shared: let others in that share the folder, too: the shards of one job.
 
     Raises:
         BadInput: another program writes into it, or no folder can be made there.
     """
     folder = Path(folder)
-    file, made = _locked(folder, time.monotonic() + wait_s)
+    # flock, not a file made with O_EXCL: the system frees it when its holder dies, and network file systems pass it on
+    # to their server (NFS as a lock of the whole file), which frees it when the machine of the holder is lost.
+    file, made = _locked(folder, time.monotonic() + wait_s, shared)
     try:
         yield
     finally:
         if file is not None:
-            (folder / LOCK).unlink(missing_ok=True)
+            if not shared or _is_last(file):
+                (folder / LOCK).unlink(missing_ok=True)
             fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may have the file open, too
             os.close(file)
         for each in reversed(made):
@@ -62,7 +67,16 @@ def sole_writer(folder: Path | str, wait_s: float = 0.0) -> Iterator[None]:
                 each.rmdir()
 
 
-def _locked(folder: Path, until: float) -> tuple[int | None, list[Path]]:
+def _is_last(file: int) -> bool:
+    """Return whether nobody else shares a lock, which is exclusive then."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _locked(folder: Path, until: float, shared: bool) -> tuple[int | None, list[Path]]:
     """Lock a folder; return the descriptor of the lock file (None where there are no locks) and the folders made."""
     path, said = folder / LOCK, False
     while True:
@@ -76,7 +90,7 @@ def _locked(folder: Path, until: float) -> tuple[int | None, list[Path]]:
         except OSError as error:
             raise BadInput(f"{folder}: cannot be written ({error.strerror}); name another folder") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
             holder = _read(file)
             os.close(file)
@@ -121,7 +135,8 @@ def writes_alone_into(
 ) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Let a function run only while no other program writes into the folder that one of its arguments names.
 
-    Of the processes of a training the first one alone writes; the others are not held up.
+    Of the processes of a training the first one alone writes; the others are not held up. Calls whose argument `shard`
+    names a share of the job let those with other shares in.
 
     Args:
         argument: name of the argument, a folder or None.
@@ -133,10 +148,11 @@ def writes_alone_into(
 
         @wraps(function)
         def alone(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            folder = signature.bind(*args, **kwargs).arguments.get(argument)
-            if folder is None or not is_first_process():
+            given = signature.bind(*args, **kwargs).arguments
+            folder, shared = given.get(argument), not read_shard(given.get("shard")).is_whole
+            if folder is None or not (is_first_process() or shared):
                 return function(*args, **kwargs)
-            with sole_writer(folder, wait_s):
+            with sole_writer(folder, wait_s, shared):
                 return function(*args, **kwargs)
 
         return alone

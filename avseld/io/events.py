@@ -232,7 +232,7 @@ def write_events(path: Path | str, events: Events, names: Sequence[str] = ()) ->
         names: of the classes, to write in place of indices.
     """
     header = COLUMNS if np.isnan(events.onscreen).all() else ONSCREEN_COLUMNS
-    with replacing(path) as temporary:
+    with replacing(path, keep_same=True) as temporary:
         lines = [",".join(header), *event_lines(events, names, header)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
 

@@ -59,8 +59,15 @@ PATH_COLUMNS = ("audio", "video", "boxes", "labels")
 
 
 def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classes: Sequence[str]) -> None:
-    """Write manifest.csv and classes.txt of a prepared folder."""
+    """Write manifest.csv and classes.txt of a prepared folder; files that say the same already stay as they are."""
     prepared = Path(prepared).absolute()
+    write_class_list(prepared / "classes.txt", classes)
+    with replacing(prepared / "manifest.csv", keep_same=True) as temporary:
+        temporary.write_text(manifest_text(prepared, recordings), encoding="utf-8")
+
+
+def manifest_text(prepared: Path, recordings: Iterable[Recording]) -> str:
+    """Write the rows of recordings as a manifest, with paths relative to the absolute path of the prepared folder."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     recordings = list(recordings)
@@ -72,9 +79,7 @@ def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classe
     writer.writerow(columns)
     for recording in recordings:
         writer.writerow([_cell(getattr(recording, column), prepared) for column in columns])
-    write_class_list(prepared / "classes.txt", classes)
-    with replacing(prepared / "manifest.csv") as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+    return text.getvalue()
 
 
 def read_manifest(prepared: Path | str) -> list[Recording]:
@@ -84,7 +89,19 @@ def read_manifest(prepared: Path | str) -> list[Recording]:
         BadInput: missing, another header, a repeated name, or an unknown format; names file and line.
     """
     prepared = Path(prepared).absolute()
-    path = prepared / "manifest.csv"
+    return read_manifest_file(prepared / "manifest.csv", prepared)
+
+
+def read_manifest_file(path: Path, prepared: Path) -> list[Recording]:
+    """Read a file of the form of manifest.csv.
+
+    Args:
+        path: the file.
+        prepared: absolute path of the folder that the paths in it start from.
+
+    Raises:
+        BadInput: as `read_manifest`.
+    """
     require_file(path, "make the prepared folder with avseld-prep")
     try:
         rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
@@ -141,7 +158,7 @@ def read_class_list(path: Path) -> list[str]:
 
 def write_class_list(path: Path, classes: Sequence[str]) -> None:
     """Write class names, one a line."""
-    with replacing(path) as temporary:
+    with replacing(path, keep_same=True) as temporary:
         temporary.write_text("".join(f"{name}\n" for name in classes), encoding="utf-8")
 
 

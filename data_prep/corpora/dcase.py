@@ -16,11 +16,12 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, require_folder, takes_paths, visible_files
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
+from avseld.base.shards import read_shard
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
 from data_prep.corpora.one_class import merge_classes, one_class_list
-from data_prep.corpora.prepared_folder import boxes_path, check_place, write_prepared
+from data_prep.corpora.prepared_folder import Share, boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
@@ -31,6 +32,7 @@ from data_prep.corpora.recordings import (
     with_duration,
 )
 from data_prep.corpora.video_place import place_videos
+from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ def dcase(
     one_class: str = "",
     video_offset: str | None = None,
     video_yaw: str | None = None,
+    shard: str | None = None,
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
 
@@ -161,10 +164,13 @@ def dcase(
             it by the camera's own sound track; or a csv with the columns file and video_offset.
         video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
             or a csv with the columns file and video_yaw.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
+    given, own_shard = locals(), read_shard(shard)
     corpus, findings = DATASETS[dataset], Findings(strict=True)
     classes = one_class_list(one_class) if one_class else corpus.classes
     check_place(prepared, raw, [*corpus.audio.values(), corpus.labels, *corpus.videos, corpus.boxes])
@@ -172,8 +178,10 @@ def dcase(
     if folds:
         recordings = _of_folds(recordings, folds, raw)
     rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar", beyond)
+    names = [recording.name for recording in recordings]
+    recordings = own_shard.of(recordings, "recordings")
     recordings = [with_duration(recording, corpus.sample_rate) for recording in recordings]
-    recordings = place_videos(recordings, prepared, video_offset, video_yaw)
+    recordings = place_videos(recordings, prepared, video_offset, video_yaw, names)
     labels = {}
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
@@ -184,7 +192,9 @@ def dcase(
     boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in recordings}
     for recording in recordings:
         _copy_boxes(recording, prepared, boxes[recording.name])
-    write_prepared(prepared, recordings, labels, classes)
+    write_prepared(
+        prepared, recordings, labels, classes, Share(own_shard, names, key_of(dcase, given, names))
+    )
     return 0
 
 

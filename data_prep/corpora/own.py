@@ -8,9 +8,11 @@ from typing import Literal
 
 from tqdm import tqdm
 
+from avseld.base.engines import THREADS, Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
+from avseld.base.shards import read_shard
 from avseld.io.channel_map import map_for_format
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels
@@ -20,7 +22,7 @@ from avseld.io.resampling import is_converted, sound_info
 from avseld.io.suffixes import recordings_below
 from avseld.io.video import VIDEOS
 from data_prep.corpora.dcase import STARSS_CLASSES
-from data_prep.corpora.prepared_folder import write_prepared
+from data_prep.corpora.prepared_folder import Share, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     LabelRules,
@@ -33,6 +35,7 @@ from data_prep.corpora.recordings import (
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import is_resampled, resample_audio
+from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,9 @@ def own(
     beyond: Literal["refuse", "drop"] = "refuse",
     video_offset: str | None = None,
     video_yaw: str | None = None,
+    jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Make a prepared folder from your own recordings; files of one recording share their name without suffix.
 
@@ -91,10 +97,15 @@ def own(
             it by the camera's own sound track; or a csv with the columns file and video_offset.
         video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
             or a csv with the columns file and video_yaw.
+        jobs: number of recordings resampled in parallel; 0 for one per core.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
     findings = Findings(strict=True)
     for folder in (audio, video, labels if labels is None or not labels.is_file() else None):
         _check_folder(folder, prepared)
@@ -116,20 +127,22 @@ def own(
         frames.first_frame,
         frames.sheet_metres_per_unit,
     )
-    found, events = [], {}
-    for name, path in sounds.items():
-        if labels and name not in tables:
+    if labels:
+        for name in (name for name in sounds if name not in tables):
             _refuse_absent_labels(labels, name)
+    found, events = [], {}
+    for name, path in own_shard.of(list(sounds.items()), "recordings"):
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
         one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
         found.append(with_duration(one, sample_rate, resampled=True, channels=channels))
         if labels:
             events[name] = labels_of(found[-1], rules, tables[name], findings.warning)
-    recordings = place_videos(found, prepared, video_offset, video_yaw)
+    recordings = place_videos(found, prepared, video_offset, video_yaw, list(sounds))
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
-    recordings = resampled(recordings, prepared, sample_rate, channels)
-    write_prepared(prepared, recordings, events, names)
+    recordings = resampled(recordings, prepared, sample_rate, channels, workers)
+    share = Share(own_shard, list(sounds), key_of(own, given, list(sounds)))
+    write_prepared(prepared, recordings, events, names, share)
     return 0
 
 
@@ -140,7 +153,11 @@ def _refuse_absent_labels(labels: Path, name: str) -> None:
 
 
 def resampled(
-    recordings: list[Recording], prepared: Path, sample_rate: int, channels: list[int | str] | None = None
+    recordings: list[Recording],
+    prepared: Path,
+    sample_rate: int,
+    channels: list[int | str] | None = None,
+    engine: Engine = THREADS,
 ) -> list[Recording]:
     """Write audio of another rate, that channels are chosen of, that is lossy or in a video, into PREPARED/audio.
 
@@ -151,6 +168,7 @@ def resampled(
         prepared: the prepared folder.
         sample_rate: Hz.
         channels: see `own`.
+        engine: does the work.
 
     Returns:
         The recordings, with the paths of written audio where it was written.
@@ -182,7 +200,7 @@ def resampled(
         n_others = sum(rate != sample_rate for rate in rates.values())
         what = f"are resampled from {others} to {sample_rate} Hz"
         log.info("%d of %d recordings %s, into %s", n_others, len(recordings), what, prepared / "audio")
-    if work_through(list(due.values()), resample_audio, is_resampled, 0, "resample"):
+    if work_through(list(due.values()), resample_audio, is_resampled, "resample", engine):
         raise BadInput(f"{prepared}: not all audio could be resampled; see above")
     return [
         replace(recording, audio=due[recording.name].target) if recording.name in due else recording

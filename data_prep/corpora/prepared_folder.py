@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, visible_files
 from avseld.base.next_step import tell_next
+from avseld.base.shards import Shard
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
-from avseld.io.manifest import Recording, read_manifest, write_manifest
+from avseld.io.manifest import Recording, manifest_text, read_manifest, read_manifest_file, write_manifest
 from data_prep.corpora.recordings import example
+from data_prep.parts import Parts, all_parts, forget_parts, part_name
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +21,32 @@ DEFAULT_RATE_HZ = 24000
 """of `avseld-prep check`, the rate of STARSS23"""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Share of a preparation that this program does.
+
+    Args:
+        shard: which of the shares it is.
+        names: of all recordings, in the order of the manifest.
+        key: of the preparation, see `data_prep.parts.key_of`.
+    """
+
+    shard: Shard
+    names: Sequence[str]
+    key: str
+
+
 def write_prepared(
-    prepared: Path, recordings: Sequence[Recording], labels: dict[str, Events], classes: Sequence[str]
+    prepared: Path,
+    recordings: Sequence[Recording],
+    labels: dict[str, Events],
+    classes: Sequence[str],
+    share: Share | None = None,
 ) -> None:
     """Write labels, class list and manifest of a prepared folder; the manifest last, so that it lists existing files.
 
-    Of a folder that exists already, the folds, rooms and boxes of recordings stay (`keep_earlier`).
+    Of a folder that exists already, the folds, rooms and boxes of recordings stay (`keep_earlier`). Of several
+    programs that prepare a share each, the one that finds the rows of all others writes class list and manifest.
 
     Args:
         prepared: the folder.
@@ -32,18 +54,44 @@ def write_prepared(
             yaw of their videos as from `place_videos`.
         labels: events by name of the recording; recordings without an entry have no labels.
         classes: names by index.
+        share: that the recordings are; None if they are all.
 
     Raises:
         BadInput: an existing manifest cannot be read.
     """
     places = {name: prepared / "labels" / f"{name}.csv" for name in labels}
-    entries = keep_earlier(prepared, [replace(one, labels=places.get(one.name)) for one in recordings])
-    for folder in (prepared, prepared / "labels"):
-        remove_partial(folder)
+    entries = [replace(one, labels=places.get(one.name)) for one in recordings]
+    if share is None or share.shard.is_whole:
+        entries = keep_earlier(prepared, entries)
+        for folder in (prepared, prepared / "labels"):
+            remove_partial(folder)
+        _write_labels(places, labels)
+        forget_parts(prepared)
+        _write_list(prepared, entries, classes)
+        return
+    read_earlier(prepared)
+    remove_partial(prepared / "labels", labels)
+    _write_labels(places, labels)
+    parts = Parts(prepared, share.key)
+    parts.put(part_name(share.shard), manifest_text(prepared.absolute(), entries))
+    with parts.joined(all_parts(share.shard), "manifest.csv") as files:
+        if files is None:
+            return
+        found = {one.name: one for path in files for one in read_manifest_file(path, prepared.absolute())}
+        remove_partial(prepared, ("manifest", "classes"))
+        _write_list(prepared, keep_earlier(prepared, [found[name] for name in share.names]), classes)
+
+
+def _write_labels(places: dict[str, Path], labels: dict[str, Events]) -> None:
     for name, path in places.items():
         write_events(path, labels[name])
+
+
+def _write_list(prepared: Path, entries: Sequence[Recording], classes: Sequence[str]) -> None:
+    """Write the list of all recordings, whose files are there."""
     write_manifest(prepared, entries, classes)
-    stray = {path.stem for path in visible_files(prepared / "labels", (".csv",))} - labels.keys()
+    labelled = {one.name for one in entries if one.labels is not None}
+    stray = {path.stem for path in visible_files(prepared / "labels", (".csv",))} - labelled
     if stray:
         log.warning(
             "%s: %d label files belong to no recording (first: %s.csv); remove them if they are of no use",

@@ -15,9 +15,11 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
+from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info, to_int16
 from avseld.io.channel_map import mean_of
 from avseld.io.events import Events, parse, read_lines
@@ -25,7 +27,7 @@ from avseld.io.manifest import Recording
 from avseld.io.resampling import resampled_blocks, stored_subtype
 from avseld.io.suffixes import sounds_below
 from data_prep.check.label_events import repeats
-from data_prep.corpora.prepared_folder import check_place, write_prepared
+from data_prep.corpora.prepared_folder import Share, check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     by_name,
@@ -33,6 +35,7 @@ from data_prep.corpora.recordings import (
     with_duration,
 )
 from data_prep.jobs import FileJob, work_through
+from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ def task4(
     sample_rate: int = 32000,
     seconds: float = 10.0,
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Make a prepared folder from the corpus as it is unpacked; the corpus itself is only read.
 
@@ -96,6 +101,9 @@ def task4(
         sample_rate: Hz.
         seconds: of every clip.
         jobs: number of clips converted in parallel; 0 for one per core.
+        shard: share of the clips, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a clip could not be converted.
@@ -103,6 +111,7 @@ def task4(
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
     check_place(prepared, raw, ("audio", "metadata"))
     recordings: list[Recording] = []
     labels: dict[str, Events] = {}
@@ -114,17 +123,20 @@ def task4(
         recordings += found
         labels |= own
     by_name([recording.audio for recording in recordings], Findings(strict=True))  # one clip in two parts
+    names = [recording.name for recording in recordings]
+    recordings = own_shard.of(recordings, "clips")
+    labels = {each.name: labels[each.name] for each in recordings if each.name in labels}
     for recording in tqdm(recordings, "check", unit="clip"):
         if not audio_info(recording.audio).n_samples:
             raise BadInput(f"{recording.audio}: holds no samples; remove it or download it again")
     due = [FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
     length = round(seconds * sample_rate)
     work = partial(convert, sample_rate=sample_rate, length=length)
-    if work_through(due, work, partial(_is_converted, sample_rate, length), jobs, "convert"):
+    if work_through(due, work, partial(_is_converted, sample_rate, length), "convert", workers):
         return 1
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]
     made = [with_duration(recording, sample_rate) for recording in made]
-    write_prepared(prepared, made, labels, CLASSES)
+    write_prepared(prepared, made, labels, CLASSES, Share(own_shard, names, key_of(task4, given, names)))
     return 0
 
 

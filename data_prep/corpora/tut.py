@@ -18,14 +18,16 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
+from avseld.base.engines import THREADS, Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
+from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
-from data_prep.corpora.prepared_folder import check_place, write_prepared
+from data_prep.corpora.prepared_folder import Share, check_place, write_prepared
 from data_prep.corpora.recordings import (
     Findings,
     by_name,
@@ -34,6 +36,7 @@ from data_prep.corpora.recordings import (
 )
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import resample_audio
+from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +145,8 @@ def tut(
     no_labels: bool = False,
     beyond: Literal["refuse", "drop"] = "refuse",
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
 
@@ -158,6 +163,9 @@ def tut(
         no_labels: accept recordings without csv, as in an evaluation set.
         beyond: refuse or drop events that begin after the end of the audio.
         jobs: number of recordings resampled in parallel; 0 for one per core.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a recording could not be resampled.
@@ -165,6 +173,7 @@ def tut(
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
     layout = LAYOUTS[dataset]
     layout = replace(
         layout,
@@ -173,8 +182,10 @@ def tut(
     )
     chosen = next(iter(layout.audio)) if format == "auto" else format
     check_place(prepared, raw, [*layout.audio.values(), layout.labels])
+    recordings = find(raw, layout, chosen, no_labels)
+    names = [recording.name for recording in recordings]
     checked, labels = [], {}
-    for found in tqdm(find(raw, layout, chosen, no_labels), "check", unit="recording"):
+    for found in tqdm(own_shard.of(recordings, "recordings"), "check", unit="recording"):
         recording = with_duration(
             found, audio_info(found.audio).sample_rate if sample_rate else layout.sample_rate
         )
@@ -182,10 +193,11 @@ def tut(
             labels[recording.name] = read_intervals(recording, layout, beyond)
         checked.append(recording)
     if sample_rate:
-        checked, failures = resample_recordings(checked, prepared, sample_rate, jobs)
+        checked, failures = resample_recordings(checked, prepared, sample_rate, workers)
         if failures:
             return 1
-    write_prepared(prepared, checked, labels, layout.classes)
+    share = Share(own_shard, names, key_of(tut, given, names))
+    write_prepared(prepared, checked, labels, layout.classes, share)
     return 0
 
 
@@ -293,7 +305,7 @@ def number_sources(events: Events) -> Events:
 
 
 def resample_recordings(
-    recordings: list[Recording], prepared: Path, sample_rate: int, jobs: int = 0
+    recordings: list[Recording], prepared: Path, sample_rate: int, engine: Engine = THREADS
 ) -> tuple[list[Recording], int]:
     """Resample the audio into the prepared folder; existing files of the right rate are kept.
 
@@ -301,7 +313,7 @@ def resample_recordings(
         recordings: with paths as found.
         prepared: folder for audio/NAME.wav.
         sample_rate: Hz.
-        jobs: number of parallel jobs; 0 for one per core.
+        engine: does the work.
 
     Returns:
         The recordings with their new audio, and the number of failures.
@@ -314,7 +326,7 @@ def resample_recordings(
         except BadInput:
             return False
 
-    failures = work_through(due, partial(resample_audio, sample_rate=sample_rate), fits, jobs, "resample")
+    failures = work_through(due, partial(resample_audio, sample_rate=sample_rate), fits, "resample", engine)
     if failures:
         return [], failures
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]

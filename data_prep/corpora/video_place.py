@@ -26,6 +26,7 @@ def place_videos(
     prepared: Path,
     offset: str | None = None,
     yaw: str | None = None,
+    names: Sequence[str] = (),
 ) -> list[Recording]:
     """Enter offset and yaw of their videos into recordings.
 
@@ -34,12 +35,13 @@ def place_videos(
         prepared: the prepared folder; what its manifest says of the same video is kept where an option is left out.
         offset: seconds, `auto`, or a csv with the columns file and video_offset; None keeps it.
         yaw: degrees, or a csv with the columns file and video_yaw (it may be the same one); None keeps it.
+        names: of all recordings, which a csv may list, where these are a share of them.
 
     Raises:
         BadInput: no number, a csv without these columns or of other recordings, or a sound track without a clear match.
     """
     before = read_earlier(prepared)
-    names = [recording.name for recording in recordings]
+    names = names or [recording.name for recording in recordings]
     values = {
         name: _values(text, name, names) for name, text in zip(VIDEO_COLUMNS, (offset, yaw), strict=True)
     }

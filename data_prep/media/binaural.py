@@ -8,8 +8,10 @@ import numpy as np
 import soundfile
 from scipy.signal import oaconvolve
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.shards import read_shard
 from avseld.base.sphere import fibonacci_sphere
 from avseld.io.audio import FLOATS, audio_info
 from avseld.io.formats import FORMATS
@@ -31,6 +33,8 @@ def binaural(
     sofa: Path | None = None,
     subtype: Literal["PCM_16", "keep"] = "PCM_16",
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Render recordings of first-order ambisonics binaurally; the first channel is the left ear.
 
@@ -40,6 +44,9 @@ def binaural(
         sofa: SOFA file of head-related impulse responses; those of a spherical head if left out.
         subtype: 16-bit integers, or keep the samples of float recordings.
         jobs: number of parallel jobs; 0 for one per core.
+        shard: share of the files, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
+            job array. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a file failed.
@@ -47,13 +54,12 @@ def binaural(
     Raises:
         BadInput: nothing there, or an unreadable SOFA file.
     """
+    own_shard, workers = read_shard(shard), read_engine(engine, jobs)
     due = pair(source, target, SOUNDS)
     if sofa is not None:
         read_sofa(sofa, audio_info(due[0].source).sample_rate)
-    return int(
-        work_through(due, partial(convert, sofa=sofa, subtype=subtype), _has_two_channels, jobs, "binaural")
-        > 0
-    )
+    work = partial(convert, sofa=sofa, subtype=subtype)
+    return int(work_through(own_shard.of(due), work, _has_two_channels, "binaural", workers) > 0)
 
 
 def convert(

@@ -71,6 +71,6 @@ def write_places(folder: Path, table: dict[str, tuple[float, float]]) -> Path | 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([("file", *VIDEO_COLUMNS), *((clip, *rows[clip]) for clip in sorted(rows))])
-    with replacing(path) as temporary:
+    with replacing(path, keep_same=True) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
     return path

@@ -1,16 +1,21 @@
 """Cut long recordings into clips: audio in every format, video and labels of a recording together."""
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
 from avseld.base.locks import writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
+from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.dcase_csv import Coordinates
@@ -18,13 +23,14 @@ from avseld.io.formats import FORMATS_BY_CHANNELS
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import LOSSY, SOUNDS, none_below
 from avseld.io.video import VIDEOS, video_info
-from data_prep.clip_list import joined_files, read_clip_list
+from data_prep.clip_list import ListedClip, joined_files, read_clip_list
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
-from data_prep.media.clip_table import remove_other_sections, write_places
+from data_prep.media.clip_table import PLACES, remove_other_sections, write_places
 from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, listed_clips
 from data_prep.media.cut_labels import WholeLabels, cut_labels, read_all_labels, warn_of_late_events
 from data_prep.media.cut_video import cut_video
+from data_prep.parts import Parts, all_parts, forget_parts, key_of, part_name, read_part
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +52,8 @@ def cut(
     coordinates: Coordinates = "auto",
     first_frame: int = 0,
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Cut recordings into clips; NAME.wav, NAME.mp4 and NAME.csv become NAME_000.wav, NAME_000.mp4, NAME_000.csv.
 
@@ -73,6 +81,9 @@ def cut(
             x, y, z (cartesian); by default decided from the numbers of all files, and told.
         first_frame: index of the frame that begins at 0 s in frame csv files, 0 or 1.
         jobs: number of parallel jobs; 0 for one per core.
+        shard: share of the files, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
+            job array. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a file failed.
@@ -80,6 +91,7 @@ def cut(
     Raises:
         BadInput: no audio, files of a recording that do not fit, or times beyond its end; names the first.
     """
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
     require_folder(source)
     if target.resolve() == source.resolve() or source.resolve() in target.resolve().parents:
         raise BadInput(f"{target}: lies in {source}; give a folder beside it")
@@ -96,44 +108,103 @@ def cut(
     labels = read_all_labels(source, durations, coordinates, first_frame)
     warn_of_late_events(labels, durations)
     listed = None if entries is None else listed_clips(entries, durations)
-    places = _places(files, target, video_offset, video_yaw)
-    starts = {
-        path: video_info(path).start
-        for name in durations
-        for path in files[name]
-        if path.suffix.lower() in VIDEOS
-    }
-    due, table = [], {}
-    for name, duration in durations.items():
-        clips = (
+    wholes = [
+        Whole(
+            name,
+            files[name],
+            labels.get(name, []),
             equal_clips(name, duration, seconds, hop or seconds, rest)
             if listed is None
-            else listed.get(name, [])
+            else listed.get(name, []),
         )
-        for clip in clips:
-            for found in labels.get(name, []):
-                if found.dialect:
-                    check_on_label_frame(clip, name)
-                due.append(_label_job(found, source, target, clip))
-            for path in files[name]:
-                if path.suffix.lower() in SOUNDS:
-                    due.append(_job(path, source, target, clip))
-                elif (on_video := section_of_video(clip, places[name][0], starts[path])) is not None:
-                    due.append(_job(path, source, target, on_video))
-                    table[f"{clip.name}.mp4"] = (max(places[name][0] - clip.start, 0.0), places[name][1])
-    _check_targets(due)
-    remove_other_sections(target, due)
-    failed = work_through(due, _cut, has_length, jobs, "cut")
-    places_of_clips = write_places(target, table)
-    words = _one_format(due, target)
-    words += (
-        ["--video", target]
-        if any(path.suffix.lower() in VIDEOS for each in files.values() for path in each)
-        else []
+        for name, duration in durations.items()
+    ]
+    own = own_shard.of(wholes, "recordings")
+    places = _places(
+        {each.name: each.files for each in own}, target, video_offset, video_yaw, list(durations)
     )
-    words += ["--labels", target] if labels else []
-    if places_of_clips is not None:
-        words += ["--video_offset", places_of_clips, "--video_yaw", places_of_clips]
+    due, table = _jobs(own, places, source, target)
+    everything = due if own_shard.is_whole else _jobs(wholes, None, source, target)[0]
+    _check_targets(everything)
+    parts = Parts(target, key_of(cut, given, [str(path.absolute()) for path in found_files]))
+    with nullcontext() if own_shard.is_whole else parts.alone():
+        remove_other_sections(target, due)
+    failed = work_through(due, _cut, has_length, "cut", workers)
+    if own_shard.is_whole:
+        forget_parts(target)
+        _tell_preparation(wholes, everything, target, write_places(target, table), times, entries)
+        return int(failed > 0)
+    parts.put(part_name(own_shard), json.dumps(table))
+    with parts.joined(all_parts(own_shard), PLACES) as paths:
+        if paths is not None:
+            table = {clip: (offset, yaw) for path in paths for clip, (offset, yaw) in read_part(path).items()}
+            _tell_preparation(wholes, everything, target, write_places(target, table), times, entries)
+    return int(failed > 0)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A recording before it is cut: its files, labels and clips."""
+
+    name: str
+    files: list[Path]
+    labels: list[WholeLabels]
+    clips: list[Clip]
+
+    @property
+    def has_video(self) -> bool:
+        """Whether one of the files is a video."""
+        return any(path.suffix.lower() in VIDEOS for path in self.files)
+
+
+def _jobs(
+    wholes: Sequence[Whole], places: Mapping[str, tuple[float, float]] | None, source: Path, target: Path
+) -> tuple[list[FileJob], dict[str, tuple[float, float]]]:
+    """List the files to make of recordings.
+
+    Args:
+        wholes: the recordings.
+        places: offset (s) and yaw (degrees) of the video of each; None lists videos for all clips, seen in them or not.
+        source: folder of the files.
+        target: folder of the clips.
+
+    Returns:
+        The files, and offset and yaw of the video of each clip that has one.
+    """
+    due: list[FileJob] = []
+    table: dict[str, tuple[float, float]] = {}
+    for whole in wholes:
+        offset, yaw = (0.0, 0.0) if places is None else places[whole.name]
+        videos = {path for path in whole.files if path.suffix.lower() in VIDEOS}
+        starts = {} if places is None else {path: video_info(path).start for path in videos}
+        for clip in whole.clips:
+            for found in whole.labels:
+                if found.dialect:
+                    check_on_label_frame(clip, whole.name)
+                due.append(_label_job(found, source, target, clip))
+            for path in whole.files:
+                if path not in starts:
+                    due.append(_job(path, source, target, clip))
+                elif (on_video := section_of_video(clip, offset, starts[path])) is not None:
+                    due.append(_job(path, source, target, on_video))
+                    table[f"{clip.name}.mp4"] = (max(offset - clip.start, 0.0), yaw)
+    return due, table
+
+
+def _tell_preparation(
+    wholes: Sequence[Whole],
+    due: list[FileJob],
+    target: Path,
+    places: Path | None,
+    times: Path | None,
+    entries: Sequence[ListedClip] | None,
+) -> None:
+    """Log the command that makes a prepared folder of the clips."""
+    words = _one_format(due, target)
+    words += ["--video", target] if any(whole.has_video for whole in wholes) else []
+    words += ["--labels", target] if any(whole.labels for whole in wholes) else []
+    if places is not None:
+        words += ["--video_offset", places, "--video_yaw", places]
     prepared = beside(target, "prepared")
     if entries and any(entry.split or entry.prompt for entry in entries):
         log.info(
@@ -141,7 +212,6 @@ def cut(
             times, prepared, times,
         )  # fmt: skip
     tell_next("avseld-prep", "own", *words, "--prepared", prepared)
-    return int(failed > 0)
 
 
 def _one_format(due: Sequence[FileJob], target: Path) -> list[str | Path]:
@@ -184,7 +254,7 @@ def section_of_video(clip: Clip, offset: float, starts: float = 0.0) -> Clip | N
 
 
 def _places(
-    files: dict[str, list[Path]], target: Path, offset: str | None, yaw: str | None
+    files: Mapping[str, list[Path]], target: Path, offset: str | None, yaw: str | None, names: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
     """Find offset and yaw of the video of each recording, as `avseld-prep own` does."""
     recordings = []
@@ -193,7 +263,7 @@ def _places(
         videos = [path for path in paths if path.suffix.lower() in VIDEOS]
         if sounds:
             recordings.append(Recording(name, sounds[0], "mono", videos[0] if videos else None))
-    placed = place_videos(recordings, target, offset, yaw)
+    placed = place_videos(recordings, target, offset, yaw, names)
     return {one.name: (one.video_offset, one.video_yaw) for one in placed}
 
 

@@ -8,8 +8,10 @@ from typing import Literal
 import numpy as np
 import soundfile
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
+from avseld.base.shards import read_shard
 from avseld.io.audio import FLOATS, audio_info, to_integers
 from avseld.io.channel_map import ChannelMap, channel_map, map_for_format
 from avseld.io.cut_off import cut_off_sound
@@ -39,6 +41,8 @@ def resample(
     subtype: Subtype = "PCM_16",
     channels: list[int | str] | None = None,
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Resample every audio file below a folder; lengths are exact to the sample, channels are kept or chosen.
 
@@ -54,6 +58,9 @@ def resample(
             file (W,X,Y,Z), which are brought to W Y Z X; or ambix, n3d or fuma, the first order of ambisonics of any
             order in that convention, which is brought to W Y Z X in SN3D.
         jobs: number of parallel jobs; 0 for one per core.
+        shard: share of the files, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
+            job array. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a file failed.
@@ -61,12 +68,13 @@ def resample(
     Raises:
         BadInput: no audio there, or a rate that is not positive.
     """
+    own_shard, workers = read_shard(shard), read_engine(engine, jobs)
     if sample_rate < 1:
         raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
     work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype, channels=channels)
     no_sounds = source.is_dir() and not visible_files(source, SOUNDS) and visible_files(source, CONTAINERS)
-    due = pair(source, target, (SOUNDS[0], *CONTAINERS) if no_sounds else SOUNDS)
-    return int(work_through(due, work, partial(_has_rate, sample_rate, channels), jobs, "resample") > 0)
+    due = own_shard.of(pair(source, target, (SOUNDS[0], *CONTAINERS) if no_sounds else SOUNDS))
+    return int(work_through(due, work, partial(_has_rate, sample_rate, channels), "resample", workers) > 0)
 
 
 def resample_audio(

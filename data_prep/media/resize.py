@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.shards import read_shard
 from avseld.io.picture import LETTERBOXED, NOTE_KEY, RESIZED, guess_by_shape, why_no_panorama
 from avseld.io.video import VIDEOS, VideoInfo, video_info
-from data_prep.jobs import FileJob, pair, work_through, workers
+from data_prep.jobs import FileJob, pair, work_through
 from data_prep.media.ffmpeg import run_ffmpeg
 
 MISSING_END_S = 0.1
@@ -39,6 +41,8 @@ def resize(
     degrees: Literal[180, 360] = 360,
     audio: Literal["drop", "copy"] = "drop",
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Resize every video below a folder with ffmpeg; time stamps are kept, frames are never distorted.
 
@@ -59,6 +63,9 @@ def resize(
         degrees: 180 for videos of the front half of the sphere, which are put into the middle of a black panorama.
         audio: drop the sound track, or copy it as it is.
         jobs: number of parallel jobs; 0 for one per core.
+        shard: share of the files, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
+            job array. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if a file failed.
@@ -66,12 +73,13 @@ def resize(
     Raises:
         BadInput: no video there, an odd or too small size, or options that do not fit together.
     """
+    own_shard, workers = read_shard(shard), read_engine(engine, jobs)
     if width < 2 or height < 2 or width % 2 or height % 2:
         raise BadInput(f"{width}x{height}: H.264 stores even sizes; choose an even width and height")
     if degrees == 180 and letterbox:
         raise BadInput("--letterbox: leave it out; --degrees 180 makes a whole panorama")
-    due = pair(source, target, VIDEOS)
-    threads = max(1, workers(jobs) // len(due))
+    due = own_shard.of(pair(source, target, VIDEOS))
+    threads = max(1, workers.n_workers // max(len(due), 1))
     work = partial(
         resize_video,
         width=width,
@@ -83,7 +91,7 @@ def resize(
         threads=threads,
     )
     is_done = partial(_is_resized, width, height, _note(letterbox, stereo, degrees == 180))
-    return int(work_through(due, work, is_done, jobs, "resize") > 0)
+    return int(work_through(due, work, is_done, "resize", workers) > 0)
 
 
 def resize_video(

@@ -2,28 +2,31 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from avseld.base.engines import Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, replacing, takes_paths, visible
-from avseld.base.locks import writes_alone_into
+from avseld.base.locks import sole_writer, writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP, samples
+from avseld.base.shards import Shard, read_shard
 from avseld.io.audio import audio_info
 from avseld.io.suffixes import SOUNDS
-from data_prep.jobs import workers
+from data_prep.parts import FOLDER as PARTS
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.label_statistics import read_statistics
 from data_prep.synth.layouts import legacy
 from data_prep.synth.layouts.class_tables import MAX_OVERLAP, TUT2018
 from data_prep.synth.layouts.plan import CorpusOptions, PlannedRecording
-from data_prep.synth.layouts.starss23 import finish_starss23, plan_starss23, write_starss23
+from data_prep.synth.layouts.starss23 import finish_starss23, last_starss23, plan_starss23, write_starss23
 from data_prep.synth.presets import get_preset, parse_presets
 from data_prep.synth.sounds.banks import IMAGE_SUFFIXES, FilesByClass, scan_bank, split_bank
 from data_prep.synth.sounds.classes import CLASSES, FEMALE_SPEECH, MALE_SPEECH, SAMPLE_RATE
@@ -34,6 +37,8 @@ log = logging.getLogger(__name__)
 
 OPTIONS_FILE = "synth.json"
 """file in the corpus folder that holds the options"""
+BANKS = ("soundbank", "images", "sofa", "like")
+"""options that name files"""
 MAX_SECONDS = 3600
 """each array of a rendered hour takes 1.4 GB (four channels, float32)"""
 
@@ -63,6 +68,8 @@ def synth(
     overlap: str = "1",
     split: str = "1",
     jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> None:
     """Generate audio-visual scenes with exact labels in the layout of a corpus.
 
@@ -103,10 +110,14 @@ def synth(
         split: of tut2018, number of the cross-validation split, 1 to 3 (1, 8 or 9 of real); several separated by
             commas. A later call can add overlaps and splits to a folder.
         jobs: recordings made at once; 0 for one per core.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. See docs/clusters.md.
+        engine: loky (processes, the default), threads or dask:ADDRESS, the workers of a Dask cluster.
 
     Raises:
         BadInput: an option out of range, an unusable folder, or `out` holds something else.
     """
+    own_shard, workers = read_shard(shard), read_engine(engine, jobs, "loky")
     options = CorpusOptions(
         layout,
         recordings,
@@ -136,10 +147,14 @@ def synth(
     _open_all(sounds, audio_info)
     _open_all(image_files, read_image)
     planned = LAYOUTS[layout].plan(options)
-    _claim(out, options)
-    for folder in (path for path in (out, *out.rglob("*")) if path.is_dir()):
-        remove_partial(folder)
-    _write_recordings(out, planned, options, (sounds, image_files), jobs)
+    with nullcontext() if own_shard.is_whole else sole_writer(out / PARTS, math.inf):
+        _claim(out, options)
+    _write_recordings(out, planned, options, (sounds, image_files), own_shard, workers)
+    if missing := sum(not LAYOUTS[layout].last(out, each, options).is_file() for each in planned):
+        log.info("%s: %d of %d recordings are missing, of other shards", out, missing, len(planned))
+        return
+    if (finish := LAYOUTS[layout].finish) is not None:
+        finish(out, planned, options)
     n_test = sum(recording.test for recording in planned)
     log.info(
         "%s: %d training recordings, %d test recordings, preset %s",
@@ -156,19 +171,33 @@ def _write_recordings(
     planned: list[PlannedRecording],
     options: CorpusOptions,
     banks: tuple[FilesByClass, FilesByClass],
-    jobs: int,
+    shard: Shard,
+    engine: Engine,
 ) -> None:
-    """Write the recordings in parallel, then the files common to all of them."""
+    """Write the recordings of a shard that are not there."""
     layout = LAYOUTS[options.layout]
-    work = (
-        delayed(layout.write)(out, recording, options, *(split_bank(bank, recording.test) for bank in banks))
-        for recording in planned
-    )
-    parallel = Parallel(min(workers(jobs), len(planned)), return_as="generator_unordered")
-    for _ in tqdm(parallel(work), "scenes", len(planned), unit="scene"):
+    files = {recording: layout.last(out, recording, options) for recording in shard.of(planned, "recordings")}
+    # Programs with other shards may be at work.
+    stems = None if shard.is_whole else {path.stem for path in files.values()}
+    _remove_partial(out, stems)
+    # Workers of a cluster have other working directories.
+    found: dict[str, Any] = {
+        key: str(Path(value).absolute()) for key in BANKS if (value := getattr(options, key))
+    }
+    arguments = [
+        (out, recording, replace(options, **found), *(split_bank(bank, recording.test) for bank in banks))
+        for recording, path in files.items()
+        if not path.is_file()
+    ]
+    for _ in tqdm(engine.run(layout.write, arguments), "scenes", len(arguments), unit="scene"):
         pass
-    if layout.finish:
-        layout.finish(out, planned, options)
+    if engine.is_remote:  # what a worker that was lost was writing
+        _remove_partial(out, {path.stem for path in files.values()})
+
+
+def _remove_partial(out: Path, stems: set[str] | None) -> None:
+    for folder in (path for path in (out, *out.rglob("*")) if path.is_dir()):
+        remove_partial(folder, stems)
 
 
 def _numbers(name: str, words: str | int) -> tuple[int, ...]:
@@ -207,6 +236,8 @@ class CorpusLayout:
     plan: Callable[[CorpusOptions], list[PlannedRecording]]
     write: Callable[[Path, PlannedRecording, CorpusOptions, FilesByClass, FilesByClass], None]
     """(folder, recording, options, sounds, images) -> files of one recording"""
+    last: Callable[[Path, PlannedRecording, CorpusOptions], Path]
+    """(folder, recording, options) -> file of the recording that is written last; all have its name"""
     seconds: float
     """default duration of a recording, that of the corpus"""
     finish: Callable[[Path, list[PlannedRecording], CorpusOptions], None] | None = None
@@ -214,11 +245,15 @@ class CorpusLayout:
 
 
 LAYOUTS = {
-    "starss23": CorpusLayout(plan_starss23, write_starss23, 60.0, finish_starss23),
-    "tut2018": CorpusLayout(legacy.plan_tut2018, legacy.write_tut2018, 30.0),
-    "dcase2019": CorpusLayout(legacy.plan_dcase2019, legacy.write_dcase2019, 60.0),
-    "tau_nigens2020": CorpusLayout(legacy.plan_tau_nigens2020, legacy.write_tau_nigens2020, 60.0),
-    "task4": CorpusLayout(legacy.plan_task4, legacy.write_task4, 10.0, legacy.finish_task4),
+    "starss23": CorpusLayout(plan_starss23, write_starss23, last_starss23, 60.0, finish_starss23),
+    "tut2018": CorpusLayout(legacy.plan_tut2018, legacy.write_tut2018, legacy.last_tut2018, 30.0),
+    "dcase2019": CorpusLayout(legacy.plan_dcase2019, legacy.write_dcase2019, legacy.last_dcase2019, 60.0),
+    "tau_nigens2020": CorpusLayout(
+        legacy.plan_tau_nigens2020, legacy.write_tau_nigens2020, legacy.last_tau_nigens2020, 60.0
+    ),
+    "task4": CorpusLayout(
+        legacy.plan_task4, legacy.write_task4, legacy.last_task4, 10.0, legacy.finish_task4
+    ),
 }
 
 

@@ -103,6 +103,12 @@ def plan_task4(options: CorpusOptions) -> list[PlannedRecording]:
     ]
 
 
+def last_tut2018(out: Path, recording: PlannedRecording, options: CorpusOptions) -> Path:
+    """Return the file of a recording that is written last: its labels."""
+    part = f"ov{recording.overlap}_split{recording.split}"
+    return out / f"desc_{part}" / f"{recording.part}_{recording.mix}_desc_30_100.csv"
+
+
 def write_tut2018(
     out: Path, recording: PlannedRecording, options: CorpusOptions, sounds: FilesByClass, images: FilesByClass
 ) -> None:
@@ -115,14 +121,17 @@ def write_tut2018(
         sounds: unused; all sounds are synthesized.
         images: unused; there is no video.
     """
-    name, data_set = f"{recording.part}_{recording.mix}_desc_30_100", TUT2018[options.dataset]
-    part = f"ov{recording.overlap}_split{recording.split}"
-    labels = out / f"desc_{part}" / f"{name}.csv"
-    if not labels.is_file():
-        scene, seed = plan_legacy_scene(recording, options)
-        path = out / f"wav_{part}_30db" / f"{name}.wav"
-        _write_recording(path, scene, data_set.format, seed, data_set.corpus)
-        write_interval_csv(labels, scene, seed, data_set.corpus, data_set.file_of)
+    data_set, labels = TUT2018[options.dataset], last_tut2018(out, recording, options)
+    scene, seed = plan_legacy_scene(recording, options)
+    path = out / f"wav_ov{recording.overlap}_split{recording.split}_30db" / f"{labels.stem}.wav"
+    _write_recording(path, scene, data_set.format, seed, data_set.corpus)
+    write_interval_csv(labels, scene, seed, data_set.corpus, data_set.file_of)
+
+
+def last_dcase2019(out: Path, recording: PlannedRecording, options: CorpusOptions) -> Path:
+    """Return the file of a recording that is written last: its labels."""
+    name = f"{recording.part}_ir{recording.room}_ov{recording.overlap}_{recording.mix}"
+    return out / "metadata_dev" / f"{name}.csv"
 
 
 def write_dcase2019(
@@ -132,15 +141,18 @@ def write_dcase2019(
 
     Arguments as for `write_tut2018`.
     """
-    name = f"{recording.part}_ir{recording.room}_ov{recording.overlap}_{recording.mix}"
-    labels = out / "metadata_dev" / f"{name}.csv"
-    if not labels.is_file():
-        scene, seed = plan_legacy_scene(recording, options)
-        for format in options.formats:
-            path = out / receiver_format(format).folder / f"{name}.wav"
-            _write_recording(path, scene, format, seed, LEGACY_CORPORA["dcase2019"])
-        corpus = LEGACY_CORPORA["dcase2019"]
-        write_interval_csv(labels, scene, seed, corpus, lambda label, number: corpus.classes[label])
+    labels, corpus = last_dcase2019(out, recording, options), LEGACY_CORPORA["dcase2019"]
+    scene, seed = plan_legacy_scene(recording, options)
+    for format in options.formats:
+        path = out / receiver_format(format).folder / f"{labels.stem}.wav"
+        _write_recording(path, scene, format, seed, corpus)
+    write_interval_csv(labels, scene, seed, corpus, lambda label, number: corpus.classes[label])
+
+
+def last_tau_nigens2020(out: Path, recording: PlannedRecording, options: CorpusOptions) -> Path:
+    """Return the file of a recording that is written last: its labels."""
+    name = f"{recording.part}_room{1 + recording.room % 2}_mix{recording.mix:03d}_ov{recording.overlap}"
+    return out / "metadata_dev" / f"{name}.csv"
 
 
 def write_tau_nigens2020(
@@ -150,15 +162,17 @@ def write_tau_nigens2020(
 
     Arguments as for `write_tut2018`.
     """
-    name = f"{recording.part}_room{1 + recording.room % 2}_mix{recording.mix:03d}_ov{recording.overlap}"
-    labels = out / "metadata_dev" / f"{name}.csv"
-    if not labels.is_file():
-        scene, seed = plan_legacy_scene(recording, options)
-        corpus = LEGACY_CORPORA["tau_nigens2020"]
-        for format in options.formats:
-            path = out / receiver_format(format).folder / f"{name}.wav"
-            rows = _write_recording(path, scene, format, seed, corpus)
-        write_dcase(labels, rows, Dialect(columns=POLAR[5]))
+    labels, corpus = last_tau_nigens2020(out, recording, options), LEGACY_CORPORA["tau_nigens2020"]
+    scene, seed = plan_legacy_scene(recording, options)
+    for format in options.formats:
+        path = out / receiver_format(format).folder / f"{labels.stem}.wav"
+        rows = _write_recording(path, scene, format, seed, corpus)
+    write_dcase(labels, rows, Dialect(columns=POLAR[5]))
+
+
+def last_task4(out: Path, recording: PlannedRecording, options: CorpusOptions) -> Path:
+    """Return the file of a clip that is written last, its only one."""
+    return out / "audio" / TASK4_FOLDERS[recording.part] / f"{_clip_name(recording)}.wav"
 
 
 def write_task4(
@@ -168,10 +182,10 @@ def write_task4(
 
     Arguments as for `write_tut2018`.
     """
-    path = out / "audio" / TASK4_FOLDERS[recording.part] / f"{_clip_name(recording)}.wav"
-    if not path.is_file():
-        scene, seed = plan_legacy_scene(recording, options)
-        _write_recording(path, scene, "foa", seed, LEGACY_CORPORA["task4"], mono=True)
+    scene, seed = plan_legacy_scene(recording, options)
+    _write_recording(
+        last_task4(out, recording, options), scene, "foa", seed, LEGACY_CORPORA["task4"], mono=True
+    )
 
 
 def finish_task4(out: Path, planned: list[PlannedRecording], options: CorpusOptions) -> None:
@@ -187,7 +201,7 @@ def finish_task4(out: Path, planned: list[PlannedRecording], options: CorpusOpti
             lines += _rows_of_clip(part, f"{_clip_name(recording)}.wav", scene, seed)
         folder = TASK4_FOLDERS[part]
         name = "validation/validation" if part == "validation" else folder
-        with replacing(out / "metadata" / f"{name}.csv") as temporary:
+        with replacing(out / "metadata" / f"{name}.csv", keep_same=True) as temporary:
             temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -80,10 +80,16 @@ def plan_scene(
     return draw_scene_of(preset, room, options.seconds, rng, options.like), audio_seed, box_seed
 
 
+def last_starss23(out: Path, recording: PlannedRecording, options: CorpusOptions) -> Path:
+    """Return the file of a recording that is written last: its boxes, or its labels where there is no video."""
+    kind, suffix = ("metadata_dev", ".csv") if options.video == "none" else ("boxes_dev", ".npz")
+    return out / kind / recording.folder / f"{recording.name}{suffix}"
+
+
 def write_starss23(
     out: Path, recording: PlannedRecording, options: CorpusOptions, sounds: FilesByClass, images: FilesByClass
 ) -> None:
-    """Write one recording unless it is there: wav of every format, csv; mp4 and boxes unless there is no video.
+    """Write one recording: wav of every format, csv; mp4 and boxes unless there is no video.
 
     Args:
         out: folder of the corpus.
@@ -96,9 +102,6 @@ def write_starss23(
     def path(kind: str, suffix: str) -> Path:
         return out / kind / recording.folder / f"{recording.name}{suffix}"
 
-    labels, boxes_path = path("metadata_dev", ".csv"), path("boxes_dev", ".npz")
-    if (labels if options.video == "none" else boxes_path).is_file():  # written last
-        return
     scene, audio_seed, box_seed = plan_scene(recording, options)
     preset = get_preset(preset_name(recording, options))
     dry = partial(
@@ -112,7 +115,7 @@ def write_starss23(
         format = receiver_format(name, options.sofa)
         rendering = render(scene, format, dry, fresh_seed(audio_seed))
         write_wav(path(format.folder, ".wav"), rendering.mix)
-    write_dcase(labels, rendering.labels)
+    write_dcase(path("metadata_dev", ".csv"), rendering.labels)
     if options.video == "none":
         return
     rate = frame_rate(options.fps)
@@ -132,11 +135,12 @@ def write_starss23(
     times = np.arange(int(np.ceil(scene.duration / BOX_HOP_S - 1e-6))) * BOX_HOP_S
     rng = np.random.default_rng(box_seed)
     boxes = camera.boxes(times, about, rng)
+    boxes_path = last_starss23(out, recording, options)
     write_boxes(boxes_path, yolox_nano_noise().apply(boxes, rng) if options.boxes == "detected" else boxes)
 
 
 def finish_starss23(out: Path, planned: list[PlannedRecording], options: CorpusOptions) -> None:
     """Write presets.csv: the preset of each recording, for scores by preset (`avseld evaluate --parts`)."""
     rows = [f"{recording.name},{preset_name(recording, options)}" for recording in planned]
-    with replacing(out / "presets.csv") as temporary:
+    with replacing(out / "presets.csv", keep_same=True) as temporary:
         temporary.write_text("\n".join(["recording,part", *rows]) + "\n", encoding="utf-8")
