@@ -14,13 +14,13 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder, replacing
+from avseld.base.job_shards import Shard
 from avseld.base.locks import sole_writer
-from avseld.base.shards import Shard
 
 log = logging.getLogger(__name__)
 
-FOLDER = ".shards"
-"""in the folder of a job: a subfolder for each set of options and files, with a file for each part"""
+FOLDER = ".parts"
+"""hidden, in the folder of a job: a subfolder for each set of options and files, with a file for each part"""
 HOW = ("shard", "jobs", "engine")
 """options that say who does the work, not what is made"""
 SHOWN_PARTS = 3

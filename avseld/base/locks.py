@@ -14,8 +14,8 @@ from typing import ParamSpec, TypeVar
 
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder
+from avseld.base.job_shards import read_shard
 from avseld.base.processes import is_first_process
-from avseld.base.shards import read_shard
 
 try:
     import fcntl

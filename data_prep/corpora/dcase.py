@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint, require_folder, takes_paths, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.base.shards import read_shard
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from avseld.base.engines import THREADS, Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.base.shards import read_shard
 from avseld.io.channel_map import map_for_format
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
 from avseld.io.label_files import find_labels

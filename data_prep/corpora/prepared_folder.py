@@ -7,8 +7,8 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, visible_files
+from avseld.base.job_shards import Shard
 from avseld.base.next_step import tell_next
-from avseld.base.shards import Shard
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, manifest_text, read_manifest, read_manifest_file, write_manifest

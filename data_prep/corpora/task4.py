@@ -18,8 +18,8 @@ from tqdm import tqdm
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info, to_int16
 from avseld.io.channel_map import mean_of
 from avseld.io.events import Events, parse, read_lines

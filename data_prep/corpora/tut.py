@@ -21,8 +21,8 @@ from tqdm import tqdm
 from avseld.base.engines import THREADS, Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, check_row, parse, read_lines
 from avseld.io.manifest import Recording

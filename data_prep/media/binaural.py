@@ -11,7 +11,7 @@ from scipy.signal import oaconvolve
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
-from avseld.base.shards import read_shard
+from avseld.base.job_shards import read_shard
 from avseld.base.sphere import fibonacci_sphere
 from avseld.io.audio import FLOATS, audio_info
 from avseld.io.formats import FORMATS

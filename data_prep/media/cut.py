@@ -12,10 +12,10 @@ import soundfile
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
-from avseld.base.shards import read_shard
 from avseld.io.audio import audio_info
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.dcase_csv import Coordinates

@@ -11,7 +11,7 @@ import soundfile
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
-from avseld.base.shards import read_shard
+from avseld.base.job_shards import read_shard
 from avseld.io.audio import FLOATS, audio_info, to_integers
 from avseld.io.channel_map import ChannelMap, channel_map, map_for_format
 from avseld.io.cut_off import cut_off_sound

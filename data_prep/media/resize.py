@@ -8,7 +8,7 @@ from typing import Literal
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
-from avseld.base.shards import read_shard
+from avseld.base.job_shards import read_shard
 from avseld.io.picture import LETTERBOXED, NOTE_KEY, RESIZED, guess_by_shape, why_no_panorama
 from avseld.io.video import VIDEOS, VideoInfo, video_info
 from data_prep.jobs import FileJob, pair, work_through

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from avseld.base.engines import Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, replacing, takes_paths, visible
+from avseld.base.job_shards import Shard, read_shard
 from avseld.base.locks import sole_writer, writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP, samples
-from avseld.base.shards import Shard, read_shard
 from avseld.io.audio import audio_info
 from avseld.io.suffixes import SOUNDS
 from data_prep.parts import FOLDER as PARTS

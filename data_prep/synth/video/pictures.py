@@ -15,8 +15,8 @@ from tqdm import tqdm
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder, remove_partial, replacing, takes_paths, visible
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import writes_alone_into
-from avseld.base.shards import read_shard
 from avseld.io.video import sample_frames
 from data_prep.parts import Parts, forget_parts, key_of, read_part
 from data_prep.synth.drawing import draw_room_of, draw_scene_of

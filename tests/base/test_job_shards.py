@@ -3,7 +3,7 @@
 import pytest
 
 from avseld.base.errors import BadInput
-from avseld.base.shards import Shard, read_shard
+from avseld.base.job_shards import Shard, read_shard
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
