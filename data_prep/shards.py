@@ -13,9 +13,11 @@ import numpy as np
 import soundfile
 
 from avseld.base.archive import SUFFIX, archive_of, is_file, open_file, read_directory
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, require_file, takes_paths, visible
 from avseld.base.locks import writes_alone_into
+from avseld.base.job_shards import read_shard
 from avseld.base.next_step import beside, tell_next
 from avseld.io.alignment import boxes_of, embeddings_of
 from avseld.io.audio import audio_info, open_sound, read_audio, to_integers
@@ -43,7 +45,15 @@ class Sample(NamedTuple):
 
 @takes_paths
 @writes_alone_into("out")
-def shards(prepared: Path, out: Path, shard_mb: float = 512.0, seed: int = 0, jobs: int = 0) -> int:
+def shards(
+    prepared: Path,
+    out: Path,
+    shard_mb: float = 512.0,
+    seed: int = 0,
+    jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
+) -> int:
     """Write the recordings of a prepared folder into tar archives in the layout of WebDataset.
 
     The folder of archives is a prepared folder itself: `avseld train --data.prepared OUT` reads the archives from
@@ -58,6 +68,9 @@ def shards(prepared: Path, out: Path, shard_mb: float = 512.0, seed: int = 0, jo
             each of them.
         seed: of the order of the recordings.
         jobs: number of parallel jobs; 0 for one per core.
+        shard: share of the archives, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the index and the manifest. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Returns:
         0 if all went well, 1 if an archive failed.
@@ -65,6 +78,7 @@ def shards(prepared: Path, out: Path, shard_mb: float = 512.0, seed: int = 0, jo
     Raises:
         BadInput: no prepared folder, a recording that is missing, or `out` holds archives of another plan.
     """
+    own_shard, workers = read_shard(shard), read_engine(engine, jobs)
     check_folder(out, "--out")
     recordings, classes = read_manifest(prepared), read_classes(prepared)
     if not recordings:
@@ -78,7 +92,7 @@ def shards(prepared: Path, out: Path, shard_mb: float = 512.0, seed: int = 0, jo
         FileJob(prepared / "manifest.csv", out / name, (tuple(samples), len(classes)))
         for name, samples in planned.items()
     ]
-    if work_through(work, _write, _is_up_to_date, jobs, "shards"):
+    if work_through(own_shard.of(work, "archives"), _write, _is_up_to_date, "shards", workers):
         return 1
     if missing := [name for name in planned if not (out / name).is_file()]:
         log.info("%s: %d of %d archives are still to be written", out, len(missing), len(planned))
