@@ -60,10 +60,6 @@ class Parts:
         with replacing(self._path(name), keep_same=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Return a context in which no other program of this job is, for a change of what all of them share."""
-        return sole_writer(self.folder / FOLDER, math.inf)
-
     @contextmanager
     def joined(self, names: Sequence[str], made: str) -> Iterator[list[Path] | None]:
         """Yield the files of all parts in their order, or None as long as some are missing, which is logged.
@@ -74,7 +70,7 @@ class Parts:
             names: of the parts.
             made: what is made of them, for the log.
         """
-        with self.alone():
+        with alone_in(self.folder):
             # A path that is looked up is asked for at the server of a network file system; a listing may be old.
             if missing := [name for name in names if not self.has(name)]:
                 log.info(
@@ -91,6 +87,15 @@ class Parts:
 
     def _path(self, name: str) -> Path:
         return self.folder / FOLDER / self.key / name
+
+
+def alone_in(folder: Path) -> AbstractContextManager[None]:
+    """Return a context in which no other program is that does a share of the same job, for what all of them write.
+
+    Args:
+        folder: of the job.
+    """
+    return sole_writer(folder / FOLDER, math.inf)
 
 
 def part_name(shard: Shard) -> str:

@@ -16,8 +16,8 @@ from avseld.base.archive import SUFFIX, archive_of, is_file, open_file, read_dir
 from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, require_file, takes_paths, visible
-from avseld.base.locks import writes_alone_into
 from avseld.base.job_shards import read_shard
+from avseld.base.locks import writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.io.alignment import boxes_of, embeddings_of
 from avseld.io.audio import audio_info, open_sound, read_audio, to_integers
@@ -26,6 +26,7 @@ from avseld.io.events import read_events
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from avseld.io.shards import KINDS, ShardIndex, write_index, write_shard
 from data_prep.jobs import FileJob, work_through
+from data_prep.parts import alone_in
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,9 @@ def shards(
     if missing := [name for name in planned if not (out / name).is_file()]:
         log.info("%s: %d of %d archives are still to be written", out, len(missing), len(planned))
         return 0
-    index = write_index(out, list(planned))
-    write_manifest(out, _listed(index, planned), classes)
+    with alone_in(out):
+        index = write_index(out, list(planned))
+        write_manifest(out, _listed(index, planned), classes)
     _report(index)
     if any(recording.labels for recording in recordings):
         tell_next(

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from data_prep.media.clip_table import PLACES, remove_other_sections, write_plac
 from data_prep.media.clips import Clip, check_on_label_frame, equal_clips, listed_clips
 from data_prep.media.cut_labels import WholeLabels, cut_labels, read_all_labels, warn_of_late_events
 from data_prep.media.cut_video import cut_video
-from data_prep.parts import Parts, all_parts, forget_parts, key_of, part_name, read_part
+from data_prep.parts import Parts, all_parts, alone_in, forget_parts, key_of, part_name, read_part
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def cut(
     everything = due if own_shard.is_whole else _jobs(wholes, None, source, target)[0]
     _check_targets(everything)
     parts = Parts(target, key_of(cut, given, [str(path.absolute()) for path in found_files]))
-    with nullcontext() if own_shard.is_whole else parts.alone():
+    with alone_in(target):
         remove_other_sections(target, due)
     failed = work_through(due, _cut, has_length, "cut", workers)
     if own_shard.is_whole:

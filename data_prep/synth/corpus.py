@@ -2,9 +2,7 @@
 
 import json
 import logging
-import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,12 +13,12 @@ from avseld.base.engines import Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import remove_partial, replacing, takes_paths, visible
 from avseld.base.job_shards import Shard, read_shard
-from avseld.base.locks import sole_writer, writes_alone_into
+from avseld.base.locks import writes_alone_into
 from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP, samples
 from avseld.io.audio import audio_info
 from avseld.io.suffixes import SOUNDS
-from data_prep.parts import FOLDER as PARTS
+from data_prep.parts import alone_in
 from data_prep.synth.acoustics.formats import RECEIVER_FORMATS, receiver_format
 from data_prep.synth.label_statistics import read_statistics
 from data_prep.synth.layouts import legacy
@@ -147,7 +145,7 @@ def synth(
     _open_all(sounds, audio_info)
     _open_all(image_files, read_image)
     planned = LAYOUTS[layout].plan(options)
-    with nullcontext() if own_shard.is_whole else sole_writer(out / PARTS, math.inf):
+    with alone_in(out):
         _claim(out, options)
     _write_recordings(out, planned, options, (sounds, image_files), own_shard, workers)
     if missing := sum(not LAYOUTS[layout].last(out, each, options).is_file() for each in planned):
