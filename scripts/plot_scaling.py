@@ -9,8 +9,6 @@ processes. Scoring: seconds against the number of recordings. The numbers are wr
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +22,8 @@ import torch
 from avseld.benchmarking.corpus import write_corpus
 from avseld.benchmarking.machine import alone
 from avseld.benchmarking.metrics import scenes
-from avseld.benchmarking.steps import BATCH, ours_a_second
+from avseld.benchmarking.processes import BATCH, processes_a_second
+from avseld.benchmarking.steps import ours_a_second
 from avseld.metrics.api import count_pairs
 from avseld.metrics.formulas import compute_scores
 from avseld.metrics.rules import rule_of
@@ -32,34 +31,12 @@ from avseld.metrics.seld import ScoringOptions
 
 PROCESSES = (1, 2)
 """numbers of training processes"""
-SHORT_STEPS, LONG_STEPS = 10, 70
-"""lengths of two trainings; their difference in time excludes the start-up"""
 CHUNKS_S = (0.64, 1.27, 2.55, 5.11)
 """lengths of a window"""
 RECORDINGS = (100, 1000, 10000)
 """numbers of scored recordings of one minute"""
 YEAR = 2023
 """challenge whose rules are scored"""
-
-
-def by_processes(folder: Path, n: int) -> float:
-    """Measure the windows per second of training in `n` processes that share all threads."""
-    seconds = {}
-    for steps in (SHORT_STEPS, LONG_STEPS):
-        run = folder / f"run_{n}_{steps}"
-        options = [
-            "--config", "av_foa", "--data.prepared", str(folder), "--out", str(run), "--steps", str(steps),
-            "--validate_every", str(steps), "--data.video", "blank", "--data.validate", "[fold4]",
-            "--hardware.accelerator", "cpu", "--hardware.devices", str(n),
-        ]  # fmt: skip
-        threads = str(max((os.cpu_count() or 1) // n, 1))
-        begin = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "avseld", "train", *options],
-            check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": threads},
-        )  # fmt: skip
-        seconds[steps] = time.perf_counter() - begin
-    return BATCH * (LONG_STEPS - SHORT_STEPS) / (seconds[LONG_STEPS] - seconds[SHORT_STEPS])
 
 
 def main() -> None:
@@ -81,7 +58,8 @@ def main() -> None:
         for chunk in CHUNKS_S:
             rate = alone(ours_a_second, folder, 8, "32-true", False, chunk)["rate"]
             windows[chunk] = {"windows_a_second": rate, "seconds_a_second": rate * chunk}
-        processes = {n: by_processes(folder, n) for n in PROCESSES}
+        threads = os.cpu_count() or 1
+        processes = {n: processes_a_second(folder, n, max(threads // n, 1)) for n in PROCESSES}
     for n in RECORDINGS:
         begin = time.perf_counter()
         for _ in scenes(n):

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from avseld.benchmarking.corpus import CLASSES, write_recording
-from avseld.benchmarking.steps import BATCH, fresh_system
+from avseld.benchmarking.processes import BATCH
+from avseld.benchmarking.steps import fresh_system
 from avseld.config import Data, Part
 from avseld.data.device_cache import DeviceCache, Places
 from avseld.data.loader import Numbers

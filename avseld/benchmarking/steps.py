@@ -14,6 +14,7 @@ from avseld.base.memory import keep_freed_memory
 from avseld.benchmarking import published
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.benchmarking.machine import alone, floor_of_step, made_of
+from avseld.benchmarking.processes import BATCH, bench_processes
 from avseld.config import Data, Part
 from avseld.data.loader import Numbers, loader
 from avseld.data.windows import Windows
@@ -22,8 +23,8 @@ from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
-BATCH, COMPARED, SEED = 16, 50, 0
-"""windows of a step; steps after which the losses are compared"""
+COMPARED, SEED = 50, 0
+"""steps after which the losses are compared"""
 LARGE = 260
 """recordings of a minute: as long as STARSS23's training part"""
 
@@ -39,7 +40,8 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
     Returns:
         Windows a second: `ours`, `published`, `ratio`; `ours_bf16`, `ratio_bf16` with bf16, and compiled;
         `floor` and what it is made of; `loss_difference` after 50 steps between ours and
-        the plain path; start-up and memory on a corpus of STARSS23's size; peak memory of each.
+        the plain path; start-up and memory on a corpus of STARSS23's size; peak memory of each; `processes`, see
+        `bench_processes`.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -51,6 +53,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         difference = alone(loss_difference, folder, COMPARED)["difference"]
         write_corpus(folder / "large", LARGE, 60, video=False, sparse=True)
         large = alone(start_up, folder / "large")
+        processes = bench_processes(folder)
         floor = alone(_floor)
     return {
         "ours": ours["rate"],
@@ -68,6 +71,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         "loss_difference": difference,
         "starss23_size": {name: round(float(value), 1) for name, value in large.items()},
         "peak_mb": {"ours": ours["peak_mb"], "ours_bf16": half["peak_mb"], "published": theirs["peak_mb"]},
+        "processes": processes,
         "threads": torch.get_num_threads(),
     }
 

@@ -1,13 +1,13 @@
 """Building blocks shared by the networks: normalization, convolution block, output frames."""
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.fast_cpu import is_fast, normalize
+from avseld.models.moments import n_processes, update_running
 
 
 def at_least_float32(x: Tensor) -> Tensor:
@@ -27,25 +27,16 @@ class BatchNorm(nn.BatchNorm2d):
         """Normalize (batch, channel, frame, bin) per channel."""
         if is_fast(input, self):
             return normalize(input, self)
-        if not (self.training and torch.distributed.is_available() and torch.distributed.is_initialized()):
-            return super().forward(input)
-        n_processes = torch.distributed.get_world_size()
-        if n_processes == 1:
+        processes = n_processes()
+        if not self.training or processes == 1:
             return super().forward(input)
         axes = (0, 2, 3)
         x = at_least_float32(input)
         # In double precision, because the square of the mean is subtracted again.
         variance, mean = (moment.double() for moment in torch.var_mean(x, axes, correction=0))
-        mean, square = all_reduce(torch.stack([mean, variance + mean.square()])) / n_processes
+        mean, square = all_reduce(torch.stack([mean, variance + mean.square()])) / processes
         variance, mean = (square - mean.square()).to(x.dtype), mean.to(x.dtype)
-        with torch.no_grad():
-            count = input.numel() // input.shape[1] * n_processes
-            rate = self.momentum if self.momentum is not None else 0.1
-            assert self.running_mean is not None and self.running_var is not None
-            assert self.num_batches_tracked is not None
-            self.running_mean.lerp_(mean, rate)
-            self.running_var.lerp_(variance * count / max(count - 1, 1), rate)
-            self.num_batches_tracked.add_(1)
+        update_running(self, mean.detach(), variance.detach(), input.numel() // input.shape[1] * processes)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return (x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(input.dtype)
 

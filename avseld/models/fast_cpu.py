@@ -11,8 +11,11 @@ The results are those of PyTorch's layers; sums run in another order. Two observ
 A training step gains 1.2 to 1.4 times (docs/performance.md).
 
 **Switch.** `is_fast` decides for each call: only in training, on the CPU (`conv_norm_pool` on CUDA as well), with
-channels last, in one process and outside torch.compile; everywhere else PyTorch's layers run. `with pytorch_layers():`
-takes them here as well, to compare results or timings.
+channels last, and outside torch.compile; everywhere else PyTorch's layers run. `with pytorch_layers():` takes them here
+as well, to compare results or timings.
+
+In a run of several processes the moments of all of them are gathered once a layer, and so are the two sums of its
+gradient.
 """
 
 from collections.abc import Iterator
@@ -21,9 +24,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
-import torch.distributed
 from torch import Tensor, nn
 from torch.nn import functional
+
+from avseld.models.moments import batch_moments, n_processes, sum_of_processes, update_running
 
 _OFF: ContextVar[bool] = ContextVar("pytorch_layers", default=False)
 
@@ -39,7 +43,7 @@ def pytorch_layers() -> Iterator[None]:
 
 
 def is_fast(x: Tensor, norm: nn.BatchNorm2d, devices: tuple[str, ...] = ("cpu",)) -> bool:
-    """Tell whether the passes of this module apply: in training, channels last, on these devices, in one process."""
+    """Tell whether the passes of this module apply: in training, channels last, on these devices."""
     return (
         norm.training
         and torch.is_grad_enabled()
@@ -51,7 +55,6 @@ def is_fast(x: Tensor, norm: nn.BatchNorm2d, devices: tuple[str, ...] = ("cpu",)
         and norm.momentum is not None
         and norm.track_running_stats
         and norm.weight.requires_grad
-        and not (torch.distributed.is_available() and torch.distributed.is_initialized())
     )
 
 
@@ -62,16 +65,16 @@ def normalize(x: Tensor, norm: nn.BatchNorm2d) -> Tensor:
         x: (batch, channel, frame, bin), channels last.
         norm: of its channels.
     """
-    assert (
-        norm.running_mean is not None
-        and norm.running_var is not None
-        and norm.num_batches_tracked is not None
-    )
-    with torch.no_grad():
-        norm.num_batches_tracked.add_(1)
-        mean, variance = torch.batch_norm_update_stats(
-            x, norm.running_mean, norm.running_var, float(norm.momentum or 0.0)
-        )
+    if n_processes() > 1:
+        mean, variance, count = batch_moments(x)
+        update_running(norm, mean, variance, count)
+    else:
+        assert norm.num_batches_tracked is not None
+        with torch.no_grad():
+            norm.num_batches_tracked.add_(1)
+            mean, variance = torch.batch_norm_update_stats(
+                x, norm.running_mean, norm.running_var, float(norm.momentum or 0.0)
+            )
     return _Normalize.apply(x, norm.weight, norm.bias, mean, (variance + norm.eps).rsqrt())
 
 
@@ -97,11 +100,12 @@ class _Normalize(torch.autograd.Function):
         off = x - mean[:, None, None].to(x.dtype)
         to_shift = flat_rows(grad).sum(dim=0, dtype=scale.dtype)
         to_scale = flat_rows(off * grad).sum(dim=0, dtype=scale.dtype) * rate
-        # The gradient through mean and variance is affine in (x - mean).
-        slope, count = scale * rate, x.numel() // x.shape[1]
+        # The gradient through mean and variance is affine in (x - mean), with the sums of all processes.
+        slope, count = scale * rate, x.numel() // x.shape[1] * n_processes()
+        all_shift, all_scale = sum_of_processes(torch.stack([to_shift, to_scale]))
         line, start = (
             part[:, None, None].to(x.dtype)
-            for part in (-slope * rate * to_scale / count, -slope * to_shift / count)
+            for part in (-slope * rate * all_scale / count, -slope * all_shift / count)
         )
         back = off.mul_(line).add_(start).addcmul_(grad, slope[:, None, None].to(x.dtype))
         return back, to_scale, to_shift, None, None
@@ -124,26 +128,9 @@ def conv_norm_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple
     # A negative scale reverses the order of values: the kernel is negated with it, so that the maximum is right.
     sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0)
     y = functional.conv2d(x, conv.weight * sign[:, None, None, None], None, conv.stride, conv.padding)
-    # One pass with the sums of `nn.BatchNorm2d`; `torch.var_mean` over these axes takes ten times as long.
-    mean, variance = torch.batch_norm_update_stats(
-        y.detach(), torch.zeros_like(norm.weight), torch.ones_like(norm.weight), 1.0
-    )
-    _update_statistics(norm, sign * mean, variance, y.numel() // y.shape[1])
+    mean, variance, count = batch_moments(y.detach())
+    update_running(norm, sign * mean, variance, count)
     return _NormPool.apply(y, norm.weight * sign, norm.bias, mean, (variance + norm.eps).rsqrt(), pool)
-
-
-@torch.no_grad()
-def _update_statistics(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
-    """Update the running statistics as `nn.BatchNorm2d` does."""
-    assert (
-        norm.running_mean is not None
-        and norm.running_var is not None
-        and norm.num_batches_tracked is not None
-    )
-    norm.num_batches_tracked.add_(1)
-    rate = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
-    norm.running_mean.lerp_(mean.to(norm.running_mean), rate)
-    norm.running_var.lerp_((variance * (count / max(count - 1, 1))).to(norm.running_var), rate)
 
 
 class _NormPool(torch.autograd.Function):
@@ -165,9 +152,10 @@ class _NormPool(torch.autograd.Function):
         grad = grads[0].to(scale.dtype) * there
         normal = (top.to(scale.dtype) - mean[:, None, None]) * rate[:, None, None]
         to_shift, to_scale = grad.sum(dim=(0, 2, 3)), (grad * normal).sum(dim=(0, 2, 3))
-        # The gradient through mean and variance is affine in the value.
-        share = scale * rate / (y.numel() // y.shape[1])
-        line, offset = -share * rate * to_scale, share * (rate * mean * to_scale - to_shift)
+        # The gradient through mean and variance is affine in the value, with the sums of all processes.
+        share = scale * rate / (y.numel() // y.shape[1] * n_processes())
+        all_shift, all_scale = sum_of_processes(torch.stack([to_shift, to_scale]))
+        line, offset = -share * rate * all_scale, share * (rate * mean * all_scale - all_shift)
         dense = torch.addcmul(
             offset[:, None, None].to(y.dtype), y, line[:, None, None].to(y.dtype)
         ).contiguous(memory_format=torch.channels_last)

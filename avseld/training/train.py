@@ -4,7 +4,7 @@ import logging
 import platform
 import shlex
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -56,6 +56,7 @@ from avseld.training.run_files import (
 )
 from avseld.training.run_log import ValidationLines, logging_into
 from avseld.training.stopping import StopAtSignal, explain_early_stop, resuming_all_seeds, stopping_at_signals
+from avseld.training.strategy import strategy_of
 from avseld.training.tags import SCORE, VALIDATE
 from avseld.weights.start import with_files
 
@@ -146,8 +147,6 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
         check_same_classes(out, recipe.data.prepared)
     lightning.seed_everything(recipe.seed, verbose=False)
     system = build_system(recipe, read_classes(recipe.data.prepared))
-    if system.model.find_unused_parameters:
-        hardware = _finding_unused_parameters(hardware)
     if not resume:
         refuse_random_modules(system, recipe.init_from)
     check_label_frames(system, recipe.challenge)
@@ -159,7 +158,7 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
         initialize_from(system, with_files(recipe.init_from))
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
-    trainer = _trainer(out, hardware, recipe, best_by, learner.stops)
+    trainer = _trainer(out, hardware, recipe, best_by, learner)
     if trainer.is_global_zero and not resume:
         write_config(out / CONFIG, words_of(recipe))
     with logging_into(out):
@@ -295,7 +294,7 @@ def _trainer(
     hardware: Hardware,
     recipe: Recipe,
     best_by: str,
-    kept: Collection[int],
+    learner: Learner,
 ) -> lightning.Trainer:
     steps, validate_every, patience = recipe.steps, recipe.validate_every, recipe.patience
     folder = out / CHECKPOINTS
@@ -310,16 +309,17 @@ def _trainer(
         enable_version_counter=False,
     )
     last = ModelCheckpoint(folder, "last", save_on_train_epoch_end=True, enable_version_counter=False)
-    weights, stop = WeightFiles(out, best, kept), []
+    weights, stop = WeightFiles(out, best, learner.stops), []
     if patience is not None:
         if monitor is None:
             raise BadInput("patience: needs a score to wait for; choose another best_by than last")
         stop = [EarlyStopping(monitor, mode=mode, patience=patience)]
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    words = {name: value for name, value in asdict(hardware).items() if name != "compile"}
+    words = {name: value for name, value in asdict(hardware).items() if name not in ("compile", "strategy")}
     with hardware_errors():
         return lightning.Trainer(
             **words,
+            strategy=strategy_of(hardware, learner.system),
             max_epochs=-(-steps // validate_every),
             enable_progress_bar=False,
             logger=TensorBoardLogger(out, name="", version=""),
@@ -339,16 +339,6 @@ def _trainer(
             enable_model_summary=False,
             log_every_n_steps=min(10, validate_every),
         )
-
-
-def _finding_unused_parameters(hardware: Hardware) -> Hardware:
-    """Set the DDP strategy that accepts parameters without a gradient, where there are several processes."""
-    several = hardware.num_nodes > 1 or hardware.devices not in (1, "1", "auto")
-    if hardware.devices == "auto" and hardware.accelerator != "cpu":
-        several = several or torch.cuda.device_count() > 1
-    if several and hardware.strategy in ("auto", "ddp"):
-        return replace(hardware, strategy="ddp_find_unused_parameters_true")
-    return hardware
 
 
 def _describe(trainer: lightning.Trainer, recipe: dict[str, Any]) -> None:

@@ -1,47 +1,100 @@
 """Batch normalization over several processes."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from avseld.models.blocks import BatchNorm
+from avseld.models.fast_cpu import conv_norm_pool
 
 WORKER = """
 import sys
 import torch
 import torch.distributed
-from avseld.models.blocks import BatchNorm
+from test_blocks import LAYERS, run
 
-rank, folder, half = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "half"
+rank, folder, half, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "half", sys.argv[4]
 torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
 saved = torch.load(f"{folder}/input.pt", weights_only=True)
-layer = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3, padding=1), BatchNorm(5))
+layer = LAYERS[kind]()
 layer.load_state_dict(saved["state"])
-with torch.autocast("cpu", torch.bfloat16, enabled=half):
-    out = layer(saved["x"][rank::2])
-    (out.float() * saved["weight"][rank::2]).sum().backward()
+out = run(layer, saved["x"][rank::2], saved["weight"][rank::2], half)
 gradient = [weight.grad for weight in layer.parameters()]
 for one in gradient:
     torch.distributed.all_reduce(one)
-torch.save({"out": out.detach(), "state": layer.state_dict(), "gradient": gradient}, f"{folder}/{rank}.pt")
+torch.save({"out": out, "state": layer.state_dict(), "gradient": gradient}, f"{folder}/{rank}.pt")
 """
+N_CHANNELS, POOL = 5, (2, 4)
 
 
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-5), (True, 3e-2)])
-def test_two_processes_normalize_as_one_process_does(tmp_path, half, tolerance):
+class Plain(nn.Sequential):
+    """By PyTorch's layers: channels are not last."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, N_CHANNELS, 3, padding=1), BatchNorm(N_CHANNELS))
+
+
+class ChannelsLast(Plain):
+    """By the passes for CPUs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.contiguous(memory_format=torch.channels_last))
+
+
+class Pooled(nn.Module):
+    """By the passes for CPUs, with pooling before normalization; one scale is negative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, N_CHANNELS, 3, padding=1, bias=False), BatchNorm(N_CHANNELS)
+        with torch.no_grad():
+            self.norm.weight[0] = -0.5
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pooled = conv_norm_pool(x.contiguous(memory_format=torch.channels_last), self.conv, self.norm, POOL)
+        return pooled.repeat_interleave(POOL[0], 2).repeat_interleave(POOL[1], 3)
+
+
+LAYERS = {"plain": Plain, "channels last": ChannelsLast, "pooled": Pooled}
+
+
+def run(layer: nn.Module, x: torch.Tensor, weight: torch.Tensor, half: bool) -> torch.Tensor:
+    """Compute the output of a batch, and the gradients of a weighted sum of it."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        out = layer(x)
+        (out.float() * weight).sum().backward()
+    return out.detach()
+
+
+@pytest.mark.parametrize(
+    ("kind", "half", "tolerance"),
+    [
+        ("plain", False, 1e-5),
+        ("plain", True, 3e-2),
+        ("channels last", False, 1e-5),
+        ("channels last", True, 3e-2),
+        ("pooled", False, 1e-5),
+        ("pooled", True, 3e-2),
+    ],
+)
+def test_two_processes_normalize_as_one_process_does(tmp_path, kind, half, tolerance):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 3, 16, 12, generator=generator) * 2 + 1
-    weight = torch.randn(4, 5, 16, 12, generator=generator)
+    weight = torch.randn(4, N_CHANNELS, 16, 12, generator=generator)
     torch.manual_seed(0)
-    layer = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3, padding=1), BatchNorm(5))
+    layer = LAYERS[kind]()
     torch.save({"state": layer.state_dict(), "x": x, "weight": weight}, tmp_path / "input.pt")
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(rank), str(tmp_path), "half" if half else "full"],
+            [sys.executable, "-c", WORKER, str(rank), str(tmp_path), "half" if half else "full", kind],
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         )
         for rank in range(2)
     ]
@@ -49,9 +102,7 @@ def test_two_processes_normalize_as_one_process_does(tmp_path, half, tolerance):
         _, error = worker.communicate(timeout=120)
         assert worker.returncode == 0, error
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        out = layer(x)
-        (out.float() * weight).sum().backward()
+    out = run(layer, x, weight, half)
     for rank in range(2):
         assert parts[rank]["out"].dtype == out.dtype
         torch.testing.assert_close(parts[rank]["out"], out[rank::2], atol=tolerance, rtol=tolerance)

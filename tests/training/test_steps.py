@@ -20,7 +20,7 @@ from avseld.metrics import score
 from avseld.metrics.submission import problems
 from avseld.system.checkpoint import load_system
 from avseld.system.inference import iterate_heads
-from avseld.training.train import _finding_unused_parameters, train
+from avseld.training.train import train
 
 LOGMEL = {"sample_rate": 24000, "n_fft": 512, "win_length": 480, "hop": 240, "n_mels": 32}
 NARROW = {"widths": [8, 8, 8, 8]}
@@ -151,9 +151,3 @@ def test_clip_tags_and_events_are_scored(prepared, tmp_path):
         assert again["event_F"] == pytest.approx(evaluated["event_F"], nan_ok=True)
     assert yaml.safe_load((out / "config.yaml").read_text())["best_by"] == "last"
     assert (out / "model.safetensors").read_bytes() == (out / "last.safetensors").read_bytes()
-
-
-def test_several_processes_find_unused_parameters():
-    assert _finding_unused_parameters(Hardware("cpu", 2)).strategy == "ddp_find_unused_parameters_true"
-    assert _finding_unused_parameters(Hardware("cpu", 1)).strategy == "auto"
-    assert _finding_unused_parameters(Hardware("cpu", 2, strategy="fsdp")).strategy == "fsdp"
