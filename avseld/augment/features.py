@@ -19,6 +19,9 @@ class Mask(nn.Module):
         n: stretches of each kind.
     """
 
+    draws_on_device = True
+    """whether nothing is drawn on the host, so that a recorded step draws anew each time"""
+
     def __init__(self, frames: int = 16, bins: int = 32, n: int = 2) -> None:
         super().__init__()
         self.frames, self.bins, self.n = frames, bins, n
@@ -48,6 +51,9 @@ class Shift(nn.Module):
     Args:
         bins: largest shift.
     """
+
+    draws_on_device = True
+    """whether nothing is drawn on the host, so that a recorded step draws anew each time"""
 
     def __init__(self, bins: int = 10) -> None:
         super().__init__()

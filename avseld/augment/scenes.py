@@ -9,18 +9,20 @@ based acoustic modeling for sound event localization and detection, arXiv 2101.0
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from avseld.augment.batches import Another, Drawn, VisualLayout, WindowBatch
+from avseld.base.draws import Generators
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import concatenate_batches
+from avseld.base.event_batch import wrap as wrap_batch
 from avseld.io.events import Events, concatenate
 from avseld.io.formats import format_named
 from avseld.io.geometry import unit_vector, wrap
-
-VisualLayout = Literal["boxes", "tracks", "embeddings"]
-"""Content of a window's visual input: boxes in any order; boxes with one person at each place throughout the window; or
-embeddings of video frames, with or without boxes."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,28 @@ class Rotation:
         Returns:
             The same shape; a box at the image's seam reaches beyond 0..1 in x.
         """
-        present = np.asarray(boxes[..., :4].any(axis=-1))
-        centre = 1 - (boxes[..., 0] + boxes[..., 2]) / 2  # rises with azimuth
-        centre = (0.5 + self.sign * (centre - 0.5) + 0.25 * self.quarter) % 1.0
-        half_width = (boxes[..., 2] - boxes[..., 0]) / 2
-        top, bottom = boxes[..., 1], boxes[..., 3]
-        if self.up < 0:
-            top, bottom = 1 - bottom, 1 - top
-        rotated = boxes.copy()
-        rotated[..., 0], rotated[..., 2] = 1 - centre - half_width, 1 - centre + half_width
-        rotated[..., 1], rotated[..., 3] = top, bottom
-        return np.where(present[..., None], rotated, 0).astype(boxes.dtype)
+        return _rotated_boxes(np, boxes, self.quarter, self.sign, self.up).astype(boxes.dtype)
+
+
+def _rotated_boxes(array: Any, boxes: Any, quarter: Any, sign: Any, up: Any) -> Any:
+    """Rotate boxes of an equirectangular video frame, arrays of NumPy or tensors.
+
+    Args:
+        array: the module, numpy or torch.
+        boxes: (..., 4 or more), x0 y0 x1 y1 first, in 0..1.
+        quarter: see `Rotation`, broadcast against the leading axes of boxes.
+        sign: likewise.
+        up: likewise.
+    """
+    present = (boxes[..., :4] != 0).any(-1)
+    centre = 1 - (boxes[..., 0] + boxes[..., 2]) / 2  # rises with azimuth
+    centre = (0.5 + sign * (centre - 0.5) + 0.25 * quarter) % 1.0
+    half_width = (boxes[..., 2] - boxes[..., 0]) / 2
+    top, bottom = boxes[..., 1], boxes[..., 3]
+    top, bottom = array.where(up < 0, 1 - bottom, top), array.where(up < 0, 1 - top, bottom)
+    corners = array.stack([1 - centre - half_width, top, 1 - centre + half_width, bottom], -1)
+    rotated = array.concatenate([corners, boxes[..., 4:]], -1)
+    return array.where(present[..., None], rotated, 0)
 
 
 ALL_ROTATIONS = tuple(
@@ -140,6 +153,54 @@ class Rotate:
 
     def __init__(self, format: str) -> None:
         self.rotations = rotations(format)
+        self._tables: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
+
+    def draw(self, random: Generators, another: Another) -> Drawn:
+        """Draw the rotation of each of some windows, as a call does."""
+        return {"rotation": random.integers(len(self.rotations))}
+
+    def change(self, windows: WindowBatch, drawn: Drawn) -> WindowBatch:
+        """Rotate a batch of windows on its device, as a call does each.
+
+        Args:
+            windows: with sound, events and visual input.
+            drawn: from `draw`, on the device.
+        """
+        angles, channels, signs = (table[drawn["rotation"]] for table in self._on(windows.waveform.device))
+        channels = channels[..., None].expand_as(windows.waveform)
+        quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
+        azimuth = wrap_batch(sign * windows.events.azimuth + 90.0 * quarter)
+        visual = windows.visual
+        if visual is not None:
+            quarter, sign, up = (
+                each.to(visual.dtype).reshape(-1, *[1] * (visual.ndim - 2)) for each in (quarter, sign, up)
+            )
+            visual = _rotated_boxes(torch, visual, quarter, sign, up)
+        return replace(
+            windows,
+            waveform=windows.waveform.gather(1, channels) * signs[..., None],
+            events=replace(
+                windows.events, azimuth=azimuth, elevation=angles[:, 2:] * windows.events.elevation
+            ),
+            visual=visual,
+        )
+
+    def _on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Keep the rotations on a device: angles (rotation, quarter sign up), channels and signs (rotation, channel).
+
+        Every matrix takes each new channel from one old one, with a sign.
+        """
+        if device not in self._tables:
+            matrices = np.stack([matrix for _, matrix in self.rotations])
+            channels = np.abs(matrices).argmax(axis=2)
+            signs = np.take_along_axis(matrices, channels[..., None], axis=2)[..., 0]
+            angles = [[rotation.quarter, rotation.sign, rotation.up] for rotation, _ in self.rotations]
+            self._tables[device] = (
+                torch.tensor(angles, dtype=torch.float64, device=device),
+                torch.from_numpy(channels).to(device),
+                torch.from_numpy(signs.astype(np.float32)).to(device),
+            )
+        return self._tables[device]
 
     def __call__(self, window: Window, random: np.random.Generator, another: Callable[[], Window]) -> Window:
         """Rotate a window.
@@ -172,6 +233,33 @@ class Mix:
 
     def __init__(self, format: str, chance: float = 0.5, gain_db: float = 6.0) -> None:
         self.chance, self.gain_db = chance, gain_db
+
+    def draw(self, random: Generators, another: Another) -> Drawn:
+        """Draw for each of some windows whether it is mixed, the gain, and the other window, as a call does."""
+        mixed = random.random() < self.chance
+        chosen = random.some(mixed)
+        gain = np.zeros(len(random), np.float32)
+        gain[mixed] = 10 ** (chosen.uniform(-self.gain_db, self.gain_db) / 20)
+        return {"mixed": mixed, "gain": gain, "other": another(chosen)}
+
+    def change(self, windows: WindowBatch, drawn: Drawn) -> WindowBatch:
+        """Mix a batch of windows with others on its device, as a call does each.
+
+        Args:
+            windows: with sound, events and visual input.
+            drawn: from `draw`, on the device; `other` is silent where a window is not mixed.
+        """
+        other: WindowBatch = drawn["other"]
+        events = [windows.events, other.events.shifted(windows.start - other.start)]
+        visual = windows.visual
+        if visual is not None and other.visual is not None and windows.layout != "embeddings":
+            merged = _merge_batches(visual, other.visual, tracks=windows.layout == "tracks")
+            mixed = drawn["mixed"].reshape(-1, *[1] * (visual.ndim - 1))
+            visual = torch.where(
+                mixed, merged, visual
+            )  # even an empty window would move boxes to other places
+        waveform = windows.waveform + drawn["gain"][:, None, None] * other.waveform
+        return replace(windows, waveform=waveform, events=concatenate_batches(events), visual=visual)
 
     def __call__(self, window: Window, random: np.random.Generator, another: Callable[[], Window]) -> Window:
         """Mix a window with another one.
@@ -212,6 +300,16 @@ def _merge_boxes(own: np.ndarray, other: np.ndarray, tracks: bool) -> np.ndarray
         absent = np.broadcast_to(absent.reshape(-1, absent.shape[-1]).all(axis=0), absent.shape)
     order = np.argsort(absent, axis=-1, kind="stable")[..., : own.shape[-2]]
     return np.take_along_axis(both, order[..., None], axis=-2)
+
+
+def _merge_batches(own: Tensor, other: Tensor, tracks: bool) -> Tensor:
+    """Merge the boxes of a batch of windows (window, ..., box, 4 or more) as `_merge_boxes` does those of one."""
+    both = torch.cat([own, other], dim=-2)
+    absent = ~(both[..., :4] != 0).any(-1)
+    if tracks:
+        absent = absent.flatten(1, -2).all(dim=1).reshape(-1, *[1] * (own.ndim - 3), both.shape[-2])
+    order = absent.byte().argsort(dim=-1, stable=True)[..., : own.shape[-2], None]
+    return both.gather(-2, order.expand_as(own))
 
 
 SCENE_AUGMENTATIONS: dict[str, Callable[..., Rotate | Mix]] = {"rotate": Rotate, "mix": Mix}

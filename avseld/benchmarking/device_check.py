@@ -28,7 +28,8 @@ from avseld.benchmarking.corpus import CLASSES, write_recording
 from avseld.benchmarking.processes import BATCH
 from avseld.benchmarking.steps import fresh_system
 from avseld.config import Data, Part
-from avseld.data.device_cache import DeviceCache, Places
+from avseld.data.device_cache import DeviceCache
+from avseld.data.device_places import Places
 from avseld.data.loader import Numbers
 from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest, write_manifest

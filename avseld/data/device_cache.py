@@ -2,23 +2,27 @@
 
 The windows are those of `avseld.data.windows`, to the last bit: the same numbers draw the same stretches, sound is
 kept as the 16-bit samples of the files, labels as rows of label frames, boxes as they were detected. The host computes
-which rows a stretch of steps needs and uploads their numbers once; a step then gathers with one kernel per array.
+which rows a stretch of steps needs and uploads their numbers once; a step then gathers with one kernel per array. Where
+scenes are changed, the host draws the changes of a stretch, and sound, events and boxes are changed on the device.
 """
 
 import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avseld.augment.batches import DeviceAugmentation, WindowBatch, has_device_form
+from avseld.base.draws import Generators
 from avseld.base.errors import BadInput
-from avseld.base.rates import LABEL_HOP
+from avseld.data.device_labels import LabelEvents, LabelRows, with_zero_row
+from avseld.data.device_places import Places
 from avseld.data.loader import Numbers
 from avseld.data.windows import Batch, Windows
 from avseld.io.audio import open_sound
@@ -38,65 +42,35 @@ STEPS_PER_STRETCH = 100
 """steps whose window numbers are uploaded together; a quarter of a second of work on a large GPU"""
 
 
-@dataclass(frozen=True)
-class Places:
-    """Rows of the cached arrays that make up some windows; the leading axes may be (window,) or (step, window)."""
-
-    sample: Tensor
-    """(...,) first sample in the cached audio"""
-    label_row: Tensor
-    """(..., frame) rows of the label tables; the last row of a table is zero"""
-    visual_row: Tensor | None
-    """(...,) or (..., label frame) rows of the visual input, whose last row is zero; None without video"""
-
-    def each(self, function: Callable[[Tensor], Tensor]) -> "Places":
-        """Apply a function to each of the arrays."""
-        visual = None if self.visual_row is None else function(self.visual_row)
-        return Places(function(self.sample), function(self.label_row), visual)
-
-    def to(self, device: torch.device) -> "Places":
-        """Copy to a device without waiting for it."""
-        if device.type != "cuda":
-            return self
-        return self.each(lambda value: value.pin_memory().to(device, non_blocking=True))
-
-    def copy_(self, other: "Places") -> None:
-        """Overwrite the arrays by those of another of the same shape."""
-        self.sample.copy_(other.sample)
-        self.label_row.copy_(other.label_row)
-        if self.visual_row is not None and other.visual_row is not None:
-            self.visual_row.copy_(other.visual_row)
-
-    def __getitem__(self, step: int) -> "Places":
-        return self.each(lambda value: value[step])
-
-    def reshape(self, *leading: int) -> "Places":
-        """Split the first axis into some leading axes."""
-        return self.each(lambda value: value.reshape(*leading, *value.shape[1:]))
-
-
 class DeviceCache:
     """The recordings of a set of windows on a device.
 
     Args:
-        windows: windows without augmentation of scenes.
+        windows: training windows.
         device: device that keeps the corpus.
 
     Raises:
-        BadInput: recordings of other than 16 bits, augmented scenes, or a target whose frames depend on their
-            neighbours.
+        BadInput: recordings of other than 16 bits; a change of scenes, or a target, that has no form for the device; or
+            one whose form gives other windows than those read from files.
     """
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
-        if windows.augment:
-            raise BadInput(
-                "data.device_cache: augmented scenes are made on the host; choose never, or leave augment out"
-            )
         self.windows, self.device = windows, device
+        self.changes: list[DeviceAugmentation] = [_device_form(change) for change in windows.augment]
+        self.rows: LabelRows | None = None
+        self.events: LabelEvents | None = None
+        if windows.target.by_frame and not windows.augment:
+            self.rows = LabelRows(windows, device)
+        elif windows.target.encode_batch is None:
+            raise BadInput(
+                "data.device_cache: this target has no encode_batch, which augmented scenes and labels that are not by "
+                "the frame need; choose never"
+            )
+        else:
+            self.events = LabelEvents(windows, device)
         kept = np.maximum(windows.length, windows.n_samples)
         self.offset = np.concatenate([[0], np.cumsum(kept)[:-1]])
         self.audio = self._audio(kept)
-        self.tables, self.group = self._labels()
         self.visual: Tensor | None = None
         if not windows.blank:
             self.visual = self._visual()
@@ -111,17 +85,19 @@ class DeviceCache:
         Returns:
             Places of the windows, on the host.
         """
-        which, begin = self.windows.draw_all(numbers).T
-        start = begin / self.windows.rate
-        frame = np.floor(start / self.windows.hop + 1e-6).astype(np.int64)[:, None]
-        row = (frame + np.arange(self.windows.n_frames)) // self.group
-        n_rows, first = self.n_rows[which, None], self.first_row[which, None]
-        row = np.where(row < n_rows, first + row, self.n_rows.sum())
-        visual = None if self.visual is None else torch.from_numpy(self._visual_rows(which, start))
-        return Places(torch.from_numpy(self.offset[which] + begin), torch.from_numpy(row), visual)
+        random = self.windows.generators(numbers)
+        own = self._places(*self.windows.draw_places(random))
+        drawn = []
+        for change in self.changes:
+            values = change.draw(random, lambda chosen: self._others(chosen, len(random)))
+            drawn.append(
+                {name: value if isinstance(value, Places) else torch.from_numpy(np.asarray(value))
+                 for name, value in values.items()}
+            )  # fmt: skip
+        return replace(own, drawn=tuple(drawn))
 
     def batch(self, places: Places) -> Batch:
-        """Gather windows.
+        """Gather windows, change their scenes and encode their labels.
 
         Args:
             places: of (window,), on the device.
@@ -129,12 +105,66 @@ class DeviceCache:
         Returns:
             The arrays that `Windows` gives, each with the window first, on the device.
         """
-        item = {"waveform": gather_sound(self.audio, places.sample, self.windows.n_samples)}
-        for name, table in self.tables.items():
-            item[name] = table[places.label_row]
-        if self.visual is not None:
-            item["visual"] = self.visual[places.visual_row]
+        if self.rows is not None:
+            item = {"waveform": gather_sound(self.audio, places.sample, self.windows.n_samples)}
+            item |= self.rows.gather(places.label)
+            if self.visual is not None:
+                item["visual"] = self.visual[places.visual_row]
+            return item
+        # As on the host: in full precision, whatever the training's.
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+            windows = self._gathered(places)
+            for change, drawn in zip(self.changes, places.drawn, strict=True):
+                others = {
+                    name: self._gathered(value) if isinstance(value, Places) else value
+                    for name, value in drawn.items()
+                }
+                windows = change.change(windows, others)
+            encode, n_frames, hop = self.windows.target.encode_batch, self.windows.n_frames, self.windows.hop
+            assert encode is not None
+            item = {"waveform": windows.waveform} | encode(windows.events, windows.start, n_frames, hop)
+        if windows.visual is not None:
+            item["visual"] = windows.visual
         return item
+
+    def _gathered(self, places: Places) -> WindowBatch:
+        """Gather windows as they are in their recordings."""
+        assert self.events is not None and places.start is not None
+        return WindowBatch(
+            gather_sound(self.audio, places.sample, self.windows.n_samples),
+            self.events.gather(places.label),
+            places.start,
+            None if self.visual is None else self.visual[places.visual_row],
+            self.windows.visual_layout,
+        )
+
+    def _places(self, which: np.ndarray, begin: np.ndarray, present: np.ndarray | None = None) -> Places:
+        """Find where windows lie; those that are not present have no events and no visual input."""
+        start = begin / self.windows.rate
+        if self.rows is not None:
+            label = self.rows.places(which, start)
+        else:
+            assert self.events is not None
+            label = self.events.places(which, start, present)
+        visual = None
+        if self.visual is not None:
+            visual = self._visual_rows(which, start)
+            if present is not None:
+                visual[~present] = self.zero_visual
+        return Places(
+            torch.from_numpy(self.offset[which] + begin),
+            torch.from_numpy(label),
+            None if visual is None else torch.from_numpy(visual),
+            None if self.rows is not None else torch.from_numpy(start),
+        )
+
+    def _others(self, random: Generators, n_windows: int) -> Places:
+        """Draw another window with some of the generators; the other windows are empty."""
+        which, begin = np.zeros((2, n_windows), np.int64)
+        present = np.zeros(n_windows, bool)
+        present[random.place] = True
+        which[random.place], begin[random.place] = self.windows.draw_places(random)
+        return self._places(which, begin, present)
 
     def _audio(self, kept: np.ndarray) -> Tensor:
         audio = torch.zeros(int(kept.sum()), self.windows.n_channels, dtype=torch.int16, device=self.device)
@@ -142,24 +172,6 @@ class DeviceCache:
         for offset, samples in zip(self.offset, read_all(files), strict=True):
             audio[offset : offset + len(samples)] = samples.to(self.device)
         return audio
-
-    def _n_frames(self, number: int) -> int:
-        return int(self.windows.length[number] / self.windows.rate / self.windows.hop) + 1
-
-    def _labels(self) -> tuple[dict[str, Tensor], int]:
-        """Encode whole recordings: rows of label frames with a zero row at the end, and frames per row."""
-        windows = self.windows
-        group = max(round(LABEL_HOP / windows.hop), 1)
-        parts: dict[str, list[Tensor]] = {}
-        self.n_rows = np.array([-(-self._n_frames(n) // group) for n in range(len(windows.length))])
-        self.first_row = np.concatenate([[0], np.cumsum(self.n_rows)[:-1]])
-        for events, n_rows in zip(windows.events, self.n_rows, strict=True):
-            whole = windows.target.encode(events, 0.0, int(n_rows) * group, windows.hop)
-            for name, value in whole.items():
-                if len(value) != n_rows * group:
-                    raise BadInput("data.device_cache: this target has no value for each frame; choose never")
-                parts.setdefault(name, []).append(torch.from_numpy(value[::group].copy()))
-        return {name: self._with_zero_row(values) for name, values in parts.items()}, group
 
     def _visual(self) -> Tensor:
         """Visual input of all videos, by time, with a zero row at the end."""
@@ -175,7 +187,8 @@ class DeviceCache:
                 count += len(known[0])
         self.first_visual, self.zero_visual = np.array(first), count
         shape = self.windows.visual_spec.shape
-        return self._with_zero_row(values, shape[1:] if self.windows.visual_spec.n_label_frames else shape)
+        row = shape[1:] if self.windows.visual_spec.n_label_frames else shape
+        return with_zero_row(values, self.device, row)
 
     def _visual_rows(self, which: np.ndarray, start: np.ndarray) -> np.ndarray:
         spec = self.windows.visual_spec
@@ -192,19 +205,45 @@ class DeviceCache:
             row[chosen] = np.where(visual.inside(time[chosen]), found, self.zero_visual)
         return row
 
-    def _with_zero_row(self, values: list[Tensor], shape: Sequence[int] = ()) -> Tensor:
-        like = values[0] if values else torch.zeros(0, *shape)
-        return torch.cat([*values, like.new_zeros(1, *like.shape[1:])]).to(self.device)
-
     def _check(self) -> None:
         """Compare some windows with those read from the files."""
-        ours = self.batch(self.places(range(N_CHECKED_WINDOWS)).to(self.device))
+        changed = ", ".join(type(change).__name__ for change in self.windows.augment)
+        try:
+            ours = self.batch(self.places(range(N_CHECKED_WINDOWS)).to(self.device))
+        except (BadInput, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            raise BadInput(
+                f"data.device_cache: windows cannot be made on the device ({changed or 'labels'}: "
+                f"{type(error).__name__}: {' '.join(str(error).split())}); choose never"
+            ) from error
         for number in range(N_CHECKED_WINDOWS):
-            for name, value in self.windows[number].items():
-                if not torch.allclose(ours[name][number].cpu(), value, atol=1e-6):
+            expected = self.windows[number]
+            for name in sorted(expected.keys() | ours.keys()):
+                value = ours[name][number].cpu() if name in ours else None
+                if value is None or name not in expected or not _are_close(value, expected[name]):
                     raise BadInput(
-                        f"data.device_cache: {name} of this target cannot be kept by the frame; choose never"
+                        f"data.device_cache: {name} of windows made on the device differs from that read from files"
+                        f"{f' (augment: {changed})' if changed else ''}; choose never"
                     )
+
+
+def _are_close(ours: Tensor, expected: Tensor) -> bool:
+    return ours.shape == expected.shape and torch.allclose(ours.to(expected), expected, atol=1e-6)
+
+
+def _device_form(change: Any) -> Any:
+    """Return a change of scenes that has a form for the device.
+
+    Raises:
+        BadInput: it has none.
+    """
+    if not has_device_form(change):
+        raise BadInput(
+            f"data.device_cache: the augmentation {type(change).__name__} has no form for the device (its methods draw "
+            "and change, see avseld.augment.batches); choose never"
+        )
+    return change
 
 
 class Stretch:

@@ -14,10 +14,10 @@ from torch.utils.data import Dataset
 
 from avseld.augment.scenes import VisualLayout, Window
 from avseld.base.archive import is_file
+from avseld.base.draws import Generators, generators
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP
 from avseld.config import Data
-from avseld.data.draws import bounded, first_draws
 from avseld.data.visual import visual_inputs
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.cut_off import cut_off_sound
@@ -180,18 +180,16 @@ class Windows(Dataset[Batch]):
 
     def draw_all(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Draw many windows as `draw` does, in one pass: (window, 2) recordings and first samples."""
-        chosen = np.asarray(indices, np.int64)
-        if not 0 <= self.seed < 2**32 or chosen.max(initial=0) >= 2**32:
-            return np.array([self.draw(int(index)) for index in chosen], np.int64).reshape(-1, 2)
-        chance, word = first_draws(self.seed, chosen)
-        which = np.searchsorted(self.chance, chance, side="right").clip(max=len(self.recordings) - 1)
-        bound = np.maximum(self.length[which] - self.n_samples, 1)
-        begin, again = bounded(word, bound)
-        again &= bound > 1
-        drawn = np.stack([which, np.where(bound > 1, begin, 0)], axis=1)
-        for place in np.flatnonzero(again | (bound >= 2**32)):
-            drawn[place] = self.draw(int(chosen[place]))
-        return drawn
+        return np.stack(self.draw_places(self.generators(indices)), axis=1)
+
+    def generators(self, indices: Sequence[int] | np.ndarray) -> Generators:
+        """Make the random generators of many windows."""
+        return generators(self.seed, indices, int(self.length.max(initial=0)))
+
+    def draw_places(self, random: Generators) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the recording and the first sample of a window with each generator: twice (window,)."""
+        which = np.searchsorted(self.chance, random.random(), side="right").clip(max=len(self.recordings) - 1)
+        return which, random.integers(np.maximum(self.length[which] - self.n_samples, 1))
 
     def _place(self, random: np.random.Generator) -> tuple[int, int]:
         which = min(

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.base.feature_maps import FeatureMap
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
@@ -136,6 +137,12 @@ class Target(Protocol):
         direction_values: the same of a system that estimates directions: heads -> (batch, frame, value), any values.
         assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
+        by_frame: whether the labels of a window are those of the whole recording, frame by frame: a corpus cached on a
+            device then keeps them.
+        encode_batch: `encode` for a batch of windows on a device: (events of the windows, their starts (window,) in
+            seconds, n_frames, hop) -> the same arrays as tensors, the window first. It has only the events within a
+            tenth of a second of a window, and may not ask anything of the host. Without it, windows that are augmented,
+            or whose labels are not by the frame, are read from their files.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -151,6 +158,8 @@ class Target(Protocol):
     direction_values: Callable[[dict[str, Tensor]], Tensor] | None = None
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
+    by_frame: bool = True
+    encode_batch: Callable[[EventBatch, Tensor, int, float], dict[str, Tensor]] | None = None
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Make the labels of a window: arrays (frame, ...).

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
+from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
 from avseld.targets.decoding import mean_of_groups, rows
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.thresholds import Thresholds, per_class
@@ -61,6 +63,15 @@ class ACCDOA:
         if self.distance:
             values = np.column_stack([values, events.distance])
         return {"accdoa": gather_active(values, event)}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        onset, offset = batch_spans(events, start, hop, rounding_of(2020))
+        last = last_active(active_rows(onset, offset, n_frames), events.label, self.n_classes)
+        values = events.directions()
+        if self.distance:
+            values = torch.cat([values, events.distance[..., None]], dim=-1)
+        return {"accdoa": gather_events(values, last)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean squared error.

@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
+from avseld.targets.batch_frames import active_rows, batch_spans, last_active
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, rounding_of
 from avseld.targets.thresholds import Thresholds, per_class
@@ -68,6 +70,13 @@ class Activity:
         lead = label_lead_frames(hop, self.legacy)
         event = active_event(onset - lead, offset - lead, events.label, (n_frames, self.n_classes))
         return {"sed": (event >= 0).astype(np.float32)}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        onset, offset = batch_spans(events, start, hop, rounding_of(2020))
+        lead = label_lead_frames(hop, self.legacy)
+        active = active_rows(onset - lead, offset - lead, n_frames)
+        return {"sed": (last_active(active, events.label, self.n_classes) > 0).float()}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean binary cross-entropy.

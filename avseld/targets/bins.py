@@ -12,9 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.targets.activity import label_lead_frames
+from avseld.targets.batch_frames import active_rows, batch_spans, last_active
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, rounding_of
 
@@ -101,6 +103,18 @@ class DirectionBins:
             index = bin_of(angle, getattr(events, angle))
             event = active_event(onset - lead, offset - lead, index, (n_frames, n_bins))
             target[angle] = (event >= 0).astype(np.float32)
+        return target
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        onset, offset = batch_spans(events, start, hop, rounding_of(2020))
+        lead = label_lead_frames(hop, self.legacy)
+        active = active_rows(onset - lead, offset - lead, n_frames)
+        target = {}
+        for angle, (n_bins,) in self.shapes.items():
+            index = ((getattr(events, angle) - FIRST_DEG[angle]) / STEP_DEG).round().long()
+            index = index % n_bins if angle == "azimuth" else index.clamp(0, n_bins - 1)
+            target[angle] = (last_active(active, index, n_bins) > 0).float()
         return target
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,16 +5,20 @@ DCASE baselines of 2024 and, for stereo, 2025: partha2409/DCASE2024_seld_baselin
 partha2409/DCASE2025_seld_baseline @ 42a48b6 (`loss.py`; docs/sources.md, DCASE baselines).
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import fold, unit_vector
 from avseld.targets.adpit import adpit, in_order
+from avseld.targets.batch_frames import batch_slots, fold_batch
 from avseld.targets.decoding import mean_of_groups, merge_close_tracks, rows, sigmoid
 from avseld.targets.label_frames import slots
 from avseld.targets.thresholds import Thresholds, per_class
@@ -86,6 +90,19 @@ class MultiACCDDOA:
             missing = "direction, distance or on-screen" if self.onscreen else "direction or distance"
             raise BadInput(f"labels without {missing} cannot train multi_accddoa; use multi_accdoa or accdoa")
         return {"accddoa": target}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        if self.planar:
+            events = replace(
+                events, azimuth=fold_batch(events.azimuth), elevation=torch.zeros_like(events.elevation)
+            )
+        columns = [torch.ones_like(events.distance)[..., None], events.directions()[..., : self.n_axes]]
+        columns.append(events.distance[..., None])
+        if self.onscreen:
+            columns.append(events.onscreen[..., None])
+        values = torch.cat(columns, dim=-1)
+        return {"accddoa": batch_slots(events, start, n_frames, hop, self.n_classes, values=values)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean squared error of vectors and distances to the best of the allowed track orders.

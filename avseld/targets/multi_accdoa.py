@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import direction, unit_vector
 from avseld.targets.adpit import adpit, best_order, in_order
+from avseld.targets.batch_frames import batch_slots
 from avseld.targets.decoding import merge_close_tracks
 from avseld.targets.label_frames import slots
 from avseld.targets.thresholds import Thresholds, per_class
@@ -39,6 +41,9 @@ class MultiACCDOA:
         per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.unify_deg, self.legacy = n_classes, threshold, unify_deg, legacy
         self.shapes = {"accdoa": (self.n_tracks, 3, n_classes)}
+        self.by_frame = (
+            not legacy
+        )  # the truncated start of a window is not that of its frames in the recording
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Encode the reference of a window.
@@ -53,6 +58,10 @@ class MultiACCDOA:
             accdoa: (frame, dummy track = 6, axis, class) float32.
         """
         return {"accdoa": slots(events, start, n_frames, hop, self.n_classes, self.legacy)}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        return {"accdoa": batch_slots(events, start, n_frames, hop, self.n_classes, self.legacy)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the mean squared error to the best of the allowed track orders, chosen per frame and class.

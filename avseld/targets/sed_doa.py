@@ -7,7 +7,7 @@ e88c62b and seld-dcase2020 @ 384ad9b (`cls_feature_class.py`, `keras_model.py`; 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
+from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.losses import unit_vectors, wrap_azimuth
@@ -153,6 +155,27 @@ class SedDoa:
         values = self.axes.write(events.azimuth, events.elevation, self.stretch)
         doa = gather_active(values, directed, self.axes.inactive)
         return {"sed": (active >= 0).astype(np.float32), "doa": doa}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        onset, offset = batch_spans(events, start, hop, self.rounding, self.legacy)
+        late = (self.rounding.late_activity, self.rounding.late_direction) if self.legacy else (0, 0)
+        active = active_rows(onset, offset + late[0], n_frames)
+        direction_offset = offset + late[1]
+        if self.legacy and self.year == 2018:
+            outside = (events.elevation < LOWEST_DEG) | (events.elevation > HIGHEST_DEG)
+            direction_offset = torch.where(outside, onset, direction_offset)
+        directed = last_active(active_rows(onset, direction_offset, n_frames), events.label, self.n_classes)
+        if self.angular:
+            values = torch.stack([events.azimuth, events.elevation * self.stretch], dim=-1).deg2rad()
+        else:
+            flat = self.axes.n == 2
+            level = replace(events, elevation=torch.zeros_like(events.elevation)) if flat else events
+            values = level.directions()[..., : self.axes.n]
+        return {
+            "sed": (last_active(active, events.label, self.n_classes) > 0).float(),
+            "doa": gather_events(values, directed, self.axes.inactive),
+        }
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the cross-entropy of the activity and the squared error of the direction.

@@ -8,11 +8,14 @@ baseline systems, arXiv 1904.03476; qiuqiangkong/dcase2019_task4 @ d54cde2 (`pyt
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.io.events import Events
+from avseld.targets.batch_frames import active_rows, first_frames, last_active
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import first_tick
 from avseld.targets.segments import median, segments
@@ -43,6 +46,8 @@ class Tagging:
     task = "tagging"
     pads = True
     """clips shorter than a window are padded with silence"""
+    by_frame = False
+    """the labels of a clip belong to no frame"""
     label_hop = None
     """events are decoded at the network's frame rate"""
 
@@ -103,6 +108,17 @@ class Tagging:
             if offset >= 0 and onset < n_frames:
                 frame[max(onset, 0) : offset + 1, events.label[row]] = 1
         clip = np.maximum(clip, frame.max(axis=0, initial=0))
+        return {"clip": clip, "frame": frame} if self.kind == "frame" else {"clip": clip}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        first = first_frames(start, hop)
+        onset, offset = ((time / hop).round() - first for time in (events.onset, events.offset))
+        active = active_rows(onset, offset + 1, n_frames)  # without those that have no times
+        frame = (last_active(active, events.label, self.n_classes) > 0).float()
+        untimed = events.onset.isnan().float()
+        weak = torch.zeros_like(frame[:, 0]).scatter_reduce(1, events.label, untimed, "amax")
+        clip = torch.maximum(weak, frame.amax(dim=1))
         return {"clip": clip, "frame": frame} if self.kind == "frame" else {"clip": clip}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:

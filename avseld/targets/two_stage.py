@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.io.events import Events
 from avseld.io.geometry import wrap
+from avseld.targets.batch_frames import active_rows, first_frames, gather_events, last_active
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import (
     TOLERANCE_FRAMES,
@@ -105,6 +107,19 @@ class TwoStageTarget:
         if self.stage != "sed":
             radians = np.radians(np.stack([events.azimuth, events.elevation], axis=-1))
             target["doa"] = gather_active(radians, event)
+        return target
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        first = first_frames(start, hop)
+        onset, offset = (
+            (time / hop + TOLERANCE_FRAMES).floor() - first for time in (events.onset, events.offset)
+        )
+        last = last_active(active_rows(onset, offset, n_frames), events.label, self.n_classes)
+        target = {"sed": (last > 0).float()}
+        if self.stage != "sed":
+            radians = torch.stack([events.azimuth, events.elevation], dim=-1).deg2rad()
+            target["doa"] = gather_events(radians, last)
         return target
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from avseld.data.device_cache import DeviceCache, Places
+from avseld.data.device_cache import DeviceCache
+from avseld.data.device_places import Places
 from avseld.data.windows import Batch
 
 log = logging.getLogger(__name__)

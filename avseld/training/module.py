@@ -231,9 +231,14 @@ class Learner(lightning.LightningModule):
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
     def _can_be_captured(self) -> bool:
-        """Tell whether nothing in a step is decided by the host: no changed features, one process, no loss scaling."""
+        """Tell whether nothing in a step is decided by the host: one process, no loss scaling, own changes of features.
+
+        A change of features of another package might draw on the host, and a recorded step would repeat that draw: it
+        says `draws_on_device` where it draws with torch's generator of the device, as ours do.
+        """
         alone = self.device.type == "cuda" and self.trainer.world_size == 1
-        return alone and not self.system.masks and self.trainer.precision != "16-mixed"
+        drawn = all(getattr(mask, "draws_on_device", False) for mask in self.system.masks)
+        return alone and drawn and self.trainer.precision != "16-mixed"
 
     def _seed(self, step: int) -> None:
         """Make dropout and whatever else is drawn in a step a function of seed, step and process."""

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from avseld.base.draws import EachGenerator, ManyGenerators, generators
 from avseld.base.errors import BadInput
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.config import Data, Hardware, Part
+from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache
 from avseld.data.device_recordings import DeviceRecordings
-from avseld.data.draws import bounded, first_draws
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import Windows, reference
 from avseld.evaluation.validation import Validator
@@ -82,10 +83,13 @@ def system_of(name):
     return System(Blueprint(*SYSTEMS[name], CLASSES, chunk=1.2 if name == "distance" else 1.27))
 
 
+@pytest.mark.parametrize("augmented", [False, True], ids=["plain", "augmented"])
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_a_step_asks_nothing_of_the_host(prepared, name):
+def test_a_step_asks_nothing_of_the_host(prepared, name, augmented):
     system = system_of(name).train()
-    cache = DeviceCache(Windows(read_manifest(prepared), system, Data(prepared), 0), CPU)
+    parts = [Part("rotate"), Part("mix"), Part("mask"), Part("shift")] if augmented else []
+    changes = augmentation(system, parts, "foa")
+    cache = DeviceCache(Windows(read_manifest(prepared), system, Data(prepared), 0, changes), CPU)
     optimizer = torch.optim.Adam(system.model.parameters(), fused=True)
 
     def learn(batch):
@@ -124,15 +128,19 @@ def test_the_operators_of_a_step_of_av_foa_are_few(prepared):
 @given(
     st.integers(0, 2**32 - 1),
     st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=20),
-    st.integers(2, 2**31),
+    st.lists(st.one_of(st.none(), st.integers(1, 2**32 - 1)), max_size=6),
 )
-def test_draws_of_many_generators_are_those_of_each(seed, indices, bound):
-    chance, word = first_draws(seed, np.array(indices))
-    number, again = bounded(word, np.full(len(indices), bound))
-    for place, index in enumerate(indices):
-        random = np.random.default_rng([seed, index])
-        assert chance[place] == random.random()
-        assert again[place] or number[place] == random.integers(bound)
+def test_draws_of_many_generators_are_those_of_each(seed, indices, bounds):
+    one_by_one = EachGenerator([np.random.default_rng([seed, i]) for i in indices], np.arange(len(indices)))
+    many = generators(seed, indices)
+    assert isinstance(many, ManyGenerators)
+    for number, bound in enumerate(bounds):
+        drawn = [each.random() if bound is None else each.integers(bound) for each in (many, one_by_one)]
+        assert drawn[0].tolist() == drawn[1].tolist()
+        chosen = np.arange(len(indices)) % 2 == number % 2
+        some = [each.some(chosen) for each in (many, one_by_one)]
+        assert some[0].uniform(-6, 6).tolist() == some[1].uniform(-6, 6).tolist()
+        assert some[0].place.tolist() == some[1].place.tolist()
 
 
 def test_windows_are_drawn_alike_one_by_one_and_together(prepared):

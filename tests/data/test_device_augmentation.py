@@ -1,0 +1,76 @@
+"""Scenes that are rotated and mixed on the device are those of the ordinary path, for every target and format."""
+
+import crowded_scenes
+import numpy as np
+import pytest
+import torch
+
+from avseld.config import Data, Part
+from avseld.data.augmentation import augmentation
+from avseld.data.device_cache import DeviceCache
+from avseld.data.windows import Windows
+from avseld.io.manifest import read_manifest
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+
+CPU = torch.device("cpu")
+CLASSES = [f"class {number}" for number in range(3)]
+ROTATE, MIX = Part("rotate"), Part("mix", {"chance": 0.7})
+CRNN = Part("avcrnn", {"width": 2, "hidden": 2})
+FUSED = Part("fused", {"hidden": 2})
+VISUAL = Part("seldnet_visual", {"visual": "boxes"})
+SELDNET = Part("seldnet", {"width": 2, "hidden": 2, "bin_pooling": [4, 4, 2]})
+CASES = {
+    "boxes at the start, rotated": ("foa", "amplitude_ipd", CRNN, Part("multi_accdoa"), [ROTATE]),
+    "boxes at the start, mixed": ("foa", "amplitude_ipd", CRNN, Part("multi_accdoa"), [MIX]),
+    "rotated, mixed twice": ("foa", "amplitude_ipd", CRNN, Part("multi_accdoa", {"legacy": True}), [ROTATE, MIX, MIX]),
+    "tracks, mixed and rotated": ("foa", "sound_field", FUSED, Part("accdoa"), [MIX, ROTATE]),
+    "boxes at label frames, mixed and rotated": ("foa", "logmel_iv", VISUAL, Part("multi_accddoa"), [MIX, ROTATE]),
+    "array": ("mic", "amplitude_ipd", CRNN, Part("multi_accddoa", {"onscreen": True}), [ROTATE, MIX]),
+    "binaural, activity and direction": ("binaural", "logmel", SELDNET, Part("sed_doa"), [ROTATE, MIX]),
+    "stereo, plane": ("stereo", "logmel", SELDNET, Part("multi_accddoa", {"planar": True}), [MIX, ROTATE]),
+    "angles of 2019": (
+        "foa", "logmel", SELDNET, Part("sed_doa", {"axes": "angles", "rounding": 2019, "legacy": True}), [ROTATE, MIX],
+    ),
+    "two stages": ("foa", "logmel", SELDNET, Part("two_stage"), [ROTATE, MIX]),
+    "classes of directions": ("foa", "logmel", SELDNET, Part("bins"), [ROTATE, MIX]),
+    "activity": ("mono", "logmel", SELDNET, Part("activity"), [MIX]),
+    "clips": ("mono", "logmel", SELDNET, Part("tagging", {"loss": "frame"}), [MIX]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    made = {}
+
+    def of(format):
+        if format not in made:
+            made[format] = crowded_scenes.make(tmp_path_factory.mktemp("crowded") / format, format)
+        return made[format]
+
+    return of
+
+
+def windows_of(folder, format, features, model, target, augment, seed=3):
+    system = System(Blueprint(Part(features), model, target, CLASSES, format, 1.2))
+    video = "aligned" if model in (CRNN, FUSED, VISUAL) else "blank"
+    data = Data(folder, format=format, video=video)
+    return Windows(read_manifest(folder), system, data, seed, augmentation(system, augment, format))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_windows_changed_on_the_device_equal_those_changed_on_the_host(prepared, name):
+    format, *parts = CASES[name]
+    windows = windows_of(prepared(format), format, *parts)
+    cache = DeviceCache(windows, CPU)
+    numbers = range(40, 72)
+    ours, plain = cache.batch(cache.places(numbers)), windows_of(prepared(format), format, *parts[:3], [])
+    changed = 0
+    for place, number in enumerate(numbers):
+        expected = windows[number]
+        assert expected.keys() == ours.keys()
+        for part, value in expected.items():
+            assert ours[part].dtype == value.dtype
+            np.testing.assert_allclose(ours[part][place].numpy(), value.numpy(), atol=2e-6, err_msg=part)
+        changed += not torch.equal(expected["waveform"], plain[number]["waveform"])
+    assert changed > 12
