@@ -48,23 +48,16 @@ class LabelRows:
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
         self.hop, self.n_frames = windows.hop, windows.n_frames
-        self.group = max(round(LABEL_HOP / windows.hop), 1)
         n_frames = (windows.length / windows.rate / windows.hop).astype(np.int64) + 1
-        n_frames = -(-n_frames // self.group) * self.group
-        parts: dict[str, list[Tensor]] = {}
-        for events, n in zip(windows.events, n_frames, strict=True):
-            for name, value in windows.target.encode(events, 0.0, int(n), windows.hop).items():
-                if len(value) != n:
-                    raise BadInput("data.device_cache: this target has no value for each frame; choose never")
-                parts.setdefault(name, []).append(torch.from_numpy(value))
-        if not all(_is_by_group(value, self.group) for values in parts.values() for value in values):
+        self.group = max(round(LABEL_HOP / windows.hop), 1)
+        parts = _encoded_rows(windows, n_frames, self.group)
+        if parts is None:
             self.group = 1
-        self.n_rows = n_frames // self.group
+            parts = _encoded_rows(windows, n_frames, 1)
+        assert parts is not None
+        self.n_rows = -(-n_frames // self.group)
         self.first_row = np.concatenate([[0], np.cumsum(self.n_rows)[:-1]])
-        self.tables = {
-            name: with_zero_row([value[:: self.group].clone() for value in values], device)
-            for name, values in parts.items()
-        }
+        self.tables = {name: with_zero_row(values, device) for name, values in parts.items()}
 
     def places(self, which: np.ndarray, start: np.ndarray) -> np.ndarray:
         """Find the rows of windows.
@@ -139,7 +132,27 @@ class LabelEvents:
         return EventBatch.from_table(self.table[self.near[places]])
 
 
-def _is_by_group(value: Tensor, group: int) -> bool:
-    """Tell whether the frames (frame, ...) of each group are equal."""
-    grouped = value.unflatten(0, (-1, group))
-    return bool((grouped == grouped[:, :1]).all())
+def _encoded_rows(windows: Windows, n_frames: np.ndarray, group: int) -> dict[str, list[Tensor]] | None:
+    """Encode the labels of whole recordings, one row for each group of frames.
+
+    Args:
+        windows: give events and target.
+        n_frames: (recording,) frames of each.
+        group: frames of a row.
+
+    Returns:
+        Rows (row, ...) of every recording by name of the label; None where frames of a group differ.
+
+    Raises:
+        BadInput: a target that has no value for each frame.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    for events, n in zip(windows.events, -(-n_frames // group) * group, strict=True):
+        for name, value in windows.target.encode(events, 0.0, int(n), windows.hop).items():
+            if len(value) != n:
+                raise BadInput("data.device_cache: this target has no value for each frame; choose never")
+            grouped = value.reshape(-1, group, *value.shape[1:])
+            if (grouped != grouped[:, :1]).any():
+                return None
+            parts.setdefault(name, []).append(torch.from_numpy(grouped[:, 0].copy()))
+    return parts

@@ -1,5 +1,8 @@
 """The device cache gives the windows read from files, bit for bit, and the same training."""
 
+from dataclasses import replace
+
+import crowded_scenes
 import numpy as np
 import pytest
 import soundfile
@@ -9,10 +12,12 @@ from safetensors.torch import load_file
 from avseld.base.errors import BadInput
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.config import Data, Hardware, Part
+from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache, Stretches
 from avseld.data.loader import Numbers, loader
 from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
+from avseld.recipes.reading import recipe
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.training.train import train
@@ -25,6 +30,26 @@ MODELS = {
         Part("logmel_iv"), Part("seldnet_attention", {"width": 4, "hidden": 8, "n_heads": 2}), Part("multi_accddoa"),
     ),
 }  # fmt: skip
+
+
+RECIPES = (
+    "av_foa_fused", "av_mic", "general_alignment", "general_doa_gcc", "general_sed_m", "locator_stereo", "sed_cnn5",
+    "seldnet_2018", "seldnet_2019", "seldnet_2024", "two_stage",
+)  # fmt: skip
+"""one for each target, channel format and visual input"""
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    made = {}
+
+    def of(format, rate):
+        if (format, rate) not in made:
+            folder = tmp_path_factory.mktemp("crowded") / f"{format}_{rate}"
+            made[format, rate] = crowded_scenes.make(folder, format, rate, recordings=1)
+        return made[format, rate]
+
+    return of
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +91,23 @@ def test_training_from_the_cache_is_bit_identical(prepared, tmp_path):
 
     one, other = weights("never"), weights("always")
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_windows_of_every_kind_of_recipe_are_made_on_the_device(crowded, name):
+    words = recipe(name, data="prepared")
+    data, boxes = words.data, name.startswith("av_")
+    system = System(
+        Blueprint(words.features, words.model, words.target, list("abc"), data.format, data.chunk)
+    )
+    folder = crowded(data.format, system.sample_rate)
+    data = replace(data, prepared=folder, video="aligned" if boxes else "blank")
+    changes = augmentation(system, words.augment or [], data.format)
+    windows = Windows(read_manifest(folder), system, data, 0, changes)
+    cache = DeviceCache(windows, CPU)  # which compares eight windows
+    ours, expected = cache.batch(cache.places([9, 2**32])), (windows[9], windows[2**32])
+    for number, window in enumerate(expected):
+        assert all(torch.allclose(ours[part][number], value, atol=2e-6) for part, value in window.items())
 
 
 def test_a_corpus_that_cannot_be_cached_is_reported(prepared, tmp_path):

@@ -43,7 +43,7 @@ def event(whole: bool) -> st.SearchStrategy:
 
 
 @pytest.mark.parametrize("name", ENCODED)
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     st.booleans().flatmap(lambda whole: st.lists(event(whole), max_size=9)),
     st.integers(0, 40000),
