@@ -1,6 +1,6 @@
 """Augmentation of features, on the network's device: masks and shifts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +35,11 @@ class Mask(nn.Module):
         Returns:
             The same shape.
         """
-        kept = torch.ones(x.shape[0], 1, x.shape[2], x.shape[3], dtype=torch.bool, device=x.device)
-        for _ in range(self.n):
-            kept &= ~_random_stretch(x, x.shape[2], self.frames)[:, None, :, None]
-            kept &= ~_random_stretch(x, x.shape[3], self.bins)[:, None, None, :]
+        drawn = [(_draw(x, x.shape[2], self.frames), _draw(x, x.shape[3], self.bins)) for _ in range(self.n)]
+        if not drawn:
+            return x
+        frames, bins = (_inside(x.shape[axis], [pair[axis - 2] for pair in drawn]) for axis in (2, 3))
+        kept = ~(frames[:, None, :, None] | bins[:, None, None, :])
         return torch.where(kept, x, x.mean(dim=(2, 3), keepdim=True))
 
 
@@ -73,12 +74,18 @@ class Shift(nn.Module):
         return x.gather(3, index[:, None, None, :].expand_as(x))
 
 
-def _random_stretch(x: Tensor, n: int, longest: int) -> Tensor:
-    """Draw one stretch of n places for each window of x: (batch, n), true inside."""
+def _draw(x: Tensor, n: int, longest: int) -> tuple[Tensor, Tensor]:
+    """Draw the length of a stretch of n places for each window of x, and where it lies in 0..1: both (batch, 1)."""
     length = torch.randint(0, min(longest, n) + 1, (x.shape[0], 1), device=x.device)
-    first = (torch.rand(x.shape[0], 1, device=x.device) * (n - length + 1)).long()
-    place = torch.arange(n, device=x.device)
-    return (place >= first) & (place < first + length)
+    return length, torch.rand(x.shape[0], 1, device=x.device)
+
+
+def _inside(n: int, drawn: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Tell which of n places lie in any of the stretches drawn by `_draw`: (batch, n)."""
+    length, where = (torch.cat(each, dim=1)[..., None] for each in zip(*drawn, strict=True))
+    first = (where * (n - length + 1)).long()
+    place = torch.arange(n, device=length.device)
+    return ((place >= first) & (place < first + length)).any(1)
 
 
 FEATURE_AUGMENTATIONS: dict[str, Callable[..., nn.Module]] = {"mask": Mask, "shift": Shift}

@@ -153,7 +153,7 @@ class Rotate:
 
     def __init__(self, format: str) -> None:
         self.rotations = rotations(format)
-        self._tables: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
+        self._tables: dict[torch.device, tuple[Tensor, ...]] = {}
 
     def draw(self, random: Generators, another: Another) -> Drawn:
         """Draw the rotation of each of some windows, as a call does."""
@@ -166,27 +166,22 @@ class Rotate:
             windows: with sound, events and visual input.
             drawn: from `draw`, on the device.
         """
-        angles, channels, signs = (table[drawn["rotation"]] for table in self._on(windows.waveform.device))
-        channels = channels[..., None].expand_as(windows.waveform)
+        device, number = windows.waveform.device, drawn["rotation"]
+        angles, box_angles, channels, signs = (table[number] for table in self._on(device))
         quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
-        azimuth = wrap_batch(sign * windows.events.azimuth + 90.0 * quarter)
+        events = windows.events.turned(
+            wrap_batch(sign * windows.events.azimuth + 90.0 * quarter), up * windows.events.elevation
+        )
         visual = windows.visual
         if visual is not None:
-            quarter, sign, up = (
-                each.to(visual.dtype).reshape(-1, *[1] * (visual.ndim - 2)) for each in (quarter, sign, up)
-            )
+            quarter, sign, up = box_angles.reshape(-1, *[1] * (visual.ndim - 2), 3).unbind(-1)
             visual = _rotated_boxes(torch, visual, quarter, sign, up)
-        return replace(
-            windows,
-            waveform=windows.waveform.gather(1, channels) * signs[..., None],
-            events=replace(
-                windows.events, azimuth=azimuth, elevation=angles[:, 2:] * windows.events.elevation
-            ),
-            visual=visual,
-        )
+        channels = channels[..., None].expand_as(windows.waveform)
+        waveform = windows.waveform.gather(1, channels) * signs[..., None]
+        return replace(windows, waveform=waveform, events=events, visual=visual)
 
-    def _on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Keep the rotations on a device: angles (rotation, quarter sign up), channels and signs (rotation, channel).
+    def _on(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Keep the rotations on a device: quarter, sign and up in float64 and float32, old channels, and their signs.
 
         Every matrix takes each new channel from one old one, with a sign.
         """
@@ -195,11 +190,13 @@ class Rotate:
             channels = np.abs(matrices).argmax(axis=2)
             signs = np.take_along_axis(matrices, channels[..., None], axis=2)[..., 0]
             angles = [[rotation.quarter, rotation.sign, rotation.up] for rotation, _ in self.rotations]
-            self._tables[device] = (
-                torch.tensor(angles, dtype=torch.float64, device=device),
-                torch.from_numpy(channels).to(device),
-                torch.from_numpy(signs.astype(np.float32)).to(device),
+            tables = (
+                np.array(angles, np.float64),
+                np.array(angles, np.float32),
+                channels,
+                signs.astype(np.float32),
             )
+            self._tables[device] = tuple(torch.from_numpy(table).to(device) for table in tables)
         return self._tables[device]
 
     def __call__(self, window: Window, random: np.random.Generator, another: Callable[[], Window]) -> Window:

@@ -1,17 +1,18 @@
-"""Events of a batch of windows as tensors, so that labels are rotated, mixed and encoded on the device.
+"""Events of a batch of windows as a tensor, so that labels are rotated, mixed and encoded on the device.
 
 The same table as `avseld.io.events.Events`, without the numbers of sources: rows keep their order, and a window has
-only those rows that lie near it. All times and angles are float64, so that they are rounded to frames as on the host.
+only those rows that lie near it. All values are float64, so that times are rounded to frames as on the host.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 COLUMNS = ("onset", "offset", "label", "azimuth", "elevation", "distance", "onscreen")
-"""of the table that `EventBatch.from_table` reads"""
+"""of the table, named as the arrays of `Events`; seconds, class index, degrees, metres"""
 
 NEVER_S = -1e6
 """onset and offset of a row without event: eleven days before any window"""
@@ -19,51 +20,75 @@ NEVER_S = -1e6
 
 @dataclass(frozen=True)
 class EventBatch:
-    """Events near each window of a batch, all arrays (window, row).
+    """Events near each window of a batch.
 
     Rows without an event are silent: they end `NEVER_S` seconds before the recording. NaN means "not annotated".
+
+    Args:
+        table: (window, row, column = `COLUMNS`) float64; times on the clock of the recording.
     """
 
-    onset: Tensor
-    """seconds on the clock of the recording, float64"""
-    offset: Tensor
-    """seconds, float64"""
-    label: Tensor
-    """class index, int64"""
-    azimuth: Tensor
-    """degrees, positive to the left, float64"""
-    elevation: Tensor
-    """degrees, positive up, float64"""
-    distance: Tensor
-    """metres, float64"""
-    onscreen: Tensor
-    """1 visible, 0 not, float64"""
+    table: Tensor
 
-    @classmethod
-    def from_table(cls, table: Tensor) -> "EventBatch":
-        """Split a table (window, row, column = `COLUMNS`), float64."""
-        columns = dict(zip(COLUMNS, table.unbind(-1), strict=True))
-        return cls(**{**columns, "label": columns["label"].long()})
+    @property
+    def times(self) -> Tensor:
+        """Onset and offset (window, row, 2), seconds."""
+        return self.table[..., :2]
+
+    @property
+    def onset(self) -> Tensor:
+        """(window, row) seconds."""
+        return self.table[..., 0]
+
+    @property
+    def offset(self) -> Tensor:
+        """(window, row) seconds."""
+        return self.table[..., 1]
+
+    @cached_property
+    def label(self) -> Tensor:
+        """Class indices (window, row), int64."""
+        return self.table[..., 2].long()
+
+    @property
+    def azimuth(self) -> Tensor:
+        """(window, row) degrees, positive to the left."""
+        return self.table[..., 3]
+
+    @property
+    def elevation(self) -> Tensor:
+        """(window, row) degrees, positive up."""
+        return self.table[..., 4]
+
+    @property
+    def distance(self) -> Tensor:
+        """(window, row) metres."""
+        return self.table[..., 5]
+
+    @property
+    def onscreen(self) -> Tensor:
+        """(window, row) 1 visible, 0 not."""
+        return self.table[..., 6]
 
     def shifted(self, seconds: Tensor) -> "EventBatch":
         """Move the events of each window by (window,) seconds."""
-        return replace(self, onset=self.onset + seconds[:, None], offset=self.offset + seconds[:, None])
+        return EventBatch(torch.cat([self.times + seconds[:, None, None], self.table[..., 2:]], dim=-1))
+
+    def turned(self, azimuth: Tensor, elevation: Tensor) -> "EventBatch":
+        """Replace the directions by others, both (window, row) degrees."""
+        angles = torch.stack([azimuth, elevation], dim=-1)
+        return EventBatch(torch.cat([self.table[..., :3], angles, self.table[..., 5:]], dim=-1))
 
     def directions(self) -> Tensor:
-        """Compute unit vectors (window, row, axis = x y z), float64."""
-        azimuth, elevation = self.azimuth.deg2rad(), self.elevation.deg2rad()
-        horizontal = elevation.cos()
-        return torch.stack([horizontal * azimuth.cos(), horizontal * azimuth.sin(), elevation.sin()], dim=-1)
+        """Compute unit vectors (window, row, axis = x y z)."""
+        angles = self.table[..., 3:5].deg2rad()
+        (cos_azimuth, horizontal), (sin_azimuth, z) = angles.cos().unbind(-1), angles.sin().unbind(-1)
+        return torch.stack([horizontal * cos_azimuth, horizontal * sin_azimuth, z], dim=-1)
 
 
 def concatenate_batches(batches: Sequence[EventBatch]) -> EventBatch:
     """Join the rows of each window, those of the first batch before those of the others."""
-    return EventBatch(
-        **{
-            column.name: torch.cat([getattr(batch, column.name) for batch in batches], dim=1)
-            for column in fields(EventBatch)
-        }
-    )
+    return EventBatch(torch.cat([batch.table for batch in batches], dim=1))
 
 
 def wrap(azimuth: Tensor) -> Tensor:

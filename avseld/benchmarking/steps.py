@@ -14,6 +14,7 @@ from avseld.base.memory import keep_freed_memory
 from avseld.benchmarking import published
 from avseld.benchmarking.corpus import CLASSES, write_corpus
 from avseld.benchmarking.machine import alone, floor_of_step, made_of
+from avseld.benchmarking.operators import count_operators
 from avseld.benchmarking.processes import BATCH, bench_processes
 from avseld.config import Data, Part
 from avseld.data.loader import Numbers, loader
@@ -41,7 +42,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         Windows a second: `ours`, `published`, `ratio`; `ours_bf16`, `ratio_bf16` with bf16, and compiled;
         `floor` and what it is made of; `loss_difference` after 50 steps between ours and
         the plain path; start-up and memory on a corpus of STARSS23's size; peak memory of each; `processes`, see
-        `bench_processes`.
+        `bench_processes`; `operators_of_a_step`, see `count_operators`.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -54,6 +55,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         write_corpus(folder / "large", LARGE, 60, video=False, sparse=True)
         large = alone(start_up, folder / "large")
         processes = bench_processes(folder)
+        operators = count_operators(fresh_system(), folder)
         floor = alone(_floor)
     return {
         "ours": ours["rate"],
@@ -72,6 +74,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         "starss23_size": {name: round(float(value), 1) for name, value in large.items()},
         "peak_mb": {"ours": ours["peak_mb"], "ours_bf16": half["peak_mb"], "published": theirs["peak_mb"]},
         "processes": processes,
+        "operators_of_a_step": operators,
         "threads": torch.get_num_threads(),
     }
 

@@ -129,7 +129,7 @@ class LabelEvents:
 
     def gather(self, places: Tensor) -> EventBatch:
         """Gather the events of lists (window,)."""
-        return EventBatch.from_table(self.table[self.near[places]])
+        return EventBatch(self.table[self.near[places]])
 
 
 def _encoded_rows(windows: Windows, n_frames: np.ndarray, group: int) -> dict[str, list[Tensor]] | None:

@@ -224,10 +224,20 @@ class System(nn.Module):
         Returns:
             The target's heads, (batch, frame, ...).
         """
+        return self.model(self.features_of(waveform), visual)
+
+    def features_of(self, waveform: Tensor) -> Tensor:
+        """Compute the features of a batch of training windows, changed in training as the recipe says.
+
+        Args:
+            waveform: (batch, channel, sample).
+
+        Returns:
+            (batch, feature, frame, bin), channels last.
+        """
         with torch.no_grad(), self.full_precision():
             features = self.features(waveform)
             if self.training:
                 for mask in self.masks:
                     features = mask(features)
-            features = features.contiguous(memory_format=torch.channels_last)
-        return self.model(features, visual)
+            return features.contiguous(memory_format=torch.channels_last)

@@ -133,9 +133,8 @@ def batch_slots(
         (window, frame, slot = 6, axis, class) float32.
     """
     first = first_frames(start, hop, legacy)
-    active = active_rows(
-        (events.onset / hop).round() - first, (events.offset / hop).round() - first, n_frames
-    )
+    onset, offset = ((events.times / hop).round() - first[..., None]).unbind(-1)
+    active = active_rows(onset, offset, n_frames)
     label = events.label
     same = label[:, :, None] == label[:, None]  # (window, row, row)
     # Of every event of a frame, the number of active ones of its class before it, and of all: exact, as they are small.

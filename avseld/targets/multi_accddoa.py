@@ -5,8 +5,6 @@ DCASE baselines of 2024 and, for stereo, 2025: partha2409/DCASE2024_seld_baselin
 partha2409/DCASE2025_seld_baseline @ 42a48b6 (`loss.py`; docs/sources.md, DCASE baselines).
 """
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -94,9 +92,7 @@ class MultiACCDDOA:
     def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
         """Encode a batch of windows on its device, as `encode` does each."""
         if self.planar:
-            events = replace(
-                events, azimuth=fold_batch(events.azimuth), elevation=torch.zeros_like(events.elevation)
-            )
+            events = events.turned(fold_batch(events.azimuth), torch.zeros_like(events.elevation))
         columns = [torch.ones_like(events.distance)[..., None], events.directions()[..., : self.n_axes]]
         columns.append(events.distance[..., None])
         if self.onscreen:

@@ -7,7 +7,7 @@ e88c62b and seld-dcase2020 @ 384ad9b (`cls_feature_class.py`, `keras_model.py`; 
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -169,9 +169,9 @@ class SedDoa:
         if self.angular:
             values = torch.stack([events.azimuth, events.elevation * self.stretch], dim=-1).deg2rad()
         else:
-            flat = self.axes.n == 2
-            level = replace(events, elevation=torch.zeros_like(events.elevation)) if flat else events
-            values = level.directions()[..., : self.axes.n]
+            if self.axes.n == 2:
+                events = events.turned(events.azimuth, torch.zeros_like(events.elevation))
+            values = events.directions()[..., : self.axes.n]
         return {
             "sed": (last_active(active, events.label, self.n_classes) > 0).float(),
             "doa": gather_events(values, directed, self.axes.inactive),

@@ -61,7 +61,7 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
     silent = np.zeros((2, len(COLUMNS)))
     silent[:, :2] = NEVER_S
     near = np.concatenate([table[:, [0, 1, 2, 4, 5, 6, 7]], silent])
-    batch = EventBatch.from_table(torch.from_numpy(np.stack([near] * len(starts))))
+    batch = EventBatch(torch.from_numpy(np.stack([near] * len(starts))))
     encoded = target.encode_batch(batch, torch.from_numpy(starts), N_FRAMES, hop)
     for place, start in enumerate(starts):
         one = target.encode(events, float(start), N_FRAMES, hop)
