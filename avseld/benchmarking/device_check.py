@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,14 +25,16 @@ import torch
 from torch import Tensor
 
 from avseld.benchmarking.corpus import CLASSES, write_recording
+from avseld.benchmarking.operators import AUGMENTED
 from avseld.benchmarking.processes import BATCH
 from avseld.benchmarking.steps import fresh_system
 from avseld.config import Data, Part
+from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache
 from avseld.data.device_places import Places
 from avseld.data.loader import Numbers
 from avseld.data.windows import Windows
-from avseld.io.manifest import read_manifest, write_manifest
+from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.training.captured import CapturedStep
 from avseld.training.optimizers import optimizer_of
 
@@ -51,12 +53,14 @@ class StepPath:
         captured: whether steps are replayed as a CUDA graph.
         half: bf16 autocast.
         tf32: TF32 in matrix products, beside the convolutions that have it by default.
+        augmented: scenes are rotated and mixed, features masked and shifted.
     """
 
     name: str
     captured: bool
     half: bool = False
     tf32: bool = False
+    augmented: bool = False
 
 
 PATHS = (
@@ -64,6 +68,7 @@ PATHS = (
     StepPath("CUDA graph", True),
     StepPath("CUDA graph, TF32 products", True, tf32=True),
     StepPath("CUDA graph, bf16", True, half=True),
+    StepPath("CUDA graph, augmented", True, augmented=True),
 )
 
 
@@ -78,6 +83,8 @@ class Steps:
     def __init__(self, cache: DeviceCache, path: StepPath) -> None:
         self.cache, self.path, self.device = cache, path, cache.device
         self.system = fresh_system().to(self.device).train()
+        if path.augmented:
+            augmentation(self.system, list(AUGMENTED), "foa")  # its masks; the cache changes scenes
         options = {"lr": 1e-3, "weight_decay": 1e-6}
         self.optimizer = optimizer_of(Part("adam", options), self.system)
         self.step = CapturedStep(self._learn, self.optimizer, cache, path.captured)
@@ -98,6 +105,15 @@ class Steps:
         loss = self.system.training_loss(output, batch)["loss"]
         loss.backward()
         return loss.detach()[None]
+
+
+def cache_of(
+    folder: Path, recordings: Sequence[Recording], device: torch.device, augment: Sequence[Part] = ()
+) -> DeviceCache:
+    """Keep the recordings of a folder on a device, for windows whose scenes are changed as a recipe says."""
+    system = fresh_system()
+    changes = augmentation(system, list(augment), "foa")
+    return DeviceCache(Windows(recordings, system, Data(folder), 0, changes), device)
 
 
 def places_of(cache: DeviceCache, steps: int, first: int = 0) -> Places:
@@ -220,12 +236,13 @@ def main() -> None:
         write_corpus_in_parallel(words.folder, training, validation, seconds)
     note("corpus_s", time.perf_counter() - began)
     recordings = [r for r in read_manifest(words.folder) if r.fold == "fold3"]
-    windows = Windows(recordings, fresh_system(), Data(words.folder), 0)
     began = time.perf_counter()
-    cache = DeviceCache(windows, device)
+    cache = cache_of(words.folder, recordings, device)
     note("cache_s", time.perf_counter() - began)
     for path in PATHS:
         try:
+            if path.augmented:
+                cache = cache_of(words.folder, recordings, device, AUGMENTED)
             note(path.name, steps_a_second(cache, path, few, compared))
         except RuntimeError as error:
             note(path.name, {"failed": str(error)[:500]})

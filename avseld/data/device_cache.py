@@ -359,7 +359,8 @@ def kept_on_device(choice: str, n_bytes: int, device: torch.device, make: Callab
     except BadInput as error:
         if choice == "always":
             raise
-        log.info("not kept on the device: %s", error)
+        reason = str(error).removeprefix("data.device_cache: ").removesuffix("; choose never")
+        log.info("read from files, not from the device: %s", reason)
         return None
 
 

@@ -5,7 +5,7 @@ they take five times as long as they compute; replayed as a graph they follow ea
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -137,6 +137,14 @@ def constants(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 def can_be_captured(optimizer: torch.optim.Optimizer) -> bool:
     """Tell whether an optimizer can read its learning rate from the device: fused Adam and AdamW."""
     return all(group.get("fused") and "capturable" in group for group in optimizer.param_groups)
+
+
+def drawing_on_host(changes: Sequence[object]) -> list[str]:
+    """Name the changes of features that might draw on the host, whose draws a recording would repeat.
+
+    Those that draw with torch's generator of the device, or draw nothing, say so by `draws_on_device`.
+    """
+    return [type(change).__name__ for change in changes if not getattr(change, "draws_on_device", False)]
 
 
 @contextmanager

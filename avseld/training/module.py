@@ -29,7 +29,7 @@ from avseld.io.manifest import Recording
 from avseld.metrics.formulas import Scores
 from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
-from avseld.training.captured import CapturedStep
+from avseld.training.captured import CapturedStep, drawing_on_host
 from avseld.training.drawing import Drawn, PredictionDrawing
 from avseld.training.optimizers import optimizer_of, schedule_of
 from avseld.training.random_state import random_state, set_random_state
@@ -190,7 +190,7 @@ class Learner(lightning.LightningModule):
         return {"last_loss": self._log_losses(taken), "steps": 1}
 
     def _train_stretch(self, stretch: Stretch) -> dict[str, Any]:
-        if self.captured is None and self._can_be_captured():
+        if self.captured is None and self._can_be_captured:
             self.captured = CapturedStep(self._learn, self.optimizers().optimizer, stretch.cache)  # type: ignore[union-attr]
         first, losses, rates = self.global_step, [], []
         norms: dict[int, torch.Tensor] = {}
@@ -230,15 +230,17 @@ class Learner(lightning.LightningModule):
         progress.increment_completed()
         self.lr_schedulers().step()  # type: ignore[union-attr]
 
+    @cached_property
     def _can_be_captured(self) -> bool:
-        """Tell whether nothing in a step is decided by the host: one process, no loss scaling, own changes of features.
-
-        A change of features of another package might draw on the host, and a recorded step would repeat that draw: it
-        says `draws_on_device` where it draws with torch's generator of the device, as ours do.
-        """
-        alone = self.device.type == "cuda" and self.trainer.world_size == 1
-        drawn = all(getattr(mask, "draws_on_device", False) for mask in self.system.masks)
-        return alone and drawn and self.trainer.precision != "16-mixed"
+        """Whether the host decides nothing in a step: one process, no loss scaling, features changed on the device."""
+        if self.device.type != "cuda" or self.trainer.world_size > 1 or self.trainer.precision == "16-mixed":
+            return False
+        on_host = drawing_on_host(self.system.masks)
+        if on_host:
+            log.info(
+                "steps run one by one, not as a CUDA graph: %s has no draws_on_device", ", ".join(on_host)
+            )
+        return not on_host
 
     def _seed(self, step: int) -> None:
         """Make dropout and whatever else is drawn in a step a function of seed, step and process."""

@@ -1,13 +1,18 @@
 """Scenes that are rotated and mixed on the device are those of the ordinary path, for every target and format."""
 
+import logging
+import re
+from dataclasses import replace
+
 import crowded_scenes
 import numpy as np
 import pytest
 import torch
 
+from avseld.base.errors import BadInput
 from avseld.config import Data, Part
 from avseld.data.augmentation import augmentation
-from avseld.data.device_cache import DeviceCache
+from avseld.data.device_cache import DeviceCache, kept_on_device
 from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
 from avseld.system.blueprint import Blueprint
@@ -71,3 +76,65 @@ def test_windows_changed_on_the_device_equal_those_changed_on_the_host(prepared,
         for part, value in expected.items():
             assert ours[part].dtype == value.dtype
             np.testing.assert_allclose(ours[part][place].numpy(), value.numpy(), atol=2e-6, err_msg=part)
+
+
+class Quieter:
+    """An augmentation of another package, for files alone."""
+
+    def __call__(self, window, random, another):
+        return replace(window, waveform=(window.waveform * (0.5 + random.random() / 2)).astype(np.float32))
+
+
+class QuieterOnDevices(Quieter):
+    """The same with a form for the device."""
+
+    def draw(self, random, another):
+        return {"gain": (0.5 + random.random() / 2).astype(np.float32)}
+
+    def change(self, windows, drawn):
+        return replace(windows, waveform=windows.waveform * drawn["gain"][:, None, None])
+
+
+class Wrong(QuieterOnDevices):
+    """A form for the device that draws something else."""
+
+    def draw(self, random, another):
+        return {"gain": random.random().astype(np.float32)}
+
+
+class Broken(QuieterOnDevices):
+    """A form for the device that fails."""
+
+    def change(self, windows, drawn):
+        return drawn["gains"]
+
+
+def test_augmentations_of_other_packages_take_the_device_or_say_why_not(prepared, caplog, monkeypatch):
+    monkeypatch.setattr("avseld.data.device_cache.fits", lambda n_bytes, device: True)  # as on a large GPU
+    case = (prepared("foa"), *CASES["boxes at the start, rotated"][:4])
+    changed = windows_of(*case, [])
+    changed.augment = (QuieterOnDevices(),)
+    cache = DeviceCache(changed, CPU)
+    assert torch.equal(cache.batch(cache.places([70]))["waveform"][0], changed[70]["waveform"])
+    caplog.set_level(logging.INFO)
+    for change, reason in (
+        (Quieter, "the augmentation Quieter has no form for the device"),
+        (Wrong, r"waveform of windows made on the device differs .*\(augment: Wrong\)"),
+        (Broken, r"windows cannot be made on the device \(Broken: KeyError: 'gains'\)"),
+    ):
+        changed.augment = (change(),)
+        with pytest.raises(BadInput, match=f"data.device_cache: {reason}.*; choose never"):
+            kept_on_device("always", 0, CPU, lambda: DeviceCache(changed, CPU))
+        caplog.clear()
+        assert kept_on_device("auto", 0, CPU, lambda: DeviceCache(changed, CPU)) is None
+        (line,) = (line for line in caplog.messages if "device" in line)
+        assert re.fullmatch(f"read from files, not from the device: {reason}.*", line)
+
+
+def test_a_target_without_encode_batch_is_read_from_files_where_scenes_are_changed(prepared):
+    windows = windows_of(prepared("foa"), *CASES["boxes at the start, rotated"])
+    windows.target.encode_batch = None
+    with pytest.raises(BadInput, match="this target has no encode_batch"):
+        DeviceCache(windows, CPU)
+    windows.augment = ()
+    DeviceCache(windows, CPU)

@@ -15,8 +15,10 @@ from reference.signals import plane_wave
 import avseld
 from avseld.__main__ import main
 from avseld.augment.scenes import Window
-from avseld.config import Part
+from avseld.config import Data, Part
 from avseld.data.augmentation import augmentation
+from avseld.data.device_cache import DeviceCache
+from avseld.data.windows import Windows
 from avseld.io.events import Events
 from avseld.io.manifest import read_manifest
 from avseld.system.blueprint import Blueprint
@@ -114,6 +116,17 @@ def test_the_target_returns_the_events_that_it_encodes(workplace):
     assert np.array_equal(decoded.label, [row[2] for row in rows])
     assert np.allclose(decoded.onset, [row[0] for row in rows])
     assert float(target.loss({"vectors": torch.ones(2, 3)}, {"vectors": torch.zeros(2, 3)})["loss"]) == 1
+
+
+def test_the_augmentation_takes_the_device_cache(workplace):
+    built = system()
+    changes = augmentation(built, [Part("random_gain")], "foa")
+    recordings = [each for each in read_manifest(workplace / "prepared") if each.fold == "fold3"]
+    windows = Windows(recordings, built, Data(workplace / "prepared", video="blank"), 0, changes)
+    cache = DeviceCache(windows, torch.device("cpu"))
+    ours = cache.batch(cache.places([11]))["waveform"][0]
+    assert torch.allclose(ours, windows[11]["waveform"], rtol=1e-5)
+    assert not torch.allclose(ours, windows.at(*windows.draw(11))["waveform"], rtol=1e-3)
 
 
 def test_an_alignment_takes_directions_of_the_package(workplace, tmp_path):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from avseld.augment.features import Mask, Shift
 from avseld.base.draws import EachGenerator, ManyGenerators, generators
 from avseld.base.errors import BadInput
 from avseld.benchmarking.corpus import CLASSES, write_corpus
@@ -22,7 +23,7 @@ from avseld.evaluation.validation import Validator
 from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.build import Blueprint, System
-from avseld.training.captured import CapturedStep
+from avseld.training.captured import CapturedStep, drawing_on_host
 from avseld.training.run_files import claim
 from avseld.training.schedules import linear_factor
 from avseld.training.train import train
@@ -88,6 +89,14 @@ def test_an_operator_that_waits_for_the_device_is_found():
     with Operators() as operators:
         torch.ones(3)[torch.tensor([True, False, True])].sum().item()
     assert {name.split(".")[0] for name in operators.asking} >= {"nonzero", "_local_scalar_dense"}
+
+
+def test_only_changes_of_features_that_draw_on_the_device_are_recorded():
+    class Other(torch.nn.Module):
+        pass
+
+    changes = [Mask(), Shift(), Other()]
+    assert drawing_on_host(changes[:2]) == [] and drawing_on_host(changes) == ["Other"]
 
 
 @given(
