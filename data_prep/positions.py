@@ -11,6 +11,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import write_dcase
 from avseld.io.events import Events, concatenate
@@ -49,6 +50,7 @@ def positions(
     label_from_name: str | None = None,
     label_table: Path | None = None,
     classes: Path | None = None,
+    shard: str | None = None,
 ) -> int:
     """Convert position tracks to frame csv: azimuth, elevation and distance every 100 ms.
 
@@ -73,10 +75,13 @@ def positions(
         label_table: csv with the columns file and class, and perhaps take, in place of a pattern.
         classes: text file with one class a line; by default the classes found, in alphabetical order, which are
             written to TARGET.classes.txt.
+        shard: share of the takes, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
+            job array. See docs/clusters.md.
 
     Raises:
         BadInput: no track, bad axes, or a bad file; names file and line.
     """
+    own_shard = read_shard(shard)
     if rate <= 0:
         raise BadInput(f"rate {rate}: give positions a second, above 0")
     if (label or 0) < 0:
@@ -98,6 +103,8 @@ def positions(
         named = by_table([path for path in paths if path.resolve() != label_table.resolve()], label_table)
     _check_takes(named)
     labels, names = indices(named, known)
+    own = set(own_shard.of(list(dict.fromkeys(track.take for track in named.values())), "takes"))
+    named = {path: track for path, track in named.items() if track.take in own}
     takes: dict[str, list[Events]] = {}
     for path, track in named.items():
         positions_m = (read_track(path, rate) - origin) * METRES_PER_UNIT[unit] @ matrix.T

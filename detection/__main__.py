@@ -14,7 +14,9 @@ def _warn_about_old_name(words: list[str]) -> list[str]:
 
 
 COMMANDS = {
-    "boxes": Command("detection.detect", "boxes", "detect the people in every video of a prepared folder"),
+    "boxes": Command(
+        "detection.prepared_boxes", "boxes", "detect the people in every video of a prepared folder"
+    ),
     "embed": Command(
         "detection.embed", "embed", "compute visual embeddings of every video of a prepared folder"
     ),

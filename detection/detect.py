@@ -1,23 +1,17 @@
-"""Detect boxes in a video, and the command `boxes`: a boxes file for every video of a prepared folder."""
+"""Detect boxes in a video."""
 
 import logging
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, takes_paths
-from avseld.base.locks import sole_writer
-from avseld.base.next_step import tell_next
+from avseld.base.files import fingerprint
 from avseld.base.prefetch import prefetch
-from avseld.io.boxes import PERSON, Boxes, read_boxes, write_boxes
-from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
-from avseld.io.video import VideoInfo, check_panorama, sample_frames, video_info
+from avseld.io.boxes import PERSON, Boxes
+from avseld.io.video import VideoInfo, sample_frames, video_info
 from detection.backends.tiles import TiledDetector
 from detection.detector import Backend, Detections, Detector, load, near_picture
 from detection.familiarity import Familiarity
@@ -37,94 +31,11 @@ STEPS_PER_UNIT = 1 << 13
 GENERATOR = "generator"
 """`detector` of the boxes that the scene generator writes: their places are exact"""
 
-MISSING_END_S = 0.5
-"""how much earlier than its audio a video may end before a warning is logged"""
-
 MAX_TILES = 12
 
 DISTANCE_KEY = "distance_from_training"
 """entry of the description of boxes by a detector that comes with the package: median over the video of the distance of
 its frames from the pictures that the detector was trained on (`detection.familiarity`)"""
-
-
-@dataclass(frozen=True)
-class DetectionJob:
-    """A recording whose video may have to be processed."""
-
-    recording: Recording
-    video: Path
-    target: Path
-    """boxes file to write"""
-    video_hash: str
-    """fingerprint of the video"""
-    info: VideoInfo
-    """header of the video"""
-    existing: dict[str, Any]
-    """description in the existing boxes file; empty if there is none"""
-
-
-@takes_paths
-def boxes(
-    prepared: Path,
-    backend: Backend = "onnx",
-    weights: Path | None = None,
-    fps: float = 10.0,
-    width: int | None = None,
-    threads: int = 0,
-    tiles: int = 1,
-    mmdet_config: Path | None = None,
-    replace_generated: bool = False,
-    force: bool = False,
-) -> int:
-    """Detect the people in every video of a prepared folder.
-
-    Existing boxes are kept if they are of the same video, detector, weights, rate and width, or if the scene
-    generator wrote them.
-
-    Args:
-        prepared: folder with manifest.csv.
-        backend: onnx (ONNX Runtime) or mmdet (MMDetection, see scripts/install_mmdet.sh).
-        weights: weights file; people_drawn, which comes with the package and knows the people of generated scenes only;
-            or yolox_nano.onnx, the small release; by default YOLOX-tiny, fetched once.
-        fps: frames per second to process.
-        width: scale wider videos down to this many pixels first (360 as published); by default the input size of
-            the detector.
-        threads: processor threads; 0 leaves the choice to the backend.
-        tiles: number of overlapping tiles a 360-degree frame is cut into; 1 processes it whole, as published. More
-            find smaller people, in as many times the computing time.
-        mmdet_config: configuration of another mmdet YOLOX than YOLOX-tiny; a Python file, which is executed.
-        replace_generated: detect people where the generator wrote boxes, too.
-        force: detect everything anew, also what the generator wrote.
-
-    Returns:
-        0, or 1 if a recording failed; each failure is logged.
-
-    Raises:
-        BadInput: no prepared folder, or no detector.
-    """
-    recordings = read_manifest(prepared)
-    jobs, failures = _jobs(Path(prepared).absolute(), recordings)
-    generated = [job for job in jobs if not (force or replace_generated) and _is_generated(job)]
-    rest = [job for job in jobs if job not in generated]
-    detected = 0
-    if rest:
-        detector = in_tiles(load(backend, weights, threads, mmdet_config), tiles)
-        logger.info("detector: YOLOX, backend %s, weights %s", detector.name, detector.weights[:8])
-        detected = _detect_all(rest, detector, fps, width, force, failures)
-    _update_manifest(prepared, jobs)
-    logger.info(
-        "boxes: %d recordings by YOLOX now, %d already done, %d by the scene generator%s, %d without video",
-        detected,
-        len(rest) - detected - sum(job.recording.name in failures for job in rest),
-        len(generated),
-        " (kept; --replace_generated true detects people there)" if generated else "",
-        sum(recording.video is None for recording in recordings),
-    )
-    for name, error in failures.items():
-        logger.error("%s failed: %s", name, error)
-    if not failures:
-        tell_next("avseld-prep", "check", prepared)
-    return 1 if failures else 0
 
 
 def boxes_of_video(
@@ -158,7 +69,7 @@ def boxes_of_video(
     video_info(video)  # a wrong path is reported before weights are fetched
     detector = in_tiles(load(backend, weights, threads), tiles)
     found = detect(Path(video), detector, fps, width)
-    _warn_if_unfamiliar({Path(video).name: found.about}, detector)
+    warn_if_unfamiliar({Path(video).name: found.about}, detector)
     return found
 
 
@@ -203,7 +114,7 @@ def detect(
         if familiarity is not None:
             distances.append(familiarity.distance(frames[:1]))
         progress(len(time))
-    about = _signature(detector, fingerprint(video), info, fps, width)
+    about = signature(detector, fingerprint(video), info, fps, width)
     about |= {"width": info.width, "height": info.height, "duration": info.end}
     if distances:
         about[DISTANCE_KEY] = round(float(np.median(distances)), 3)
@@ -214,41 +125,7 @@ def detect(
     return _table(np.concatenate([before, seen]), [nothing] * len(before) + detections, about)
 
 
-def _jobs(prepared: Path, recordings: list[Recording]) -> tuple[list[DetectionJob], dict[str, str]]:
-    """List recordings with video, and name -> error of those whose video cannot be opened."""
-    jobs, failures = [], {}
-    for recording in recordings:
-        if recording.video is None:
-            continue
-        existing = recording.boxes or prepared / "boxes" / f"{recording.name}.npz"
-        # a boxes file outside the prepared folder belongs to the corpus and is only read
-        inside = existing.is_relative_to(prepared)
-        target = existing if inside else prepared / "boxes" / f"{recording.name}.npz"
-        try:
-            video_hash = fingerprint(recording.video)
-            info = video_info(recording.video)
-            jobs.append(DetectionJob(recording, recording.video, target, video_hash, info, _about(existing)))
-        except BadInput as error:
-            failures[recording.name] = str(error)
-    return jobs, failures
-
-
-def _about(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return read_boxes(path).about
-    except BadInput as error:
-        logger.warning("%s; it is made anew now", str(error).split("; make it")[0])
-        return {}
-
-
-def _is_generated(job: DetectionJob) -> bool:
-    by_generator = job.existing.get("detector") == GENERATOR
-    return by_generator and job.existing.get("video") in (None, job.video_hash)
-
-
-def _signature(
+def signature(
     detector: Detector, video: str, info: VideoInfo, fps: float, width: int | None
 ) -> dict[str, Any]:
     """List what must be equal for existing boxes to be kept."""
@@ -266,52 +143,13 @@ def _signature(
     )
 
 
-def _is_done(existing: dict[str, Any], signature: dict[str, Any]) -> bool:
-    """Return whether boxes have a signature; one without `tiles` is of whole frames."""
-    return signature.items() <= existing.items() and existing.get("tiles") == signature.get("tiles")
-
-
-def _detect_all(
-    jobs: list[DetectionJob],
-    detector: Detector,
-    fps: float,
-    width: int | None,
-    force: bool,
-    failures: dict[str, str],
-) -> int:
-    """Write the boxes files that are missing or out of date; return their number and add to `failures`."""
-    # Sections of one recording share the boxes file of its video.
-    stale = {
-        job.target: job
-        for job in jobs
-        if force or not _is_done(job.existing, _signature(detector, job.video_hash, job.info, fps, width))
-    }.values()
-    made: dict[str, dict[str, Any]] = {}
-    total = round(sum(job.recording.duration for job in stale) * fps)
-    with tqdm(total=total or None, unit="frame", desc="boxes", disable=not stale) as bar:
-        for job in stale:
-            bar.set_postfix_str(job.recording.name, refresh=False)
-            try:
-                flat = check_panorama(job.video, job.info, job.recording.format)
-                result = detect(job.video, detector, fps, width, bar.update)
-                _warn_if_short(job, result.about["duration"])
-                if flat:
-                    logger.warning(flat)
-                write_boxes(job.target, result)
-                made[job.recording.name] = result.about
-            except (BadInput, OSError) as error:
-                failures[job.recording.name] = " ".join(str(error).split())
-    _warn_if_unfamiliar(made, detector)
-    return len(made)
-
-
 def _familiarity(detector: Detector) -> Familiarity | None:
     """Return what a detector's training pictures looked like; None if it does not come with the package."""
     card = card_of(detector.weights)
     return Familiarity.from_dict(card.familiar) if card is not None and card.familiar else None
 
 
-def _warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) -> None:
+def warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) -> None:
     """Warn about videos that are unlike the pictures that a detector was trained on.
 
     Args:
@@ -334,31 +172,6 @@ def _warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) ->
             familiarity.threshold,
             card.limits,
         )
-
-
-def _warn_if_short(job: DetectionJob, end: float) -> None:
-    end += job.recording.video_offset
-    if end < job.recording.duration - MISSING_END_S:
-        logger.warning(
-            "%s: the video ends after %.1f s, the audio after %.1f s; used as far as it goes",
-            job.recording.name,
-            end,
-            job.recording.duration,
-        )
-
-
-def _update_manifest(prepared: Path, jobs: list[DetectionJob]) -> None:
-    """Enter the boxes files into the manifest as it is now: other commands may have changed it meanwhile."""
-    written = {job.recording.name: job.target for job in jobs if job.target.is_file()}
-
-    def entered(recordings: list[Recording]) -> list[Recording]:
-        return [replace(each, boxes=written.get(each.name, each.boxes)) for each in recordings]
-
-    before = read_manifest(prepared)
-    if entered(before) == before:  # the folder need not be writable
-        return
-    with sole_writer(prepared, math.inf):
-        write_manifest(prepared, entered(read_manifest(prepared)), read_classes(prepared))
 
 
 def _table(time: np.ndarray, detections: list[Detections], about: dict[str, Any]) -> Boxes:

@@ -1,9 +1,11 @@
 """Compute visual embeddings of a video, and the command `embed`: a file for every video of a prepared folder."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,10 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from avseld.base.engines import read_engine, threads_of_call
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, require_file, sha256, takes_paths
+from avseld.base.files import fingerprint, remove_partial, require_file, sha256, takes_paths
+from avseld.base.job_shards import read_shard
 from avseld.base.next_step import tell_next
 from avseld.base.prefetch import prefetch
+from avseld.io.embeddings import FOLDER as EMBEDDINGS_FOLDER
 from avseld.io.embeddings import VisualEmbeddings, read_embeddings, write_embeddings
 from avseld.io.manifest import Recording, read_manifest
 from avseld.io.video import VideoInfo, check_panorama, sample_frames, turned, video_info
@@ -182,6 +187,9 @@ def embed(
     fps: float = 10.0,
     threads: int = 0,
     force: bool = False,
+    jobs: int = 0,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> int:
     """Compute the embeddings of every video of a prepared folder and write frames/NAME.npz.
 
@@ -193,8 +201,13 @@ def embed(
         weights: a file of torchvision's weights; by default that in its own cache, else the official release.
         crop: whole (the whole panorama) or centre (as published, some 174 degrees of it).
         fps: frames per second to process.
-        threads: processor threads; 0 leaves the choice to torch.
+        threads: processor threads; 0 leaves the choice to torch, and with --engine shares out the cores.
         force: compute everything anew.
+        jobs: with --engine, videos processed at once; 0 for one per core.
+        shard: share of the videos, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. See docs/clusters.md.
+        engine: process several videos at once, each with a network of its own: loky (processes) or dask:ADDRESS, the
+            workers of a Dask cluster; by default one video after the other.
 
     Returns:
         0, or 1 if a recording failed; each failure is logged.
@@ -202,24 +215,31 @@ def embed(
     Raises:
         BadInput: no prepared folder, or no encoder.
     """
-    recordings = [each for each in read_manifest(prepared) if each.video is not None]
+    own_shard, workers = read_shard(shard), None if engine is None else read_engine(engine, jobs)
+    if workers is not None and workers.name == "threads":
+        raise BadInput("--engine threads: torch uses all threads for one video; leave it out, or give loky")
+    seen = [each for each in read_manifest(prepared) if each.video is not None]
+    recordings = own_shard.of(seen, "videos")
     network = load(encoder, weights, crop, threads)
     logger.info("encoder: %s, %s, weights %s", encoder, crop, network.weights[:8])
     stale = [each for each in recordings if force or not _is_done(each, network, fps)]
     failures: dict[str, str] = {}
     total = round(sum(each.duration for each in stale) * fps)
     with tqdm(total=total or None, unit="frame", desc="embeddings", disable=not stale) as bar:
-        for recording in stale:
-            bar.set_postfix_str(recording.name, refresh=False)
-            assert recording.video is not None and recording.embeddings is not None
-            try:
-                if flat := check_panorama(recording.video, video_info(recording.video), recording.format):
-                    logger.warning(flat)
-                write_embeddings(
-                    recording.embeddings, embed_video(recording.video, network, fps, bar, recording.video_yaw)
-                )
-            except (BadInput, OSError) as error:
-                failures[recording.name] = " ".join(str(error).split())
+        embedded: Iterator[EmbeddedVideo]
+        if workers is None:
+            embedded = (_embed_one(each, network, fps, bar) for each in stale)
+        else:
+            options = (encoder, weights, crop, threads or threads_of_call(workers))
+            embedded = workers.run(_embed_with, [(each, options, fps) for each in stale])
+        for name, warning, failure, n_frames in embedded:
+            bar.update(n_frames)
+            if warning:
+                logger.warning(warning)
+            if failure:
+                failures[name] = failure
+    if workers is not None and workers.is_remote:  # what a worker that was lost was writing
+        remove_partial(prepared / EMBEDDINGS_FOLDER, [each.name for each in stale])
     logger.info(
         "embeddings: %d recordings now, %d already done",
         len(stale) - len(failures),
@@ -227,9 +247,46 @@ def embed(
     )
     for name, why in failures.items():
         logger.error("%s failed: %s", name, why)
-    if not failures:
+    if not failures and all(each.embeddings is not None and each.embeddings.is_file() for each in seen):
         tell_next("avseld-prep", "check", prepared)
     return 1 if failures else 0
+
+
+class EmbeddedVideo(NamedTuple):
+    """What came of a video."""
+
+    name: str
+    """of the recording"""
+    warning: str
+    failure: str
+    n_frames: int
+    """frames that the progress bar does not know of"""
+
+
+def _embed_one(recording: Recording, encoder: FrameEncoder, fps: float, bar: tqdm | None) -> EmbeddedVideo:
+    """Write the embeddings of a video; an error is returned, not raised."""
+    assert recording.video is not None and recording.embeddings is not None
+    if bar is not None:
+        bar.set_postfix_str(recording.name, refresh=False)
+    try:
+        flat = check_panorama(recording.video, video_info(recording.video), recording.format)
+        found = embed_video(recording.video, encoder, fps, bar, recording.video_yaw)
+        write_embeddings(recording.embeddings, found)
+    except (BadInput, OSError) as error:
+        return EmbeddedVideo(recording.name, "", " ".join(str(error).split()), 0)
+    return EmbeddedVideo(recording.name, flat or "", "", len(found.time) if bar is None else 0)
+
+
+@lru_cache(1)
+def _loaded(options: tuple[Network, Path | None, Crop, int]) -> FrameEncoder:
+    return load(*options)
+
+
+def _embed_with(
+    recording: Recording, options: tuple[Network, Path | None, Crop, int], fps: float
+) -> EmbeddedVideo:
+    """Write the embeddings of a video in a worker, which loads its network once."""
+    return _embed_one(recording, _loaded(options), fps, None)
 
 
 def _is_done(recording: Recording, encoder: FrameEncoder, fps: float) -> bool:

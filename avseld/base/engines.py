@@ -97,6 +97,11 @@ def read_engine(text: str | None, jobs: int = 0, default: Literal["threads", "lo
     return Engine(name, address, jobs)
 
 
+def threads_of_call(engine: Engine) -> int:
+    """Return how many threads a call may use, so that all calls at once use as many as there are cores."""
+    return 1 if engine.is_remote else max(1, cpu_count() // engine.n_workers)
+
+
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     """Connect to a scheduler for the time of a block."""

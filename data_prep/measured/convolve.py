@@ -1,6 +1,7 @@
 """The command `convolve`: a test set of real sounds through measured room responses, with known directions."""
 
 import csv
+import json
 import logging
 import shutil
 import uuid
@@ -8,18 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, require_folder, takes_paths, visible_files
+from avseld.base.files import remove_partial, replacing, require_folder, takes_paths, visible, visible_files
+from avseld.base.job_shards import read_shard
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info
 from avseld.io.dcase_csv import POLAR, Dialect, write_dcase
 from avseld.io.suffixes import SOUNDS
 from data_prep.measured.responses import RoomResponse, diffuse_noise, read_response
 from data_prep.measured.scenes import SILENCE_AFTER_S, SILENCE_BEFORE_S, Source, draw_sources, render
+from data_prep.parts import Parts, key_of, read_part
 from data_prep.synth.acoustics.formats import ReceiverFormat, receiver_format
 from data_prep.synth.layouts.plan import write_wav
 
@@ -55,6 +60,9 @@ def convolve(
     snr_db: float = 15.0,
     formats: str = "foa",
     seed: int = 0,
+    jobs: int = 1,
+    shard: str | None = None,
+    engine: str | None = None,
 ) -> None:
     """Make test recordings with known directions from real sounds and measured first-order room responses.
 
@@ -70,7 +78,7 @@ def convolve(
     Args:
         sounds: folder of sound files; files of one subfolder are taken for sounds of one kind, and kinds take turns.
         responses: first-order room responses of any sample rate, separated by commas.
-        out: folder to make.
+        out: folder to make; with --shard also that of other shards, or of an interrupted run with the same options.
         conventions: ambix (W Y Z X, SN3D), n3d (W Y Z X) or fuma (W X Y Z, W / sqrt 2), one for all responses or one
             each, separated by commas; auto chooses by the energies of the direct sound.
         recordings: number of recordings.
@@ -79,10 +87,15 @@ def convolve(
         snr_db: level of the sources above the noise, in W, in the frames in which a source is active.
         formats: foa, stereo (cardioids that face left and right, from the ambisonics) or both, separated by commas.
         seed: seed of all randomness.
+        jobs: recordings made at once; 0 for one per core.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes scenes.csv. See docs/clusters.md.
+        engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
 
     Raises:
         BadInput: an option out of range, an unusable sound or response, or `out` holds something; names it.
     """
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
     numbers = _numbers(sources)
     _check(recordings, seconds, snr_db, seed)
     receivers = _receivers(formats)
@@ -95,27 +108,73 @@ def convolve(
             room.convention,
             *room.angles,
         )
-    with _whole_folder(out) as folder:
-        listing = []
-        for index, planned in enumerate(tqdm(_plan(recordings, len(rooms), numbers), unit="recording")):
-            rng = np.random.default_rng([seed, index])
-            room = rooms[planned.room]
-            drawn = draw_sources(_draw_files(kinds, planned.n_sources, rng), seconds, rng)
-            rendering = render(drawn, room, snr_db, rng)
-            for receiver in receivers:
-                sound = receiver.mix_down(rendering.mix)
-                write_wav(folder / receiver.folder / f"{planned.name}.wav", sound)
-            path = folder / "metadata_dev" / f"{planned.name}.csv"
-            write_dcase(path, rendering.labels, Dialect(columns=POLAR[5]))
-            listing += [_row(planned, number, source, room, sounds) for number, source in enumerate(drawn)]
-        with (
-            replacing(folder / SCENES_FILE) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, list(listing[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(listing)
-    log.info("%s: %d recordings, %d sources", out, recordings, len(listing))
+    planned = _plan(recordings, len(rooms), numbers)
+    scenes = _Scenes(sounds, kinds, rooms, receivers, seconds, snr_db, seed)
+    if own_shard.is_whole:
+        with _whole_folder(out) as folder:
+            calls: list[tuple[Any, ...]] = [
+                (scenes, folder, index, each) for index, each in enumerate(planned)
+            ]
+            rows = list(tqdm(workers.run(_write, calls, in_order=True), total=recordings, unit="recording"))
+            _write_listing(folder, [row for each in rows for row in each])
+        log.info("%s: %d recordings, %d sources", out, recordings, sum(map(len, rows)))
+        return
+    parts = Parts(out, key_of(convolve, given, []))
+    if visible(out) and not parts.begun:
+        raise BadInput(f"{out}: exists; give a new folder")
+    parts.begin()
+    due = [(index, each) for index, each in own_shard.of(list(enumerate(planned)), "recordings")]
+    calls = [(scenes, out, index, each, parts) for index, each in due if not parts.has(f"{each.name}.json")]
+    for _ in tqdm(workers.run(_write, calls), total=len(calls), unit="recording"):
+        pass
+    if workers.is_remote:  # what a worker that was lost was writing
+        for folder in (path for path in out.rglob("*") if path.is_dir()):
+            remove_partial(folder, [each.name for _, each in due])
+    with parts.joined([f"{each.name}.json" for each in planned], SCENES_FILE) as paths:
+        if paths is not None:
+            rows = [read_part(path) for path in paths]
+            _write_listing(out, [row for each in rows for row in each])
+            log.info("%s: %d recordings, %d sources", out, recordings, sum(map(len, rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scenes:
+    """What all recordings are drawn from; fields are those of `convolve`."""
+
+    sounds: Path
+    kinds: list[list[Path]]
+    rooms: list[RoomResponse]
+    receivers: list[ReceiverFormat]
+    seconds: float
+    snr_db: float
+    seed: int
+
+
+def _write(
+    scenes: _Scenes, folder: Path, index: int, planned: Planned, parts: Parts | None = None
+) -> list[dict[str, object]]:
+    """Write the audio and the labels of a recording; return its rows of the listing, or leave them as a part."""
+    rng = np.random.default_rng([scenes.seed, index])
+    room = scenes.rooms[planned.room]
+    drawn = draw_sources(_draw_files(scenes.kinds, planned.n_sources, rng), scenes.seconds, rng)
+    rendering = render(drawn, room, scenes.snr_db, rng)
+    for receiver in scenes.receivers:
+        write_wav(folder / receiver.folder / f"{planned.name}.wav", receiver.mix_down(rendering.mix))
+    write_dcase(folder / "metadata_dev" / f"{planned.name}.csv", rendering.labels, Dialect(columns=POLAR[5]))
+    rows = [_row(planned, number, source, room, scenes.sounds) for number, source in enumerate(drawn)]
+    if parts is not None:
+        parts.put(f"{planned.name}.json", json.dumps(rows))
+    return rows
+
+
+def _write_listing(folder: Path, rows: list[dict[str, object]]) -> None:
+    with (
+        replacing(folder / SCENES_FILE, keep_same=True) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def sounds_by_kind(folder: Path, n_kinds: int) -> list[list[Path]]:

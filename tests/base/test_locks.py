@@ -92,3 +92,31 @@ def test_of_the_processes_of_a_training_only_the_first_locks(tmp_path, monkeypat
     monkeypatch.setenv("SLURM_PROCID", "1")
     with sole_writer(tmp_path):
         assert write(3, tmp_path) == (3, True)
+
+
+def test_programs_that_share_a_folder_let_each_other_in_and_the_last_one_removes_the_lock(tmp_path):
+    with sole_writer(tmp_path, shared=True):
+        with (
+            sole_writer(tmp_path, shared=True),
+            pytest.raises(BadInput, match="another"),
+            sole_writer(tmp_path),
+        ):
+            pass
+        assert (tmp_path / LOCK).exists()
+        with pytest.raises(BadInput, match="another"), sole_writer(tmp_path):
+            pass
+    assert not list(tmp_path.iterdir())
+    with sole_writer(tmp_path), pytest.raises(BadInput, match="another"), sole_writer(tmp_path, shared=True):
+        pass
+
+
+def test_a_function_with_a_shard_shares_its_folder(tmp_path, monkeypatch):
+    @writes_alone_into("out")
+    def write(out, shard=None):
+        return (out / LOCK).exists()
+
+    monkeypatch.setenv("SLURM_PROCID", "1")  # shares that srun starts lock, too
+    with sole_writer(tmp_path, shared=True):
+        assert write(tmp_path, "1/2")
+    with sole_writer(tmp_path), pytest.raises(BadInput, match="another"):
+        write(tmp_path, shard="1/2")

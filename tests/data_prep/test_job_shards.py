@@ -1,9 +1,16 @@
 """Shards of preparations: together they write the bytes of one run, in any order; a rerun writes nothing."""
 
+import errno
+import logging
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from avseld.base.errors import BadInput
+from avseld.base.locks import LOCK, sole_writer
+from avseld.io.manifest import read_classes, read_manifest, write_manifest
 from data_prep.corpora.dcase import dcase
 from data_prep.corpora.own import own
 from data_prep.corpora.task4 import task4
@@ -86,3 +93,69 @@ def test_three_shards_write_the_bytes_of_one_run_and_a_rerun_writes_nothing(
     for number in (1, 2, 3):
         assert not COMMANDS[name](raw, out, shard=f"{number}/3")
     assert stamps(out) == before
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "no locks"])
+def test_shards_at_once_lose_no_row(raw, alone, tmp_path, monkeypatch, locks):
+    def unable(*words):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    if not locks:  # as on some network file systems
+        monkeypatch.setattr("fcntl.flock", unable)
+    out, together, failed = tmp_path / "out", threading.Barrier(4), []
+
+    def share(number):
+        together.wait()
+        try:
+            assert COMMANDS["dcase"](raw, out, shard=f"{number}/4") == 0
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=share, args=[number]) for number in (1, 2, 3, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and content(out) == alone("dcase")
+
+
+def test_the_manifest_appears_when_all_shares_are_there_and_keeps_what_was_entered(raw, tmp_path, caplog):
+    out = tmp_path / "out"
+    with caplog.at_level(logging.INFO):
+        assert COMMANDS["dcase"](raw, out, shard="2/3") == 0
+    assert not (out / "manifest.csv").exists() and "next: " not in caplog.text
+    assert "manifest.csv is written when the other 2 of 3 parts are there (1-of-3, 3-of-3)" in caplog.text
+    with caplog.at_level(logging.INFO):
+        for number in (1, 3):
+            assert COMMANDS["dcase"](raw, out, shard=f"{number}/3") == 0
+    assert caplog.text.count("next: ") == 1
+    entered = [replace(one, fold="mine") for one in read_manifest(out)]
+    write_manifest(out, entered, read_classes(out))
+    assert COMMANDS["dcase"](raw, out, shard="2/3") == 0
+    assert {one.fold for one in read_manifest(out)} == {"mine"}
+
+
+def test_shares_of_other_options_are_not_joined(raw, tmp_path):
+    out = tmp_path / "out"
+    COMMANDS["dcase"](raw, out, shard="1/2")
+    COMMANDS["dcase"](raw, out, shard="2/2", one_class="sound")
+    assert not (out / "manifest.csv").exists()
+    COMMANDS["dcase"](raw, out, shard="1/2", one_class="sound")
+    assert read_classes(out) == ["sound"] and len(list((out / FOLDER).iterdir())) == 1
+    COMMANDS["dcase"](raw, out)  # one program writes all, and forgets the parts
+    assert len(read_classes(out)) == 13 and not (out / FOLDER).exists()
+
+
+def test_a_share_without_recordings_counts(raw, tmp_path):
+    for number in range(1, 7):
+        assert COMMANDS["dcase"](raw, tmp_path / "out", shard=f"{number}/6") == 0
+    assert len(read_manifest(tmp_path / "out")) == CORPORA["starss"]["recordings"]
+
+
+def test_a_preparation_waits_for_no_shares_and_is_refused_beside_them(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("avseld.base.locks.PAUSE_S", 0.0)
+    with sole_writer(tmp_path / "out", shared=True):
+        with pytest.raises(BadInput, match="another program is writing into it"):
+            synth(tmp_path / "out", **SCENES, **CORPORA["starss"])
+        synth(tmp_path / "out", **SCENES, **CORPORA["starss"], shard="4/4")
+    assert not (tmp_path / "out" / LOCK).exists()

@@ -21,7 +21,7 @@ from data_prep.media.cut import cut
 from data_prep.split import split
 from data_prep.synth.corpus import synth
 from data_prep.synth.video.pictures import pictures
-from detection.detect import DetectionJob, _update_manifest
+from detection.prepared_boxes import DetectionJob, _update_manifest
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from counting_video import late_video, number_of
 from spherical_boxes import add_to_video, spherical
 from yolox_material import write_video
 
-import detection.detect as detect_module
+import detection.prepared_boxes as detect_module
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, people, read_boxes
 from avseld.io.video import sample_frames, video_info
@@ -20,8 +20,9 @@ from data_prep.media.cut import cut
 from data_prep.media.cut_video import cut_video
 from data_prep.media.ffmpeg import run_ffmpeg
 from data_prep.media.resize import resize, resize_video
-from detection.detect import boxes, detect
+from detection.detect import detect
 from detection.detector import Detections
+from detection.prepared_boxes import boxes
 
 PATCH = slice(8, 24), slice(24, 40)
 """rows and columns of what the detector takes for a person, in pictures of 64 x 128"""

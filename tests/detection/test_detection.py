@@ -288,7 +288,7 @@ def test_a_split_made_during_detection_is_kept(prepared, weights, monkeypatch):
         write_manifest(prepared, rows, ["speech"])
         return result
 
-    monkeypatch.setattr("detection.detect.detect", detect_while_split)
+    monkeypatch.setattr("detection.prepared_boxes.detect", detect_while_split)
     assert run(prepared, weights) == 0
     listed = read_manifest(prepared)
     assert [each.fold for each in listed] == ["train"] * 3

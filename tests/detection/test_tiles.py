@@ -9,8 +9,9 @@ from yolox_material import panorama, write_video
 from avseld.base.errors import BadInput
 from avseld.io.boxes import PERSON
 from detection.backends.tiles import TiledDetector
-from detection.detect import _is_done, boxes_of_video, in_tiles
+from detection.detect import boxes_of_video, in_tiles
 from detection.detector import Detections, load
+from detection.prepared_boxes import _is_done
 
 WIDE, HIGH = 720, 360
 

@@ -241,3 +241,28 @@ def test_the_direct_sound_of_measured_responses_is_found(shared):
     other = read_response(folder / "room_1_bf.wav")
     assert (hall.convention, other.convention) == ("n3d", "fuma")
     assert responses.direct_vector(hall.channels)[0] > 0.98 and other.direct[0] > 0.97
+
+
+def test_shards_make_the_test_set_of_one_program(sounds, tmp_path):
+    words = dict(recordings=3, seconds=5.0, sources="1", formats="foa,stereo")
+    responses = str(room(tmp_path / "a.wav"))
+    convolve(sounds, responses, tmp_path / "alone", **words)
+    for number in (2, 1):
+        assert not (tmp_path / "shared" / "scenes.csv").exists()
+        convolve(sounds, responses, tmp_path / "shared", **words, shard=f"{number}/2")
+    files = {
+        folder: {
+            path.relative_to(tmp_path / folder): path.read_bytes()
+            for path in (tmp_path / folder).rglob("*.*")
+            if path.is_file() and ".parts" not in path.parts
+        }
+        for folder in ("alone", "shared")
+    }
+    assert files["alone"] == files["shared"] and len(files["alone"]) == 10
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "shared").rglob("*.*") if path.is_file()}
+    convolve(sounds, responses, tmp_path / "shared", **words, shard="1/2")
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "shared").rglob("*.*") if path.is_file()
+    }
+    with pytest.raises(BadInput, match="exists; give a new folder"):
+        convolve(sounds, responses, tmp_path / "shared", **(words | {"seed": 1}), shard="1/2")

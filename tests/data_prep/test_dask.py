@@ -1,0 +1,95 @@
+"""A Dask cluster prepares a corpus: what a worker that is killed was doing is done by another, once."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from avseld.base.engines import Engine, read_engine
+from avseld.base.errors import BadInput
+from avseld.base.files import PARTIAL
+from data_prep.corpora.own import own
+from data_prep.media.resample import resample
+
+distributed = pytest.importorskip("distributed", reason="Dask is not installed; the extra cluster brings it")
+N_FILES = 8
+
+
+@pytest.fixture(scope="module")
+def takes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("takes")
+    rng = np.random.default_rng(0)
+    for number in range(N_FILES):
+        soundfile.write(folder / f"take{number}.wav", 0.1 * rng.normal(size=(48000 * 4, 4)), 48000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        worker_dashboard_address=None,
+    ) as made:
+        yield made
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def kill_a_worker_that_writes(cluster, folder: Path, killed: list[int]) -> None:
+    """Kill the process of a worker while the file that it writes is there under its temporary name."""
+    while not killed:
+        if list(folder.glob(f".*{PARTIAL}*")):
+            pid = next(iter(cluster.workers.values())).pid
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+        time.sleep(0.001)
+
+
+def refuse(number: int) -> None:
+    raise BadInput(f"file {number}: no sound; copy it again")
+
+
+def test_a_worker_that_is_killed_loses_no_file_and_leaves_none_half_written(
+    takes, cluster, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)  # workers are elsewhere: relative paths are made absolute
+    assert own(takes, tmp_path / "alone") == 0
+    engine, killed = f"dask:{cluster.scheduler_address}", []
+    watch = threading.Thread(
+        target=kill_a_worker_that_writes, args=(cluster, tmp_path / "prepared" / "audio", killed), daemon=True
+    )
+    watch.start()
+    assert own(takes, Path("prepared"), engine=engine) == 0
+    assert killed and not watch.is_alive()
+    assert content(tmp_path / "prepared") == content(tmp_path / "alone")
+    assert len(content(tmp_path / "prepared")) == N_FILES + 2
+
+
+def test_a_file_that_fails_on_a_worker_is_one_line(takes, cluster, tmp_path, caplog):
+    soundfile.write(tmp_path / "good.wav", np.zeros((4800, 1)), 48000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF nothing")
+    target = tmp_path.with_name(f"{tmp_path.name}_out")
+    assert resample(tmp_path, target, engine=f"dask:{cluster.scheduler_address}") == 1
+    assert [path.name for path in target.iterdir()] == ["good.wav"]
+    assert [line for line in caplog.messages if line.startswith(f"{tmp_path}/bad.wav: ")]
+
+
+def test_what_a_call_refuses_is_refused_here(cluster):
+    with pytest.raises(BadInput, match=r"^file 1: no sound; copy it again$"):
+        list(read_engine(f"dask:{cluster.scheduler_address}").run(refuse, [(1,)]))
+
+
+def test_a_scheduler_that_does_not_answer_is_named_in_one_line(monkeypatch):
+    monkeypatch.setattr("avseld.base.engines.CONNECT_S", 0.2)
+    with pytest.raises(BadInput, match=r"dask:tcp://127.0.0.1:9: no scheduler of Dask answers there"):
+        list(Engine("dask", "tcp://127.0.0.1:9").run(pow, [(1, 2)]))
