@@ -31,7 +31,7 @@ class Data:
     """Recordings, and how windows are drawn from them.
 
     Args:
-        prepared: the prepared folder.
+        prepared: the prepared folder, or a folder of shards.
         train: folds (fold3), rooms (fold3_room21) or recordings to train on; recordings that `validate` or `test`
             lists by room or name are left out.
         validate: the same, to select the best weights.
@@ -46,7 +46,9 @@ class Data:
             length.
         device_cache: keep the whole corpus in device memory and gather windows there: auto does so on a GPU with twice
             the memory that it needs; the windows are the same.
-        workers: processes that read windows; the windows do not depend on it.
+        workers: processes that read windows; the windows do not depend on it. Of shards 1, 2 or 4 share the buffer.
+        shuffle_buffer: MB of sound that each training process holds, to draw windows from, where `prepared` is a folder
+            of shards (`avseld-prep shards`); it holds one recording of each of four streams at least.
         listen: old name of inference_chunk.
         resident: old name of device_cache.
     """
@@ -64,6 +66,7 @@ class Data:
     sampling: Literal["files", "duration"] = "files"
     device_cache: Literal["auto", "never", "always"] = "auto"
     workers: int = 0
+    shuffle_buffer: float = 2048.0
     listen: float | None = None
     resident: Literal["auto", "never", "always"] | None = None
 

@@ -61,6 +61,7 @@ NAMES = {
     "T_max evaluate_training total_steps",
     NUMBER_OF: "n_recurrent n_attention frames bins n after workers warmup rounding",
     POSITIVE: "floor high_hz alias_hz top_db stretch label_hop chunk inference_chunk listen clip max_lr div_factor "
+    "shuffle_buffer "
     "final_div_factor factor distance_scale",
     NOT_NEGATIVE: "lr low_hz sed_weight doa_weight smooth salt gain_db last eta_min eps weight_decay",
     SHARE: "high low threshold tag_threshold chance video_dropout pct_start momentum base_momentum max_momentum "

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Sampler
 from avseld.base.errors import BadInput
 from avseld.base.prefetch import prefetch
 from avseld.base.rates import exact_div
-from avseld.data.windows import Batch, Windows
+from avseld.data.windows import Batch, WindowSource
 
 
 class Numbers(Sampler[int]):
@@ -32,7 +32,7 @@ class Numbers(Sampler[int]):
     ) -> None:
         self.first_step, self.steps, self.batch_size = first_step, steps, batch_size
         self.share = exact_div(batch_size, n_processes, "windows of a batch and processes")
-        self.rank = rank
+        self.rank, self.n_processes = rank, n_processes
 
     def __len__(self) -> int:
         return self.steps * self.share
@@ -61,7 +61,7 @@ class Prefetcher:
 
 
 def loader(
-    windows: Windows, numbers: Numbers, workers: int, device: torch.device | None = None
+    windows: WindowSource, numbers: Numbers, workers: int, device: torch.device | None = None
 ) -> DataLoader[Batch] | Prefetcher:
     """Load batches of windows in the order of their numbers.
 
@@ -74,17 +74,77 @@ def loader(
         workers: number of reading processes.
         device: the device that computes; the CPU if None.
     """
-    batches = DataLoader(
+    batches = _batches(windows, numbers, numbers.share, workers, device)
+    return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)
+
+
+def _batches(
+    windows: WindowSource,
+    numbers: Sampler[int],
+    share: int,
+    workers: int,
+    device: torch.device | None,
+    persistent: bool = False,
+) -> DataLoader[Batch]:
+    return DataLoader(
         windows,
-        batch_size=numbers.share,
+        batch_size=share,
         sampler=numbers,
         num_workers=workers,
         pin_memory=device is not None and device.type == "cuda",
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
         worker_init_fn=_prepare_worker if workers else None,
+        persistent_workers=persistent and workers > 0,
     )
-    return batches if workers or device is None or device.type == "cpu" else Prefetcher(batches)
+
+
+class LastingLoader:
+    """Loads batches of one stretch of steps after the other; reading processes stay, with what they hold in memory.
+
+    Args:
+        windows: the windows to read.
+        workers: number of reading processes.
+        device: the device that computes; the CPU if None.
+    """
+
+    def __init__(self, windows: WindowSource, workers: int, device: torch.device | None = None) -> None:
+        self.windows, self.workers, self.device = windows, workers, device
+        self.numbers: Numbers | None = None
+        self.batches: DataLoader[Batch] | None = None
+
+    def over(self, numbers: Numbers) -> "LastingLoader":
+        """Set the running numbers of the windows to come."""
+        self.numbers = numbers
+        self.windows.shared_by(numbers.n_processes)
+        return self
+
+    def __len__(self) -> int:
+        return 0 if self.numbers is None else self.numbers.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        assert self.numbers is not None
+        if self.batches is None:
+            sampler = _Current(self)
+            self.batches = _batches(
+                self.windows, sampler, self.numbers.share, self.workers, self.device, persistent=True
+            )
+        reads_itself = not self.workers and self.device is not None and self.device.type != "cpu"
+        yield from prefetch(self.batches) if reads_itself else self.batches
+
+
+class _Current(Sampler[int]):
+    """The running numbers that a loader is set to."""
+
+    def __init__(self, loader: LastingLoader) -> None:
+        self.loader = loader
+
+    def __len__(self) -> int:
+        return 0 if self.loader.numbers is None else len(self.loader.numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        assert self.loader.numbers is not None
+        return iter(self.loader.numbers)
 
 
 def _prepare_worker(worker: int) -> None:

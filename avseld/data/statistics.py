@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from avseld.data.windows import Windows
+from avseld.data.windows import WindowSource
 from avseld.features import learn_statistics
 from avseld.features.statistics import Standardize
 from avseld.system.build import System
@@ -16,12 +16,12 @@ STATISTICS_WINDOWS = 256
 """training windows from which the mean and standard deviation of the features are computed"""
 
 
-def learn_from_windows(system: System, windows: Windows, given: Iterable[str] = ()) -> None:
+def learn_from_windows(system: System, windows: WindowSource, given: Iterable[str] = ()) -> None:
     """Compute the statistics by which a system standardizes its features, if it does.
 
     Args:
         system: its features get them.
-        windows: of the training recordings, without augmentation.
+        windows: of the training recordings; they are drawn from all recordings, without augmentation.
         given: roles of systems inside the network whose statistics come with their weights.
 
     Raises:
@@ -36,12 +36,12 @@ def standardization(feature: nn.Module) -> Standardize | None:
     return next((module for module in feature.modules() if isinstance(module, Standardize)), None)
 
 
-def measured(system: System, windows: Windows) -> Standardize:
+def measured(system: System, windows: WindowSource) -> Standardize:
     """Compute mean and standard deviation of features, also of those that are not standardized.
 
     Args:
         system: its features are computed, and keep the statistics where they are standardized.
-        windows: of the recordings to measure, without augmentation.
+        windows: of the recordings to measure.
 
     Raises:
         BadInput: features that are not finite.
@@ -56,5 +56,5 @@ def measured(system: System, windows: Windows) -> Standardize:
     return apart
 
 
-def _waveforms(windows: Windows) -> Iterator[Tensor]:
-    return (windows[number]["waveform"][None] for number in range(STATISTICS_WINDOWS))
+def _waveforms(windows: WindowSource) -> Iterator[Tensor]:
+    return (torch.from_numpy(windows.waveform(number))[None] for number in range(STATISTICS_WINDOWS))

@@ -7,6 +7,7 @@ worker processes, in one process or in several, and a resumed run continues wher
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from avseld.io.labels import line_of_row
 from avseld.io.manifest import Recording
 from avseld.system.build import System
 from avseld.system.protocols import Target
+from avseld.vision.visual_input import VisualInput
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +97,113 @@ def check_annotation(
             fine.add(kind.tobytes())
 
 
-class Windows(Dataset[Batch]):
-    """Random windows of a list of recordings, each a function of seed and index.
+class WindowSource(Dataset[Batch]):
+    """Random windows of recordings, each a function of seed and running number.
+
+    Args:
+        recordings: where the windows come from.
+        system: decides sample rate, window and target.
+        data: how to draw, and what is shown.
+        seed: of the draw.
+        augment: changes of a window before it is encoded, in their order.
+    """
+
+    length: np.ndarray
+    """(recording,) samples"""
+    visual_inputs: Sequence[VisualInput | None]
+    """of the recordings, or of some of them"""
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        system: System,
+        data: Data,
+        seed: int,
+        augment: Sequence[SceneChange] = (),
+    ) -> None:
+        self.augment = tuple(augment)
+        self.recordings, self.seed = list(recordings), seed
+        self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
+        self.n_channels = format_named(data.format).channels
+        self.n_samples, self.n_frames = system.window_samples, system.window_frames
+        self.visual_spec = system.visual_spec
+        self.visual_layout: VisualLayout = (
+            "embeddings" if self.visual_spec.n_values else "tracks" if self.visual_spec.tracks else "boxes"
+        )
+        self.pads = system.target.pads
+        self.blank = data.video == "blank"
+        self.sampling = data.sampling
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return a window: waveform (channel, sample), visual input unless blank, and the target's arrays."""
+        raise NotImplementedError
+
+    def shared_by(self, n_processes: int) -> None:
+        """Say how many processes share the windows of a step; where all recordings are at hand it does not matter."""
+
+    def some(self, n: int) -> tuple[list[Recording], list[Events], list[VisualInput | None]]:
+        """Choose at most n recordings whose events have times, evenly over their list; with events and visual input."""
+        raise NotImplementedError
+
+    def weights(self) -> np.ndarray:
+        """Return how often each recording is drawn in comparison with the others, (recording,)."""
+        starts = np.maximum(self.length - self.n_samples, 1)
+        return starts if self.sampling == "duration" else np.ones(len(self.length))
+
+    def _set_chances(self) -> None:
+        weight = self.weights()
+        self.chance = np.cumsum(weight) / np.sum(weight)
+
+    def draw(self, index: int) -> tuple[int, int]:
+        """Draw a recording and the first sample of a window, from all recordings and without augmentation."""
+        return self._place(np.random.default_rng([self.seed, index]))
+
+    def waveform(self, index: int) -> np.ndarray:
+        """Read the sound of a window drawn from all recordings, (channel, sample), without augmentation."""
+        which, begin = self.draw(index)
+        return read_audio(self.recordings[which].audio, begin, self.n_samples)
+
+    def _place(self, random: np.random.Generator) -> tuple[int, int]:
+        which = min(
+            int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
+        )
+        return which, self._begin(which, random)
+
+    def _begin(self, which: int, random: np.random.Generator) -> int:
+        return int(random.integers(max(self.length[which] - self.n_samples, 1)))
+
+    def _too_short(self, audio: Path, duration: float) -> BadInput:
+        return BadInput(
+            f"{audio}: {duration:.2f} s are shorter than a window of {self.n_samples / self.rate:.2f} s; choose a "
+            "shorter data.chunk or leave the recording out"
+        )
+
+    def _changed(self, window: Window, random: np.random.Generator, another: Callable[[], Window]) -> Batch:
+        """Augment and encode a window."""
+        for change in self.augment:
+            window = change(window, random, another)
+        return self._encoded(window)
+
+    def _encoded(self, window: Window) -> Batch:
+        item = {"waveform": window.waveform}
+        if window.visual is not None:
+            item["visual"] = window.visual
+        item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
+        return {name: torch.from_numpy(value) for name, value in item.items()}
+
+    def _shown(self, visual: VisualInput | None, start: float) -> np.ndarray | None:
+        """Look up what a window shows: None where videos are blank, zeros without a video."""
+        if self.blank:
+            return None
+        return (
+            np.zeros(self.visual_spec.shape, np.float32)
+            if visual is None
+            else visual.at(np.array([start]))[0]
+        )
+
+
+class Windows(WindowSource):
+    """Windows drawn from all recordings at once, read by seeking in their files.
 
     Args:
         recordings: where the windows come from; every header is checked.
@@ -116,16 +223,7 @@ class Windows(Dataset[Batch]):
         augment: Sequence[SceneChange] = (),
         labelled: bool = True,
     ) -> None:
-        self.augment = tuple(augment)
-        self.recordings, self.seed = list(recordings), seed
-        self.target, self.hop, self.rate = system.target, system.hop, system.sample_rate
-        self.n_channels = format_named(data.format).channels
-        self.n_samples, self.n_frames = system.window_samples, system.window_frames
-        self.visual_spec = system.visual_spec
-        self.visual_layout: VisualLayout = (
-            "embeddings" if self.visual_spec.n_values else "tracks" if self.visual_spec.tracks else "boxes"
-        )
-        self.pads = system.target.pads
+        super().__init__(recordings, system, data, seed, augment)
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         n_classes = len(system.blueprint.classes)
         self.events = [
@@ -134,29 +232,20 @@ class Windows(Dataset[Batch]):
         check_annotation(self.target, recordings, self.events, self.n_frames, self.hop)
         shown = visual_inputs(recordings, data.video, self.visual_spec, seed)
         self.visual_inputs = [shown[recording.name] for recording in recordings]
-        self.blank = data.video == "blank"
-        starts = np.maximum(self.length - self.n_samples, 1)
-        weight = starts if data.sampling == "duration" else np.ones(len(self.length))
-        self.chance = np.cumsum(weight) / np.sum(weight)
+        self._set_chances()
 
     def _check(self, recording: Recording, format: str) -> int:
         info = audio_info(recording.audio, format, self.rate)
         if shortened := cut_off_sound(recording.audio):
             log.warning("%s", shortened)
         if info.n_samples < self.n_samples and not self.pads:
-            raise BadInput(
-                f"{recording.audio}: {info.duration:.2f} s are shorter than a window of "
-                f"{self.n_samples / self.rate:.2f} s; choose a shorter data.chunk or leave the recording out"
-            )
+            raise self._too_short(recording.audio, info.duration)
         return info.n_samples
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, number: int) -> Batch:
         """Return a window: waveform (channel, sample), visual input unless blank, and the target's arrays."""
-        random = np.random.default_rng([self.seed, index])
-        window = self._draw(random)
-        for change in self.augment:
-            window = change(window, random, lambda: self._draw(random))
-        return self._encoded(window)
+        random = np.random.default_rng([self.seed, number])
+        return self._changed(self._draw(random), random, lambda: self._draw(random))
 
     def at(self, which: int, begin: int) -> Batch:
         """Return a window of a chosen place, without augmentation.
@@ -166,17 +255,6 @@ class Windows(Dataset[Batch]):
             begin: first sample.
         """
         return self._encoded(self._read(which, begin))
-
-    def _encoded(self, window: Window) -> Batch:
-        item = {"waveform": window.waveform}
-        if window.visual is not None:
-            item["visual"] = window.visual
-        item |= self.target.encode(window.events, window.start, self.n_frames, self.hop)
-        return {name: torch.from_numpy(value) for name, value in item.items()}
-
-    def draw(self, index: int) -> tuple[int, int]:
-        """Draw the recording and the first sample of a window, without augmentation."""
-        return self._place(np.random.default_rng([self.seed, index]))
 
     def draw_all(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
         """Draw many windows as `draw` does, in one pass: (window, 2) recordings and first samples."""
@@ -191,12 +269,6 @@ class Windows(Dataset[Batch]):
         which = np.searchsorted(self.chance, random.random(), side="right").clip(max=len(self.recordings) - 1)
         return which, random.integers(np.maximum(self.length[which] - self.n_samples, 1))
 
-    def _place(self, random: np.random.Generator) -> tuple[int, int]:
-        which = min(
-            int(np.searchsorted(self.chance, random.random(), side="right")), len(self.recordings) - 1
-        )
-        return which, int(random.integers(max(self.length[which] - self.n_samples, 1)))
-
     def _draw(self, random: np.random.Generator) -> Window:
         """Draw and read a stretch of a recording."""
         return self._read(*self._place(random))
@@ -204,9 +276,28 @@ class Windows(Dataset[Batch]):
     def _read(self, which: int, begin: int) -> Window:
         start = begin / self.rate
         waveform = read_audio(self.recordings[which].audio, begin, self.n_samples)
-        visual = None
-        if not self.blank:
-            own = self.visual_inputs[which]
-            empty = np.zeros(self.visual_spec.shape, np.float32)
-            visual = empty if own is None else own.at(np.array([start]))[0]
+        visual = self._shown(self.visual_inputs[which], start)
         return Window(waveform, self.events[which], start, visual, self.visual_layout)
+
+    def some(self, n: int) -> tuple[list[Recording], list[Events], list[VisualInput | None]]:
+        """Choose at most n recordings whose events have times, evenly over their list; with events and visual input."""
+        usable = [place for place, events in enumerate(self.events) if has_times(events)]
+        places = evenly(usable, n)
+        return (
+            [self.recordings[place] for place in places],
+            [self.events[place] for place in places],
+            [self.visual_inputs[place] for place in places],
+        )
+
+
+def has_times(events: Events) -> bool:
+    """Tell whether every event has an onset and an offset."""
+    return not np.isnan(events.onset).any() and not np.isnan(events.offset).any()
+
+
+def evenly(places: Sequence[int], n: int) -> list[int]:
+    """Choose at most n of some places, evenly over them."""
+    if not places:
+        return []
+    even = np.unique(np.linspace(0, len(places) - 1, min(n, len(places))).round().astype(int))
+    return [places[place] for place in even]

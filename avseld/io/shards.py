@@ -9,6 +9,7 @@ it.
 
 import csv
 import io
+import os
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -174,7 +175,7 @@ def read_index(folder: Path | str) -> ShardIndex:
     Raises:
         BadInput: missing, or with a row that means nothing; names file and line.
     """
-    return _read_index(Path(folder).absolute())
+    return _read_index(Path(os.path.normpath(Path(folder).absolute())))
 
 
 @lru_cache(maxsize=1)

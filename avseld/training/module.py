@@ -22,8 +22,9 @@ from avseld.data.device_cache import (
     cached_bytes,
     kept_on_device,
 )
-from avseld.data.loader import Numbers, Prefetcher, loader
-from avseld.data.windows import Batch, Windows
+from avseld.data.loader import LastingLoader, Numbers, Prefetcher, loader
+from avseld.data.shard_windows import ShardWindows
+from avseld.data.windows import Batch, Windows, WindowSource
 from avseld.evaluation.validation import Validator
 from avseld.io.manifest import Recording
 from avseld.metrics.formulas import Scores
@@ -71,7 +72,7 @@ class Learner(lightning.LightningModule):
     def __init__(
         self,
         system: System,
-        windows: Windows,
+        windows: WindowSource,
         validation: Sequence[Recording],
         data: Data,
         optimizer: Part,
@@ -120,7 +121,7 @@ class Learner(lightning.LightningModule):
             },
         }
 
-    def train_dataloader(self) -> DataLoader[Batch] | Prefetcher | Stretches:
+    def train_dataloader(self) -> DataLoader[Batch] | Prefetcher | LastingLoader | Stretches:
         """Give this process's share of the windows of the coming epoch."""
         numbers = Numbers(
             self.global_step,  # within an epoch where a stopped run is resumed
@@ -129,6 +130,8 @@ class Learner(lightning.LightningModule):
             self.global_rank,
             self.trainer.world_size,
         )
+        if isinstance(self.windows, ShardWindows):
+            return self.lasting_loader.over(numbers)
         if self.cache is not None:
             # Several processes exchange gradients at the end of each `training_step`: one step a stretch.
             longest = STEPS_PER_STRETCH if self.trainer.world_size == 1 else 1
@@ -144,13 +147,21 @@ class Learner(lightning.LightningModule):
         )
 
     @cached_property
+    def lasting_loader(self) -> LastingLoader:
+        """Reads shards, across validations."""
+        return LastingLoader(self.windows, self.settings.workers, self.device)
+
+    @cached_property
     def cache(self) -> DeviceCache | None:
         """The training recordings on the device, or None where they are read from their files."""
+        if not isinstance(self.windows, Windows):
+            return None
+        windows = self.windows
         return kept_on_device(
             self.settings.device_cache,
-            cached_bytes(self.windows),
+            cached_bytes(windows),
             self.device,
-            lambda: DeviceCache(self.windows, self.device),
+            lambda: DeviceCache(windows, self.device),
         )
 
     def val_dataloader(self) -> DataLoader[int]:

@@ -13,7 +13,7 @@ from avseld.config import Data
 from avseld.data.device_cache import kept_on_device
 from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
 from avseld.data.visual import visual_inputs
-from avseld.data.windows import Windows, check_annotation, reference
+from avseld.data.windows import WindowSource, check_annotation, reference
 from avseld.evaluation.validation import RecordingResult, Validator
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
@@ -131,7 +131,7 @@ def mean_losses(results: Sequence[RecordingResult]) -> dict[str, float]:
 
 
 def of_validation(
-    validator: Validator, windows: Windows, data: Data, recordings: Sequence[Recording]
+    validator: Validator, windows: WindowSource, data: Data, recordings: Sequence[Recording]
 ) -> ScoredRecordings:
     """Collect what the recordings of the validation are scored with.
 
@@ -152,7 +152,7 @@ def of_validation(
     return ScoredRecordings(validator, recordings, references, visual, data.device_cache)
 
 
-def some_of_training(validator: Validator, windows: Windows, data: Data, n: int) -> ScoredRecordings:
+def some_of_training(validator: Validator, windows: WindowSource, data: Data, n: int) -> ScoredRecordings:
     """Choose recordings of the training to score, evenly over their list.
 
     Args:
@@ -164,23 +164,11 @@ def some_of_training(validator: Validator, windows: Windows, data: Data, n: int)
     Raises:
         BadInput: none can be scored.
     """
-    usable = [
-        place
-        for place, events in enumerate(windows.events)
-        if not np.isnan(events.onset).any() and not np.isnan(events.offset).any()
-    ]
-    if not usable:
+    recordings, references, visual = windows.some(n)
+    if not recordings:
         raise BadInput(
             f"evaluate_training: {n}; the labels of the training recordings have no times to score, leave it out"
         )
-    if len(usable) < n:
-        log.info("evaluate_training: %d training recordings can be scored, no more", len(usable))
-    even = np.unique(np.linspace(0, len(usable) - 1, min(n, len(usable))).round().astype(int))
-    places = [usable[place] for place in even]
-    return ScoredRecordings(
-        validator,
-        [windows.recordings[place] for place in places],
-        [windows.events[place] for place in places],
-        [windows.visual_inputs[place] for place in places],
-        data.device_cache,
-    )
+    if len(recordings) < n:
+        log.info("evaluate_training: %d training recordings can be scored, no more", len(recordings))
+    return ScoredRecordings(validator, recordings, references, visual, data.device_cache)

@@ -28,12 +28,14 @@ from avseld.config import Data, Hardware, InitFrom, Part, Recipe, Update
 from avseld.data.augmentation import augmentation
 from avseld.data.folds import choose
 from avseld.data.loader import explaining_workers
+from avseld.data.shard_windows import ShardWindows
 from avseld.data.statistics import learn_from_windows
 from avseld.data.visual import box_sources
-from avseld.data.windows import Windows
+from avseld.data.windows import SceneChange, Windows, WindowSource
 from avseld.evaluation.validation import Validator, check_label_frames, tell_how_scored
-from avseld.io.manifest import read_classes
+from avseld.io.manifest import Recording, read_classes
 from avseld.io.run_weights import CHECKPOINTS, CONFIG
+from avseld.io.shards import has_shards
 from avseld.metrics import RULES
 from avseld.metrics.definitions import higher_is_better
 from avseld.recipes.building import build_system
@@ -184,7 +186,7 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
     data = recipe.data
     parts = choose(data, system.visual_spec)
     scenes = augmentation(system, recipe.augment or [], data.format)
-    windows = Windows(parts["train"], system, data, recipe.seed, scenes)
+    windows = _windows(parts["train"], system, data, recipe.seed, scenes)
     system.blueprint = replace(system.blueprint, boxes_from=box_sources(windows.visual_inputs))
     learner = Learner(
         system,
@@ -201,9 +203,15 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
     )
     learner.stops = steps_to_keep(recipe.keep_every, recipe.steps)
     if learn:
-        unchanged = Windows(parts["train"], system, data, recipe.seed) if scenes else windows
-        learn_from_windows(system, unchanged, recipe.init_from.roles if recipe.init_from else ())
+        learn_from_windows(system, windows, recipe.init_from.roles if recipe.init_from else ())
     return learner
+
+
+def _windows(
+    recordings: list[Recording], system: System, data: Data, seed: int, scenes: list[SceneChange]
+) -> WindowSource:
+    """Open the training recordings: files that are sought in, or shards that are read in order."""
+    return (ShardWindows if has_shards(data.prepared) else Windows)(recordings, system, data, seed, scenes)
 
 
 def _fit(
