@@ -79,7 +79,7 @@ NAMES_OF_COMMANDS = {
     COUNT: "first draws iterations scenes batch_size n_classes",
     NUMBER_OF: "threads jobs figures recordings frames train_rooms test_rooms",
     SAMPLES: "sample_rate",
-    POSITIVE: "seconds hop metres_per_unit segment shard_mb",
+    POSITIVE: "seconds hop metres_per_unit segment shard_mb hours",
     NOT_NEGATIVE: "gap false_rows start stop",
     SHARE: "threshold test_share compressed_share empty_share",
     Range(0, 1000, above=True): "fps detector_fps",

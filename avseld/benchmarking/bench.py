@@ -10,21 +10,23 @@ from typing import Any, Literal
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 
-What = Literal["train", "predict", "features", "metrics", "detect"]
+What = Literal["train", "predict", "features", "metrics", "detect", "shards"]
 
 
 @takes_paths
-def bench(what: What, weights: Path | None = None, json: bool = False) -> None:
+def bench(what: What, weights: Path | None = None, json: bool = False, hours: float = 1.0) -> None:
     """Time a part of the work against the same work done the published way, in the same run.
 
     Args:
         what: train times training steps of av_foa; predict a minute of FOA with cached boxes; features a minute of
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
-            project, else generated ones), with the jackknife, and 10,000 generated recordings; detect a video.
+            project, else generated ones), with the jackknife, and 10,000 generated recordings; detect a video;
+            shards reading windows from shards beside seeking in files.
         weights: of the detector, for train, predict and detect; YOLOX-Nano of the user's cache if left out.
         json: print one JSON object as the last line.
+        hours: length of the corpus that shards are measured with, 0.41 GB of disk each, above 20 hours 0.05 GB.
     """
-    result = _benchmark(what, weights)()
+    result = _benchmark(what, weights, hours)()
     width = max(map(len, result))
     for name, value in result.items():
         sys.stdout.write(
@@ -34,7 +36,11 @@ def bench(what: What, weights: Path | None = None, json: bool = False) -> None:
         sys.stdout.write(json_format.dumps(result) + "\n")
 
 
-def _benchmark(what: What, weights: Path | None) -> Callable[[], dict[str, Any]]:
+def _benchmark(what: What, weights: Path | None, hours: float) -> Callable[[], dict[str, Any]]:
+    if what == "shards":
+        from avseld.benchmarking.shards import bench_shards
+
+        return lambda: bench_shards(hours)
     if what == "metrics":
         from avseld.benchmarking.metrics import bench_metrics
 

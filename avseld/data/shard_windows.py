@@ -5,20 +5,22 @@ windows are due: 16-bit samples, events, boxes or embeddings. What is held is ne
 middle of a training reads the recordings of its next windows again.
 """
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import soundfile
 
 from avseld.augment.scenes import Window
+from avseld.base.archive import open_file
 from avseld.base.errors import BadInput
 from avseld.base.rates import LABEL_HOP, exact_div
 from avseld.config import Data
 from avseld.data.shard_order import Interval, ShardOrder, VisitId
 from avseld.data.visual import load_visual_input
 from avseld.data.windows import Batch, SceneChange, WindowSource, check_annotation, evenly, has_times
-from avseld.io.audio import open_sound
 from avseld.io.channel_map import wrong_channels
 from avseld.io.events import Events, read_events
 from avseld.io.manifest import Recording
@@ -52,6 +54,8 @@ class Buffer:
         self.held: dict[VisitId, Held] = {}
         self.newest = VisitId(-1, -1)
         """visit that was read last"""
+        self.due: tuple[int, int, int, int] | None = None
+        """epoch, first and last visit and number of visits of the last window"""
 
     @property
     def n_bytes(self) -> int:
@@ -184,6 +188,10 @@ class ShardWindows(WindowSource):
 
     def _refresh(self, buffer: Buffer, interval: Interval, visit: int, held: np.ndarray) -> None:
         """Drop the recordings whose time is over, and read those that have arrived since, in their order."""
+        due_now = (interval.epoch, int(held[0]), int(held[-1]), len(held))
+        if buffer.due == due_now:
+            return
+        buffer.due = due_now
         ids = [interval.id(place) for place in held]
         due = set(ids)
         for old in [each for each in buffer.held if each not in due]:
@@ -243,15 +251,21 @@ class ShardWindows(WindowSource):
             BadInput: damaged files, or labels that the target cannot be trained with.
         """
         recording = self._recording(which)
-        with open_sound(recording.audio) as sound:
-            if sound.subtype != "PCM_16":
-                raise BadInput(f"{recording.audio}: {sound.subtype}, not 16 bits; {AGAIN}")
-            samples = sound.read(dtype="int16", always_2d=True)
-        if samples.shape != (self.length[which], self.n_channels):
-            raise BadInput(
-                f"{recording.audio}: {len(samples)} samples, the index says {self.length[which]}; {AGAIN}"
-            )
+        samples = self._samples(recording, int(self.length[which]))
         return Held(samples, self._events(recording), None if shown is None else self._visual(shown))
+
+    def _samples(self, recording: Recording, length: int) -> np.ndarray:
+        try:
+            # In one piece: a disk across a network is asked once.
+            with open_file(recording.audio) as file, soundfile.SoundFile(io.BytesIO(file.read())) as sound:
+                if sound.subtype != "PCM_16":
+                    raise BadInput(f"{recording.audio}: {sound.subtype}, not 16 bits; {AGAIN}")
+                samples = sound.read(dtype="int16", always_2d=True)
+            if samples.shape != (length, self.n_channels):
+                raise BadInput(f"{recording.audio}: {len(samples)} samples, the index says {length}; {AGAIN}")
+        except soundfile.SoundFileError as error:
+            raise BadInput(f"{recording.audio}: no readable audio ({error}); {AGAIN}") from error
+        return samples
 
     def _events(self, recording: Recording) -> Events:
         assert recording.labels is not None

@@ -6,7 +6,7 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.base.memory import keep_freed_memory
-from avseld.benchmarking import machine, published, recordings, spectra, steps
+from avseld.benchmarking import machine, published, recordings, shards, spectra, steps
 from avseld.benchmarking.bench import bench
 from avseld.benchmarking.corpus import write_corpus
 from avseld.features import FEATURES
@@ -120,3 +120,12 @@ def test_keeping_freed_memory_returns_whether_it_is_supported():
 
 def test_the_detector_alone_needs_no_video(shared):
     assert network_a_second(shared("data/yolox/yolox_nano.onnx"), 2)["rate"] > 1
+
+
+def test_shards_of_the_benchmark_hold_the_recordings_that_are_sought_in(tmp_path):
+    files = shards.write_files(tmp_path / "files", 2, shards.QUIET)
+    shards.write_shards(tmp_path / "shards", files)
+    for one, member in zip(files, read_manifest(tmp_path / "shards"), strict=True):
+        assert member.name == one.name and audio_info(member.audio) == audio_info(one.audio)
+        np.testing.assert_array_equal(read_audio(member.audio, 7, 99), read_audio(one.audio, 7, 99))
+    assert shards.shards_a_second(tmp_path / "shards", 2)["rate"] > 0
