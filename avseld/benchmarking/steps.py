@@ -23,6 +23,7 @@ from avseld.io.manifest import read_manifest
 from avseld.models.fast_cpu import pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
+from avseld.training.optimizers import optimizer_of
 
 COMPARED, SEED = 50, 0
 """steps after which the losses are compared"""
@@ -110,7 +111,7 @@ def windows_of(folder: Path, system: System) -> Windows:
 
 def step_of(system: System, precision: str = "32-true") -> Callable[[dict[str, Tensor]], Tensor]:
     """Return a function that takes a training step: batch -> loss."""
-    optimizer = torch.optim.Adam(system.model.parameters(), lr=1e-3, weight_decay=1e-6)
+    optimizer = optimizer_of(Part("adam", {"lr": 1e-3, "weight_decay": 1e-6}), system)
     system.train()
 
     def step(batch: dict[str, Tensor]) -> Tensor:

@@ -27,7 +27,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.models.moments import batch_moments, n_processes, sum_of_processes, update_running
+from avseld.models.moments import (
+    are_summed_fast,
+    batch_moments,
+    mean_of_processes,
+    n_processes,
+    own_mean_square,
+    sum_of_processes,
+    sum_of_products,
+    update_running,
+)
 
 _OFF: ContextVar[bool] = ContextVar("pytorch_layers", default=False)
 
@@ -98,8 +107,12 @@ class _Normalize(torch.autograd.Function):
         x, scale, mean, rate = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last)
         off = x - mean[:, None, None].to(x.dtype)
-        to_shift = flat_rows(grad).sum(dim=0, dtype=scale.dtype)
-        to_scale = flat_rows(off * grad).sum(dim=0, dtype=scale.dtype) * rate
+        if are_summed_fast(grad, off):
+            to_scale, to_shift = sum_of_products(grad, off)
+        else:
+            to_shift = flat_rows(grad).sum(dim=0, dtype=scale.dtype)
+            to_scale = flat_rows(off * grad).sum(dim=0, dtype=scale.dtype)
+        to_scale = to_scale * rate
         # The gradient through mean and variance is affine in (x - mean), with the sums of all processes.
         slope, count = scale * rate, x.numel() // x.shape[1] * n_processes()
         all_shift, all_scale = sum_of_processes(torch.stack([to_shift, to_scale]))
@@ -127,10 +140,89 @@ def conv_norm_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple
         return functional.max_pool2d(functional.relu(norm(conv(x))), pool)
     # A negative scale reverses the order of values: the kernel is negated with it, so that the maximum is right.
     sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0)
-    y = functional.conv2d(x, conv.weight * sign[:, None, None, None], None, conv.stride, conv.padding)
+    kernel = conv.weight * sign[:, None, None, None]
+    if not x.requires_grad and conv.weight.requires_grad and x.device.type == "cpu":
+        return _of_features(x, kernel, sign, conv, norm, pool)
+    y = functional.conv2d(x, kernel, None, conv.stride, conv.padding)
     mean, variance, count = batch_moments(y.detach())
     update_running(norm, sign * mean, variance, count)
     return _NormPool.apply(y, norm.weight * sign, norm.bias, mean, (variance + norm.eps).rsqrt(), pool)
+
+
+def _of_features(
+    x: Tensor, kernel: Tensor, sign: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple[int, int]
+) -> Tensor:
+    """Compute the same where no gradient of x is wanted, which saves writing that of the convolution's output."""
+    if torch.is_autocast_enabled("cpu") and x.dtype == torch.float32:
+        x, kernel = (value.to(torch.get_autocast_dtype("cpu")) for value in (x, kernel))
+    with torch.no_grad():
+        under_kernel = _sum_under_kernel(x, kernel, conv)
+        n_frames, n_bins = _output_size(x, conv)
+        count = len(x) * n_frames * n_bins
+        # The mean is known before the convolution, which takes it away as a bias: values around 0 round least, and so
+        # do sums over them. Normalization removes any constant.
+        mean = mean_of_processes((kernel.to(under_kernel.dtype) * under_kernel).sum(dim=(1, 2, 3)) / count)
+        bias = mean.to(x.dtype)
+        y = functional.conv2d(x, kernel, -bias, conv.stride, conv.padding)
+        left = mean - bias  # of rounding
+        variance = (mean_of_processes(own_mean_square(y)) - left.square()).clamp_(min=0)
+        update_running(norm, sign * mean, variance, count * n_processes())
+        rate = (variance + norm.eps).rsqrt()
+    return _FeatureNormPool.apply(
+        kernel, norm.weight * sign, norm.bias, x, y, left, rate, pool, conv, under_kernel
+    )
+
+
+def _output_size(x: Tensor, conv: nn.Conv2d) -> tuple[int, int]:
+    """Compute frames and bins of the output of a convolution."""
+    assert not isinstance(conv.padding, str)
+    frames, bins = (
+        (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        for size, padding, dilation, kernel, stride in zip(
+            x.shape[2:], conv.padding, conv.dilation, conv.kernel_size, conv.stride, strict=True
+        )
+    )
+    return frames, bins
+
+
+def _pooled(
+    y: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, rate: Tensor, pool: tuple[int, int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute relu(normalized maximum of every pooling window), the maxima, and their places."""
+    top, index = functional.max_pool2d(y, pool, return_indices=True)
+    slope = scale * rate
+    out = torch.addcmul((shift - mean * slope)[:, None, None], top, slope[:, None, None]).relu_()
+    return out, top, index
+
+
+def _line(
+    grad: Tensor, top: Tensor, scale: Tensor, mean: Tensor, rate: Tensor, n_values: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Compute the gradient through mean and variance, which is affine in a value: value * line + offset.
+
+    Args:
+        grad: of the normalized maxima.
+        top: maxima.
+        scale: of the normalization.
+        mean: of the values.
+        rate: 1 / standard deviation.
+        n_values: values of a channel in this process.
+
+    Returns:
+        line and offset, and the gradients of scale and shift, each (channel,).
+    """
+    to_shift = flat_rows(grad).sum(dim=0)
+    to_scale = rate * (flat_rows(grad * top).sum(dim=0) - mean * to_shift)
+    share = scale * rate / (n_values * n_processes())
+    all_shift, all_scale = sum_of_processes(torch.stack([to_shift, to_scale]))
+    return -share * rate * all_scale, share * (rate * mean * all_scale - all_shift), to_scale, to_shift
+
+
+def _write_maxima(y: Tensor, index: Tensor, value: Tensor) -> None:
+    """Write a value at the place of each maximum, into the memory of y. Pooling windows do not overlap."""
+    # As integers of the same width: PyTorch scatters bf16 by way of two copies of everything.
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]
+    _rows(y).view(whole).scatter_(1, _rows(index), _rows(value.to(y.dtype)).view(whole))
 
 
 class _NormPool(torch.autograd.Function):
@@ -140,35 +232,85 @@ class _NormPool(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, y: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, rate: Tensor, pool: tuple[int, int]
     ) -> Tensor:
-        top, index = functional.max_pool2d(y, pool, return_indices=True)
-        slope = (scale * rate)[:, None, None]
-        out = (top * slope + (shift - mean * scale * rate)[:, None, None]).relu_()
+        out, top, index = _pooled(y, scale, shift, mean, rate, pool)
         ctx.save_for_backward(y, top, index, out > 0, scale, mean, rate)
         return out.to(y.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         y, top, index, there, scale, mean, rate = ctx.saved_tensors
-        grad = grads[0].to(scale.dtype) * there
-        normal = (top.to(scale.dtype) - mean[:, None, None]) * rate[:, None, None]
-        to_shift, to_scale = grad.sum(dim=(0, 2, 3)), (grad * normal).sum(dim=(0, 2, 3))
-        # The gradient through mean and variance is affine in the value, with the sums of all processes.
-        share = scale * rate / (y.numel() // y.shape[1] * n_processes())
-        all_shift, all_scale = sum_of_processes(torch.stack([to_shift, to_scale]))
-        line, offset = -share * rate * all_scale, share * (rate * mean * all_scale - all_shift)
-        dense = torch.addcmul(
-            offset[:, None, None].to(y.dtype), y, line[:, None, None].to(y.dtype)
-        ).contiguous(memory_format=torch.channels_last)
-        batch, channel = y.shape[:2]
-        flat = dense.permute(0, 2, 3, 1).view(batch, -1, channel)
-        # Pooling windows do not overlap, so each maximum is written once, both parts of its gradient added up.
-        peaks = grad * (scale * rate)[:, None, None] + torch.addcmul(
-            offset[:, None, None], top.to(scale.dtype), line[:, None, None]
-        )
-        # As integers of the same width: PyTorch scatters bf16 by way of two copies of everything.
-        whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[y.element_size()]
-        flat.view(whole).scatter_(1, _rows(index), _rows(peaks.to(y.dtype)).view(whole))
+        grad, top = grads[0].to(scale.dtype) * there, top.to(scale.dtype)
+        line, offset, to_scale, to_shift = _line(grad, top, scale, mean, rate, y.numel() // y.shape[1])
+        line, offset, slope = (part[:, None, None] for part in (line, offset, scale * rate))
+        dense = torch.addcmul(offset.to(y.dtype), y, line.to(y.dtype))
+        dense = dense.contiguous(memory_format=torch.channels_last)
+        _write_maxima(dense, index, torch.addcmul(offset, top, line).addcmul_(grad, slope))
         return dense, to_scale, to_shift, None, None, None
+
+
+class _FeatureNormPool(torch.autograd.Function):
+    """The same after a convolution of x, whose gradient is not wanted.
+
+    The gradient of y is offset + line * (y + gradient of the maxima / line). The kernel's gradient is linear in it, so
+    that offset and line are applied to the kernel's gradient, a few thousand values, instead of to y, which is largest
+    of all arrays of a step; and the maxima are changed in y itself, which nothing needs any more.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        kernel: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        x: Tensor,
+        y: Tensor,
+        mean: Tensor,
+        rate: Tensor,
+        pool: tuple[int, int],
+        conv: nn.Conv2d,
+        under_kernel: Tensor,
+    ) -> Tensor:
+        out, top, index = _pooled(y, scale, shift, mean, rate, pool)
+        ctx.save_for_backward(x, kernel, y, top, index, out > 0, scale, mean, rate, under_kernel)
+        ctx.conv = conv
+        return out.to(y.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        x, kernel, y, top, index, there, scale, mean, rate, under_kernel = ctx.saved_tensors
+        grad, top = grads[0].to(scale.dtype) * there, top.to(scale.dtype)
+        line, offset, to_scale, to_shift = _line(grad, top, scale, mean, rate, y.numel() // y.shape[1])
+        slope = scale * rate
+        # Where the line is flat, a slope far below rounding takes its place: it is divided by.
+        least = SMALLEST_LINE * (slope.abs() * grad.abs().amax(dim=(0, 2, 3))).clamp_(min=SMALLEST_GRADIENT)
+        line = torch.where(line.abs() < least, least, line)
+        _write_maxima(y, index, torch.addcmul(top, grad, (slope / line)[:, None, None]))
+        to_kernel = _kernel_gradient(y, x, kernel, ctx.conv).to(scale.dtype)
+        to_kernel = line[:, None, None, None] * to_kernel
+        to_kernel += offset[:, None, None, None] * under_kernel
+        return to_kernel.to(kernel.dtype), to_scale, to_shift, *[None] * 7
+
+
+SMALLEST_LINE, SMALLEST_GRADIENT = 1e-18, 1e-12
+"""least slope of the line in gradients of the maxima, and what counts as no gradient: with them no quotient leaves the
+range of a 16-bit number with eight bits of exponent"""
+
+
+def _kernel_gradient(grad: Tensor, x: Tensor, kernel: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Compute the gradient of a convolution's kernel: (output, input, frame, bin)."""
+    geometry = (conv.stride, conv.padding, conv.dilation, False, [0, 0], 1, [False, True, False])
+    found: Tensor = torch.ops.aten.convolution_backward(grad, x, kernel, None, *geometry)[1]
+    return found
+
+
+def _sum_under_kernel(x: Tensor, kernel: Tensor, conv: nn.Conv2d) -> Tensor:
+    """Add up, over all outputs, the inputs that lie under each place of the kernel: (1, input, frame, bin)."""
+    batch, channel, frame, bin = x.shape
+    kind = torch.promote_types(x.dtype, torch.float32)
+    total = x.permute(0, 2, 3, 1).reshape(batch, -1).sum(dim=0, dtype=kind)
+    total = total.view(1, frame, bin, channel).permute(0, 3, 1, 2)
+    ones = total.new_ones(1, 1, *_output_size(x, conv))
+    return _kernel_gradient(ones, total, kernel[:1].to(kind), conv)
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ def _by_factor(optimizer: torch.optim.Optimizer, factor_at: Any, **options: floa
 
 
 def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
-    """Build the optimizer that a recipe names, fused into one kernel on a GPU.
+    """Build the optimizer that a recipe names, as one fused operator.
 
     Raises:
         BadInput: an unknown name or option.
@@ -101,7 +101,7 @@ def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
                 f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
     options = check_options("optimizer", OPTIMIZERS[part.name], part.options)
-    if system.device.type == "cuda" and not {"fused", "foreach"} & set(options):
+    if system.device.type in ("cpu", "cuda") and not {"fused", "foreach"} & set(options):
         options["fused"] = True
     try:
         return OPTIMIZERS[part.name](system.model.parameters(), **options)

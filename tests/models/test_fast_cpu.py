@@ -11,16 +11,21 @@ from torch import nn
 from avseld.config import Part
 from avseld.models.blocks import BatchNorm
 from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize, pytorch_layers
+from avseld.models.moments import sum_of_products
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
 
-def both(x, conv, norm, pool, seed):
-    """Compute (output, gradients, statistics) by the fused and by the plain path."""
+def both(x, conv, norm, pool, seed, of_features=False):
+    """Compute (output, gradients, statistics) by the fused and by the plain path.
+
+    `of_features`: no gradient of x is wanted, as in the first layer of a network.
+    """
     results = []
     for fused in (True, False):
         one, two = copy.deepcopy(conv), copy.deepcopy(norm)
-        x_in = x.clone().requires_grad_()
+        x_in = x.clone(memory_format=torch.channels_last).requires_grad_(not of_features)
+        assert is_fast(x_in, two)
         if fused:
             out = conv_norm_pool(x_in, one, two, pool)
         else:
@@ -28,7 +33,8 @@ def both(x, conv, norm, pool, seed):
                 out = conv_norm_pool(x_in, one, two, pool)
         torch.manual_seed(seed)
         (out * torch.randn_like(out)).sum().backward()
-        grads = [x_in.grad, one.weight.grad, two.weight.grad, two.bias.grad]
+        grads = [one.weight.grad, two.weight.grad, two.bias.grad]
+        grads += [] if of_features else [x_in.grad]
         results.append((out.detach(), grads, [two.running_mean, two.running_var, two.num_batches_tracked]))
     return results
 
@@ -39,20 +45,57 @@ def both(x, conv, norm, pool, seed):
     frames=st.integers(4, 11),
     bins=st.integers(4, 11),
     pool=st.sampled_from([(1, 2), (2, 2), (4, 4), (2, 4)]),
+    shape=st.sampled_from([(3, 1, 1), (3, 1, 0), (3, 2, 1), ((1, 3), 1, (0, 1))]),
+    of_features=st.booleans(),
+    mean=st.sampled_from([0.0, -20.0]),
 )
-def test_outputs_gradients_and_statistics_equal_those_of_the_plain_path(seed, frames, bins, pool):
+def test_outputs_gradients_and_statistics_equal_those_of_the_plain_path(
+    seed, frames, bins, pool, shape, of_features, mean
+):
     torch.manual_seed(seed)
-    conv, norm = nn.Conv2d(3, 5, 3, padding=1, bias=False).double(), BatchNorm(5).double()
+    kernel, stride, padding = shape
+    conv, norm = (
+        nn.Conv2d(3, 5, kernel, stride=stride, padding=padding, bias=False).double(),
+        BatchNorm(5).double(),
+    )
     nn.init.normal_(norm.weight)  # some scales are negative: there the smallest value of a window counts
     nn.init.normal_(norm.bias)
-    (out, grads, kept), (plain_out, plain_grads, plain_kept) = both(
-        torch.randn(2, 3, frames, bins).double(), conv, norm, pool, seed
-    )
+    x = (mean + torch.randn(2, 3, 2 * frames + 2, 2 * bins + 2)).double()
+    (out, grads, kept), (plain_out, plain_grads, plain_kept) = both(x, conv, norm, pool, seed, of_features)
     torch.testing.assert_close(out, plain_out, rtol=1e-9, atol=1e-9)
     for ours, wanted in zip(grads, plain_grads, strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-7, atol=1e-8)
     for ours, wanted in zip(kept, plain_kept, strict=True):
         torch.testing.assert_close(ours, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_channel_without_gradient_gives_its_kernel_none(kind):
+    """The gradient through the moments is then flat, and nothing may be divided by its slope of 0."""
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(3, 4, 3, padding=1, bias=False), BatchNorm(4)
+    x = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+        out = conv_norm_pool(x, conv, norm, (2, 2)).float()
+    (out * torch.tensor([1.0, 0.0, 1.0, 0.0])[:, None, None]).sum().backward()
+    assert torch.isfinite(conv.weight.grad).all() and conv.weight.grad[0].abs().max() > 0.1
+    assert conv.weight.grad[1].abs().max() < 1e-9 and conv.weight.grad[3].abs().max() < 1e-9
+
+
+def test_a_second_gradient_of_the_same_output_is_refused_instead_of_wrong():
+    conv, norm = nn.Conv2d(3, 4, 3, padding=1, bias=False), BatchNorm(4)
+    x = torch.randn(2, 3, 8, 8).contiguous(memory_format=torch.channels_last)
+    out = conv_norm_pool(x, conv, norm, (2, 2)).sum()
+    out.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+def test_sums_of_products_are_those_of_the_arrays():
+    a, b = (torch.randn(3, 5, 7, 6).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    products, sums = sum_of_products(a, b)
+    torch.testing.assert_close(products, (a * b).sum(dim=(0, 2, 3)), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(sums, a.sum(dim=(0, 2, 3)), rtol=1e-5, atol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
