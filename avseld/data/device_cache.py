@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from torch import Tensor
 from avseld.augment.batches import DeviceAugmentation, WindowBatch, has_device_form
 from avseld.base.draws import Generators
 from avseld.base.errors import BadInput
-from avseld.data.device_labels import LabelEvents, LabelRows, with_zero_row
+from avseld.data.device_labels import LabelEvents, LabelRows, LabelSizeError, with_zero_row
 from avseld.data.device_places import Places
 from avseld.data.loader import Numbers
 from avseld.data.windows import Batch, Windows
@@ -60,13 +61,14 @@ class DeviceCache:
         self.rows: LabelRows | None = None
         self.events: LabelEvents | None = None
         if windows.target.by_frame and not windows.augment:
-            self.rows = LabelRows(windows, device)
-        elif windows.target.encode_batch is None:
+            with suppress(LabelSizeError):
+                self.rows = LabelRows(windows, device)
+        if self.rows is None and windows.target.encode_batch is None:
             raise BadInput(
                 "data.device_cache: this target has no encode_batch, which augmented scenes and labels that are not by "
                 "the frame need; choose never"
             )
-        else:
+        if self.rows is None:
             self.events = LabelEvents(windows, device)
         kept = np.maximum(windows.length, windows.n_samples)
         self.offset = np.concatenate([[0], np.cumsum(kept)[:-1]])

@@ -14,6 +14,7 @@ from avseld.base.errors import BadInput
 from avseld.base.event_batch import COLUMNS, NEVER_S, EventBatch
 from avseld.base.rates import LABEL_HOP, frames_within
 from avseld.data.windows import Windows
+from avseld.io.events import Events
 
 STRETCH_S = 0.5
 """windows that start within the same stretch of this length share a list of events: shorter ones take more memory,
@@ -21,6 +22,14 @@ longer ones make the list of each window longer"""
 
 NEAR_S = 2 * LABEL_HOP
 """events this close to a window may reach into it by rounding, or by labels that are early or late"""
+
+
+LARGEST_SHARE = 0.25
+"""of the bytes of the sound that rows of labels may take, where they can be encoded from events instead"""
+
+
+class LabelSizeError(Exception):
+    """Labels that are better encoded from events."""
 
 
 def with_zero_row(values: Sequence[Tensor], device: torch.device, shape: Sequence[int] = ()) -> Tensor:
@@ -44,6 +53,7 @@ class LabelRows:
 
     Raises:
         BadInput: a target that has no value for each frame.
+        LabelSizeError: labels by the frame would take much more memory than events.
     """
 
     def __init__(self, windows: Windows, device: torch.device) -> None:
@@ -53,6 +63,7 @@ class LabelRows:
         parts = _encoded_rows(windows, n_frames, self.group)
         if parts is None:
             self.group = 1
+            _check_size(windows)
             parts = _encoded_rows(windows, n_frames, 1)
         assert parts is not None
         self.n_rows = -(-n_frames // self.group)
@@ -130,6 +141,19 @@ class LabelEvents:
     def gather(self, places: Tensor) -> EventBatch:
         """Gather the events of lists (window,)."""
         return EventBatch(self.table[self.near[places]])
+
+
+def _check_size(windows: Windows) -> None:
+    """Compare the size of labels by the frame with that of the sound.
+
+    Raises:
+        LabelSizeError: they take too much, and the target can encode them from events.
+    """
+    encoded = windows.target.encode(Events.empty(), 0.0, 1, windows.hop)
+    labels = sum(value.nbytes for value in encoded.values()) / windows.hop
+    sound = windows.rate * windows.n_channels * np.dtype(np.int16).itemsize
+    if labels > LARGEST_SHARE * sound and windows.target.encode_batch is not None:
+        raise LabelSizeError
 
 
 def _encoded_rows(windows: Windows, n_frames: np.ndarray, group: int) -> dict[str, list[Tensor]] | None:

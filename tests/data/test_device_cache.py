@@ -110,6 +110,18 @@ def test_windows_of_every_kind_of_recipe_are_made_on_the_device(crowded, name):
         assert all(torch.allclose(ours[part][number], value, atol=2e-6) for part, value in window.items())
 
 
+def test_labels_between_label_frames_are_kept_by_the_frame_where_they_are_small_and_else_as_events(crowded):
+    def cache_of(target, hop):
+        model = Part("seldnet", {"width": 2, "hidden": 2, "bin_pooling": [4, 4, 2]})
+        system = System(Blueprint(Part("logmel", {"hop": hop}), model, target, list("abc"), chunk=1.2))
+        folder = crowded("foa", 24000)
+        return DeviceCache(Windows(read_manifest(folder), system, Data(folder, video="blank"), 0), CPU)
+
+    small, large = cache_of(Part("accdoa"), 480), cache_of(Part("multi_accdoa"), 60)
+    assert small.rows.group == 1 and small.events is None
+    assert large.rows is None and large.events is not None
+
+
 def test_a_corpus_that_cannot_be_cached_is_reported(prepared, tmp_path):
     windows = windows_of(prepared, "first boxes")
     windows.augment = (lambda window, random, another: window,)
