@@ -74,8 +74,8 @@ class Parts:
             # A path that is looked up is asked for at the server of a network file system; a listing may be old.
             if missing := [name for name in names if not self.has(name)]:
                 log.info(
-                    "%s: %s is written when the other %d of %d parts are there (%s)",
-                    self.folder, made, len(missing), len(names),
+                    "%s: %s is written when all %d parts are there; missing: %s",
+                    self.folder, made, len(names),
                     ", ".join(missing[:SHOWN_PARTS]) + ", ..." * (len(missing) > SHOWN_PARTS),
                 )  # fmt: skip
                 yield None

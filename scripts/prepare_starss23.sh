@@ -9,6 +9,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 format=""
 take_options "format" "" 1 1 "$@"
+for word in ${more[@]+"${more[@]}"}; do
+    if [[ "$word" == --shard* ]]; then
+        refuse "--shard: each step waits for all shards of the one before; docs/clusters.md has the job arrays"
+    fi
+done
 data="${words[0]%/}"
 if [ -z "$format" ]; then
     format=foa

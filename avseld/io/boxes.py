@@ -45,6 +45,15 @@ class Boxes:
                 f"shapes {self.time.shape} {self.box.shape} {self.score.shape} {self.label.shape}"
             )
 
+    def equals(self, other: "Boxes") -> bool:
+        """Return whether a file of these would have the content of one of the others."""
+        stored = (np.float64, np.float32, np.float32, np.int16)
+        names = ("time", "box", "score", "label")
+        return self.about == other.about and all(
+            np.array_equal(getattr(self, name).astype(kind), getattr(other, name).astype(kind))
+            for name, kind in zip(names, stored, strict=True)
+        )
+
     def at(self, time: np.ndarray | float) -> np.ndarray:
         """Find the row that holds at each time: the latest one not after it, the first one before the start.
 

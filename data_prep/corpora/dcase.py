@@ -303,8 +303,10 @@ def _copy_boxes(recording: Recording, prepared: Path, boxes: Boxes | None) -> No
         return
     # Boxes that a detector has made from this video in the meantime are kept.
     try:
-        existing = read_boxes(target, recording.video).about
+        existing = read_boxes(target, recording.video)
     except BadInput:
-        existing = boxes.about
-    if existing.get("detector") == boxes.about.get("detector"):
+        write_boxes(target, boxes)
+        return
+    same_detector = existing.about.get("detector") == boxes.about.get("detector")
+    if same_detector and not existing.equals(boxes):
         write_boxes(target, boxes)

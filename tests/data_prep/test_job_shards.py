@@ -24,7 +24,7 @@ from data_prep.synth.video.pictures import pictures
 
 SCENES = dict(seconds=4.0, train_rooms=2, test_rooms=1, preset="simple", jobs=1, engine="threads")
 CORPORA = {
-    "starss": dict(recordings=4, video="none"),
+    "starss": dict(recordings=4, width=64, fps=5.0),
     "tut": dict(recordings=3, layout="dcase2019"),
     "task4": dict(recordings=5, layout="task4", test_share=0.5),
 }
@@ -124,7 +124,7 @@ def test_the_manifest_appears_when_all_shares_are_there_and_keeps_what_was_enter
     with caplog.at_level(logging.INFO):
         assert COMMANDS["dcase"](raw, out, shard="2/3") == 0
     assert not (out / "manifest.csv").exists() and "next: " not in caplog.text
-    assert "manifest.csv is written when the other 2 of 3 parts are there (1-of-3, 3-of-3)" in caplog.text
+    assert "manifest.csv is written when all 3 parts are there; missing: 1-of-3, 3-of-3" in caplog.text
     with caplog.at_level(logging.INFO):
         for number in (1, 3):
             assert COMMANDS["dcase"](raw, out, shard=f"{number}/3") == 0

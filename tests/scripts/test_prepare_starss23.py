@@ -59,6 +59,7 @@ def test_a_generated_corpus_is_ready_after_one_command(served, tmp_path):
 
 def test_prepare_starss23_prints_its_usage_and_what_is_missing(served, tmp_path):
     assert "scripts/prepare_starss23.sh DATA" in served(SCRIPT, expect=2)
+    assert "--shard: each step waits for all shards" in served(SCRIPT, "nowhere", "--shard", "1/3", expect=2)
     missing = served(SCRIPT, tmp_path, expect=2)
     assert missing.strip().splitlines()[-1].endswith("choose another --format or --dataset")
 
