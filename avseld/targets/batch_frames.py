@@ -15,6 +15,14 @@ from avseld.targets.label_frames import TOLERANCE_FRAMES, Rounding
 ROUND = {np.floor: torch.floor, np.ceil: torch.ceil, np.round: torch.round}
 
 
+def divide(values: Tensor, by: float) -> Tensor:
+    """Divide (...,) by a number as the host does, to the last digit, so that halves are rounded alike.
+
+    By a number, a GPU multiplies with its inverse.
+    """
+    return values / values.new_full((), by)
+
+
 def first_frames(start: Tensor, hop: float, legacy: bool = False) -> Tensor:
     """Compute the label frame in which each window starts, see `first_tick`.
 
@@ -27,7 +35,7 @@ def first_frames(start: Tensor, hop: float, legacy: bool = False) -> Tensor:
         (window, 1) frame.
     """
     if not legacy:
-        return (start / hop + TOLERANCE_FRAMES).floor()[:, None]
+        return (divide(start, hop) + TOLERANCE_FRAMES).floor()[:, None]
     frame = (start * 10).floor()
     return (frame * round(LABEL_HOP / hop) + ((start * 10 - frame) * 10).trunc())[:, None]
 
@@ -133,7 +141,7 @@ def batch_slots(
         (window, frame, slot = 6, axis, class) float32.
     """
     first = first_frames(start, hop, legacy)
-    onset, offset = ((events.times / hop).round() - first[..., None]).unbind(-1)
+    onset, offset = (divide(events.times, hop).round() - first[..., None]).unbind(-1)
     active = active_rows(onset, offset, n_frames)
     label = events.label
     same = label[:, :, None] == label[:, None]  # (window, row, row)

@@ -16,7 +16,7 @@ from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.targets.activity import label_lead_frames
-from avseld.targets.batch_frames import active_rows, batch_spans, last_active
+from avseld.targets.batch_frames import active_rows, batch_spans, divide, last_active
 from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, rounding_of
 
@@ -112,7 +112,7 @@ class DirectionBins:
         active = active_rows(onset - lead, offset - lead, n_frames)
         target = {}
         for angle, (n_bins,) in self.shapes.items():
-            index = ((getattr(events, angle) - FIRST_DEG[angle]) / STEP_DEG).round().long()
+            index = divide(getattr(events, angle) - FIRST_DEG[angle], STEP_DEG).round().long()
             index = index % n_bins if angle == "azimuth" else index.clamp(0, n_bins - 1)
             target[angle] = (last_active(active, index, n_bins) > 0).float()
         return target

@@ -15,7 +15,7 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.io.events import Events
-from avseld.targets.batch_frames import active_rows, first_frames, last_active
+from avseld.targets.batch_frames import active_rows, divide, first_frames, last_active
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import first_tick
 from avseld.targets.segments import median, segments
@@ -113,7 +113,7 @@ class Tagging:
     def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
         """Encode a batch of windows on its device, as `encode` does each."""
         first = first_frames(start, hop)
-        onset, offset = ((time / hop).round() - first for time in (events.onset, events.offset))
+        onset, offset = (divide(time, hop).round() - first for time in (events.onset, events.offset))
         active = active_rows(onset, offset + 1, n_frames)  # without those that have no times
         frame = (last_active(active, events.label, self.n_classes) > 0).float()
         untimed = events.onset.isnan().float()

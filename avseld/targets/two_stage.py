@@ -14,7 +14,7 @@ from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.io.events import Events
 from avseld.io.geometry import wrap
-from avseld.targets.batch_frames import active_rows, first_frames, gather_events, last_active
+from avseld.targets.batch_frames import active_rows, divide, first_frames, gather_events, last_active
 from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import (
     TOLERANCE_FRAMES,
@@ -113,7 +113,7 @@ class TwoStageTarget:
         """Encode a batch of windows on its device, as `encode` does each."""
         first = first_frames(start, hop)
         onset, offset = (
-            (time / hop + TOLERANCE_FRAMES).floor() - first for time in (events.onset, events.offset)
+            (divide(time, hop) + TOLERANCE_FRAMES).floor() - first for time in (events.onset, events.offset)
         )
         last = last_active(active_rows(onset, offset, n_frames), events.label, self.n_classes)
         target = {"sed": (last > 0).float()}

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from avseld.base.event_batch import COLUMNS, NEVER_S, EventBatch
 from avseld.io.events import Events
@@ -70,3 +71,26 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
             ours = encoded[part][place]
             assert ours.dtype == torch.float32 and ours.shape == value.shape
             np.testing.assert_allclose(ours.numpy(), value, atol=1e-6, err_msg=part)
+
+
+class Divisors(TorchDispatchMode):
+    """Notes what tensors are divided by."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), words=None):
+        if str(function).startswith("aten.div"):
+            self.found.append(arguments[1])
+        return function(*arguments, **(words or {}))
+
+
+@pytest.mark.parametrize("name", ENCODED)
+def test_times_are_divided_exactly_on_a_gpu_too(name):
+    """A GPU multiplies by the inverse of a number, which moves halves to the other side."""
+    kind, options, hop = ENCODED[name]
+    batch = EventBatch(torch.zeros(1, 2, len(COLUMNS), dtype=torch.float64))
+    with Divisors() as divisors:
+        TARGETS[kind](N_CLASSES, **options).encode_batch(batch, batch.onset[:, 0], N_FRAMES, hop)
+    assert divisors.found and all(isinstance(each, torch.Tensor) for each in divisors.found)
