@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
+DeviceCacheChoice = Literal["auto", "never", "always"]
+
 OLD_DATA_NAMES = {"listen": "inference_chunk", "resident": "device_cache"}
 """former name of a field of `Data` -> its name"""
 
@@ -64,7 +66,7 @@ class Data:
     batch_size: int = 16
     video: VideoControl = "aligned"
     sampling: Literal["files", "duration"] = "files"
-    device_cache: Literal["auto", "never", "always"] = "auto"
+    device_cache: DeviceCacheChoice = "auto"
     workers: int = 0
     shuffle_buffer: float = 2048.0
     listen: float | None = None
@@ -88,7 +90,8 @@ class Hardware:
         devices: number of devices, or auto.
         num_nodes: number of machines.
         strategy: auto, ddp, ...
-        precision: 32-true, bf16-mixed, 16-mixed, ...
+        precision: 32-true, bf16-mixed, 16-mixed, ...; auto tries some steps and takes the fastest of 32-true and bf16,
+            compiled or not, with recordings read or kept in memory, and says so; the run's recipe holds what was taken.
         compile: use torch.compile (about 30 s at the start): network and loss on a GPU, the loss alone on a CPU.
         deterministic: raise an error for operations whose results vary between runs on a GPU.
     """

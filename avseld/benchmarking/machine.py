@@ -37,11 +37,16 @@ def best(work: Callable[[], Any], repeats: int = 20) -> float:
     return min(seconds)
 
 
-def arithmetic_rate() -> float:
-    """Measure operations per second in a large matrix product in single precision."""
-    a, b = torch.randn(PRODUCT_ROWS, PRODUCT_ROWS), torch.randn(PRODUCT_ROWS, PRODUCT_ROWS)
-    a @ b
-    return 2 * PRODUCT_ROWS**3 / best(lambda: a @ b)
+def arithmetic_rate(kind: torch.dtype = torch.float32) -> float:
+    """Measure operations per second in a large matrix product.
+
+    Args:
+        kind: precision of the values.
+    """
+    a, b = (torch.randn(PRODUCT_ROWS, PRODUCT_ROWS).to(kind) for _ in range(2))
+    first_s = best(lambda: a @ b, 1)
+    # A CPU without units for bf16 takes seconds.
+    return 2 * PRODUCT_ROWS**3 / min(first_s, best(lambda: a @ b, 20 if first_s < 1 else 1))
 
 
 def copy_rate() -> float:
@@ -51,32 +56,35 @@ def copy_rate() -> float:
     return 8 * COPIED_VALUES / best(lambda: b.copy_(a))
 
 
-def floor_of_step(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
-    """Compute a lower bound of the time of a training step in single precision on this machine.
+def floor_of_step(model: nn.Module, *inputs: Tensor, kind: torch.dtype = torch.float32) -> dict[str, float]:
+    """Compute a lower bound of the time of a training step on this machine.
 
     Args:
         model: the network; its backward pass takes twice the operations of its forward pass.
-        inputs: a batch.
+        inputs: a batch, in single precision.
+        kind: precision of the step, whose rate and width count.
 
     Returns:
         floor: seconds, the larger of arithmetic and memory traffic; gflop and gbyte of a step; gflop_s and gbyte_s, the
         machine's rates.
     """
-    return _floor(model, inputs, 3, STEP_PASSES)
+    return _floor(model, inputs, 3, STEP_PASSES, kind)
 
 
 def floor_of_answer(model: nn.Module, *inputs: Tensor) -> dict[str, float]:
     """Compute a lower bound of the time of a forward pass without gradient; as `floor_of_step`."""
-    return _floor(model, inputs, 1, PREDICTION_PASSES)
+    return _floor(model, inputs, 1, PREDICTION_PASSES, torch.float32)
 
 
-def _floor(model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int) -> dict[str, float]:
+def _floor(
+    model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int, kind: torch.dtype
+) -> dict[str, float]:
     """Bound the time of `times` forward passes in operations and `passes` over the outputs of convolutions."""
     moved = 0
 
     def count(layer: nn.Module, inputs: Any, output: Tensor) -> None:
         nonlocal moved
-        moved += output.numel() * 4
+        moved += output.numel() * kind.itemsize
 
     hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     was_training = model.training
@@ -86,7 +94,7 @@ def _floor(model: nn.Module, inputs: tuple[Tensor, ...], times: int, passes: int
     for hook in hooks:
         hook.remove()
     operations, moved = times * counter.get_total_flops(), passes * moved
-    rate, traffic = arithmetic_rate(), copy_rate()
+    rate, traffic = arithmetic_rate(kind), copy_rate()
     return {
         "floor": max(operations / rate, moved / traffic),
         "gflop": operations / 1e9,

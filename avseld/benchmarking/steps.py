@@ -41,7 +41,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
 
     Returns:
         Windows a second: `ours`, `published`, `ratio`; `ours_bf16`, `ratio_bf16` with bf16, and compiled;
-        `floor` and what it is made of; `loss_difference` after 50 steps between ours and
+        `floor` and `floor_bf16`, and what they are made of; `loss_difference` after 50 steps between ours and
         the plain path; start-up and memory on a corpus of STARSS23's size; peak memory of each; `processes`, see
         `bench_processes`; `operators_of_a_step`, see `count_operators`.
     """
@@ -57,7 +57,7 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         large = alone(start_up, folder / "large")
         processes = bench_processes(folder)
         operators = count_operators(fresh_system(), folder)
-        floor = alone(_floor)
+        floor, half_floor = alone(_floor, torch.float32), alone(_floor, torch.bfloat16)
     return {
         "ours": ours["rate"],
         "published": theirs["rate"],
@@ -69,6 +69,8 @@ def bench_training(weights: Path | None = None, steps: int = 12, recordings: int
         "unit": "windows/s",
         "floor": BATCH / floor["floor"],
         "floor_is_made_of": made_of(floor),
+        "floor_bf16": BATCH / half_floor["floor"],
+        "floor_bf16_is_made_of": made_of(half_floor),
         "published_loads_s": theirs["loads"],
         "published_detector": theirs["detector"],
         "loss_difference": difference,
@@ -191,10 +193,10 @@ def loss_difference(folder: Path, steps: int) -> dict[str, Any]:
     return {"difference": abs(losses[0] - losses[1]), "losses": losses}
 
 
-def _floor() -> dict[str, Any]:
+def _floor(kind: torch.dtype) -> dict[str, Any]:
     system = fresh_system()
     x = torch.randn(BATCH, system.features.n_features, system.window_frames, system.features.n_bins)
-    return floor_of_step(system.model, x, torch.zeros(BATCH, 6, 4))
+    return floor_of_step(system.model, x, torch.zeros(BATCH, 6, 4), kind=kind)
 
 
 def _rate(

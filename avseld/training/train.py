@@ -43,6 +43,7 @@ from avseld.recipes.role_systems import with_role_systems
 from avseld.system.build import System
 from avseld.system.pretrained import initialize_from, refuse_random_modules
 from avseld.training.callbacks import AtomicCheckpoints, WeightFiles, naming_checkpoint
+from avseld.training.hardware_choice import with_choice
 from avseld.training.module import Learner
 from avseld.training.processes import leave_messages_to_first_process
 from avseld.training.progress import Progress
@@ -140,7 +141,6 @@ def train(
 
 def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
     """Train the run of one seed; arguments as for `train`."""
-    hardware, steps = recipe.hardware or Hardware(), recipe.steps
     if recipe.challenge not in RULES:
         raise BadInput(f"challenge: {recipe.challenge} is none of {', '.join(map(str, RULES))}")
     claim(out, resume)
@@ -158,6 +158,8 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
     learner = _learner(recipe, system, learn=checkpoint is None)
     if recipe.init_from is not None:
         initialize_from(system, with_files(recipe.init_from))
+    recipe = with_choice(recipe, system, learner.windows, out, resume)
+    hardware, learner.settings = recipe.hardware or Hardware(), recipe.data
     if hardware.compile:
         system.compile_model(network=hardware.accelerator != "cpu" and torch.cuda.is_available())
     trainer = _trainer(out, hardware, recipe, best_by, learner)
@@ -166,7 +168,7 @@ def _train_one(recipe: Recipe, out: Path, resume: bool) -> None:
     with logging_into(out):
         _log_sizes(learner)
         _fit(trainer, learner, recipe, checkpoint)
-        explain_early_stop(trainer, learner.history, steps)
+        explain_early_stop(trainer, learner.history, recipe.steps)
     _tell_where(out)
 
 
