@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from avseld.base.errors import BadInput
 from avseld.base.feature_maps import BinAxis, FeatureMap, maps_of
 from avseld.features.mel import Mel, decibel
-from avseld.features.spectral import Stft, check_hop, power_of
+from avseld.features.spectral import Stft, check_hop, planes, power_of
 from avseld.features.statistics import FeatureLayout, standardizer
 
 
@@ -26,13 +26,31 @@ def gcc_phat(spectrum: Tensor, n_lags: int) -> Tensor:
     Returns:
         (batch, pair = (0, 1) (0, 2) ... (1, 2) ..., frame, lag).
     """
-    first, second = zip(*combinations(range(spectrum.shape[1]), 2), strict=True)
-    cross = spectrum[:, list(first)].conj() * spectrum[:, list(second)]
-    # The phase of 0 counts as 0, as published: silence has its peak at lag 0.
-    whitened = torch.polar(torch.ones_like(cross.real), torch.angle(cross))
-    correlation = torch.fft.irfft(whitened, n=2 * (spectrum.shape[3] - 1))
+    correlation = torch.fft.irfft(_whitened(spectrum), n=2 * (spectrum.shape[3] - 1))
     half = n_lags // 2
     return torch.cat([correlation[..., -half:], correlation[..., :half]], dim=3)
+
+
+def _whitened(spectrum: Tensor) -> Tensor:
+    """Compute the cross spectra of all pairs with magnitude 1: (batch, pair, frame, bin) complex.
+
+    The phase of 0 counts as 0, as published: silence has its peak at lag 0. Channels are divided by their magnitudes
+    before they are multiplied, which takes half as long as an angle and its cosine and sine for every pair.
+    """
+    real, imaginary = planes(spectrum.resolve_conj())
+    power = real.square().addcmul_(imaginary, imaginary)
+    sounds = power > 0
+    inverse = power.rsqrt_().masked_fill_(~sounds, 0)
+    real, imaginary = real * inverse, imaginary * inverse
+    pairs = list(combinations(range(spectrum.shape[1]), 2))
+    cross = real.new_empty(len(spectrum), len(pairs), *spectrum.shape[2:], 2)
+    for number, (a, b) in enumerate(pairs):
+        product = (real[:, a] * real[:, b]).addcmul_(imaginary[:, a], imaginary[:, b])
+        cross[:, number, ..., 0] = torch.where(sounds[:, a] & sounds[:, b], product, 1.0)
+        cross[:, number, ..., 1] = (real[:, a] * imaginary[:, b]).addcmul_(
+            imaginary[:, a], real[:, b], value=-1
+        )
+    return torch.view_as_complex(cross)
 
 
 def lag_axis(n_lags: int, sample_rate: int, mirrored: bool = False) -> BinAxis:

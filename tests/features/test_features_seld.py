@@ -168,6 +168,16 @@ def test_pairs_of_channels_come_in_the_published_order():
     assert peaks.tolist() == [2, 5, 11, 3, 9, 6]
 
 
+def test_silence_correlates_at_lag_0_with_silence_and_with_sound():
+    sound = np.random.default_rng(0).normal(size=9600)
+    spectrum = Stft(1024, 480)(torch.from_numpy(np.stack([sound, 0 * sound, 0 * sound]))[None])
+    peak = torch.zeros(64, dtype=torch.float64)
+    peak[32] = 1
+    torch.testing.assert_close(
+        gcc_phat(spectrum, 64)[0], peak.expand(3, spectrum.shape[2], 64), atol=1e-12, rtol=0
+    )
+
+
 def test_a_longer_correlation_fits_the_frames_of_the_log_mel():
     feature = LogMelGCC(gcc_fft=2048)
     waveform = torch.from_numpy(tone_mixture(96000))[None] + 0.01 * torch.randn(1, 4, 96000)
