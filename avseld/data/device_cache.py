@@ -71,8 +71,8 @@ class DeviceCache:
         if self.rows is None:
             self.events = LabelEvents(windows, device)
         kept = np.maximum(windows.length, windows.n_samples)
-        self.offset = np.concatenate([[0], np.cumsum(kept)[:-1]])
-        self.audio = self._audio(kept)
+        self.offset = np.concatenate([[0], np.cumsum(kept)])  # the last one is that of silence
+        self.audio = self._audio()
         self.visual: Tensor | None = None
         if not windows.blank:
             self.visual = self._visual()
@@ -141,8 +141,11 @@ class DeviceCache:
         )
 
     def _places(self, which: np.ndarray, begin: np.ndarray, present: np.ndarray | None = None) -> Places:
-        """Find where windows lie; those that are not present have no events and no visual input."""
+        """Find where windows lie; those that are not present are silent, without events and visual input."""
         start = begin / self.windows.rate
+        sample = self.offset[which] + begin
+        if present is not None:
+            sample = np.where(present, sample, self.offset[-1])
         if self.rows is not None:
             label = self.rows.places(which, start)
         else:
@@ -154,7 +157,7 @@ class DeviceCache:
             if present is not None:
                 visual[~present] = self.zero_visual
         return Places(
-            torch.from_numpy(self.offset[which] + begin),
+            torch.from_numpy(sample),
             torch.from_numpy(label),
             None if visual is None else torch.from_numpy(visual),
             None if self.rows is not None else torch.from_numpy(start),
@@ -168,10 +171,12 @@ class DeviceCache:
         which[random.place], begin[random.place] = self.windows.draw_places(random)
         return self._places(which, begin, present)
 
-    def _audio(self, kept: np.ndarray) -> Tensor:
-        audio = torch.zeros(int(kept.sum()), self.windows.n_channels, dtype=torch.int16, device=self.device)
+    def _audio(self) -> Tensor:
+        """Read the sound of all recordings, with a silent window at the end: (sample, channel) int16."""
+        size = (int(self.offset[-1]) + self.windows.n_samples, self.windows.n_channels)
+        audio = torch.zeros(size, dtype=torch.int16, device=self.device)
         files = [recording.audio for recording in self.windows.recordings]
-        for offset, samples in zip(self.offset, read_all(files), strict=True):
+        for offset, samples in zip(self.offset[:-1], read_all(files), strict=True):
             audio[offset : offset + len(samples)] = samples.to(self.device)
         return audio
 

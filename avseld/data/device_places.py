@@ -36,9 +36,11 @@ class Places:
 
     def arrays(self) -> list[Tensor]:
         """List the arrays."""
-        found: list[Tensor] = []
-        self.each(lambda value: found.append(value) or value)  # type: ignore[func-returns-value]
-        return found
+        found = [self.sample, self.label, self.visual_row, self.start]
+        for one in self.drawn:
+            for value in one.values():
+                found += value.arrays() if isinstance(value, Places) else [value]
+        return [value for value in found if value is not None]
 
     def to(self, device: torch.device) -> "Places":
         """Copy to a device without waiting for it."""

@@ -138,3 +138,16 @@ def test_a_target_without_encode_batch_is_read_from_files_where_scenes_are_chang
         DeviceCache(windows, CPU)
     windows.augment = ()
     DeviceCache(windows, CPU)
+
+
+def test_windows_that_are_not_drawn_are_empty(prepared):
+    windows = windows_of(prepared("foa"), *CASES["boxes at the start, mixed"])
+    cache = DeviceCache(windows, CPU)
+    places = cache.places(range(8))
+    mixed, other = places.drawn[0]["mixed"], cache._gathered(places.drawn[0]["other"])
+    assert 0 < mixed.sum() < 8
+    for number in range(8):
+        present = bool(mixed[number])
+        assert bool(other.waveform[number].any()) == present
+        assert bool((other.events.offset[number] > 0).any()) == present
+        assert bool(other.visual[number].any()) <= present
