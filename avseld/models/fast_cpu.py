@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avseld.models.kernel_gradient import kernel_gradient
 from avseld.models.moments import (
     are_summed_fast,
     batch_moments,
@@ -285,7 +286,7 @@ class _FeatureNormPool(torch.autograd.Function):
         least = SMALLEST_LINE * (slope.abs() * grad.abs().amax(dim=(0, 2, 3))).clamp_(min=SMALLEST_GRADIENT)
         line = torch.where(line.abs() < least, least, line)
         _write_maxima(y, index, torch.addcmul(top, grad, (slope / line)[:, None, None]))
-        to_kernel = _kernel_gradient(y, x, kernel, ctx.conv).to(scale.dtype)
+        to_kernel = kernel_gradient(y, x, kernel, ctx.conv).to(scale.dtype)
         to_kernel = line[:, None, None, None] * to_kernel
         to_kernel += offset[:, None, None, None] * under_kernel
         return to_kernel.to(kernel.dtype), to_scale, to_shift, *[None] * 7
@@ -296,13 +297,6 @@ SMALLEST_LINE, SMALLEST_GRADIENT = 1e-18, 1e-12
 range of a 16-bit number with eight bits of exponent"""
 
 
-def _kernel_gradient(grad: Tensor, x: Tensor, kernel: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Compute the gradient of a convolution's kernel: (output, input, frame, bin)."""
-    geometry = (conv.stride, conv.padding, conv.dilation, False, [0, 0], 1, [False, True, False])
-    found: Tensor = torch.ops.aten.convolution_backward(grad, x, kernel, None, *geometry)[1]
-    return found
-
-
 def _sum_under_kernel(x: Tensor, kernel: Tensor, conv: nn.Conv2d) -> Tensor:
     """Add up, over all outputs, the inputs that lie under each place of the kernel: (1, input, frame, bin)."""
     batch, channel, frame, bin = x.shape
@@ -310,7 +304,7 @@ def _sum_under_kernel(x: Tensor, kernel: Tensor, conv: nn.Conv2d) -> Tensor:
     total = x.permute(0, 2, 3, 1).reshape(batch, -1).sum(dim=0, dtype=kind)
     total = total.view(1, frame, bin, channel).permute(0, 3, 1, 2)
     ones = total.new_ones(1, 1, *_output_size(x, conv))
-    return _kernel_gradient(ones, total, kernel[:1].to(kind), conv)
+    return kernel_gradient(ones, total, kernel[:1].to(kind), conv)
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import nn
 from avseld.config import Part
 from avseld.models.blocks import BatchNorm
 from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize, pytorch_layers
+from avseld.models.kernel_gradient import by_products, is_faster_by_products
 from avseld.models.moments import sum_of_products
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
@@ -89,6 +90,37 @@ def test_a_second_gradient_of_the_same_output_is_refused_instead_of_wrong():
     out.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         out.backward()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    channels=st.integers(1, 7),
+    kernel=st.sampled_from([(3, 3), (1, 3), (2, 1)]),
+    padding=st.sampled_from([(1, 1), (0, 0), (0, 2)]),
+)
+def test_the_gradient_of_a_kernel_by_matrix_products_is_that_of_torch(seed, channels, kernel, padding):
+    torch.manual_seed(seed)
+    conv = nn.Conv2d(channels, 4, kernel, padding=padding, bias=False).double()
+    x = torch.randn(2, channels, 8, 6).double().contiguous(memory_format=torch.channels_last)
+    out = conv(x)
+    grad = torch.randn_like(out).contiguous(memory_format=torch.channels_last)
+    out.backward(grad)
+    torch.testing.assert_close(by_products(grad, x, conv), conv.weight.grad, rtol=1e-9, atol=1e-9)
+
+
+def test_a_step_is_the_same_on_a_cpu_with_avx2(monkeypatch):
+    torch.manual_seed(0)
+    conv, norm = nn.Conv2d(7, 8, 3, padding=1, bias=False), BatchNorm(8)
+    x = torch.randn(2, 7, 16, 16).contiguous(memory_format=torch.channels_last)
+    gradients = []
+    for capability in ("AVX512", "AVX2"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda name=capability: name)
+        conv.weight.grad = None
+        conv_norm_pool(x, conv, norm, (2, 2)).square().sum().backward()
+        gradients.append(conv.weight.grad)
+    assert is_faster_by_products(x, conv)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
 
 
 def test_sums_of_products_are_those_of_the_arrays():
