@@ -35,6 +35,9 @@ def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
     for name, options in CORPORA.items():
         synth(folder / name, **SCENES, **options)
+    videos = sorted((folder / "starss" / "video_dev").rglob("*.mp4"))
+    rows = [f"{path.name},{0.5 if path == videos[-1] else 0}" for path in videos]
+    (folder / "offsets.csv").write_text("\n".join(["file,video_offset", *rows]) + "\n")
     return folder
 
 
@@ -52,13 +55,15 @@ def stamps(folder: Path) -> dict[Path, tuple[int, int]]:
 
 COMMANDS = {
     "dcase": lambda raw, out, **words: dcase(raw / "starss", out, **words),
-    "own": lambda raw, out, **words: own(raw / "starss" / "foa_dev", out, labels=raw / "starss" / "metadata_dev",
-                                         sample_rate=16000, **words),
+    "own": lambda raw, out, **words: own(
+        raw / "starss" / "foa_dev", out, "foa", raw / "starss" / "video_dev", raw / "starss" / "metadata_dev",
+        sample_rate=16000, video_offset=str(raw / "offsets.csv"), **words),
     "tut": lambda raw, out, **words: tut(raw / "tut", out, sample_rate=16000, **words),
     "task4": lambda raw, out, **words: task4(raw / "task4", out, sample_rate=16000, seconds=4.0, **words),
     "resample": lambda raw, out, **words: resample(raw / "starss" / "foa_dev", out, 16000, **words),
     "binaural": lambda raw, out, **words: binaural(raw / "starss" / "foa_dev", out, **words),
-    "cut": lambda raw, out, **words: cut(raw / "starss", out, 2.0, **words),
+    "cut": lambda raw, out, **words: cut(
+        raw / "starss", out, 2.0, video_offset=str(raw / "offsets.csv"), **words),
     "starss": lambda raw, out, **words: synth(out, **SCENES, **CORPORA["starss"], **words),
     "finished": lambda raw, out, **words: synth(out, **SCENES, **CORPORA["task4"], **words),
     "pictures": lambda raw, out, **words: pictures(out, 4, 1, "simple", "180", 180, 0, **words, engine="threads"),

@@ -41,6 +41,7 @@ def content(folder):
 def test_shards_of_videos_are_those_of_one_program(prepared, engine):
     new = shutil.copytree(prepared / "new", prepared / f"new_{engine}")
     for number in (2, 1):
+        assert len(list(new.glob("boxes/*"))) == 2 - number  # b alone after the second share
         assert boxes(new, weights="people_drawn", threads=1, shard=f"{number}/2", engine=engine, jobs=2) == 0
     assert content(new) == content(prepared / "prepared")
     before = {path: path.stat().st_mtime_ns for path in new.rglob("*")}
