@@ -23,6 +23,9 @@ COMMON = {
 }
 """options of every command, after --config"""
 
+WORDS = {"shard": "I/N|auto", "engine": "{threads,loky,dask:ADDRESS}"}
+"""what stands for the values of options that have a form of their own"""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -145,6 +148,8 @@ def value_word(option: Option) -> str:
 
 
 def _word(kind: Any, name: str) -> str:
+    if name in WORDS:
+        return WORDS[name]
     if get_origin(kind) is Literal:
         return "{" + ",".join(map(str, get_args(kind))) + "}"
     if _is_part(kind):
