@@ -40,6 +40,20 @@ def test_tracks_of_one_take_become_one_csv_with_the_classes_of_their_names(tmp_p
     assert rows(tmp_path / "other" / "toy_car_take1.csv") == [(1, 0, 0)]
 
 
+def test_shards_convert_the_takes_of_one_program_with_the_classes_of_all(tmp_path):
+    for name in ("bell_take1", "car_take1", "bell_take2", "dog_take3"):
+        save(tmp_path / "in", name)
+    words = dict(rate=10, label_from_name="{class}_{take}")
+    positions(tmp_path / "in", tmp_path / "alone", **words)
+    for number in (2, 1):
+        positions(tmp_path / "in", tmp_path / "csv", **words, shard=f"{number}/2")
+        assert len(list((tmp_path / "csv").iterdir())) == (1 if number == 2 else 3)
+    for path in (tmp_path / "alone").iterdir():
+        assert (tmp_path / "csv" / path.name).read_bytes() == path.read_bytes()
+    classes = (tmp_path / name for name in ("alone.classes.txt", "csv.classes.txt"))
+    assert len({path.read_text() for path in classes}) == 1
+
+
 def test_a_table_names_class_and_take_of_each_track(tmp_path, caplog):
     save(tmp_path / "in", "a")
     save(tmp_path / "in", "b")

@@ -3,6 +3,7 @@
 import csv
 import shutil
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,3 +153,26 @@ def test_samples_of_more_than_16_bits_are_rounded_and_that_is_said(tmp_path, cap
     assert "1 recordings were rounded to 16 bits (fold3_room0_mix000)" in caplog.text
     read = read_audio(read_manifest(tmp_path / "shards")[0].audio)
     np.testing.assert_allclose(read.T, samples, atol=0.5 / 32768 + 1e-7)
+
+
+def test_shares_of_a_job_write_the_archives_and_the_index_of_one_program(prepared, written, tmp_path):
+    for number in (2, 1):
+        assert not (tmp_path / SHARDS).exists()
+        assert shards(prepared, tmp_path, shard_mb=0.3, shard=f"{number}/2") == 0
+    made, alone = (
+        {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.csv"}
+        for folder in (tmp_path, written)
+    )
+    assert made == alone
+    assert [replace(one, video=None) for one in read_manifest(tmp_path)] == [
+        replace(
+            one,
+            video=None,
+            **{kind: tmp_path / path.relative_to(written) for kind, path in paths(one).items()},
+        )
+        for one in read_manifest(written)
+    ]
+
+
+def paths(recording):
+    return {kind: getattr(recording, kind) for kind in ("audio", "boxes", "labels")}

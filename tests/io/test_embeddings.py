@@ -107,6 +107,18 @@ def test_every_video_is_embedded_once(weights, prepared, caplog):
     assert recording.embeddings.stat().st_mtime_ns > before
 
 
+def test_shards_embed_the_videos_of_one_program(weights, prepared):
+    assert embedding.embed(prepared, weights=weights, fps=0.2) == 0
+    paths = [one.embeddings for one in read_manifest(prepared)]
+    alone = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.unlink()
+    assert embedding.embed(prepared, weights=weights, fps=0.2, shard="2/2") == 0
+    assert [path.is_file() for path in paths] == [False, True]
+    assert embedding.embed(prepared, weights=weights, fps=0.2, shard="1/2") == 0
+    assert [path.read_bytes() for path in paths] == alone
+
+
 def test_a_network_trains_on_embeddings_and_boxes(weights, prepared, tmp_path):
     from avseld.config import Data, Hardware
     from avseld.evaluation.evaluate import evaluate
