@@ -82,6 +82,7 @@ def work_through(
     up_to_date: Callable[[FileJob], bool],
     title: str,
     engine: Engine = THREADS,
+    alone: bool = False,
 ) -> int:
     """Run the jobs that are not done yet; log the failures at the end.
 
@@ -94,10 +95,13 @@ def work_through(
         up_to_date: whether an existing target is what would be made now.
         title: shown beside the progress bar and in the log.
         engine: does the work. Threads suffice: ffmpeg is a process of its own, and soxr releases Python's lock.
+        alone: whether no other program makes these files now, so that what killed ones have left may be removed.
 
     Returns:
         The number of failures.
     """
+    if alone:
+        _remove_partial(jobs)
     due = [job for job in jobs if not (_newer(job) and up_to_date(job))]
     if len(due) < len(jobs):
         log.info("%s: %d of %d files are there already", title, len(jobs) - len(due), len(jobs))
@@ -121,11 +125,16 @@ def work_through(
 def _outcomes(jobs: list[FileJob], work: Work, engine: Engine) -> Iterator[Outcome]:
     yield from engine.run(_attempt, [(job, work) for job in jobs])
     if engine.is_remote:  # a worker that was lost has left what it was writing; another has written the file
-        stems: dict[Path, set[str]] = {}
-        for job in jobs:
-            stems.setdefault(job.target.parent, set()).add(job.target.stem)
-        for folder, own in stems.items():
-            remove_partial(folder, own)
+        _remove_partial(jobs)
+
+
+def _remove_partial(jobs: list[FileJob]) -> None:
+    """Remove what killed programs left half-written of the targets."""
+    stems: dict[Path, set[str]] = {}
+    for job in jobs:
+        stems.setdefault(job.target.parent, set()).add(job.target.stem)
+    for folder, own in stems.items():
+        remove_partial(folder, own)
 
 
 def _attempt(job: FileJob, work: Work) -> Outcome:

@@ -93,7 +93,7 @@ def shards(
         FileJob(prepared / "manifest.csv", out / name, (tuple(samples), len(classes)))
         for name, samples in planned.items()
     ]
-    if work_through(own_shard.of(work, "archives"), _write, _is_up_to_date, "shards", workers):
+    if work_through(own_shard.of(work, "archives"), _write, _is_up_to_date, "shards", workers, alone=True):
         return 1
     if missing := [name for name in planned if not (out / name).is_file()]:
         log.info("%s: %d of %d archives are still to be written", out, len(missing), len(planned))

@@ -84,7 +84,7 @@ def split_by_time(
                 labels[path] = cut.select(cut.offset - cut.onset > MIN_EVENT_S)
             made.append(_recording(one, name, section, audio, path, out))
     remove_other_sections(out, due)
-    if work_through(due, cut_sound, has_length, "cut"):
+    if work_through(due, cut_sound, has_length, "cut", alone=True):
         raise BadInput(f"{out}: not all audio could be cut; see above")
     for place, events in labels.items():
         write_events(place, events)

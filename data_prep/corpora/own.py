@@ -200,7 +200,7 @@ def resampled(
         n_others = sum(rate != sample_rate for rate in rates.values())
         what = f"are resampled from {others} to {sample_rate} Hz"
         log.info("%d of %d recordings %s, into %s", n_others, len(recordings), what, prepared / "audio")
-    if work_through(list(due.values()), resample_audio, is_resampled, "resample", engine):
+    if work_through(list(due.values()), resample_audio, is_resampled, "resample", engine, alone=True):
         raise BadInput(f"{prepared}: not all audio could be resampled; see above")
     return [
         replace(recording, audio=due[recording.name].target) if recording.name in due else recording

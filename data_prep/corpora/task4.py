@@ -132,7 +132,7 @@ def task4(
     due = [FileJob(recording.audio, prepared / "audio" / f"{recording.name}.wav") for recording in recordings]
     length = round(seconds * sample_rate)
     work = partial(convert, sample_rate=sample_rate, length=length)
-    if work_through(due, work, partial(_is_converted, sample_rate, length), "convert", workers):
+    if work_through(due, work, partial(_is_converted, sample_rate, length), "convert", workers, alone=True):
         return 1
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]
     made = [with_duration(recording, sample_rate) for recording in made]

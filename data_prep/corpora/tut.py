@@ -326,7 +326,9 @@ def resample_recordings(
         except BadInput:
             return False
 
-    failures = work_through(due, partial(resample_audio, sample_rate=sample_rate), fits, "resample", engine)
+    failures = work_through(
+        due, partial(resample_audio, sample_rate=sample_rate), fits, "resample", engine, alone=True
+    )
     if failures:
         return [], failures
     made = [replace(recording, audio=job.target) for recording, job in zip(recordings, due, strict=True)]

@@ -128,7 +128,7 @@ def cut(
     parts = Parts(target, key_of(cut, given, [str(path.absolute()) for path in found_files]))
     with alone_in(target):
         remove_other_sections(target, due)
-    failed = work_through(due, _cut, has_length, "cut", workers)
+    failed = work_through(due, _cut, has_length, "cut", workers, alone=True)
     if own_shard.is_whole:
         forget_parts(target)
         _tell_preparation(wholes, everything, target, write_places(target, table), times, entries)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from avseld.base.errors import BadInput
+from avseld.base.files import PARTIAL
 from avseld.base.locks import LOCK, sole_writer
 from avseld.io.manifest import read_classes, read_manifest, write_manifest
 from data_prep.corpora.dcase import dcase
@@ -138,6 +139,19 @@ def test_the_manifest_appears_when_all_shares_are_there_and_keeps_what_was_enter
     write_manifest(out, entered, read_classes(out))
     assert COMMANDS["dcase"](raw, out, shard="2/3") == 0
     assert {one.fold for one in read_manifest(out)} == {"mine"}
+
+
+def test_what_a_killed_shard_has_left_half_written_goes_with_the_next_run(raw, alone, tmp_path):
+    out = tmp_path / "out"
+    names = sorted(Path(name).stem for name in alone("tut") if name.endswith(".wav"))
+    left = [out / "audio" / f".{name}.0123abcd{PARTIAL}.wav" for name in names[:2]]
+    left[0].parent.mkdir(parents=True)
+    for path in left:
+        path.touch()
+    assert COMMANDS["tut"](raw, out, shard="1/2") == 0
+    assert [path.exists() for path in left] == [False, True]  # another shard may be writing the second
+    assert COMMANDS["tut"](raw, out, shard="2/2") == 0
+    assert content(out) == alone("tut")
 
 
 def test_shares_of_other_options_are_not_joined(raw, tmp_path):
