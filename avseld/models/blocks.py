@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.fast_cpu import is_fast, normalize
+from avseld.models.folding import conv_norm
 from avseld.models.moments import n_processes, update_running
 
 
@@ -91,8 +92,9 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channel, frame, bin) -> (batch, output channel, frame // pooling, bin // pooling)."""
-        x = functional.relu(self.bn(self.conv(x)))
-        return x if self.pooling is None else functional.max_pool2d(x, self.pooling)
+        x = conv_norm(x, self.conv, self.bn)
+        # The largest value first, then the rectifier, on fewer values: the order does not matter.
+        return functional.relu(x if self.pooling is None else functional.max_pool2d(x, self.pooling))
 
 
 def check_shape(x: Tensor, frames_per_step: int, bins_per_step: int = 1) -> None:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm, check_shape, hold
 from avseld.models.convolution import add_blocks, initialize, narrowed, pooling_named
+from avseld.models.folding import conv_norm
 
 WIDTHS = (64, 128, 256, 512, 1024, 2048)
 
@@ -118,7 +119,7 @@ class CNN(nn.Module):
                 x = getattr(self, name)(x)
             return x
         for number, size in enumerate(self.sizes, start=1):
-            x = functional.relu(getattr(self, f"bn{number}")(getattr(self, f"conv{number}")(x)))
+            x = functional.relu(conv_norm(x, getattr(self, f"conv{number}"), getattr(self, f"bn{number}")))
             x = x if size == (1, 1) else self.pool(x, size)
         return x
 

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm
+from avseld.models.folding import conv_norm
 
 Pooling = Callable[[Tensor, tuple[int, int]], Tensor]
 POOLINGS: dict[str, Pooling] = {"average": functional.avg_pool2d, "max": functional.max_pool2d}
@@ -51,8 +52,8 @@ class DoubleConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channel, frame, bin) -> (batch, output channel, frame // size, bin // size)."""
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = functional.relu(self.bn2(self.conv2(x)))
+        x = functional.relu(conv_norm(x, self.conv1, self.bn1))
+        x = functional.relu(conv_norm(x, self.conv2, self.bn2))
         return x if self.size == (1, 1) else self.pool(x, self.size)
 
 

@@ -52,12 +52,17 @@ def pytorch_layers() -> Iterator[None]:
         _OFF.reset(token)
 
 
+def uses_pytorch_layers() -> bool:
+    """Tell whether `pytorch_layers` is in force."""
+    return _OFF.get()
+
+
 def is_fast(x: Tensor, norm: nn.BatchNorm2d, devices: tuple[str, ...] = ("cpu",)) -> bool:
     """Tell whether the passes of this module apply: in training, channels last, on these devices."""
     return (
         norm.training
         and torch.is_grad_enabled()
-        and not _OFF.get()
+        and not uses_pytorch_layers()
         and not torch.compiler.is_compiling()
         and x.device.type in devices
         and x.is_contiguous(memory_format=torch.channels_last)
