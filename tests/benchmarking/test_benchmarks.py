@@ -69,7 +69,7 @@ def test_sparse_files_have_full_length_and_no_disk_usage(tmp_path):
 
 
 def test_the_floor_grows_with_the_batch_and_is_the_slower_of_arithmetic_and_memory(monkeypatch):
-    monkeypatch.setattr(machine, "arithmetic_rate", lambda: 100e9)
+    monkeypatch.setattr(machine, "arithmetic_rate", lambda kind: 100e9)
     monkeypatch.setattr(machine, "copy_rate", lambda: 1e15)
     system = steps.fresh_system()
     inputs = [(torch.randn(n, 7, 128, 257), torch.zeros(n, 6, 4)) for n in (1, 2)]
@@ -77,6 +77,8 @@ def test_the_floor_grows_with_the_batch_and_is_the_slower_of_arithmetic_and_memo
     assert floors[1]["gflop"] == pytest.approx(2 * floors[0]["gflop"], rel=1e-6)
     assert floors[1]["gbyte"] == pytest.approx(2 * floors[0]["gbyte"], rel=1e-6)
     assert 0.5 < floors[0]["gflop"] < 5 and floors[0]["floor"] == pytest.approx(floors[0]["gflop"] / 100)
+    half = machine.floor_of_step(system.model, *inputs[0], kind=torch.bfloat16)
+    assert half["gbyte"] == pytest.approx(floors[0]["gbyte"] / 2) and half["gflop"] == floors[0]["gflop"]
     answer = machine.floor_of_answer(system.model, *inputs[0])
     assert answer["gflop"] == pytest.approx(floors[0]["gflop"] / 3)
     assert answer["gbyte"] == pytest.approx(floors[0]["gbyte"] * 2 / machine.STEP_PASSES)
