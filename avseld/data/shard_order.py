@@ -85,8 +85,10 @@ class Interval:
     def held(self, window: int) -> np.ndarray:
         """Return the places of the visits in the buffer at a window of the interval, in the order of their arrival."""
         moment, n = self.moment[window], self.n_before
-        old = np.searchsorted(self.arrival[:n], moment - self.span[0], side="right")
-        first, last = np.searchsorted(self.arrival[n:], [moment - self.span[1], moment], side="right")
+        # Whole numbers, as searching for a fraction would copy the arrivals of an epoch.
+        since = [int(np.floor(moment - span)) for span in self.span]
+        old = np.searchsorted(self.arrival[:n], since[0], side="right")
+        first, last = np.searchsorted(self.arrival[n:], [since[1], int(moment)], side="right")
         return np.concatenate([np.arange(old, n), np.arange(n + first, n + last)])
 
 

@@ -6,6 +6,7 @@ middle of a training reads the recordings of its next windows again.
 """
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -309,15 +310,15 @@ def rows_of(index: ShardIndex, recordings: Sequence[Recording]) -> np.ndarray:
     Raises:
         BadInput: a recording, or its labels, boxes or embeddings, lies outside of the archives.
     """
-    number = {name: place for place, name in enumerate(index.names)}
+    number = {f"{index.archive(place)}": place for place in range(len(index.names))}
     row_of = {
-        (int(shard), key): row for row, (shard, key) in enumerate(zip(index.shard, index.key, strict=True))
+        pair: row for row, pair in enumerate(zip(index.shard.tolist(), index.key.tolist(), strict=True))
     }
     rows = []
     for recording in recordings:
         audio = recording.audio
-        key = (number.get(audio.parent.name, -1), audio.name.removesuffix(f".{KINDS['audio']}").encode())
-        row = row_of.get(key) if audio.parent.parent == index.folder else None
+        archive, _, member = str(audio).rpartition(os.sep)  # of names, as there may be hundreds of thousands
+        row = row_of.get((number.get(archive, -1), member.removesuffix(f".{KINDS['audio']}").encode()))
         if row is None:
             raise BadInput(f"{audio}: not in the index {index.folder / 'members.csv'}; {AGAIN}")
         rows.append(row)

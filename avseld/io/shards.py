@@ -188,15 +188,16 @@ def _read_index(folder: Path) -> ShardIndex:
             raise BadInput(f"{folder / SHARDS}:{line}: '{row[0]}' is no archive of this folder; {REMEDY}")
         names[row[0]] = len(names)
         sizes.append(_whole(row[1], folder / SHARDS, line))
-    shard, keys, numbers = [], [], []
-    for line, row in enumerate(_rows(folder / MEMBERS, MEMBER_COLUMNS), start=2):
+    shard, keys, cells = [], [], []
+    rows = _rows(folder / MEMBERS, MEMBER_COLUMNS)
+    for line, row in enumerate(rows, start=2):
         if row[0] not in names:
             raise BadInput(f"{folder / MEMBERS}:{line}: {SHARDS} does not list '{row[0]}'; {REMEDY}")
         shard.append(names[row[0]])
         keys.append(row[1].encode())
-        numbers.append([_whole(cell, folder / MEMBERS, line) for cell in row[2:]])
+        cells += row[2:]
     order = np.argsort(np.array(shard, np.int32), kind="stable")
-    table = np.array(numbers, np.int64).reshape(-1, len(MEMBER_COLUMNS) - 2)[order]
+    table = _table(cells, rows, folder / MEMBERS).reshape(-1, len(MEMBER_COLUMNS) - 2)[order]
     return ShardIndex(
         folder,
         names=tuple(names),
@@ -219,6 +220,19 @@ def _rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
         if len(row) != len(columns):
             raise BadInput(f"{path}:{line}: {len(row)} columns instead of {len(columns)}; {REMEDY}")
     return rows[1:]
+
+
+def _table(cells: list[str], rows: list[list[str]], path: Path) -> np.ndarray:
+    """Convert all cells at once, as there are millions; one by one to name the line of a wrong one."""
+    try:
+        table = np.array(list(map(int, cells)), np.int64)
+        if ((table >= ABSENT) & (table < 2**62)).all():
+            return table
+    except (ValueError, OverflowError):
+        pass
+    return np.array(
+        [_whole(cell, path, line) for line, row in enumerate(rows, start=2) for cell in row[2:]], np.int64
+    )
 
 
 def _whole(cell: str, path: Path, line: int) -> int:
