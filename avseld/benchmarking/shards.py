@@ -29,7 +29,8 @@ LOUD, QUIET = 300.0, 0.4
 """steps of 16 bits, root mean square: noise that FLAC compresses to 0.65 as it does rooms, and noise that takes little
 disk, for many hours"""
 MOST_LOUD_HOURS = 20.0
-SHARD_BYTES = 512e6
+SHARD_BYTES = 64e6
+"""smaller than those of a training, so that many are read while it is timed"""
 READ_BYTES = 4 << 20
 N_TRIES = 2
 """of each, in turn; the better one counts, as other programs take time from either"""

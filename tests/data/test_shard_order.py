@@ -118,14 +118,14 @@ def times_drawn(order, windows):
     return counts
 
 
-@pytest.mark.parametrize("n_processes", [1, 2, 3])
+@pytest.mark.parametrize("n_processes", [1, 2])
 def test_every_recording_is_drawn_as_often_as_its_windows_say(n_processes):
     options = {"n_shards": 5, "per_shard": 5, "buffer": 1e4, "n_processes": n_processes, "draw": 3}
     orders = [order_of(rank=rank, **options) for rank in range(n_processes)]
-    counts = np.sum([times_drawn(order, 10_000 // n_processes) for order in orders], axis=0)
+    counts = np.sum([times_drawn(order, 4_000 // n_processes) for order in orders], axis=0)
     expected = orders[0].windows / orders[0].windows.sum() * counts.sum()
     assert orders[0].n_lanes == N_LANES or n_processes > 1
-    np.testing.assert_allclose(counts, expected, rtol=0.04)
+    np.testing.assert_allclose(counts, expected, rtol=0.06)
 
 
 def test_fewer_archives_than_processes_are_refused():
