@@ -32,7 +32,7 @@ from avseld.system.build import System
 from avseld.system.checkpoint import load_weights
 from avseld.training.captured import CapturedStep, drawing_on_host
 from avseld.training.drawing import Drawn, PredictionDrawing
-from avseld.training.optimizers import optimizer_of, schedule_of
+from avseld.training.optimizers import FUSED_ON, optimizer_of, schedule_of
 from avseld.training.random_state import random_state, set_random_state
 from avseld.training.run_files import write_history
 from avseld.training.scored import mean_losses, of_validation, some_of_training
@@ -346,7 +346,7 @@ class Learner(lightning.LightningModule):
         weights = {name.removeprefix("model."): value for name, value in kept.items()}
         load_weights(self.system, weights, self.trainer.ckpt_path or "checkpoint")
         self.random_state, self.average_state = checkpoint.get("random_state"), checkpoint.get("average")
-        fused = self.device.type == "cuda"
+        fused = self.device.type in FUSED_ON
         for state in checkpoint.get("optimizer_states", []):
             for group in state["param_groups"]:  # a run may go on on another kind of device
                 group["fused"] = fused if group.get("foreach") is None else None

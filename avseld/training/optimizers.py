@@ -21,6 +21,8 @@ OLD_NAMES = {"stairs": "step", "line": "linear"}
 
 
 KINDS = torch.optim.lr_scheduler
+FUSED_ON = ("cpu", "cuda")
+"""devices on which a step of an optimizer is one operator"""
 
 
 def constant(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
@@ -101,7 +103,7 @@ def optimizer_of(part: Part, system: System) -> torch.optim.Optimizer:
                 f"optimizer.options.{option}: {part.name} has no such option; it has {', '.join(known)}"
             )
     options = check_options("optimizer", OPTIMIZERS[part.name], part.options)
-    if system.device.type in ("cpu", "cuda") and not {"fused", "foreach"} & set(options):
+    if system.device.type in FUSED_ON and not {"fused", "foreach"} & set(options):
         options["fused"] = True
     try:
         return OPTIMIZERS[part.name](system.model.parameters(), **options)
