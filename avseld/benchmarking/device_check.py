@@ -82,7 +82,7 @@ class Steps:
 
     def __init__(self, cache: DeviceCache, path: StepPath) -> None:
         self.cache, self.path, self.device = cache, path, cache.device
-        self.system = fresh_system().to(self.device).train()
+        self.system = fresh_system(wrap=path.augmented).to(self.device).train()
         if path.augmented:
             augmentation(self.system, list(AUGMENTED), "foa")  # its masks; the cache changes scenes
         options = {"lr": 1e-3, "weight_decay": 1e-6}
@@ -111,7 +111,7 @@ def cache_of(
     folder: Path, recordings: Sequence[Recording], device: torch.device, augment: Sequence[Part] = ()
 ) -> DeviceCache:
     """Keep the recordings of a folder on a device, for windows whose scenes are changed as a recipe says."""
-    system = fresh_system()
+    system = fresh_system(wrap=bool(augment))
     changes = augmentation(system, list(augment), "foa")
     return DeviceCache(Windows(recordings, system, Data(folder), 0, changes), device)
 

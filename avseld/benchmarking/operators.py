@@ -105,18 +105,19 @@ def operators_of_step(
     return noted
 
 
-def count_operators(system: System, folder: Path) -> dict[str, Any]:
+def count_operators(plain: System, augmented: System, folder: Path) -> dict[str, Any]:
     """Count the operators of a step that launch kernels, plain and with every augmentation.
 
     Args:
-        system: with a video.
+        plain: a system with a video.
+        augmented: the same, which gets augmentations of features.
         folder: a prepared folder.
 
     Returns:
         plain and augmented: kernels by part of the step, and `all`.
     """
     counts: dict[str, Any] = {}
-    for name, parts in (("plain", ()), ("augmented", AUGMENTED)):
+    for name, system, parts in (("plain", plain, ()), ("augmented", augmented, AUGMENTED)):
         noted = operators_of_step(system, folder, parts)
         counted = Counter({part: len(operators.kernels) for part, operators in noted.items()})
         counts[name] = {**counted, "all": counted.total()}

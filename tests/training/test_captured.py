@@ -78,7 +78,7 @@ def test_a_step_asks_nothing_of_the_host(prepared, name, augmented):
 
 
 def test_the_operators_of_a_step_of_av_foa_are_few(prepared):
-    counts = count_operators(system_of("av_foa"), prepared)
+    counts = count_operators(system_of("av_foa"), system_of("av_foa"), prepared)
     most = {"batch": 6, "features": 20, "loss": 95, "optimizer": 2, "all": 700}
     assert all(counts["plain"][part] <= n for part, n in most.items())
     most |= {"batch": 115, "features": 62, "all": 850}
