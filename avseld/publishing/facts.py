@@ -13,6 +13,7 @@ from avseld.base.files import sha256
 from avseld.data.folds import choose
 from avseld.io.run_config import read_config
 from avseld.io.run_weights import run_folder, weights_of
+from avseld.io.shards import MEMBERS
 from avseld.metrics import score
 from avseld.metrics.fold_choice import challenge_of
 from avseld.metrics.formulas import Scores
@@ -92,10 +93,11 @@ def code_version() -> str:
 
 
 def data_checksum(prepared: Path) -> str:
-    """Compute the SHA-256 of the list of recordings, of classes and of all labels of a prepared folder."""
+    """Compute the SHA-256 of the lists of recordings and classes, and of all labels (of shards, their places)."""
     listed = [
         prepared / "manifest.csv",
         prepared / "classes.txt",
+        prepared / MEMBERS,
         *sorted((prepared / "labels").glob("*.csv")),
     ]
     return _checksum_of(prepared, [path for path in listed if path.is_file()])
