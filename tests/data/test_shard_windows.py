@@ -160,3 +160,12 @@ def test_a_recording_beside_the_archives_is_refused(folder, system):
     moved = [replace(one, boxes=folder / "x.npz") for one in read_manifest(folder / "shards")]
     with pytest.raises(BadInput, match=r"x\.npz: lies beside the archives"):
         ShardWindows(moved, system, Data(folder / "shards"), 0)
+
+
+def test_recordings_are_due_alike_or_in_proportion_to_their_starts_and_as_often_as_covers_them(windows):
+    alike, by_length = windows(), windows(sampling="duration")
+    starts = by_length.length - by_length.n_samples
+    for source, weight in ((alike, np.ones(N_RECORDINGS)), (by_length, starts)):
+        due = source.order(0).windows
+        np.testing.assert_allclose(due / due.sum(), weight / weight.sum())
+        assert due.sum() == pytest.approx((source.length / source.n_samples).sum())
