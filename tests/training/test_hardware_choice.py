@@ -77,15 +77,22 @@ def test_compiling_is_tried_where_a_training_is_long_enough_to_pay_for_it(recipe
 
 
 def test_recordings_are_kept_in_memory_where_reading_them_takes_a_part_of_a_step(
-    recipe, system, windows, timed
+    recipe, system, windows, timed, monkeypatch
 ):
-    timed(1e-6, 1e-6, 1.0)
-    assert choose(recipe, system, windows).device_cache == "always"
-    timed(1e6, 1e6, 1e6)
-    assert choose(recipe, system, windows).device_cache == "auto"
-    never = replace(recipe, data=replace(recipe.data, device_cache="never"))
-    timed(1e-6, 1e-6, 1.0)
-    assert choose(never, system, windows).device_cache == "never"
+    first_batch = hardware_choice._first_batch
+
+    def choice(reading_s, step_s, device_cache="auto"):
+        timed(step_s, step_s, step_s)
+        monkeypatch.setattr(
+            hardware_choice, "_first_batch", lambda *given: (first_batch(*given)[0], reading_s)
+        )
+        asked = replace(recipe, data=replace(recipe.data, device_cache=device_cache))
+        return choose(asked, system, windows).device_cache
+
+    assert choice(reading_s=100.0, step_s=1000.0) == "always"
+    assert choice(reading_s=100.0, step_s=10_000.0) == "auto"
+    assert choice(reading_s=1e-9, step_s=1e-9) == "auto"  # slower from memory
+    assert choice(reading_s=100.0, step_s=1000.0, device_cache="never") == "never"
 
 
 def test_a_trial_leaves_weights_and_random_generators_as_they_were(recipe, system, windows):
