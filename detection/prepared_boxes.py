@@ -49,7 +49,7 @@ class DetectorOptions:
     """Options that a worker loads its detector with; they are those of `boxes`."""
 
     backend: Backend
-    weights: Path | None
+    weights: Path | str | None
     threads: int
     mmdet_config: Path | None
     tiles: int
@@ -128,7 +128,9 @@ def boxes(
         logger.info("detector: YOLOX, backend %s, weights %s", detector.name, detector.weights[:8])
         stale = _stale(rest, detector, fps, width, force)
         threads = threads if workers is None else threads or threads_of_call(workers)
-        options = DetectorOptions(backend, weights, threads, mmdet_config, tiles)
+        # A name of weights is no relative path, which a worker elsewhere would be given as an absolute one.
+        named = weights if weights is None or weights.is_file() else str(weights)
+        options = DetectorOptions(backend, named, threads, mmdet_config, tiles)
         made = _detect_all(stale, detector, options, fps, width, failures, workers)
         warn_if_unfamiliar(made, detector)
         detected = len(made)
@@ -263,7 +265,8 @@ LOADED = threading.local()
 def _detect_with(job: DetectionJob, options: DetectorOptions, fps: float, width: int | None) -> DetectedVideo:
     """Write the boxes file of a video in a worker, which loads its detector once."""
     if getattr(LOADED, "options", None) != options:
-        detector = load(options.backend, options.weights, options.threads, options.mmdet_config)
+        weights = None if options.weights is None else Path(options.weights)
+        detector = load(options.backend, weights, options.threads, options.mmdet_config)
         LOADED.detector, LOADED.options = in_tiles(detector, options.tiles), options
     return _detect_one(job, LOADED.detector, fps, width, lambda _: None)
 

@@ -59,8 +59,9 @@ class Engine:
                 with parallel_config(backend=DASK, client=client):
                     parallel = Parallel(-1, return_as=return_as)
                 # Workers have other working directories.
-                calls = (delayed(_absolute(function))(*_absolute(words)) for words in arguments)
-                yield from _installed(parallel(calls))
+                calls = (delayed(_outcome)(_absolute(function), _absolute(words)) for words in arguments)
+                for outcome in parallel(calls):
+                    yield outcome.result()
             return
         n_jobs = min(self.n_workers, max(len(arguments), 1))
         # A preference, so that a joblib.parallel_config around the call decides.
@@ -116,17 +117,41 @@ def _client(address: str) -> Iterator[Any]:
             "`dask scheduler` prints"
         ) from error
     with client:
+        try:
+            client.run(_nothing)
+        except ImportError as error:
+            raise BadInput(
+                f"--engine dask:{address}: the workers cannot import {error.name}; install avseld in their "
+                "environment, as here"
+            ) from error
         yield client
 
 
-def _installed(results: Iterator[Any]) -> Iterator[Any]:
-    """Yield the results of workers; say so in one line if they lack a package."""
+@dataclass(frozen=True)
+class _Outcome:
+    """What a call on a worker returned, or why it failed: joblib waits for ever for a call of Dask that raises."""
+
+    value: Any = None
+    failure: str = ""
+    is_bad_input: bool = False
+
+    def result(self) -> Any:
+        if self.failure:
+            raise BadInput(self.failure) if self.is_bad_input else RuntimeError(self.failure)
+        return self.value
+
+
+def _outcome(function: Callable[..., Any], words: tuple[Any, ...]) -> _Outcome:
     try:
-        yield from results
-    except ModuleNotFoundError as error:
-        raise BadInput(
-            f"--engine dask: the workers cannot import {error.name}; install avseld in their environment, as here"
-        ) from error
+        return _Outcome(function(*words))
+    except BadInput as error:
+        return _Outcome(failure=str(error), is_bad_input=True)
+    except Exception as error:
+        return _Outcome(failure=f"{type(error).__name__}: {error}")
+
+
+def _nothing() -> None:
+    """Let a worker import this package."""
 
 
 def _absolute(value: Any) -> Any:

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from counting_video import write_video
 
 from avseld.base.engines import Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import PARTIAL
+from avseld.base.job_shards import read_shard
 from data_prep.corpora.own import own
 from data_prep.media.resample import resample
+from detection.prepared_boxes import boxes
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed; the extra cluster brings it")
 N_FILES = 8
@@ -55,10 +58,6 @@ def kill_a_worker_that_writes(cluster, folder: Path, killed: list[int]) -> None:
         time.sleep(0.001)
 
 
-def refuse(number: int) -> None:
-    raise BadInput(f"file {number}: no sound; copy it again")
-
-
 def test_a_worker_that_is_killed_loses_no_file_and_leaves_none_half_written(
     takes, cluster, tmp_path, monkeypatch, caplog
 ):
@@ -84,9 +83,24 @@ def test_a_file_that_fails_on_a_worker_is_one_line(takes, cluster, tmp_path, cap
     assert [line for line in caplog.messages if line.startswith(f"{tmp_path}/bad.wav: ")]
 
 
+def test_videos_are_looked_at_by_workers_with_weights_that_have_a_name(cluster, tmp_path, monkeypatch):
+    for folder in ("audio", "video"):
+        (tmp_path / folder).mkdir()
+    soundfile.write(tmp_path / "audio" / "a.wav", np.zeros((7200, 4)), 24000)
+    noise = np.random.default_rng(0).integers(0, 255, (3, 32, 64, 3), np.uint8)
+    write_video(tmp_path / "video" / "a.mp4", list(noise), 10)
+    monkeypatch.chdir(tmp_path)
+    words = dict(weights="people_drawn", threads=1)
+    for name, engine in (("alone", None), ("prepared", f"dask:{cluster.scheduler_address}")):
+        own("audio", name, video="video")
+        assert boxes(name, **words, engine=engine) == 0
+    assert content(tmp_path / "prepared") == content(tmp_path / "alone")
+    assert (tmp_path / "prepared" / "boxes" / "a.npz").is_file()
+
+
 def test_what_a_call_refuses_is_refused_here(cluster):
-    with pytest.raises(BadInput, match=r"^file 1: no sound; copy it again$"):
-        list(read_engine(f"dask:{cluster.scheduler_address}").run(refuse, [(1,)]))
+    with pytest.raises(BadInput, match="^--shard 9/2: give I/N"):
+        list(read_engine(f"dask:{cluster.scheduler_address}").run(read_shard, [("9/2",)]))
 
 
 def test_a_scheduler_that_does_not_answer_is_named_in_one_line(monkeypatch):
