@@ -99,7 +99,7 @@ def test_videos_are_looked_at_by_workers_with_weights_that_have_a_name(cluster, 
 
 
 def test_what_a_call_refuses_is_refused_here(cluster):
-    with pytest.raises(BadInput, match="^--shard 9/2: give I/N"):
+    with pytest.raises(BadInput, match=r"^--shard 9/2: give I/N"):
         list(read_engine(f"dask:{cluster.scheduler_address}").run(read_shard, [("9/2",)]))
 
 
