@@ -1,4 +1,4 @@
-"""Calls of one function for many files: by threads, processes or the workers of a Dask cluster, through joblib."""
+"""Calls of one function for many files: by threads or processes through joblib, or by workers of a Dask cluster."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed
 
 from avseld.base.errors import BadInput
 
@@ -53,22 +53,46 @@ class Engine:
         Raises:
             BadInput: no such scheduler, or what a call raised.
         """
-        return_as = "generator" if in_order else "generator_unordered"
         if self.name == DASK:
-            with _client(self.address) as client:
-                with parallel_config(backend=DASK, client=client):
-                    parallel = Parallel(-1, return_as=return_as)
-                # Workers have other working directories.
-                calls = (delayed(_outcome)(_absolute(function), _absolute(words)) for words in arguments)
-                for outcome in parallel(calls):
-                    yield outcome.result()
+            yield from self._run_on_cluster(function, arguments, in_order)
             return
+        return_as = "generator" if in_order else "generator_unordered"
         n_jobs = min(self.n_workers, max(len(arguments), 1))
         # A preference, so that a joblib.parallel_config around the call decides.
         parallel = Parallel(
             n_jobs, prefer="threads" if self.name == "threads" else "processes", return_as=return_as
         )
         yield from parallel(delayed(function)(*words) for words in arguments)
+
+    def _run_on_cluster(
+        self, function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], in_order: bool
+    ) -> Iterator[Any]:
+        """Call a function on the workers of a Dask cluster.
+
+        Not by joblib's backend for Dask, which waits for ever for a call whose workers end, or that raises.
+
+        Raises:
+            BadInput: a call ended its workers more often than Dask allows, or what a call refused.
+        """
+        with _client(self.address) as client:
+            from distributed import as_completed
+
+            # Workers have other working directories.
+            there = _absolute(function)
+            calls = {
+                client.submit(_outcome, there, _absolute(words), pure=False): words for words in arguments
+            }
+            for future in list(calls) if in_order else as_completed(list(calls), loop=client.loop):
+                try:
+                    outcome = future.result()
+                except Exception as error:  # of Dask: those of the call are in its outcome
+                    what = next(
+                        (str(word) for word in calls[future] if isinstance(word, Path | str)), "a call"
+                    )
+                    raise BadInput(
+                        f"{what}: --engine {DASK}:{self.address}: {' '.join(str(error).split())}"
+                    ) from error
+                yield outcome.result()
 
 
 THREADS = Engine()
@@ -129,7 +153,7 @@ def _client(address: str) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a call on a worker returned, or why it failed: joblib waits for ever for a call of Dask that raises."""
+    """What a call on a worker returned, or why it failed: an exception of its own may not be known here."""
 
     value: Any = None
     failure: str = ""

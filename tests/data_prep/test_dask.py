@@ -20,6 +20,7 @@ from data_prep.media.resample import resample
 from detection.prepared_boxes import boxes
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed; the extra cluster brings it")
+dask = pytest.importorskip("dask")
 N_FILES = 8
 
 
@@ -34,13 +35,16 @@ def takes(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=None,
-        worker_dashboard_address=None,
-    ) as made:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            worker_dashboard_address=None,
+        ) as made,
+    ):
         yield made
 
 
@@ -101,6 +105,12 @@ def test_videos_are_looked_at_by_workers_with_weights_that_have_a_name(cluster, 
 def test_what_a_call_refuses_is_refused_here(cluster):
     with pytest.raises(BadInput, match=r"^--shard 9/2: give I/N"):
         list(read_engine(f"dask:{cluster.scheduler_address}").run(read_shard, [("9/2",)]))
+
+
+def test_a_call_that_ends_every_worker_is_one_line_that_names_its_file(cluster):
+    engine = read_engine(f"dask:{cluster.scheduler_address}")
+    with pytest.raises(BadInput, match=r"^import os; os._exit\(7\): --engine dask:tcp://.*died"):
+        list(engine.run(exec, [("import os; os._exit(7)",)]))
 
 
 def test_a_scheduler_that_does_not_answer_is_named_in_one_line(monkeypatch):

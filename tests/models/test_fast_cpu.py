@@ -12,7 +12,7 @@ from avseld.config import Part
 from avseld.models.blocks import BatchNorm
 from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize, pytorch_layers
 from avseld.models.kernel_gradient import by_products, is_faster_by_products
-from avseld.models.moments import sum_of_products
+from avseld.models.moments import are_summed_fast, sum_of_products
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -124,7 +124,8 @@ def test_a_step_is_the_same_on_a_cpu_with_avx2(monkeypatch):
 
 
 def test_sums_of_products_are_those_of_the_arrays():
-    a, b = (torch.randn(3, 5, 7, 6).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    a, b = (torch.randn(3, 5, 17, 6).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    assert are_summed_fast(a, b) and not are_summed_fast(a.double()) and not are_summed_fast(a[:1])
     products, sums = sum_of_products(a, b)
     torch.testing.assert_close(products, (a * b).sum(dim=(0, 2, 3)), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(sums, a.sum(dim=(0, 2, 3)), rtol=1e-5, atol=1e-4)
