@@ -47,6 +47,7 @@ def commands() -> list[tuple[str, str, list[str]]]:
 
 @pytest.mark.parametrize(("program", "name", "words"), commands())
 def test_the_commands_of_the_page_take_their_options(program, name, words, monkeypatch, tmp_path):
+    import_module("avseld.training.from_python")  # else it may keep the stand-in, which it would import
     command = PROGRAMS[program].COMMANDS[name]
     module = import_module(command.module)
     function, calls = getattr(module, command.function), []
