@@ -93,8 +93,9 @@ def choose(recipe: Recipe, system: System, windows: WindowSource) -> Choice:
     """
     hardware, data = recipe.hardware or Hardware(), recipe.data
     device = _device(hardware)
-    if device.type not in ("cpu", "cuda"):
-        return Choice(FULL, hardware.compile, data.device_cache, (f"no trial on {device.type}",))
+    if device is None:
+        reason = f"no trial on {hardware.accelerator}"
+        return Choice(FULL, hardware.compile, data.device_cache, (reason,))
     before = random_state()
     try:
         batch, reading_s = _first_batch(windows, data.batch_size)
@@ -116,10 +117,11 @@ def choose(recipe: Recipe, system: System, windows: WindowSource) -> Choice:
         set_random_state(before)
 
 
-def _device(hardware: Hardware) -> torch.device:
+def _device(hardware: Hardware) -> torch.device | None:
+    """Return the device of a trial; None for an accelerator of another kind, or one that is not there."""
     if hardware.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda")
-    return torch.device("cpu" if hardware.accelerator in ("auto", "cpu") else hardware.accelerator)
+    return torch.device("cpu") if hardware.accelerator in ("auto", "cpu") else None
 
 
 def _first_batch(windows: WindowSource, size: int) -> tuple[Batch, float]:

@@ -105,6 +105,11 @@ def test_a_trial_leaves_weights_and_random_generators_as_they_were(recipe, syste
     assert all(torch.equal(value, before[name]) for name, value in system.state_dict().items())
 
 
+def test_there_is_no_trial_on_an_accelerator_that_is_not_there(recipe, system, windows):
+    asked = replace(recipe, hardware=Hardware("tpu", 1, precision="auto"))
+    assert choose(asked, system, windows).reasons == ("no trial on tpu",)
+
+
 def test_the_recipe_of_a_run_holds_what_was_taken_and_a_resumed_run_keeps_it(prepared, timed, recipe, caplog):
     timed(0.2, 0.1, 1.0)
     out = prepared.parent / "automatic"
