@@ -1,6 +1,7 @@
 """Compressed arrays computed from a video, with a description of where they come from."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,10 @@ LATE_S = 1.0
 """time after the end of its video at which a row may be: headers are not exact"""
 NUMBERS = ("fps", "duration", "start", "width", "height", "looked_at", "tiles", "yaw")
 """entries of the description that are numbers, where they are there"""
+
+_ONE_HEADER_AT_A_TIME = threading.Lock()
+"""NumPy parses headers with `ast.literal_eval`, whose count of recursions Python 3.11 shares among threads: at times it
+fails with "AST constructor recursion depth mismatch" where two of them parse"""
 
 
 def write_npz(path: Path | str, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
@@ -56,7 +61,11 @@ def read_npz(
     path = Path(path)
     require_file(path, f"make it with {command}")
     try:
-        with open_file(path) as content_of, np.load(content_of, allow_pickle=False) as file:
+        with (
+            _ONE_HEADER_AT_A_TIME,
+            open_file(path) as content_of,
+            np.load(content_of, allow_pickle=False) as file,
+        ):
             about = json.loads(str(file[ABOUT]))
             _check_description(about)
             table = build(file, about)
