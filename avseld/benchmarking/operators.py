@@ -14,7 +14,7 @@ from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache
 from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import pytorch_layers
+from avseld.models.plain_layers import pytorch_layers
 from avseld.system.build import System
 
 ASKS_HOST = (

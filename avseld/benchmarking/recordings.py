@@ -16,7 +16,7 @@ from avseld.benchmarking.machine import alone, best, floor_of_answer, made_of
 from avseld.benchmarking.steps import fresh_system
 from avseld.inference.predictor import Predictor
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import pytorch_layers
+from avseld.models.plain_layers import pytorch_layers
 
 DURATION_S = 60
 """length of the recording"""

@@ -20,7 +20,7 @@ from avseld.config import Data, Part
 from avseld.data.loader import Numbers, loader
 from avseld.data.windows import Windows
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import pytorch_layers
+from avseld.models.plain_layers import pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.training.optimizers import optimizer_of

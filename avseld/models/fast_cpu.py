@@ -18,15 +18,13 @@ In a run of several processes the moments of all of them are gathered once a lay
 gradient.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from avseld.models.folding import conv_norm, is_foldable
 from avseld.models.kernel_gradient import kernel_gradient
 from avseld.models.moments import (
     are_summed_fast,
@@ -38,23 +36,7 @@ from avseld.models.moments import (
     sum_of_products,
     update_running,
 )
-
-_OFF: ContextVar[bool] = ContextVar("pytorch_layers", default=False)
-
-
-@contextmanager
-def pytorch_layers() -> Iterator[None]:
-    """Switch the passes of this module off within a `with` block: PyTorch's own layers run."""
-    token = _OFF.set(True)
-    try:
-        yield
-    finally:
-        _OFF.reset(token)
-
-
-def uses_pytorch_layers() -> bool:
-    """Tell whether `pytorch_layers` is in force."""
-    return _OFF.get()
+from avseld.models.plain_layers import uses_pytorch_layers
 
 
 def is_fast(x: Tensor, norm: nn.BatchNorm2d, devices: tuple[str, ...] = ("cpu",)) -> bool:
@@ -143,6 +125,8 @@ def conv_norm_pool(x: Tensor, conv: nn.Conv2d, norm: nn.BatchNorm2d, pool: tuple
         (batch, output channel, frame // pool, bin // pool).
     """
     if not is_fast(x, norm, ("cpu", "cuda")):  # on an H100 a step of av_foa takes 2.02 ms in place of 2.29
+        if is_foldable(conv, norm):
+            return functional.relu(functional.max_pool2d(conv_norm(x, conv, norm), pool))
         return functional.max_pool2d(functional.relu(norm(conv(x))), pool)
     # A negative scale reverses the order of values: the kernel is negated with it, so that the maximum is right.
     sign = torch.where(norm.weight.detach() < 0, -1.0, 1.0)

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.models.fast_cpu import uses_pytorch_layers
+from avseld.models.plain_layers import uses_pytorch_layers
 
 
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,10 @@ from torch import nn
 
 from avseld.config import Part
 from avseld.models.blocks import BatchNorm
-from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize, pytorch_layers
+from avseld.models.fast_cpu import conv_norm_pool, is_fast, normalize
 from avseld.models.kernel_gradient import by_products, is_faster_by_products
 from avseld.models.moments import are_summed_fast, sum_of_products
+from avseld.models.plain_layers import pytorch_layers
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 

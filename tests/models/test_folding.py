@@ -6,8 +6,8 @@ from torch import nn
 
 from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock
 from avseld.models.encoders.cnn import ConvEncoder
-from avseld.models.fast_cpu import pytorch_layers
 from avseld.models.folding import conv_norm, is_foldable
+from avseld.models.plain_layers import pytorch_layers
 
 
 def with_statistics(norm: nn.BatchNorm2d) -> nn.BatchNorm2d:

@@ -21,7 +21,7 @@ from avseld.data.visual import visual_inputs
 from avseld.data.windows import Windows, reference
 from avseld.evaluation.validation import Validator
 from avseld.io.manifest import read_manifest
-from avseld.models.fast_cpu import pytorch_layers
+from avseld.models.plain_layers import pytorch_layers
 from avseld.system.build import Blueprint, System
 from avseld.training.captured import CapturedStep, drawing_on_host
 from avseld.training.run_files import claim

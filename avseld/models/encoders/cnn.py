@@ -3,11 +3,9 @@
 import math
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from avseld.models.blocks import BatchNorm
 from avseld.models.fast_cpu import conv_norm_pool
-from avseld.models.folding import conv_norm, is_foldable
 
 
 class ConvEncoder(nn.Module):
@@ -32,9 +30,5 @@ class ConvEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, feature, frame, bin) as (batch, frame // 16, width)."""
         for number, pool in enumerate(self.pooling, start=1):
-            conv, norm = getattr(self, f"conv{number}"), getattr(self, f"bn{number}")
-            if is_foldable(conv, norm):
-                x = functional.relu(functional.max_pool2d(conv_norm(x, conv, norm), pool))
-            else:
-                x = conv_norm_pool(x, conv, norm, pool)
+            x = conv_norm_pool(x, getattr(self, f"conv{number}"), getattr(self, f"bn{number}"), pool)
         return x.mean(dim=3).transpose(1, 2)
