@@ -5,22 +5,19 @@ Any network of the same parameter names and shapes can be filled alike; `tests/g
 
 import numpy as np
 
-_MASK = np.uint64(0xFFFFFFFF)
 FIRST_INPUT = 1000  # inputs are numbered from here, so that no input equals a parameter
 
 
 def uniform(number: int, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """Return values in [-1, 1) of tensor `number`: a hash of the element's index, in double precision."""
-
-    def times(value: np.ndarray, factor: int) -> np.ndarray:
-        return (value * np.uint64(factor)) & _MASK
-
-    index = np.arange(1, int(np.prod(shape, dtype=np.int64)) + 1, dtype=np.uint64)
-    offset = ((number + 1) * 0x85EBCA77 + seed * 0xC2B2AE3D) & 0xFFFFFFFF
-    h = (times(index, 0x9E3779B1) + np.uint64(offset)) & _MASK
-    h = times(h ^ (h >> np.uint64(15)), 0x2C1B3C6D)
-    h = times(h ^ (h >> np.uint64(12)), 0x297A2D39)
-    h ^= h >> np.uint64(15)
+    h = np.arange(1, int(np.prod(shape, dtype=np.int64)) + 1, dtype=np.uint32)
+    h *= np.uint32(0x9E3779B1)  # products and sums of uint32 are modulo 2^32
+    h += np.uint32(((number + 1) * 0x85EBCA77 + seed * 0xC2B2AE3D) % 2**32)
+    h ^= h >> np.uint32(15)
+    h *= np.uint32(0x2C1B3C6D)
+    h ^= h >> np.uint32(12)
+    h *= np.uint32(0x297A2D39)
+    h ^= h >> np.uint32(15)
     return (h / 2.0**31 - 1).reshape(shape)
 
 
