@@ -4,8 +4,8 @@ from avseld.features.array_sound_field import ArraySoundField
 from avseld.features.correlation import LogMelGCC
 from avseld.features.general import GeneralFeatures
 from avseld.features.interaural import Interaural
+from avseld.features.log_mel import LogMel, LogMelIV
 from avseld.features.magnitude import MagnitudePhase
-from avseld.features.mel import LogMel, LogMelIV
 from avseld.features.mid_side import MidSide
 from avseld.features.salsa import SalsaLite
 from avseld.features.sound_field import SoundField

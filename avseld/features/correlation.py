@@ -86,6 +86,7 @@ class LogMelGCC(nn.Module):
         mirrored: reverse the direction of the lags.
         layout: correct, or legacy for the published order of 2020, see `FeatureLayout`.
         standardize: standardize by statistics of the training part.
+        scale: see `Mel`.
 
     Raises:
         BadInput: a single channel, an odd n_mels, or gcc_fft below n_fft.
@@ -107,6 +108,7 @@ class LogMelGCC(nn.Module):
         mirrored: bool = False,
         layout: str = "correct",
         standardize: bool = True,
+        scale: str = "slaney",
     ) -> None:
         super().__init__()
         if n_channels < 2 or n_mels % 2:
@@ -121,7 +123,7 @@ class LogMelGCC(nn.Module):
         self.mel_stft = Stft(n_fft, hop, pad_mode, win_length)
         # Callers read `stft` for the samples that a window needs, so it is the longer transform.
         self.stft = self.mel_stft if gcc_fft is None else Stft(gcc_fft, hop, pad_mode)
-        self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz)
+        self.mel = Mel(sample_rate, n_fft, n_mels, low_hz, high_hz, scale)
         self.mirrored = mirrored
         n_pairs = n_channels * (n_channels - 1) // 2
         self.n_features, self.n_bins = n_channels + n_pairs, n_mels

@@ -12,7 +12,7 @@ from reference.signals import tone_mixture
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES, LogMel, LogMelGCC, LogMelIV, MagnitudePhase, SalsaLite
 from avseld.features.correlation import gcc_phat
-from avseld.features.mel import hz_to_mel, mel_filters, mel_to_hz
+from avseld.features.mel import htk_mel_to_hz, hz_to_htk_mel, hz_to_mel, mel_filters, mel_to_hz
 from avseld.features.spectral import Stft
 from avseld.features.statistics import FeatureLayout, Standardize, learn_statistics
 from avseld.io.geometry import angle_between, unit_vector
@@ -125,12 +125,22 @@ def test_mel_filters_are_librosas(sample_rate, n_fft, n_mels, low_hz, high_hz):
     np.testing.assert_array_max_ulp(
         mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz), theirs, maxulp=1
     )
+    theirs = librosa.filters.mel(
+        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=low_hz, fmax=high_hz, htk=True
+    )
+    np.testing.assert_allclose(
+        mel_filters(sample_rate, n_fft, n_mels, low_hz, high_hz, "htk"), theirs, atol=1e-7
+    )
 
 
 def test_hz_and_mel_are_inverse_and_the_scale_breaks_at_1_khz():
     assert hz_to_mel([0, 1000, 6400]) == pytest.approx([0, 15, 42])
     frequency = np.linspace(0, 24000, 100)
     assert mel_to_hz(hz_to_mel(frequency)) == pytest.approx(frequency)
+    assert htk_mel_to_hz(hz_to_htk_mel(frequency)) == pytest.approx(frequency)
+    assert hz_to_htk_mel(1000) == pytest.approx(1000, abs=0.1)
+    with pytest.raises(BadInput, match="scale: 'bark' is none of slaney, htk"):
+        FEATURES["logmel"](scale="bark")
     with pytest.raises(BadInput, match="low_hz must be below high_hz"):
         FEATURES["logmel"](high_hz=50.0, low_hz=50.0)
     with pytest.raises(
