@@ -7,6 +7,7 @@ from avseld.targets.multi_accddoa import MultiACCDDOA
 from avseld.targets.multi_accdoa import MultiACCDOA
 from avseld.targets.sed_doa import SedDoa
 from avseld.targets.tagging import Tagging
+from avseld.targets.tracks import Tracks
 from avseld.targets.two_stage import TwoStageTarget
 
 TARGETS = {
@@ -14,6 +15,7 @@ TARGETS = {
     "multi_accddoa": MultiACCDDOA,
     "accdoa": ACCDOA,
     "sed_doa": SedDoa,
+    "tracks": Tracks,
     "two_stage": TwoStageTarget,
     "tagging": Tagging,
     "activity": Activity,

@@ -37,6 +37,7 @@ CASES = {
     "angles of 2019": (
         "foa", "logmel", SELDNET, Part("sed_doa", {"axes": "angles", "rounding": 2019, "legacy": True}), [ROTATE, MIX],
     ),
+    "tracks": ("foa", "logmel", SELDNET, Part("tracks"), [ROTATE, MIX]),
     "two stages": ("foa", "logmel", SELDNET, Part("two_stage"), [ROTATE, MIX]),
     "classes of directions": ("foa", "logmel", SELDNET, Part("bins"), [ROTATE, MIX]),
     "activity": ("mono", "logmel", SELDNET, Part("activity"), [MIX]),

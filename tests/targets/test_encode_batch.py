@@ -24,6 +24,8 @@ ENCODED = {
     "sed_doa 2018, published": ("sed_doa", {"rounding": 2018, "legacy": True}, 256 / 44100),
     "sed_doa 2019": ("sed_doa", {"rounding": 2019, "axes": "angles", "stretch": 3.6}, 0.02),
     "sed_doa 2019, published": ("sed_doa", {"rounding": 2019, "axes": "angles", "legacy": True}, 0.02),
+    "tracks": ("tracks", {}, 0.02),
+    "tracks, two": ("tracks", {"n_tracks": 2}, 0.025),
     "two_stage": ("two_stage", {}, 0.01),
     "two_stage, activity": ("two_stage", {"stage": "sed"}, 0.01),
     "activity": ("activity", {}, 0.0125),
