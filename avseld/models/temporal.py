@@ -1,4 +1,4 @@
-"""Layers along time: bidirectional recurrence and self-attention."""
+"""Layers along time: bidirectional recurrence, self-attention, conformer."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.models.conformer import Conformer
 
 
 def product(x: Tensor) -> Tensor:
@@ -122,7 +123,7 @@ class AttentiveGRU(nn.Module):
         return attend(product(self.gru(x).tanh()), self.attention, self.norm)
 
 
-TEMPORAL_MODELS = {"gru": BidirectionalGRU, "gru_attention": AttentiveGRU}
+TEMPORAL_MODELS = {"gru": BidirectionalGRU, "gru_attention": AttentiveGRU, "conformer": Conformer}
 """temporal models by name: each takes the size of its input and options, and has `n_outputs`"""
 
 
