@@ -44,7 +44,7 @@ class FeedForward(nn.Module):
 
 
 class ConvolutionModule(nn.Module):
-    """Normalization, gated linear layer, convolution of each channel along time, batch normalization, SiLU, linear layer.
+    """Normalization, gated linear layer, convolution of each channel along time, batch norm, SiLU, linear layer.
 
     Args:
         width: of a step.
@@ -75,7 +75,9 @@ class ConvolutionModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, step, width) -> the same shape, without the input added."""
         x = functional.glu(self.gate(self.norm(x)), dim=-1)
-        x = x.transpose(1, 2).unsqueeze(3)  # (batch, channel, step, 1): channels last in memory, nothing is copied
+        x = x.transpose(1, 2).unsqueeze(
+            3
+        )  # (batch, channel, step, 1): channels last in memory, nothing is copied
         x = functional.silu(conv_norm(x, self.depthwise, self.bn))
         return self.dropout(self.contract(x.squeeze(3).transpose(1, 2)))
 
@@ -161,7 +163,9 @@ class ConformerBlock(nn.Module):
         feedforward = 2 * width if feedforward is None else feedforward
         self.feedforward1 = FeedForward(width, feedforward, dropout)
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = OffsetAttention(width, n_heads, max_offset, dropout) if attention is None else attention
+        self.attention = (
+            OffsetAttention(width, n_heads, max_offset, dropout) if attention is None else attention
+        )
         self.convolution = ConvolutionModule(width, expansion * width, kernel, dropout)
         self.feedforward2 = FeedForward(width, feedforward, dropout)
         self.norm = nn.LayerNorm(width)

@@ -24,6 +24,7 @@ def fill(
     names: Mapping[str, str] | Callable[[str], str] | None = None,
     seed: int = 0,
     keep: tuple[str, ...] = (),
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> list[str]:
     """Fill all floating-point parameters and statistics by the formula.
 
@@ -32,6 +33,7 @@ def fill(
         names: own name -> published name where they differ, or a function; published names decide the order.
         seed: of the network.
         keep: endings of published names that keep their values.
+        shapes: published name -> published shape where it has other axes of length 1, on which the formula depends.
 
     Returns:
         The published names in order.
@@ -44,8 +46,17 @@ def fill(
     with torch.no_grad():
         for number, name in enumerate(sorted(published)):
             value = published[name]
-            value.copy_(torch.from_numpy(parameter(number, name, tuple(value.shape), seed)))
+            shape = (shapes or {}).get(name, tuple(value.shape))
+            value.copy_(torch.from_numpy(parameter(number, name, shape, seed)).reshape(value.shape))
     return sorted(published)
+
+
+def published_shapes(golden: Golden) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every published parameter."""
+    names, shapes = golden["parameter/name"], golden["parameter/shape"]
+    return {
+        str(name): tuple(map(int, str(shape).split(","))) for name, shape in zip(names, shapes, strict=True)
+    }
 
 
 def check_parameters(golden: Golden, module: nn.Module, names: list[str]) -> None:

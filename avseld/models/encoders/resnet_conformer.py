@@ -78,7 +78,9 @@ class ResNet(nn.Module):
         self.conv = nn.Conv2d(n_features, channels[0], 3, padding=1, bias=False)
         self.bn = BatchNorm(channels[0])
         self.stages = nn.ModuleList(
-            nn.Sequential(BasicBlock(before, after), *(BasicBlock(after, after) for _ in range(BLOCKS_PER_STAGE - 1)))
+            nn.Sequential(
+                BasicBlock(before, after), *(BasicBlock(after, after) for _ in range(BLOCKS_PER_STAGE - 1))
+            )
             for before, after in pairwise([channels[0], *channels])
         )
         for layer in self.modules():
@@ -145,7 +147,9 @@ class ResNetConformer(nn.Module):
         super().__init__()
         before = math.prod(frame_pooling)
         if frames_per_step < 1 or frames_per_step % before:
-            raise BadInput(f"frame_pooling: {before} frames become one, which does not divide a step of {frames_per_step}")
+            raise BadInput(
+                f"frame_pooling: {before} frames become one, which does not divide a step of {frames_per_step}"
+            )
         self.frames_per_step, self.n_outputs = frames_per_step, width
         self.time_pooling = frames_per_step // before
         self.resnet = ResNet(n_features, channels, bin_pooling, frame_pooling)
