@@ -1,7 +1,8 @@
 """Cross-stitch: two networks exchange their channels, weighted by learned factors.
 
-I. Misra et al., Cross-stitch networks for multi-task learning, CVPR 2016, as used between the activity and the direction
-branch by Y. Cao et al. (EINV2, arXiv 2010.13092; yinkalario/EIN-SELD @ 9f42da2) and Jinbo-Hu/PSELDNets @ adb5e39.
+I. Misra et al., Cross-stitch networks for multi-task learning, CVPR 2016, as used between the branches for activity and
+for direction of EINV2 (Y. Cao et al., arXiv 2010.13092; yinkalario/EIN-SELD @ 9f42da2) and PSELDNets
+(Jinbo-Hu/PSELDNets @ adb5e39).
 """
 
 import torch
