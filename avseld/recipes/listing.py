@@ -22,6 +22,8 @@ from avseld.recipes.role_systems import with_role_systems
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.layers import layer_blocks
+from avseld.system.reach import reach_of
+from avseld.system.timing import step_seconds
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +35,21 @@ ONE_CLASS = "--one_class"
 """in the launch command at the head of a recipe: all classes of the corpus are merged into one"""
 
 
-def describe(path: Path) -> dict[str, Any]:
+MEASURED_WINDOWS = 4
+"""windows of a batch that is timed, at most; larger batches of a recipe take proportionally longer"""
+
+
+def describe(path: Path, measure: bool = False) -> dict[str, Any]:
     """Build the system of a recipe and describe it.
 
     Args:
         path: a recipe; its `challenge` decides the number of classes, unless its launch command merges them.
+        measure: time training steps, too.
 
     Returns:
-        recipe, system, parameters, learned, input, video, output, classes and about, as `models` prints them.
+        recipe, system, parameters, learned, input, video, output, classes and about; gflop_per_s, operations for a
+        second of sound; receptive_field_s and look_ahead_s, seconds that enter a label frame and those of them that
+        follow it (None for the whole window); causal; with `measure`, steps_per_s of the recipe's batch.
     """
     text = path.read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
@@ -50,6 +59,8 @@ def describe(path: Path) -> dict[str, Any]:
     names = [f"class {number}" for number in range(n_classes)]
     system = System(Blueprint(features, model, target, names, data["format"], data["chunk"]))
     learned = sum(weight.numel() for weight in system.model.parameters() if weight.requires_grad)
+    reach = reach_of(system)
+    steps_per_s = _steps_per_s(system, data["batch_size"]) if measure else None
     return {
         "recipe": path.stem,
         "system": model.name,
@@ -59,8 +70,19 @@ def describe(path: Path) -> dict[str, Any]:
         "video": data["video"] != "blank",
         "output": target.name,
         "classes": n_classes,
+        "gflop_per_s": round(reach.gflop_per_s, 4),
+        "receptive_field_s": reach.receptive_field_s,
+        "look_ahead_s": reach.after_s,
+        "causal": reach.causal,
+        **({} if steps_per_s is None else {"steps_per_s": steps_per_s}),
         "about": text.splitlines()[0].removeprefix("# ").partition(" - ")[2],
     }
+
+
+def _steps_per_s(system: System, batch_size: int) -> float:
+    """Time training steps on noise: steps a second of the recipe's batch."""
+    n_windows = min(batch_size, MEASURED_WINDOWS)
+    return n_windows / batch_size / step_seconds(system, n_windows)
 
 
 def number_of_classes(recipe: Mapping[str, Any], text: str) -> int:
@@ -79,14 +101,17 @@ def number_of_classes(recipe: Mapping[str, Any], text: str) -> int:
 @takes_paths
 def models(
     json: bool = False,
+    measure: bool = False,
     diagram: str | None = None,
     recipe: dict[str, Any] | None = None,
     out: Path | None = None,
 ) -> None:
-    """List every recipe with its system, size, input and output, or draw the network of one.
+    """List every recipe with its size, operations, receptive field, input and output, or draw the network of one.
 
     Args:
         json: print one JSON object per line and recipe.
+        measure: time training steps on this machine, too: steps a second of the recipe's batch, measured with up to
+            four windows of noise.
         diagram: draw the layers of a recipe's network with their shapes, as one window runs through it: a recipe, a
             YAML file or a run folder; options of it may follow, such as --model.options.hidden 128.
         recipe: the same as --diagram.
@@ -100,15 +125,42 @@ def models(
         return
     if recipe is not None or out is not None:
         raise BadInput("--out and options of a recipe belong to a picture; name its recipe with --diagram")
-    listed = [describe(path) for path in sorted(FOLDER.glob("*.yaml"))]
-    width = max(len(about["recipe"]) for about in listed)
-    for about in listed:
-        if json:
-            sys.stdout.write(json_format.dumps(about) + "\n")
-        else:
-            video = " + video" if about["video"] else ""
-            line = f"{about['recipe']:<{width}}{about['parameters']:>10,}  {about['input']}{video} -> {about['output']}"
-            sys.stdout.write(line + "\n")
+    paths = sorted(FOLDER.glob("*.yaml"))
+    width = max(len(path.stem) for path in paths)
+    if not json:
+        sys.stdout.write(_columns(width, HEADER, measure))
+    for path in paths:  # each line at once: networks are built and run
+        about = describe(path, measure)
+        sys.stdout.write(json_format.dumps(about) + "\n" if json else _columns(width, about, measure))
+        sys.stdout.flush()
+
+
+HEADER = {
+    "recipe": "recipe", "parameters": "parameters", "gflop_per_s": "GFLOP/s", "receptive_field_s": "sees",
+    "causal": "causal", "steps_per_s": "steps/s",
+}  # fmt: skip
+"""of the list: GFLOP/s for each second of sound; sees, the seconds of sound that enter a label frame"""
+
+
+def _columns(width: int, about: Mapping[str, Any], measure: bool) -> str:
+    """Write a line of the list; the header gives its words."""
+    if about is HEADER:
+        values, last = about, "input -> output"
+    else:
+        field = about["receptive_field_s"]
+        values = {
+            "recipe": about["recipe"],
+            "parameters": f"{about['parameters']:,}",
+            "gflop_per_s": f"{about['gflop_per_s']:.2f}",
+            "receptive_field_s": "window" if field is None else f"{field:.2f} s",
+            "causal": "yes" if about["causal"] else "no",
+            "steps_per_s": f"{about['steps_per_s']:.2g}" if measure else "",
+        }
+        last = f"{about['input']}{' + video' if about['video'] else ''} -> {about['output']}"
+    line = f"{values['recipe']:<{width}}{values['parameters']:>13}{values['gflop_per_s']:>9}"
+    line += f"{values['receptive_field_s']:>8}{values['causal']:>8}"
+    line += f"{values['steps_per_s']:>9}" if measure else ""
+    return f"{line}  {last}\n"
 
 
 def draw_network(name: str, words: Mapping[str, Any] | None = None, out: Path | None = None) -> None:

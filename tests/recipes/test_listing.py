@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from avseld.recipes import FOLDER, recipe_path
-from avseld.recipes.listing import describe, models
+from avseld.recipes import FOLDER, listing, recipe_path
+from avseld.recipes.listing import describe, models, system_of
 
 PUBLISHED = {
     "av_foa": 763_701,
@@ -19,14 +19,31 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("recipe", PUBLISHED)
 def test_every_recipe_has_the_published_number_of_parameters(recipe):
-    assert describe(FOLDER / f"{recipe}.yaml")["parameters"] == PUBLISHED[recipe]
+    assert system_of(recipe).parameter_count == PUBLISHED[recipe]
 
 
-def test_the_list_has_one_object_per_recipe(capsys):
+@pytest.fixture
+def few_recipes(tmp_path, monkeypatch):
+    """Let the list have three recipes: each is built and run, which takes its time."""
+    for name in ("av_foa", "locator_stereo", "general_ele_hist"):
+        (tmp_path / f"{name}.yaml").write_text((FOLDER / f"{name}.yaml").read_text())
+    monkeypatch.setattr(listing, "FOLDER", tmp_path)
+
+
+def test_the_list_has_one_object_per_recipe(capsys, few_recipes):
     models(json=True)
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [one["recipe"] for one in listed] == sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    assert [one["recipe"] for one in listed] == ["av_foa", "general_ele_hist", "locator_stereo"]
     assert all(one["parameters"] >= one["learned"] >= 0 and one["about"] for one in listed)
+    assert all(one["gflop_per_s"] > 0 and not one["causal"] for one in listed)
+
+
+def test_the_list_gives_steps_a_second_where_they_are_measured(capsys, few_recipes, monkeypatch):
+    monkeypatch.setattr(listing, "MEASURED_WINDOWS", 1)
+    models(measure=True)
+    header, *lines = capsys.readouterr().out.splitlines()
+    place = header.split().index("steps/s")
+    assert len(lines) == 3 and all(float(line.split()[place]) > 0 for line in lines)
 
 
 def test_a_recipe_is_found_by_its_name_and_a_file_by_its_path():
