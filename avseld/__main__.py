@@ -174,6 +174,9 @@ COMMANDS = {
         "bench",
         "time a part against the same work done the published way",
         positional=True,
+        prepare=feature_words,
+        values={"recipe": "RECIPE", "config": "RECIPE"},
+        config="a recipe (avseld models lists them), a YAML file or a run folder; options of it may follow",
     ),
     "models": Command(
         "avseld.recipes.listing",

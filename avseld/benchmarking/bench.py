@@ -14,19 +14,32 @@ What = Literal["train", "predict", "features", "metrics", "detect", "shards"]
 
 
 @takes_paths
-def bench(what: What, weights: Path | None = None, json: bool = False, hours: float = 1.0) -> None:
+def bench(
+    what: What,
+    weights: Path | None = None,
+    json: bool = False,
+    hours: float = 1.0,
+    recipe: dict[str, Any] | None = None,
+) -> None:
     """Time a part of the work against the same work done the published way, in the same run.
 
     Args:
-        what: train times training steps of av_foa; predict a minute of FOA with cached boxes; features a minute of
+        what: train times training steps of av_foa, or of the recipe after --config beside the same network written
+            plainly; predict a minute of FOA with cached boxes; features a minute of
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
             project, else generated ones), with the jackknife, and 10,000 generated recordings; detect a video;
             shards reading windows from shards beside seeking in files.
         weights: of the detector, for train, predict and detect; YOLOX-Nano of the user's cache if left out.
         json: print one JSON object as the last line.
         hours: length of the corpus that shards are measured with, 0.41 GB of disk each, above 20 hours 0.05 GB.
+        recipe: the same as --config: a recipe, a YAML file or a run folder, for train; options of it may follow.
+
+    Raises:
+        BadInput: a recipe for another benchmark than train, or no detector.
     """
-    result = _benchmark(what, weights, hours)()
+    if recipe is not None and what != "train":
+        raise BadInput(f"{what}: takes no recipe; --config goes with train")
+    result = _benchmark(what, weights, hours, recipe)()
     width = max(map(len, result))
     for name, value in result.items():
         sys.stdout.write(
@@ -36,7 +49,13 @@ def bench(what: What, weights: Path | None = None, json: bool = False, hours: fl
         sys.stdout.write(json_format.dumps(result) + "\n")
 
 
-def _benchmark(what: What, weights: Path | None, hours: float) -> Callable[[], dict[str, Any]]:
+def _benchmark(
+    what: What, weights: Path | None, hours: float, recipe: dict[str, Any] | None
+) -> Callable[[], dict[str, Any]]:
+    if recipe is not None:
+        from avseld.benchmarking.recipe_steps import bench_recipe
+
+        return lambda: bench_recipe(recipe)
     if what == "shards":
         from avseld.benchmarking.shards import bench_shards
 

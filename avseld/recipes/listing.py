@@ -23,7 +23,7 @@ from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.layers import layer_blocks
 from avseld.system.reach import reach_of
-from avseld.system.timing import step_seconds
+from avseld.system.timing import median_seconds, training_step
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def describe(path: Path, measure: bool = False) -> dict[str, Any]:
 def _steps_per_s(system: System, batch_size: int) -> float:
     """Time training steps on noise: steps a second of the recipe's batch."""
     n_windows = min(batch_size, MEASURED_WINDOWS)
-    return n_windows / batch_size / step_seconds(system, n_windows)
+    return n_windows / batch_size / median_seconds(training_step(system, n_windows))
 
 
 def number_of_classes(recipe: Mapping[str, Any], text: str) -> int:

@@ -34,17 +34,13 @@ def noise_batch(system: System, n_windows: int, seed: int = 0) -> dict[str, Tens
     return {"waveform": waveform, "visual": visual, **batch}
 
 
-def step_seconds(system: System, n_windows: int, steps: int = 3, half: bool = False) -> float:
-    """Measure a training step: features, network, loss, gradient and an update by Adam.
+def training_step(system: System, n_windows: int, half: bool = False) -> Callable[[], None]:
+    """Return a function that takes a training step: features, network, loss, gradient and an update by Adam.
 
     Args:
-        system: is trained on noise; measure one that is not needed afterwards.
+        system: is trained on noise; take one that is not needed afterwards.
         n_windows: of a batch.
-        steps: that are timed after one that is not; the median counts.
         half: the network in bf16 (autocast).
-
-    Returns:
-        Seconds of a step.
     """
     batch = noise_batch(system, n_windows)
     learned = [weight for weight in system.model.parameters() if weight.requires_grad]
@@ -58,11 +54,11 @@ def step_seconds(system: System, n_windows: int, steps: int = 3, half: bool = Fa
         system.training_loss(heads, batch)["loss"].backward()
         optimizer.step()
 
-    return median_seconds(step, steps)
+    return step
 
 
-def forward_seconds(system: System, n_windows: int, repeats: int = 3) -> float:
-    """Measure features and network without gradient; arguments and result as for `step_seconds`."""
+def forward_pass(system: System, n_windows: int = 1) -> Callable[[], None]:
+    """Return a function that runs features and network on windows of noise, without gradient."""
     batch = noise_batch(system, n_windows)
     system.eval()
 
@@ -70,15 +66,17 @@ def forward_seconds(system: System, n_windows: int, repeats: int = 3) -> float:
         with torch.no_grad():
             system(batch["waveform"], batch["visual"])
 
-    return median_seconds(forward, repeats)
+    return forward
 
 
-def median_seconds(work: Callable[[], None], repeats: int) -> float:
-    """Measure the median of some calls of a function, after one that is not timed."""
+def seconds_of(work: Callable[[], None]) -> float:
+    """Measure the seconds of one call."""
+    begin = time.perf_counter()
     work()
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds)
+    return time.perf_counter() - begin
+
+
+def median_seconds(work: Callable[[], None], repeats: int = 3) -> float:
+    """Measure the median of some calls, after one that is not timed."""
+    work()
+    return statistics.median(seconds_of(work) for _ in range(repeats))
