@@ -5,7 +5,9 @@ from avseld.targets.activity import Activity
 from avseld.targets.bins import DirectionBins
 from avseld.targets.multi_accddoa import MultiACCDDOA
 from avseld.targets.multi_accdoa import MultiACCDOA
+from avseld.targets.sed_coordinates import SedCoordinates
 from avseld.targets.sed_doa import SedDoa
+from avseld.targets.sed_doa_distance import SedDoaDistance
 from avseld.targets.tagging import Tagging
 from avseld.targets.tracks import Tracks
 from avseld.targets.two_stage import TwoStageTarget
@@ -15,6 +17,8 @@ TARGETS = {
     "multi_accddoa": MultiACCDDOA,
     "accdoa": ACCDOA,
     "sed_doa": SedDoa,
+    "sed_doa_distance": SedDoaDistance,
+    "sed_coordinates": SedCoordinates,
     "tracks": Tracks,
     "two_stage": TwoStageTarget,
     "tagging": Tagging,

@@ -32,6 +32,7 @@ DOA_WEIGHTS = {
     "all frames": 50.0,  # seld-net and seld-dcase2019: silence dominates the mean, so each active frame counts little
     "active frames": 5.0,  # as much per active frame as 50 over all frames of a recording that is active for a tenth
     "legacy active frames": 1000.0,  # seld-dcase2020: its loss is a norm divided by a count, far below a mean square
+    "active frames, mean of all": 10.0,  # Solution_on_3D_SELD @ e6582e6: 1, beside 0.1 of the activity
 }
 """weight of the direction loss by what it is averaged over; that of the activity loss is 1"""
 
@@ -88,6 +89,8 @@ class SedDoa:
         rounding: 2018, 2019 or 2020, see `ROUNDINGS`.
         masked: train directions only where the reference is active (2020); else everywhere, with the reference 0 as a
             vector and 180 degrees as an angle in silence (2018, 2019).
+        averaged: active or all: what the loss of masked directions is averaged over. With all, silence counts as no
+            error (yxdong0320/Solution_on_3D_SELD @ e6582e6), so that crowded windows weigh more than others.
         sed_weight: weight of the activity loss.
         doa_weight: weight of the direction loss; None takes it from `DOA_WEIGHTS`.
         stretch: factor on the elevation as an angle; 3.6 in 2019, so that 50 degrees become 180.
@@ -98,7 +101,7 @@ class SedDoa:
             different; and in 2020 a mask on the wrong axes and a norm in place of the mean of squares.
 
     Raises:
-        BadInput: unknown axes or year.
+        BadInput: unknown axes or year, another average, or one of all that is not masked.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class SedDoa:
         axes: str = "xyz",
         rounding: int = 2020,
         masked: bool = False,
+        averaged: str = "active",
         sed_weight: float = 1.0,
         doa_weight: float | None = None,
         stretch: float = 1.0,
@@ -117,14 +121,16 @@ class SedDoa:
     ) -> None:
         if axes not in AXES:
             raise BadInput(f"axes: '{axes}' is none of {', '.join(AXES)}")
+        if averaged not in ("active", "all") or (averaged == "all" and not masked):
+            raise BadInput(f"averaged: '{averaged}' is none of active, all; all needs masked: true")
         self.n_classes, self.axes, self.angular = n_classes, AXES[axes], axes == "angles"
         self.rounding, self.year = rounding_of(rounding), rounding
-        self.masked, self.stretch, self.frames_per_output = masked, stretch, frames_per_output
+        self.masked, self.averaged = masked, averaged
+        self.stretch, self.frames_per_output = stretch, frames_per_output
         per_class(threshold, n_classes)
         self.threshold, self.label_hop, self.legacy = threshold, label_hop, legacy
         if doa_weight is None:
-            averaged = "all frames" if not masked else "legacy active frames" if legacy else "active frames"
-            doa_weight = DOA_WEIGHTS[averaged]
+            doa_weight = DOA_WEIGHTS[_averaged_over(masked, averaged, legacy)]
         self.sed_weight, self.doa_weight = sed_weight, doa_weight
         self.shapes = {"sed": (n_classes,), "doa": (self.axes.n, n_classes)}
 
@@ -236,6 +242,8 @@ class SedDoa:
         if not self.masked:
             return error.square().mean()
         mask = (active >= 0.5).to(error)
+        if self.averaged == "all":
+            return (error * mask.unsqueeze(-2)).square().mean()
         if self.legacy:
             # Published: the mask repeats each class n times in a row, while the directions are ordered axis by axis.
             misaligned = mask.repeat_interleave(self.axes.n, dim=-1).unflatten(
@@ -243,3 +251,12 @@ class SedDoa:
             )
             return torch.linalg.vector_norm(error * misaligned) / misaligned.sum().clamp(min=1)
         return (error * mask.unsqueeze(-2)).square().sum() / (self.axes.n * mask.sum()).clamp(min=1)
+
+
+def _averaged_over(masked: bool, averaged: str, legacy: bool) -> str:
+    """Return the key of `DOA_WEIGHTS` for options of `SedDoa`."""
+    if not masked:
+        return "all frames"
+    if averaged == "all":
+        return "active frames, mean of all"
+    return "legacy active frames" if legacy else "active frames"

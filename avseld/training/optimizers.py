@@ -11,7 +11,7 @@ from avseld.base.errors import BadInput
 from avseld.base.options import check_options
 from avseld.config import Part
 from avseld.system.build import System
-from avseld.training.schedules import linear_factor, step_factor
+from avseld.training.schedules import linear_factor, step_factor, tri_stage_factor
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,20 @@ SCHEDULES: dict[str, Any] = {
     "one_cycle": KINDS.OneCycleLR,
     "step": step_factor,
     "linear": linear_factor,
+    "tri_stage": tri_stage_factor,
 }
 """name in a recipe -> torch's schedule, or a function from steps to a factor"""
+BY_FACTOR = ("step", "linear", "tri_stage")
+"""those that are functions from steps to a factor"""
+WARMUP_OPTIONS = {"one_cycle": "pct_start", "tri_stage": "rising"}
+"""option of schedules that begin with a rising learning rate themselves"""
 
 
 def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int = 0) -> Any:
     """Build the learning rate schedule that a recipe names.
 
     Args:
-        part: constant, cosine, one_cycle, step or linear, with its options.
+        part: constant, cosine, one_cycle, step, linear or tri_stage, with its options.
         optimizer: its first learning rate is that of the schedule.
         steps: of the whole training.
         warmup: steps before the schedule, over which the learning rate rises linearly.
@@ -58,6 +63,7 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
         "cosine": {"T_max": steps},
         "one_cycle": {"max_lr": optimizer.param_groups[0]["lr"], "total_steps": steps + 1},
         "linear": {"steps": steps},
+        "tri_stage": {"steps": steps},
     }
     name = OLD_NAMES.get(part.name, part.name)
     if name != part.name:
@@ -66,7 +72,7 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
         raise BadInput(f"schedule.name: '{part.name}' is none of {', '.join(SCHEDULES)}")
     options = of_training.get(name, {}) | check_options("schedule", SCHEDULES[name], part.options)
     try:
-        if name in ("step", "linear"):
+        if name in BY_FACTOR:
             return _by_factor(optimizer, SCHEDULES[name], **options)
         return SCHEDULES[name](optimizer, **options)
     except (TypeError, ValueError, LookupError) as error:
@@ -76,8 +82,9 @@ def schedule_of(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup
 def _with_warmup(part: Part, optimizer: torch.optim.Optimizer, steps: int, warmup: int) -> Any:
     if warmup >= steps:
         raise BadInput(f"update.warmup: {warmup} of {steps} steps; choose fewer")
-    if part.name == "one_cycle":
-        raise BadInput("update.warmup: one_cycle begins with one (schedule.options.pct_start); leave it out")
+    if part.name in WARMUP_OPTIONS:
+        option = f"schedule.options.{WARMUP_OPTIONS[part.name]}"
+        raise BadInput(f"update.warmup: {part.name} begins with one ({option}); leave it out")
     rise = KINDS.LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup)
     main = schedule_of(part, optimizer, steps - warmup)
     return KINDS.SequentialLR(optimizer, [rise, main], [warmup])

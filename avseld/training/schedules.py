@@ -1,5 +1,7 @@
 """Learning rates over the steps, as factors of the first one."""
 
+from avseld.base.errors import BadInput
+
 
 def step_factor(step: int, every: int, factor: float, after: int = 0) -> float:
     """Compute step decay: multiply by `factor` every `every` steps, starting after step `after`.
@@ -26,3 +28,49 @@ def linear_factor(step: int, steps: int, last: float) -> float:
         last: the last factor.
     """
     return 1 + (last - 1) * min(step / steps, 1)
+
+
+def tri_stage_factor(
+    step: int,
+    steps: int,
+    rising: float = 0.1,
+    holding: float = 0.6,
+    first: float = 0.01,
+    last: float = 0.05,
+    legacy: bool = False,
+) -> float:
+    """Compute a linear rise, a constant stage and an exponential fall, as ResNet-Conformer is trained.
+
+    yxdong0320/Solution_on_3D_SELD @ e6582e6. Its scheduler sets the rate after each update and leaves the optimizer
+    alone before the first one, which therefore runs at the highest rate; every later update has the rate of the one
+    before.
+
+    Args:
+        step: steps done.
+        steps: of the whole training.
+        rising: share of the steps in which the factor rises from `first` to 1.
+        holding: share of the steps at 1; in the rest it falls to `last`.
+        first: the first factor.
+        last: the last factor, which is kept after the training's last step.
+        legacy: the published first update.
+
+    Raises:
+        BadInput: shares that are more than all steps, or factors that are not positive.
+    """
+    if rising + holding > 1:
+        raise BadInput(
+            f"schedule.options: rising {rising:g} and holding {holding:g} are shares; at most 1 together"
+        )
+    if not (first > 0 and last > 0):
+        raise BadInput(
+            f"schedule.options: first {first:g} and last {last:g} are factors; give positive numbers"
+        )
+    if legacy:
+        if step == 0:
+            return 1.0
+        step -= 1
+    rise, falls_from = round(rising * steps), round((rising + holding) * steps)
+    if step < rise:
+        return first + (1 - first) * step / rise
+    fall = steps - falls_from
+    return float(last ** (min(max(step - falls_from, 0), fall) / max(fall, 1)))

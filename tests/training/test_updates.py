@@ -148,8 +148,29 @@ def test_the_learning_rate_rises_to_its_first_value_before_the_schedule_begins()
     assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.64, 0.48, 0.32, 0.16])
     with pytest.raises(BadInput, match="one_cycle begins with one"):
         schedule_of(Part("one_cycle"), optimizer, 8, warmup=3)
+    with pytest.raises(BadInput, match=r"tri_stage begins with one \(schedule.options.rising\)"):
+        schedule_of(Part("tri_stage"), optimizer, 8, warmup=3)
     with pytest.raises(BadInput, match="8 of 8 steps"):
         schedule_of(Part("cosine"), optimizer, 8, warmup=8)
+
+
+def test_three_stages_begin_at_their_first_factor_and_end_at_their_last():
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=0.8)
+    options = {"rising": 0.2, "holding": 0.3, "first": 0.5, "last": 0.0625}
+    schedule = schedule_of(Part("tri_stage", options), optimizer, 10)
+    rates = []
+    for _ in range(11):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[:6] == pytest.approx([0.4, 0.6, 0.8, 0.8, 0.8, 0.8])
+    assert rates[10] == pytest.approx(0.05) and rates[6] / rates[5] == pytest.approx(rates[7] / rates[6])
+    for wrong, says in (
+        ({"rising": 0.5}, "rising 0.5 and holding 0.6 are shares"),
+        ({"last": 0.0}, "last 0 are"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            schedule_of(Part("tri_stage", wrong), optimizer, 10)
 
 
 @pytest.mark.parametrize("words", [{"clip": 0.0}, {"clip": float("nan")}, {"accumulate": 0}, {"average": 1.0},
