@@ -6,6 +6,7 @@ from avseld.models.cnn import CNN
 from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
+from avseld.models.pseldnets import PSELDNets, PSELDNetsEINV2
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
 from avseld.models.visual_attention import SeldNetVisual
@@ -20,6 +21,8 @@ MODELS = {
     "crnn10": CRNN10,
     "two_stage": TwoStage,
     "cnn": CNN,
+    "pseldnets": PSELDNets,
+    "pseldnets_einv2": PSELDNetsEINV2,
     "general": GeneralNetwork,
     "general_system": GeneralSystem,
     "aligned_systems": AlignedSystems,

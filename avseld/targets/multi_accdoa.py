@@ -31,15 +31,23 @@ class MultiACCDOA:
         threshold: a track is active above this mean vector length; one, or one of each class.
         unify_deg: active tracks of one class closer than this are merged, degrees.
         legacy: average angles as plain numbers and truncate window starts, as published.
+        bounded: pass the network's vectors through a hyperbolic tangent (PSELDNets); the audio-visual baseline leaves
+            them linear.
     """
 
     n_tracks = 3
 
     def __init__(
-        self, n_classes: int, threshold: Thresholds = 0.3, unify_deg: float = 15.0, legacy: bool = False
+        self,
+        n_classes: int,
+        threshold: Thresholds = 0.3,
+        unify_deg: float = 15.0,
+        legacy: bool = False,
+        bounded: bool = False,
     ) -> None:
         per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.unify_deg, self.legacy = n_classes, threshold, unify_deg, legacy
+        self.bounded = bounded
         self.shapes = {"accdoa": (self.n_tracks, 3, n_classes)}
         self.by_frame = (
             not legacy
@@ -73,20 +81,24 @@ class MultiACCDOA:
         Returns:
             loss: a scalar.
         """
-        return {"loss": adpit(output["accdoa"], target["accdoa"])[0].mean()}
+        return {"loss": adpit(self._vectors(output), target["accdoa"])[0].mean()}
 
     def assigned(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
         """Return the reference that each track is compared with: (batch, frame, track, axis, class)."""
-        prediction, reference = output["accdoa"], target["accdoa"]
+        prediction, reference = self._vectors(output), target["accdoa"]
         return in_order(reference, best_order(prediction, reference))
 
     def class_activity(self, output: dict[str, Tensor]) -> Tensor:
         """Return the length of the longest vector of each class, 1 at most (batch, frame, class)."""
-        return output["accdoa"].norm(dim=3).amax(dim=2).clamp(max=1)
+        return self._vectors(output).norm(dim=3).amax(dim=2).clamp(max=1)
 
     def direction_values(self, output: dict[str, Tensor]) -> Tensor:
         """Return the vectors of all tracks and classes (batch, frame, track * axis * class)."""
-        return output["accdoa"].flatten(2)
+        return self._vectors(output).flatten(2)
+
+    def _vectors(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the vectors (..., track, axis, class)."""
+        return output["accdoa"].tanh() if self.bounded else output["accdoa"]
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode events in label frames of 100 ms.
@@ -137,7 +149,7 @@ class MultiACCDOA:
         if self.legacy:
             return output
         group = round(LABEL_HOP / hop)
-        vector = output["accdoa"].double().permute(0, 3, 1, 2)
+        vector = self._vectors(output).double().permute(0, 3, 1, 2)
         short = -len(vector) % group
         vector = functional.pad(vector, (0, 0, 0, 0, 0, 0, 0, short)).unflatten(0, (-1, group))
         length = torch.linalg.vector_norm(vector, dim=-1)
@@ -154,6 +166,7 @@ class MultiACCDOA:
         Under legacy, azimuth and elevation are averaged instead: (..., 2) in degrees.
         """
         output = np.asarray(output, np.float64).transpose(0, 3, 1, 2)  # (frame, class, track, axis)
+        output = np.tanh(output) if self.bounded else output
         short = -len(output) % group
         output = np.concatenate([output, np.zeros((short, *output.shape[1:]))]).reshape(
             -1, group, *output.shape[1:]

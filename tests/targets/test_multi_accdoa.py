@@ -185,3 +185,29 @@ def test_three_tracks_in_a_row_become_one_and_activity_counts_at_most_once(legac
 def test_an_output_that_ends_within_a_label_frame_is_decoded_to_its_end():
     events = MultiACCDOA(13).decode({"accdoa": steady((0, 0, 0.4), n=25)}, HOP)
     assert np.round(events.onset * 10).tolist() == [0, 1, 2]
+
+
+def test_bounded_vectors_pass_through_a_hyperbolic_tangent_everywhere():
+    linear, bounded = MultiACCDOA(13), MultiACCDOA(13, bounded=True)
+    output = steady((30, 10, 0.8), (-100, 0, 0.6), n=20)
+    before = np.arctanh(output)
+    expected, found = linear.decode({"accdoa": output}, HOP), bounded.decode({"accdoa": before}, HOP)
+    assert len(found) == 4 and found.azimuth == pytest.approx(expected.azimuth)
+    reduced = bounded.decode(
+        {
+            key: value.numpy()
+            for key, value in bounded.reduce({"accdoa": torch.from_numpy(before)}, HOP).items()
+        },
+        HOP,
+    )
+    assert reduced.azimuth == pytest.approx(expected.azimuth)
+    heads = [{"accdoa": torch.from_numpy(values)[None]} for values in (output, before)]
+    label = torch.zeros(1, 20, 6, 3, 13, dtype=torch.float64)
+    label[:, :, 0, 0, 3] = 1
+    for ours, theirs in (
+        (linear.class_activity(heads[0]), bounded.class_activity(heads[1])),
+        (linear.direction_values(heads[0]), bounded.direction_values(heads[1])),
+        (linear.loss(heads[0], {"accdoa": label})["loss"], bounded.loss(heads[1], {"accdoa": label})["loss"]),
+        (linear.assigned(heads[0], {"accdoa": label}), bounded.assigned(heads[1], {"accdoa": label})),
+    ):
+        torch.testing.assert_close(ours, theirs)

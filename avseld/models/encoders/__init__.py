@@ -11,6 +11,7 @@ from torch import Tensor
 from avseld.models.choice import Choice, build_choice
 from avseld.models.encoders.cnn import ConvEncoder
 from avseld.models.encoders.cst import CSTFormer
+from avseld.models.encoders.htsat import HTSAT
 from avseld.models.encoders.resnet_conformer import ResNetConformer
 from avseld.models.encoders.separable_cnn import SeparableCNN
 from avseld.models.encoders.sound_field import FieldEncoder
@@ -22,6 +23,7 @@ ENCODERS = {
     "vit_published": PublishedTransformer,
     "sound_field": FieldEncoder,
     "separable_cnn": SeparableCNN,
+    "htsat": HTSAT,
     "resnet_conformer": ResNetConformer,
     "cst_former": CSTFormer,
 }

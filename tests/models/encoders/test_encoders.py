@@ -15,7 +15,7 @@ from avseld.system.build import System
 SHAPES = {"accdoa": (3, 3, 13)}
 N_BINS = {"vit_published": 257}
 N_FRAMES = {"vit_published": 128}
-SMALL: dict[str, dict] = {}
+SMALL: dict[str, dict] = {"htsat": {"channels": 8, "depths": [2, 2, 1, 1], "n_heads": [1, 2, 2, 2]}}
 """options that make a large encoder small enough for a test"""
 TARGETS = ["accdoa", "multi_accdoa", "multi_accddoa", "sed_doa"]
 

@@ -1,0 +1,186 @@
+"""PSELDNets: HTS-AT for sound event localization and detection, pretrained on many classes of synthetic scenes.
+
+J. Hu et al., PSELDNets: pre-trained neural networks on a large-scale synthetic dataset for sound event localization and
+detection, IEEE TASLP 33, 2025 (Jinbo-Hu/PSELDNets @ adb5e39; docs/sources.md). Parameter names as published, so that
+published weights are imported by name (`avseld weights import`).
+"""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from avseld.base.errors import BadInput
+from avseld.models.blocks import check_shape, hold
+from avseld.models.cross_stitch import CrossStitch
+from avseld.models.encoders.htsat import WIDTHS, BandNorms, FoldedTransformer, to_steps
+
+N_LEVELS = 4
+"""features that the detection branch of the network with two branches takes: the log-mels, before the intensity"""
+HEAD = "tscam_conv"
+"""name of the convolution that ends a branch"""
+
+
+class TimeHead(nn.Conv2d):
+    """Convolution over all rows and three columns of the map of HTS-AT.
+
+    Args:
+        encoder: makes the map.
+        n_outputs: values of a step.
+    """
+
+    def __init__(self, encoder: FoldedTransformer, n_outputs: int) -> None:
+        super().__init__(encoder.n_channels, n_outputs, (encoder.n_rows, 3), padding=(0, 1))
+
+
+class PSELDNets(nn.Module):
+    """HTS-AT with one convolution for each head.
+
+    28,083,725 parameters for 7 features, 13 classes and Multi-ACCDOA; 27,724,223 for ACCDOA; 27,765,704 with heads for
+    the activity and the direction of three tracks (published as SEDDOA). Windows of up to 1,024 frames, see
+    `avseld.models.encoders.htsat.HTSAT`; the published network takes 1,001 frames and fails on 501.
+
+    Args:
+        n_features: shape of the features.
+        n_bins: shape of the features; a multiple of 64.
+        shapes: heads of the target, per frame; any.
+        frames_per_step: feature frames that share an output; 10 are the label frames of features every 10 ms.
+        channels: width of the first stage of HTS-AT.
+        depths: blocks of each of its stages.
+        n_heads: heads of each of its stages.
+        stochastic_depth: rate in the last block; it rises evenly from 0 in the first.
+
+    Raises:
+        BadInput: other bins, or depths and heads that are not four.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int,
+        shapes: dict[str, tuple[int, ...]],
+        frames_per_step: int = 10,
+        channels: int = 96,
+        depths: Sequence[int] = (2, 2, 6, 2),
+        n_heads: Sequence[int] = (4, 8, 16, 32),
+        stochastic_depth: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.shapes, self.frames_per_step = dict(shapes), frames_per_step
+        self.scalar = BandNorms(n_features, n_bins)
+        self.encoder = FoldedTransformer(n_features, n_bins, channels, depths, n_heads, stochastic_depth)
+        for head, shape in shapes.items():
+            setattr(self, self._module_of(head), TimeHead(self.encoder, math.prod(shape)))
+
+    def _module_of(self, head: str) -> str:
+        return HEAD if len(self.shapes) == 1 else f"{head}_{HEAD}"
+
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of up to 1,024 frames.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            visual: ignored.
+
+        Returns:
+            Each head (batch, frame, *shape) before its activation, which is the target's; constant over a step.
+
+        Raises:
+            BadInput: a window of less than a step or more than 1,024 frames.
+        """
+        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+
+    def steps(self, x: Tensor) -> dict[str, Tensor]:
+        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        check_shape(x, self.frames_per_step)
+        encoded = self.encoder(self.scalar(x))
+        n_steps = x.shape[2] // self.frames_per_step
+        return {
+            name: to_steps(getattr(self, self._module_of(name))(encoded)[:, :, 0], n_steps, self.frames_per_step)
+            .unflatten(2, shape)
+            for name, shape in self.shapes.items()
+        }  # fmt: skip
+
+
+class PSELDNetsEINV2(nn.Module):
+    """Two HTS-AT with cross-stitches before each stage: activity from the log-mels, direction from all features.
+
+    55,310,432 parameters for 7 features and 13 classes. For the target `tracks`: one event and one direction a track.
+
+    Args:
+        n_features: shape of the features: log-mels of four channels, then others.
+        n_bins: shape of the features; a multiple of 64.
+        shapes: heads of the target, per frame: sed, and doa.
+        frames_per_step: feature frames that share an output; 10 are the label frames of features every 10 ms.
+        channels: width of the first stage of HTS-AT.
+        depths: blocks of each of its stages.
+        n_heads: heads of each of its stages.
+        stochastic_depth: rate in the last block; it rises evenly from 0 in the first.
+
+    Raises:
+        BadInput: other heads, features or bins, or depths and heads that are not four.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_bins: int,
+        shapes: dict[str, tuple[int, ...]],
+        frames_per_step: int = 10,
+        channels: int = 96,
+        depths: Sequence[int] = (2, 2, 6, 2),
+        n_heads: Sequence[int] = (4, 8, 16, 32),
+        stochastic_depth: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if set(shapes) != {"sed", "doa"}:
+            raise BadInput(
+                f"target: pseldnets_einv2 has a branch for activity and one for directions, not for "
+                f"{', '.join(shapes)}; choose --target.name tracks, or --model.name pseldnets"
+            )
+        if n_features <= N_LEVELS:
+            raise BadInput(
+                f"features: pseldnets_einv2 takes four log-mels and further features, not {n_features} in all; choose "
+                "--features.name logmel_iv"
+            )
+        self.shapes, self.frames_per_step = dict(shapes), frames_per_step
+        self.scalar = BandNorms(n_features, n_bins)
+        parts = (n_bins, channels, depths, n_heads, stochastic_depth)
+        self.sed_encoder = FoldedTransformer(N_LEVELS, *parts)
+        self.doa_encoder = FoldedTransformer(n_features, *parts)
+        self.stitch1 = nn.ModuleList(CrossStitch(channels * 2**stage) for stage in range(WIDTHS))
+        self.sed_tscam_conv = TimeHead(self.sed_encoder, math.prod(shapes["sed"]))
+        self.doa_tscam_conv = TimeHead(self.doa_encoder, math.prod(shapes["doa"]))
+
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of up to 1,024 frames.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            visual: ignored.
+
+        Returns:
+            sed and doa (batch, frame, *shape) before their activations, which are the target's; constant over a step.
+
+        Raises:
+            BadInput: a window of less than a step or more than 1,024 frames.
+        """
+        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+
+    def steps(self, x: Tensor) -> dict[str, Tensor]:
+        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        check_shape(x, self.frames_per_step)
+        n_steps = x.shape[2] // self.frames_per_step
+        x = self.scalar(x)
+        sed, doa = self.sed_encoder.embed(x[:, :N_LEVELS]), self.doa_encoder.embed(x)
+        for stage, stitch in enumerate(self.stitch1):
+            sed, doa = stitch(sed, doa, axis=3)
+            sed, doa = self.sed_encoder.layers[stage](sed), self.doa_encoder.layers[stage](doa)
+        maps = {
+            "sed": self.sed_tscam_conv(self.sed_encoder.unfold(sed)),
+            "doa": self.doa_tscam_conv(self.doa_encoder.unfold(doa)),
+        }
+        return {
+            name: to_steps(map[:, :, 0], n_steps, self.frames_per_step).unflatten(2, self.shapes[name])
+            for name, map in maps.items()
+        }
