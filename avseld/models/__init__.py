@@ -3,6 +3,7 @@
 from avseld.models.aligned import AlignedSystems
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
+from avseld.models.einv2 import EINV2
 from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
@@ -14,6 +15,7 @@ from avseld.models.visual_attention import SeldNetVisual
 MODELS = {
     "avcrnn": AudioVisualCRNN,
     "encoder_heads": EncoderHeads,
+    "einv2": EINV2,
     "fused": FusedCRNN,
     "seldnet": SELDnet,
     "seldnet_attention": SeldNet,
