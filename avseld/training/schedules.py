@@ -1,5 +1,7 @@
 """Learning rates over the steps, as factors of the first one."""
 
+import math
+
 from avseld.base.errors import BadInput
 
 
@@ -38,12 +40,13 @@ def tri_stage_factor(
     first: float = 0.01,
     last: float = 0.05,
     legacy: bool = False,
+    fall: str = "exponential",
 ) -> float:
-    """Compute a linear rise, a constant stage and an exponential fall, as ResNet-Conformer is trained.
+    """Compute a linear rise, a constant stage and a fall, exponential (ResNet-Conformer) or a cosine (CST-former).
 
-    yxdong0320/Solution_on_3D_SELD @ e6582e6. Its scheduler sets the rate after each update and leaves the optimizer
-    alone before the first one, which therefore runs at the highest rate; every later update has the rate of the one
-    before.
+    yxdong0320/Solution_on_3D_SELD @ e6582e6, and yusunnny/CST-former @ 2cb442d (500 epochs: 5, 195 and 300). The
+    scheduler of the first sets the rate after each update and leaves the optimizer alone before the first one, which
+    therefore runs at the highest rate; every later update has the rate of the one before.
 
     Args:
         step: steps done.
@@ -52,10 +55,11 @@ def tri_stage_factor(
         holding: share of the steps at 1; in the rest it falls to `last`.
         first: the first factor.
         last: the last factor, which is kept after the training's last step.
-        legacy: the published first update.
+        legacy: the published first update of ResNet-Conformer.
+        fall: exponential or cosine.
 
     Raises:
-        BadInput: shares that are more than all steps, or factors that are not positive.
+        BadInput: shares that are more than all steps, factors that are not positive, or another word.
     """
     if rising + holding > 1:
         raise BadInput(
@@ -65,6 +69,8 @@ def tri_stage_factor(
         raise BadInput(
             f"schedule.options: first {first:g} and last {last:g} are factors; give positive numbers"
         )
+    if fall not in ("exponential", "cosine"):
+        raise BadInput(f"schedule.options: fall '{fall}' is none of exponential, cosine")
     if legacy:
         if step == 0:
             return 1.0
@@ -72,5 +78,8 @@ def tri_stage_factor(
     rise, falls_from = round(rising * steps), round((rising + holding) * steps)
     if step < rise:
         return first + (1 - first) * step / rise
-    fall = steps - falls_from
-    return float(last ** (min(max(step - falls_from, 0), fall) / max(fall, 1)))
+    falling = steps - falls_from
+    share = min(max(step - falls_from, 0), falling) / max(falling, 1)
+    if fall == "cosine":
+        return last + (1 - last) * (1 + math.cos(math.pi * share)) / 2
+    return float(last**share)

@@ -19,6 +19,7 @@ PUBLISHED = {
     "pseldnets_htsat_maccdoa": 28_083_725,
     "pseldnets_htsat_accdoa": 27_724_223,
     "pseldnets_htsat_einv2": 55_310_432,
+    "einv2": 26_218_978,
 }
 
 

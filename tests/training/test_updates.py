@@ -14,6 +14,7 @@ from avseld.base.errors import BadInput, Interrupted
 from avseld.config import Data, Hardware, Part, Update
 from avseld.training.module import Learner
 from avseld.training.optimizers import schedule_of
+from avseld.training.schedules import tri_stage_factor
 from avseld.training.step_log import NORMS_PER_LOSSES
 from avseld.training.train import train
 from avseld.training.updates import WeightAverage, check_update, clip_gradients, parts_of
@@ -168,9 +169,17 @@ def test_three_stages_begin_at_their_first_factor_and_end_at_their_last():
     for wrong, says in (
         ({"rising": 0.5}, "rising 0.5 and holding 0.6 are shares"),
         ({"last": 0.0}, "last 0 are"),
+        ({"fall": "linear"}, "fall 'linear' is none of exponential, cosine"),
     ):
         with pytest.raises(BadInput, match=says):
             schedule_of(Part("tri_stage", wrong), optimizer, 10)
+
+
+def test_the_last_stage_may_be_half_a_cosine():
+    rates = [tri_stage_factor(step, 100, 0.1, 0.3, last=0.2, fall="cosine") for step in range(102)]
+    assert rates[:40] == pytest.approx([tri_stage_factor(step, 100, 0.1, 0.3) for step in range(40)])
+    assert rates[40] == 1 and rates[60] == pytest.approx(0.8)
+    assert rates[70] == pytest.approx(0.6) and rates[100] == rates[101] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("words", [{"clip": 0.0}, {"clip": float("nan")}, {"accumulate": 0}, {"average": 1.0},
