@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Trains networks with different encoders for the same time on the same generated scenes, and scores them in the same rooms.
+#   scripts/compare_encoders.sh [FOLDER] [--minutes M] [--systems "baseline resnet_conformer ..."] [--seeds "0"]
+#     [--augmentations "none rotate mix mask all"] [--augmented SYSTEM] [--recordings N] [--seconds S]
+#     [options of avseld train]
+# FOLDER defaults to encoders. Reverberant, noisy and crowded scenes, first-order ambisonics, sound alone. M minutes of
+# training steps each (10 by default), without start-up and validation: a short training of each on this machine measures
+# its steps a second and chooses the precision; FOLDER/steps.csv keeps them, and can be copied from a quiet machine.
+# SYSTEM (resnet_conformer) is trained with each of the augmentations, too, every other system with rotate. On two cores
+# trainings run one after the other, on all cores. A second call continues. Writes FOLDER/encoders.json and encoders.md.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+minutes=10 seeds=0 recordings=240 seconds=20 augmented=resnet_conformer augmentations="none rotate mix mask all"
+systems="baseline seldnet_2024 cst resnet_conformer field_resnet_conformer einv2 htsat"
+take_options "minutes seeds recordings seconds systems augmented augmentations" "" 0 1 "$@"
+folder="${words[0]:-encoders}"
+use_environment
+know_more "avseld train"
+avseld-prep synth --out "$folder/raw" --preset reverberant,noisy,crowded --recordings "$recordings" --test_share 0.25 \
+    --seconds "$seconds" --video none --seed 4000 --train_rooms 15 --test_rooms 6
+prepared="$folder/prepared"
+avseld-prep dcase --raw "$folder/raw" --prepared "$prepared"
+
+options_of() { # system: sets the array options to its recipe, batch and rate for short trainings
+    local accdoa='{name: multi_accdoa, options: {threshold: 0.3, unify_deg: 15}}'
+    case "$1" in
+        baseline) # the audio-only baseline of the fused network
+            options=(--config av_foa_fused --model.options.vision false --model.options.hidden 224) ;;
+        field_resnet_conformer)
+            options=(--config av_foa_fused --model.options.vision false --model.options.encoder field_resnet_conformer
+                --data.batch_size 8 --optimizer.options.lr 1.0e-3) ;;
+        seldnet_2024)
+            options=(--config seldnet_2024 --target "$accdoa" --data.batch_size 16 --optimizer.options.lr 3.0e-3) ;;
+        resnet_conformer)
+            options=(--config resnet_conformer_multi --data.chunk 5.0 --data.batch_size 8) ;;
+        cst) options=(--config cst_ule --data.batch_size 16) ;;
+        einv2) options=(--config einv2 --data.batch_size 4) ;;
+        htsat) options=(--config pseldnets_htsat_maccdoa --data.batch_size 4 --optimizer.options.lr 3.0e-4) ;;
+        *) refuse "--systems $1: give some of baseline, seldnet_2024, cst, resnet_conformer, field_resnet_conformer, einv2, htsat" ;;
+    esac
+    options+=(--data.prepared "$prepared" --challenge 2023 --schedule '{name: one_cycle, options: {}}' --data.format foa
+        --data.train '[fold3]' --data.validate '[fold3_room13, fold3_room14, fold3_room15]' --data.test '[fold4]'
+        --data.allow_overlap false --data.video blank --update.clip 1.0 ${more[@]+"${more[@]}"})
+}
+augmentation() { # its word: sets the array augment
+    case "$1" in
+        none) augment=(--augment null) ;;
+        rotate | mix | mask) augment=(--augment "$1") ;;
+        all) augment=(--augment rotate,mix,mask) ;;
+        *) refuse "--augmentations $1: give some of none, rotate, mix, mask, all" ;;
+    esac
+}
+step() { printf '\n== %s\n' "$1"; }
+
+measure() { # system: its line in steps.csv: seconds of a step, and the precision, in the second half of a short training
+    local trial="$folder/trials/$1"
+    mkdir -p "$folder/trials"
+    [ -f "$folder/steps.csv" ] || echo "system,s_per_step,precision" >"$folder/steps.csv"
+    if grep -q "^$1," "$folder/steps.csv"; then return; fi
+    step "$1: seconds of a step"
+    options_of "$1"
+    rm -rf "${trial:?}"
+    avseld train --out "$trial" "${options[@]}" --augment rotate --steps 24 --validate_every 12 \
+        --hardware.precision auto >/dev/null
+    python "$root/scripts/table_of_encoders.py" "$folder" --measured "$1" >>"$folder/steps.csv"
+}
+train() { # system, run, augmentation, seed
+    local line steps precision
+    line="$(grep "^$1," "$folder/steps.csv")"
+    precision="${line##*,}"
+    steps="$(awk -F, -v minutes="$minutes" '{ printf "%d", minutes * 60 / $2 }' <<<"$line")"
+    options_of "$1"
+    augmentation "$3"
+    step "$2, seed $4: $steps steps in $minutes minutes"
+    train_or_resume "$folder/$2_$4" "${options[@]}" "${augment[@]}" --seed "$4" --steps "$steps" \
+        --validate_every $((steps < 2 ? 1 : steps / 2)) --hardware.precision "$precision"
+    if [ ! -f "$folder/$2_$4/evaluation/scores.json" ]; then
+        avseld evaluate --run "$folder/$2_$4" --challenge 2023 --figures 0 >/dev/null
+    fi
+}
+for system in $systems $augmented; do measure "$system"; done
+for seed in $seeds; do
+    for system in $systems; do train "$system" "$system" rotate "$seed"; done
+    for word in $augmentations; do
+        if [ "$word" = rotate ] && [[ " $systems " == *" $augmented "* ]]; then continue; fi # trained above
+        train "$augmented" "${augmented}_$word" "$word" "$seed"
+    done
+done
+step "the table"
+python "$root/scripts/table_of_encoders.py" "$folder"
