@@ -57,11 +57,11 @@ def published_name(own: str) -> str:
     return own
 
 
-@pytest.mark.parametrize("channels", ["ule", "dca", "dst"])
-def test_every_stage_and_the_head_are_the_published_ones(golden, channels):
-    with np.load(golden(f"encoders/cst_former_{channels}.npz")) as file:
+@pytest.mark.parametrize("variant", ["ule", "dca", "dst"])
+def test_every_stage_and_the_head_are_the_published_ones(golden, variant):
+    with np.load(golden(f"encoders/cst_former_{variant}.npz")) as file:
         values = dict(file)
-    encoder = {"name": "cst_former", "options": {"channels": channels, "legacy": True}}
+    encoder = {"name": "cst_former", "options": {"variant": variant, "legacy": True}}
     network = EncoderHeads(7, 64, {"accdoa": (3, 3, 13)}, encoder)
     check_parameters(values, network, fill(network, published_name))
     x = filled_input(0, tuple(values["input/0/shape"]))

@@ -20,6 +20,10 @@ PUBLISHED = {
     "pseldnets_htsat_accdoa": 27_724_223,
     "pseldnets_htsat_einv2": 55_310_432,
     "einv2": 26_218_978,
+    "cst_ule": 391_733,
+    "cst_dca": 1_268_597,
+    "cst_dst": 374_517,
+    "cst_salsa_lite": 530_780,
 }
 
 

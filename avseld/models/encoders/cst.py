@@ -21,6 +21,7 @@ LATE_POOLING = ((1, 1), (1, 2), (5, 2))
 EARLY_POOLING = ((5, 2), (1, 2), (1, 1))
 """(frames, bins) that become one after each convolution: frames late as published for `ule` and `dst`, early for `dca`,
 whose convolutions run on each feature by itself, and for attention alone"""
+VARIANTS = ("ule", "dca", "dst")
 EXPANSION = 4
 """channels of the convolutions after attention over those of the map"""
 
@@ -37,7 +38,7 @@ class CSTFormer(nn.Module):
     Args:
         n_features: channels of the features.
         n_bins: bins of the features.
-        channels: which attention relates channels. `ule` (unfolded local embedding): among the channels of the map, for
+        variant: which attention relates channels. `ule` (unfolded local embedding): among the channels of the map, for
             each patch of frames and bins; `dca` (divided channel attention): among the features, which the convolutions
             encode one by one; `dst` (divided spectro-temporal attention): none.
         width: channels of the map.
@@ -62,7 +63,7 @@ class CSTFormer(nn.Module):
         self,
         n_features: int,
         n_bins: int,
-        channels: str = "ule",
+        variant: str = "ule",
         width: int = 64,
         n_layers: int = 2,
         n_heads: int = 8,
@@ -74,15 +75,15 @@ class CSTFormer(nn.Module):
         legacy: bool = False,
     ) -> None:
         super().__init__()
-        if channels not in ("ule", "dca", "dst"):
-            raise BadInput(f"channels: '{channels}' is none of ule, dca, dst")
+        if variant not in VARIANTS:
+            raise BadInput(f"variant: '{variant}' is none of {', '.join(VARIANTS)}")
         if pooling is None:
-            pooling = LATE_POOLING if channels != "dca" and local else EARLY_POOLING
-        if not all(len(size) == 2 and min(size) >= 1 for size in pooling):
+            pooling = LATE_POOLING if variant != "dca" and local else EARLY_POOLING
+        if not all(isinstance(size, Sequence) and len(size) == 2 and min(size) >= 1 for size in pooling):
             raise BadInput(f"pooling: {list(pooling)}; give pairs of positive numbers, frames and bins")
         if len(patch) != 2 or min(patch) < 1:
             raise BadInput(f"patch: {list(patch)}; give two positive numbers, frames and bins")
-        self.by_feature = channels == "dca"
+        self.by_feature = variant == "dca"
         sizes = [(frames, bins) for frames, bins in pooling]
         self.frames_per_step, self.n_outputs = math.prod(frames for frames, _ in sizes), n_outputs
         inputs = [1 if self.by_feature else n_features] + [width] * (len(sizes) - 1)
@@ -95,7 +96,7 @@ class CSTFormer(nn.Module):
         self.layers = nn.ModuleList(
             CSTLayer(
                 width, n_groups, left, n_heads, dropout, local,
-                _channel_attention(channels, width, n_heads, (patch[0], patch[1])),
+                _channel_attention(variant, width, n_heads, (patch[0], patch[1])),
                 misread=legacy and self.by_feature,
             )
             for _ in range(n_layers)
@@ -262,10 +263,10 @@ def by_feature(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1, 4).reshape(batch, frame, feature, bin, channel).transpose(1, 2)
 
 
-def _channel_attention(channels: str, width: int, n_heads: int, patch: tuple[int, int]) -> nn.Module | None:
-    if channels == "ule":
+def _channel_attention(variant: str, width: int, n_heads: int, patch: tuple[int, int]) -> nn.Module | None:
+    if variant == "ule":
         return UnfoldedAttention(n_heads, patch)
-    return DividedAttention(width, n_heads) if channels == "dca" else None
+    return DividedAttention(width, n_heads) if variant == "dca" else None
 
 
 def _on_maps(layer: nn.Module, x: Tensor) -> Tensor:

@@ -16,11 +16,11 @@ SALSA_LITE = {"pooling": [[1, 1], [1, 4], [5, 6]], "n_outputs": 256}
     ("n_features", "n_bins", "shape", "options", "count"),
     [
         (7, 64, (3, 3, 13), {}, 391_733),
-        (7, 64, (3, 3, 13), {"channels": "dca"}, 1_268_597),
-        (7, 64, (3, 3, 13), {"channels": "dst"}, 374_517),
-        (7, 64, (3, 13), {"channels": "dst", "local": False}, 289_319),
+        (7, 64, (3, 3, 13), {"variant": "dca"}, 1_268_597),
+        (7, 64, (3, 3, 13), {"variant": "dst"}, 374_517),
+        (7, 64, (3, 13), {"variant": "dst", "local": False}, 289_319),
         (7, 64, (3, 3, 13), {"local": False}, 316_597),
-        (7, 64, (3, 3, 13), {"channels": "dca", "local": False}, 1_193_461),
+        (7, 64, (3, 3, 13), {"variant": "dca", "local": False}, 1_193_461),
         (10, 64, (3, 4, 13), {"n_outputs": 256}, 549_660),
         (7, 382, (3, 4, 13), SALSA_LITE, 530_780),
     ],
@@ -32,10 +32,10 @@ def test_sizes_are_the_published_ones(n_features, n_bins, shape, options, count)
     assert sum(weight.numel() for weight in network.parameters()) == count
 
 
-@pytest.mark.parametrize("channels", ["ule", "dca", "dst"])
+@pytest.mark.parametrize("variant", ["ule", "dca", "dst"])
 @pytest.mark.parametrize(("n_frames", "n_bins"), [(5, 64), (51, 64), (74, 75)])
-def test_any_number_of_frames_from_a_step_on_and_of_bins(channels, n_frames, n_bins):
-    encoder = CSTFormer(2, n_bins, channels, width=8, n_layers=1, n_heads=4).eval()
+def test_any_number_of_frames_from_a_step_on_and_of_bins(variant, n_frames, n_bins):
+    encoder = CSTFormer(2, n_bins, variant, width=8, n_layers=1, n_heads=4).eval()
     with torch.no_grad():
         assert encoder(torch.randn(2, 2, n_frames, n_bins)).shape == (2, n_frames // 5, 128)
 
@@ -87,7 +87,7 @@ def test_dropout_may_be_left_out():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"channels": "msule"}, "channels: 'msule' is none of ule, dca, dst"),
+        ({"variant": "msule"}, "variant: 'msule' is none of ule, dca, dst"),
         ({"patch": [10, 3]}, "a width of 30 is no multiple of 8 heads"),
         ({"patch": [10, 0]}, r"patch: \[10, 0\]; give two positive numbers, frames and bins"),
         ({"pooling": [[5, 2], [2]]}, r"pooling: \[\[5, 2\], \[2\]\]; give pairs of positive numbers"),
