@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from avseld.augment.batches import Another, Drawn, VisualLayout, WindowBatch
+from avseld.augment.maps import N_MAP_VALUES, map_places
 from avseld.base.draws import Generators
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import concatenate_batches
@@ -100,6 +101,13 @@ def _rotated_boxes(array: Any, boxes: Any, quarter: Any, sign: Any, up: Any) -> 
     return array.where(present[..., None], rotated, 0)
 
 
+def _turned(boxes: Tensor, angles: Tensor) -> Tensor:
+    """Rotate the boxes (window, ..., box, 4 or more) of each window by its (window, quarter sign up)."""
+    quarter, sign, up = angles.reshape(-1, *[1] * (boxes.ndim - 2), 3).unbind(-1)
+    rotated: Tensor = _rotated_boxes(torch, boxes, quarter, sign, up)
+    return rotated
+
+
 ALL_ROTATIONS = tuple(
     Rotation(quarter, sign, up) for quarter in range(4) for sign in (1, -1) for up in (1, -1)
 )
@@ -144,6 +152,9 @@ def rotations(format: str) -> tuple[tuple[Rotation, np.ndarray], ...]:
 class Rotate:
     """Rotate or mirror the scene; every rotation that the channel format allows is equally likely.
 
+    Of embeddings the maps of whole panoramas rotate, 6 x 12 values (`avseld.augment.maps`), with or without boxes
+    before them.
+
     Args:
         format: channel format of the recordings.
 
@@ -153,6 +164,7 @@ class Rotate:
 
     def __init__(self, format: str) -> None:
         self.rotations = rotations(format)
+        self.map_places = map_places([rotation for rotation, _ in self.rotations])
         self._tables: dict[torch.device, tuple[Tensor, ...]] = {}
 
     def draw(self, random: Generators, another: Another) -> Drawn:
@@ -167,21 +179,24 @@ class Rotate:
             drawn: from `draw`, on the device.
         """
         device, number = windows.waveform.device, drawn["rotation"]
-        angles, box_angles, channels, signs = (table[number] for table in self._on(device))
+        angles, box_angles, channels, signs, places = (table[number] for table in self._on(device))
         quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
         events = windows.events.turned(
             wrap_batch(sign * windows.events.azimuth + 90.0 * quarter), up * windows.events.elevation
         )
         visual = windows.visual
-        if visual is not None:
-            quarter, sign, up = box_angles.reshape(-1, *[1] * (visual.ndim - 2), 3).unbind(-1)
-            visual = _rotated_boxes(torch, visual, quarter, sign, up)
+        if visual is not None and windows.layout == "embeddings":
+            boxes, maps = visual[..., :-N_MAP_VALUES], visual[..., -N_MAP_VALUES:]
+            boxes = _turned(boxes.unflatten(-1, (boxes.shape[-1] // 5, 5)), box_angles).flatten(-2)
+            visual = torch.cat([boxes, maps.gather(-1, places[:, None].expand_as(maps))], dim=-1)
+        elif visual is not None:
+            visual = _turned(visual, box_angles)
         channels = channels[..., None].expand_as(windows.waveform)
         waveform = windows.waveform.gather(1, channels) * signs[..., None]
         return replace(windows, waveform=waveform, events=events, visual=visual)
 
     def _on(self, device: torch.device) -> tuple[Tensor, ...]:
-        """Keep the rotations on a device: quarter, sign and up in float64 and float32, old channels, and their signs.
+        """Keep the rotations on a device: angles in float64 and float32, old channels, their signs, map places.
 
         Every matrix takes each new channel from one old one, with a sign.
         """
@@ -195,6 +210,7 @@ class Rotate:
                 np.array(angles, np.float32),
                 channels,
                 signs.astype(np.float32),
+                self.map_places,
             )
             self._tables[device] = tuple(torch.from_numpy(table).to(device) for table in tables)
         return self._tables[device]
@@ -207,12 +223,20 @@ class Rotate:
             random: draws the rotation.
             another: not used.
         """
-        rotation, matrix = self.rotations[int(random.integers(len(self.rotations)))]
+        number = int(random.integers(len(self.rotations)))
+        rotation, matrix = self.rotations[number]
+        visual = window.visual
+        if visual is not None and window.layout == "embeddings":
+            boxes, maps = visual[..., :-N_MAP_VALUES], visual[..., -N_MAP_VALUES:]
+            boxes = rotation.boxes(boxes.reshape(len(boxes), boxes.shape[1] // 5, 5)).reshape(boxes.shape)
+            visual = np.concatenate([boxes, maps[..., self.map_places[number]]], axis=-1)
+        elif visual is not None:
+            visual = rotation.boxes(visual)
         return replace(
             window,
             waveform=(matrix @ window.waveform).astype(np.float32),
             events=rotation.events(window.events),
-            visual=None if window.visual is None else rotation.boxes(window.visual),
+            visual=visual,
         )
 
 

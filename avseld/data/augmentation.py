@@ -12,6 +12,7 @@ from avseld.augment.checks import (
     check_names,
     check_scene_change,
 )
+from avseld.augment.maps import N_MAP_VALUES
 from avseld.augment.scenes import VisualLayout, Window
 from avseld.base.errors import BadInput
 from avseld.base.options import check_options
@@ -37,8 +38,12 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
             "--model.options.wrap true"
         )
-    if "rotate" in [part.name for part in parts] and system.visual_spec.n_values:
-        raise BadInput("augment: rotate cannot rotate embeddings of video frames; leave it out")
+    n_values = system.visual_spec.n_values
+    if "rotate" in [part.name for part in parts] and n_values not in (0, N_MAP_VALUES):
+        raise BadInput(
+            f"augment: rotate cannot rotate embeddings of {n_values} values, only the maps of whole panoramas "
+            f"({N_MAP_VALUES} values, avseld-detect embed without --crop); leave it out"
+        )
     scenes: list[SceneChange] = []
     for part in parts:
         constructor, of_features = augmentation_class(part.name)

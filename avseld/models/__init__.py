@@ -5,6 +5,7 @@ from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
 from avseld.models.einv2 import EINV2
 from avseld.models.encoder_heads import EncoderHeads
+from avseld.models.encoder_heads_visual import VisualEncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.pseldnets import PSELDNets, PSELDNetsEINV2
@@ -15,6 +16,7 @@ from avseld.models.visual_attention import SeldNetVisual
 MODELS = {
     "avcrnn": AudioVisualCRNN,
     "encoder_heads": EncoderHeads,
+    "encoder_heads_visual": VisualEncoderHeads,
     "einv2": EINV2,
     "fused": FusedCRNN,
     "seldnet": SELDnet,

@@ -47,13 +47,13 @@ class EncoderHeads(nn.Module):
         self.shapes = dict(shapes)
         self.encoder = build_encoder(encoder, n_features, n_bins)
         self.frames_per_step: int = self.encoder.frames_per_step
-        width: int = self.encoder.n_outputs
+        self.width: int = self.encoder.n_outputs
         self.temporal = None
         if temporal is not None:
-            followed_by = build_choice("temporal", TEMPORAL_MODELS, temporal, width)
-            self.temporal, width = followed_by, followed_by.n_outputs
+            followed_by = build_choice("temporal", TEMPORAL_MODELS, temporal, self.width)
+            self.temporal, self.width = followed_by, followed_by.n_outputs
         self.heads = nn.ModuleDict(
-            {name: _head(width, hidden, activation, math.prod(shape)) for name, shape in shapes.items()}
+            {name: _head(self.width, hidden, activation, math.prod(shape)) for name, shape in shapes.items()}
         )
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
@@ -73,10 +73,20 @@ class EncoderHeads(nn.Module):
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        return self.answers(self.encode(x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Encode audio as (batch, step, width).
+
+        Raises:
+            BadInput: the window is shorter than a step.
+        """
         check_shape(x, self.frames_per_step)
-        encoded = self.encoder(x)
-        if self.temporal is not None:
-            encoded = self.temporal(encoded)
+        encoded: Tensor = self.encoder(x)
+        return encoded if self.temporal is None else self.temporal(encoded)
+
+    def answers(self, encoded: Tensor) -> dict[str, Tensor]:
+        """The heads (batch, step, *shape) of encoded steps (batch, step, width)."""
         return {name: head(encoded).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
 
 

@@ -20,6 +20,88 @@ N_POINTS = 37
 """points of a Gaussian vector, one per 10 degrees of azimuth and 5 of elevation"""
 
 
+VISUAL_INPUTS = ("none", "boxes", "embeddings", "both")
+
+
+class VisualAttention(nn.Module):
+    """Transformer decoder in which every step attends to the visual input of every label frame of the window.
+
+    Parameter names are the published ones.
+
+    Args:
+        width: of a step.
+        visual: boxes (as Gaussian vectors), embeddings (of an image network) or both.
+        n_values: values of an embedding.
+        n_boxes: boxes of a video frame.
+        n_layers: of the decoder.
+        feedforward: width within them.
+        n_heads: of their attention.
+
+    Raises:
+        BadInput: an unknown word.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        visual: str = "embeddings",
+        n_values: int = 72,
+        n_boxes: int = 6,
+        n_layers: int = 2,
+        feedforward: int = 2048,
+        n_heads: int = 8,
+    ) -> None:
+        super().__init__()
+        check_visual(visual)
+        self.n_boxes = n_boxes if visual in ("boxes", "both") else 0
+        self.n_values = n_values if visual in ("embeddings", "both") else 0
+        if self.n_values:
+            self.visual_embed_to_d_model = nn.Linear(self.n_values, width)
+        if self.n_boxes:
+            self.boxes_embed_to_d_model = nn.Linear(2 * n_boxes * N_POINTS, width)
+        layer = nn.TransformerDecoderLayer(width, n_heads, feedforward, batch_first=True)
+        self.transformer_decoder = nn.TransformerDecoder(layer, n_layers)
+
+    def forward(self, x: Tensor, visual: Tensor | None) -> Tensor:
+        """Attend to the visual input.
+
+        Args:
+            x: (batch, step, width).
+            visual: for every label frame: (batch, label frame, n_boxes, 5) for boxes, (batch, label frame, n_values)
+                for embeddings, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video. Those
+                after the last step are left out.
+
+        Returns:
+            (batch, step, width).
+        """
+        n_steps = x.shape[1]
+        if visual is None:
+            visual = x.new_zeros(x.shape[0], n_steps, 5 * self.n_boxes + self.n_values)
+        attended: Tensor = self.transformer_decoder(x, self._embedded(visual.flatten(2)[:, :n_steps]))
+        return attended
+
+    def _embedded(self, visual: Tensor) -> Tensor:
+        """Embed the visual input (batch, label frame, 5 n_boxes + n_values): (batch, label frame, width)."""
+        boxes, values = visual.split([5 * self.n_boxes, self.n_values], dim=2)
+        parts = []
+        if self.n_boxes:
+            vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, wrap=True)
+            parts.append(self.boxes_embed_to_d_model(vectors.flatten(2)))
+        if self.n_values:
+            parts.append(self.visual_embed_to_d_model(values))
+        return torch.stack(parts).sum(dim=0) / math.sqrt(len(parts))
+
+
+def check_visual(visual: str) -> None:
+    """Refuse an unknown kind of visual input.
+
+    Raises:
+        BadInput: another word; lists them.
+    """
+    if visual not in VISUAL_INPUTS:
+        raise BadInput(f"visual: '{visual}' is none of {', '.join(VISUAL_INPUTS)}")
+
+
 class SeldNetVisual(SeldNet):
     """`SeldNet` whose embedding of every step attends to the visual input of every label frame of the window.
 
@@ -75,20 +157,19 @@ class SeldNetVisual(SeldNet):
             n_heads, dropout,
         )  # fmt: skip
         visual = "embeddings" if visual == "frames" else visual
-        if visual not in ("none", "boxes", "embeddings", "both"):
-            raise BadInput(f"visual: '{visual}' is none of none, boxes, embeddings, both")
+        check_visual(visual)
         self.visual, self.vision = visual, visual != "none"
         self.visual_input = "boxes" if visual == "none" else visual
         self.n_boxes = n_boxes if visual in ("none", "boxes", "both") else 0
         self.n_values = n_values if visual in ("embeddings", "both") else 0
         if not self.vision:
             return
-        if self.n_values:
-            self.visual_embed_to_d_model = nn.Linear(self.n_values, hidden)
-        if self.n_boxes:
-            self.boxes_embed_to_d_model = nn.Linear(2 * n_boxes * N_POINTS, hidden)
-        layer = nn.TransformerDecoderLayer(hidden, n_heads, feedforward, batch_first=True)
-        self.transformer_decoder = nn.TransformerDecoder(layer, n_layers)
+        attention = VisualAttention(hidden, visual, n_values, n_boxes, n_layers, feedforward, n_heads)
+        self.visual_attention = [
+            attention
+        ]  # in a list: its layers are those of this network, with the published names
+        for name, layer in attention.named_children():
+            self.add_module(name, layer)
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of any length.
@@ -110,22 +191,7 @@ class SeldNetVisual(SeldNet):
         """The head (batch, step, *shape); arguments as for `forward`."""
         x = self.encode(x)
         if self.vision:
-            n_steps = x.shape[1]
-            values = 5 * self.n_boxes + self.n_values
-            blank = x.new_zeros(x.shape[0], n_steps, values)
-            visual = blank if visual is None else visual.flatten(2)[:, :n_steps]
-            x = self.transformer_decoder(x, self._embedded(visual))
+            x = self.visual_attention[0](x, visual)
         for layer in self.fnn_list:
             x = layer(x)
         return {self.head: x.unflatten(2, self.shape)}
-
-    def _embedded(self, visual: Tensor) -> Tensor:
-        """Embed the visual input (batch, label frame, 5 n_boxes + n_values): (batch, label frame, hidden)."""
-        boxes, values = visual.split([5 * self.n_boxes, self.n_values], dim=2)
-        parts = []
-        if self.n_boxes:
-            vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, wrap=True)
-            parts.append(self.boxes_embed_to_d_model(vectors.flatten(2)))
-        if self.n_values:
-            parts.append(self.visual_embed_to_d_model(values))
-        return torch.stack(parts).sum(dim=0) / math.sqrt(len(parts))

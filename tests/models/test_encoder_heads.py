@@ -6,6 +6,7 @@ from torch import nn
 
 from avseld.base.errors import BadInput
 from avseld.models.encoder_heads import EncoderHeads
+from avseld.models.encoder_heads_visual import VisualEncoderHeads
 
 SHAPES = {"sed": (5,), "doa": (3, 5)}
 
@@ -20,6 +21,28 @@ def test_every_head_has_a_value_for_every_frame_and_every_weight_learns(temporal
     }
     sum(head.square().sum() for head in heads.values()).backward()
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
+
+
+@pytest.mark.parametrize(("visual", "n_visual"), [("boxes", 30), ("embeddings", 72), ("both", 102)])
+def test_steps_attend_to_the_visual_input_of_every_label_frame(visual, n_visual):
+    encoder = {"name": "resnet_conformer", "options": {"width": 16, "n_blocks": 1, "channels": [4, 4, 4, 8]}}
+    options = {"encoder": encoder, "visual": visual, "feedforward": 16}
+    model = VisualEncoderHeads(7, 64, SHAPES, **options)
+    assert (model.vision, model.visual_input) == (True, visual)
+    x, seen = torch.randn(2, 7, 51, 64), torch.rand(2, 11, n_visual)
+    sum(head.square().sum() for head in model(x, seen).values()).backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
+    with torch.no_grad():
+        shown, blank = (model.eval()(x, each)["doa"] for each in (seen, None))
+    assert shown.shape == (2, 51, 3, 5) and (shown - blank).abs().max() > 1e-3
+
+
+def test_without_visual_input_nothing_but_the_audio_network_is_left():
+    blind = VisualEncoderHeads(7, 64, SHAPES, visual="none")
+    audio = EncoderHeads(7, 64, SHAPES)
+    assert blind.state_dict().keys() == audio.state_dict().keys() and not blind.vision
+    with pytest.raises(BadInput, match="'frames' is none of none, boxes, embeddings, both"):
+        VisualEncoderHeads(7, 64, SHAPES, visual="frames")
 
 
 def test_without_a_hidden_layer_a_head_is_one_linear_layer():

@@ -76,6 +76,17 @@ def test_predictions_rotate_with_the_scene(angle):
     torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
 
 
+def test_predictions_rotate_with_a_resnet_conformer_beside_the_vectors():
+    encoder = {"name": "field_resnet_conformer", "options": {"n_blocks": 1, "channels": [4, 4, 4, 8]}}
+    model, (waveform, boxes) = network(encoder=encoder), scene()
+    before, after = output_of(model, waveform, boxes), output_of(model, *turned_scene(waveform, boxes, 0.8))
+    x, y, z = before.unbind(3)
+    cosine, sine = math.cos(0.8), math.sin(0.8)
+    wanted = torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
+    torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
+    assert (model.encoder.conformer(waveform.new_zeros(1, 4, 10, 64)) != 0).any()
+
+
 def test_rotating_the_boxes_alone_changes_the_prediction():
     model, (waveform, boxes) = network(), scene()
     _, moved = turned_scene(waveform, boxes, 1.0)

@@ -11,6 +11,7 @@ from torch import Tensor
 from avseld.models.choice import Choice, build_choice
 from avseld.models.encoders.cnn import ConvEncoder
 from avseld.models.encoders.cst import CSTFormer
+from avseld.models.encoders.field_resnet_conformer import FieldResNetConformer
 from avseld.models.encoders.htsat import HTSAT
 from avseld.models.encoders.resnet_conformer import ResNetConformer
 from avseld.models.encoders.separable_cnn import SeparableCNN
@@ -25,6 +26,7 @@ ENCODERS = {
     "separable_cnn": SeparableCNN,
     "htsat": HTSAT,
     "resnet_conformer": ResNetConformer,
+    "field_resnet_conformer": FieldResNetConformer,
     "cst_former": CSTFormer,
 }
 
