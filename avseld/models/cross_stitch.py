@@ -19,23 +19,34 @@ class CrossStitch(nn.Module):
 
     def __init__(self, n_channels: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_channels, 2, 2).uniform_(LOWEST, HIGHEST))
+        self.weight = stitch_weight(n_channels)
 
     def forward(self, sed: Tensor, doa: Tensor, axis: int = 1) -> tuple[Tensor, Tensor]:
-        """Mix two tensors of the same shape.
+        """Mix two tensors of the same shape, see `cross_stitch`."""
+        return cross_stitch(sed, doa, self.weight, axis)
 
-        Args:
-            sed: of the detection branch.
-            doa: of the direction branch.
-            axis: of the channels.
 
-        Returns:
-            The mixed tensors, sed and doa.
-        """
-        shape = [1] * sed.ndim
-        shape[axis] = -1
-        (sed_sed, sed_doa), (doa_sed, doa_doa) = (
-            [weight.reshape(shape) for weight in row.unbind(1)] for row in self.weight.unbind(1)
-        )
-        sed = sed_sed * sed + sed_doa * doa
-        return sed, doa_sed * sed + doa_doa * doa
+def stitch_weight(n_channels: int) -> nn.Parameter:
+    """Draw the weights (channel, to = sed doa, from = sed doa) of a stitch."""
+    return nn.Parameter(torch.empty(n_channels, 2, 2).uniform_(LOWEST, HIGHEST))
+
+
+def cross_stitch(sed: Tensor, doa: Tensor, weight: Tensor, axis: int = 1) -> tuple[Tensor, Tensor]:
+    """Mix two tensors of the same shape.
+
+    Args:
+        sed: of the detection branch.
+        doa: of the direction branch.
+        weight: (channel, to = sed doa, from = sed doa).
+        axis: of the channels.
+
+    Returns:
+        The mixed tensors, sed and doa.
+    """
+    shape = [1] * sed.ndim
+    shape[axis] = -1
+    (sed_sed, sed_doa), (doa_sed, doa_doa) = (
+        [each.reshape(shape) for each in row.unbind(1)] for row in weight.unbind(1)
+    )
+    sed = sed_sed * sed + sed_doa * doa
+    return sed, doa_sed * sed + doa_doa * doa

@@ -14,8 +14,8 @@ from avseld.base.errors import BadInput
 from avseld.models.attention import SelfAttention
 from avseld.models.blocks import BatchNorm, check_shape, hold
 from avseld.models.convolution import initialize
+from avseld.models.cross_stitch import cross_stitch, stitch_weight
 from avseld.models.folding import conv_norm
-from avseld.models.stitch import cross_stitch, stitch_factors
 
 BRANCHES = ("sed", "doa")
 POOLING = ((2, 2), (2, 2), (1, 2), (1, 2))
@@ -74,7 +74,7 @@ class EINV2(nn.Module):
         for branch, n_inputs in zip(BRANCHES, (sed_features, n_features), strict=True):
             for number, (before, after) in enumerate(zip([n_inputs, *widths], widths, strict=False), start=1):
                 setattr(self, f"{branch}_conv_block{number}", conv_block(before, after, POOLING[number - 1]))
-        self.stitch = nn.ParameterList(stitch_factors(width) for width in widths[:-1])
+        self.stitch = nn.ParameterList(stitch_weight(width) for width in widths[:-1])
         for track in range(1, self.n_tracks + 1):
             for branch, n_outputs in zip(BRANCHES, (shapes["sed"][1], 3), strict=True):
                 transformer = Transformer(widths[-1], n_layers, n_heads, feedforward, dropout)
