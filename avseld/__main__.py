@@ -70,6 +70,15 @@ PREDICT_SWITCHES = ("--view", "--audacity", "--events", "--legacy", "--help", "-
 TRUTH = ("true", "false", "yes", "no")
 
 
+def import_words(words: list[str]) -> list[str]:
+    """Name the file of `weights import FILE`."""
+    if words[:1] != ["import"]:
+        return words
+    if len(words) < 2 or words[1].startswith("--"):
+        raise BadInput("import: which checkpoint? avseld weights import FILE.ckpt --out DIR")
+    return ["--checkpoint", *words[1:]]
+
+
 def run_words(words: list[str]) -> list[str]:
     """Join the runs of `compare`, words that are no option, to one list."""
     runs: list[str] = []
@@ -187,7 +196,14 @@ COMMANDS = {
         values={"diagram": "RECIPE", "recipe": "RECIPE", "config": "RECIPE", "out": "FILE"},
         config="the same as --diagram",
     ),
-    "weights": Command("avseld.weights.listing", "weights", "the trained weights that come with the package"),
+    "weights": Command(
+        "avseld.weights.listing",
+        "weights",
+        "the trained weights that come with the package; import of published ones",
+        prepare=import_words,
+        usage=("[options]", "import FILE.ckpt --out DIR [options]"),
+        values={"checkpoint": "FILE", "out": "DIR", "classes": "FILE"},
+    ),
     "thresholds": Command(
         "avseld.evaluation.choose_thresholds",
         "thresholds",

@@ -144,6 +144,20 @@ def read_class_list(path: Path) -> list[str]:
     """
     lines = read_text(path, "give a text file with the name of a class in each line").splitlines()
     classes = [name.strip() for name in lines if name.strip()]
+    check_class_names(classes, path)
+    return classes
+
+
+def check_class_names(classes: Sequence[str], path: Path) -> None:
+    """Refuse a list of classes that cannot be told apart.
+
+    Args:
+        classes: names.
+        path: of their file, for the message.
+
+    Raises:
+        BadInput: no name, one with control characters, or one that stands twice.
+    """
     if not classes:
         raise BadInput(f"{path}: no class in it; write one name a line")
     if strange := [name for name in classes if has_control_characters(name)]:
@@ -153,7 +167,6 @@ def read_class_list(path: Path) -> list[str]:
     if len(set(classes)) < len(classes):
         twice = next(name for name in classes if classes.count(name) > 1)
         raise BadInput(f"{path}: the class {twice} stands twice; write each class on one line")
-    return classes
 
 
 def write_class_list(path: Path, classes: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 import logging
 import pickle
 import zipfile
-from collections.abc import Container, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,23 @@ OLD_PREFIXES = {"eyes.": "visual_branch.", "ask.": "query.", "weigh.": "mixture.
 
 ENTRIES = ("model", "model_state_dict", "state_dict")
 """keys under which a checkpoint may hold its weights, if not at the top"""
+
+
+UNUSED_PACKAGES = (
+    "argparse", "hydra", "lightning", "lightning_fabric", "lightning_utilities", "numpy", "omegaconf", "pathlib",
+    "pytorch_lightning", "torch.optim", "torchmetrics", "typing",
+)  # fmt: skip
+"""packages whose objects trainers put into checkpoints beside the weights: settings, paths, states of callbacks"""
+
+
+class Unused:
+    """Stands for an object beside the weights of a checkpoint; its class is not imported, its values are dropped."""
+
+    def __init__(self, *values: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
 
 
 def current_names(weights: Mapping[str, Tensor], own: Container[str]) -> dict[str, Tensor]:
@@ -49,19 +67,21 @@ def current_names(weights: Mapping[str, Tensor], own: Container[str]) -> dict[st
     return {names[name]: value for name, value in weights.items()}
 
 
-def load_checkpoint(path: Path, remedy: str, map_location: Any = "cpu") -> Any:
+def load_checkpoint(path: Path, remedy: str, map_location: Any = "cpu", drop_unused: bool = False) -> Any:
     """Read a file of `torch.save` without executing anything in it.
 
     Args:
         path: the file.
         remedy: for the message.
         map_location: device of its tensors, as for `torch.load`.
+        drop_unused: read past the objects that trainers leave beside the weights, see `UNUSED_PACKAGES`.
 
     Raises:
         BadInput: it is empty, of another kind, cut off, or holds more than tensors and plain values.
     """
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        with torch.serialization.safe_globals(_stand_ins(path) if drop_unused else []):
+            return torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises whatever its readers raise
         # Its messages are long, and advise to execute what is in the file.
         if not path.is_file():
@@ -77,10 +97,21 @@ def load_checkpoint(path: Path, remedy: str, map_location: Any = "cpu") -> Any:
         raise BadInput(f"{path}: {what}; {remedy}") from error
 
 
+def _stand_ins(path: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
+    """List what takes the place of the classes and functions of `UNUSED_PACKAGES` that a checkpoint names."""
+    if not zipfile.is_zipfile(path):
+        return []
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    unused = [name for name in names if name.startswith(tuple(f"{package}." for package in UNUSED_PACKAGES))]
+    # Subclasses of dict are filled item by item.
+    return [(OrderedDict if name.endswith(".AttributeDict") else Unused, name) for name in unused]
+
+
 def read_weights(path: Path | str) -> dict[str, Tensor]:
     """Read weights by name from a safetensors file or a PyTorch checkpoint, such as those of the PANNs.
 
-    Nothing in the file is executed: checkpoints are read with `weights_only`.
+    Nothing in the file is executed: checkpoints are read with `weights_only`, past the objects that trainers put
+    beside the weights.
 
     Args:
         path: .safetensors, or .pth, .pt, .ckpt with the weights at the top or in an entry such as `model`.
@@ -97,7 +128,7 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
         raise BadInput(
             f"{path}: no readable weights ({' '.join(str(error).split())[:200]}); download or copy it again"
         ) from None
-    content = load_checkpoint(path, "download or copy it again")
+    content = load_checkpoint(path, "download or copy it again", drop_unused=True)
     for entry in ENTRIES:
         if isinstance(content, dict) and isinstance(content.get(entry), dict):
             content = content[entry]

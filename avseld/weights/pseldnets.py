@@ -1,0 +1,265 @@
+"""Published checkpoints of PSELDNets, and of HTS-AT on AudioSet: which network they are of, by names and shapes.
+
+Jinbo-Hu/PSELDNets @ adb5e39, checkpoints of Lightning; docs/sources.md, Encoders. Networks keep the published names, so
+that a weight of ours is the published one behind a prefix.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from avseld.base.errors import BadInput
+from avseld.config import Part
+from avseld.system.blueprint import Blueprint
+from avseld.system.build import System
+
+PREFIXES = ("net._orig_mod.", "net.", "")
+"""before the names of weights: trained compiled, or not, or saved alone"""
+COMPUTED = ("attn.relative_position_index", "attn_mask")
+"""endings of buffers that every network computes from its sizes"""
+AUDIOSET_PREFIX = "sed_model."
+"""before the names of HTS-AT trained on AudioSet"""
+N_CLASSES = 170
+"""of the published checkpoints"""
+CLASS_NAME = "pseld_{:03d}"
+"""of a class without a list: its number, 000 first"""
+CHUNK_S = 10.0
+"""window of the published trainings"""
+BRANCHES = {"": ("encoder",), "sed_": ("sed_encoder", "doa_encoder")}
+"""beginning of a published name of an encoder -> encoders of the network"""
+N_LEVELS, N_FEATURES = 4, 7
+"""log-mels, and with the intensity vector"""
+FEATURES = Part(
+    "logmel_iv",
+    {
+        "sample_rate": 24000, "n_fft": 1024, "win_length": None, "hop": 240, "n_mels": 64, "low_hz": 20.0,
+        "high_hz": 12000.0, "scale": "htk", "pad_mode": "reflect", "intensity": "length_yzx", "standardize": False,
+    },
+)  # fmt: skip
+"""the published input, as in the recipes"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A published network.
+
+    Args:
+        title: for messages and the card.
+        recipe: that continues its training.
+        model: name of the network.
+        target: name and options of its output.
+        values_per_class: outputs of the head that has the classes.
+    """
+
+    title: str
+    recipe: str
+    model: str
+    target: Part
+    values_per_class: int
+
+
+ACCDOA = Kind("HTS-AT, ACCDOA", "pseldnets_htsat_accdoa", "pseldnets", Part("accdoa", {"threshold": 0.5}), 3)
+MULTI_ACCDOA = Kind(
+    "HTS-AT, Multi-ACCDOA",
+    "pseldnets_htsat_maccdoa",
+    "pseldnets",
+    Part("multi_accdoa", {"threshold": 0.5, "unify_deg": 15.0, "bounded": True}),
+    9,
+)
+
+
+def _track_wise(title: str, model: str, n_tracks: int) -> Kind:
+    options = {"n_tracks": n_tracks, "frames_per_output": 10, "threshold": 0.5}
+    return Kind(title, "pseldnets_htsat_einv2", model, Part("tracks", options), n_tracks)
+
+
+def without_prefix(weights: Mapping[str, Tensor], origin: object) -> dict[str, Tensor]:
+    """Choose the weights of the network and leave out what it computes itself.
+
+    Args:
+        weights: by their published names, with others beside them.
+        origin: where they come from, for messages.
+
+    Returns:
+        The weights by the names of the network.
+
+    Raises:
+        BadInput: no network of HTS-AT.
+    """
+    for prefix in PREFIXES:
+        if any(f"{prefix}{start}encoder.patch_embed.proj.weight" in weights for start in BRANCHES):
+            own = {
+                name.removeprefix(prefix): value
+                for name, value in weights.items()
+                if name.startswith(prefix) and not name.endswith(COMPUTED)
+            }
+            return own if prefix else {name: each for name, each in own.items() if "." in name}
+    raise BadInput(
+        f"{origin}: holds no network of PSELDNets with HTS-AT (no net.encoder.patch_embed.proj.weight) and none of "
+        "HTS-AT on AudioSet; networks with PaSST, CNN8 and CNN14 are not imported"
+    )
+
+
+def blueprint_of(
+    weights: Mapping[str, Tensor], classes: Sequence[str] | None, origin: object
+) -> tuple[Blueprint, Kind]:
+    """Recognize a network of PSELDNets.
+
+    Args:
+        weights: by the names of the network.
+        classes: in the order of the outputs; None for numbered ones.
+        origin: where the weights come from, for messages.
+
+    Returns:
+        The description of the system, and the kind of network.
+
+    Raises:
+        BadInput: a weight is missing that says what the network is, or a head of another number of classes.
+    """
+    if "sed_tscam_conv.weight" in weights:
+        two = "sed_encoder.patch_embed.proj.weight" in weights
+        n_tracks = shape_of(weights, "doa_tscam_conv.weight", origin)[0] // 3
+        title, network = ("EINV2", "pseldnets_einv2") if two else ("SEDDOA", "pseldnets")
+        kinds = [_track_wise(f"HTS-AT, {title}", network, n_tracks)]
+        n_outputs = shape_of(weights, "sed_tscam_conv.weight", origin)[0]
+    else:
+        two, kinds = False, [MULTI_ACCDOA, ACCDOA]
+        n_outputs = shape_of(weights, "tscam_conv.weight", origin)[0]
+    kind, names = _kind_of(kinds, n_outputs, classes, origin)
+    encoder = BRANCHES["sed_" if two else ""][-1]
+    model = Part(kind.model, {"frames_per_step": 10, **_sizes(weights, encoder, origin)})
+    return Blueprint(FEATURES, model, kind.target, names, "foa", CHUNK_S), kind
+
+
+def _kind_of(
+    kinds: Sequence[Kind], n_outputs: int, classes: Sequence[str] | None, origin: object
+) -> tuple[Kind, list[str]]:
+    """Choose the kind of network whose head has so many outputs, and name its classes."""
+    n_classes = N_CLASSES if classes is None else len(classes)
+    names = [CLASS_NAME.format(number) for number in range(n_classes)] if classes is None else list(classes)
+    for kind in kinds:
+        if n_outputs == kind.values_per_class * n_classes:
+            return kind, names
+    wanted = " or ".join(f"{kind.values_per_class * n_classes} ({kind.title})" for kind in kinds)
+    possible = " or ".join(
+        f"{n_outputs // kind.values_per_class} ({kind.title})"
+        for kind in kinds
+        if n_outputs % kind.values_per_class == 0
+    )
+    raise BadInput(
+        f"{origin}: a head of {n_outputs} outputs, where {n_classes} classes have {wanted}; name its classes with "
+        f"--classes FILE, {possible or 'one a line'}"
+    )
+
+
+def shape_of(weights: Mapping[str, Tensor], name: str, origin: object) -> tuple[int, ...]:
+    """Return the shape of a weight.
+
+    Raises:
+        BadInput: it is missing.
+    """
+    if name not in weights:
+        raise BadInput(
+            f"{origin}: lacks the weight '{name}'; download it again, or give one of the same network"
+        )
+    return tuple(weights[name].shape)
+
+
+def _sizes(weights: Mapping[str, Tensor], encoder: str, origin: object) -> dict[str, Any]:
+    """Read the options of the network from the shapes of an encoder."""
+    blocks: dict[int, int] = {}
+    for name in weights:
+        if found := re.match(rf"{encoder}\.layers\.(\d+)\.blocks\.(\d+)\.", name):
+            stage, block = map(int, found.groups())
+            blocks[stage] = max(blocks.get(stage, 0), block + 1)
+    tables = [
+        f"{encoder}.layers.{stage}.blocks.0.attn.relative_position_bias_table" for stage in sorted(blocks)
+    ]
+    return {
+        "channels": shape_of(weights, f"{encoder}.patch_embed.proj.weight", origin)[0],
+        "depths": [blocks[stage] for stage in sorted(blocks)],
+        "n_heads": [shape_of(weights, table, origin)[-1] for table in tables],
+    }
+
+
+def check_weights(system: System, weights: Mapping[str, Tensor], title: str, origin: object) -> None:
+    """Compare names and shapes with those of a network.
+
+    Args:
+        system: with the network.
+        weights: by its names.
+        title: of the network, for the message.
+        origin: where the weights come from, for the message.
+
+    Raises:
+        BadInput: lists what is missing, of another shape, or too much.
+    """
+    own = system.model.state_dict()
+    lacking = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
+    other = [
+        f"{name} {tuple(weights[name].shape)} in place of {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    strange = [name for name in weights if name not in own]
+    found = {"lacks": lacking, "has other shapes": other, "has in addition": strange}
+    if any(found.values()):
+        said = "; ".join(f"{what}: {_some(names)}" for what, names in found.items() if names)
+        raise BadInput(f"{origin}: does not fit {title}: {said}; give an unchanged published checkpoint")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def is_audioset(weights: Mapping[str, Tensor]) -> bool:
+    """Return whether weights are those of HTS-AT on AudioSet."""
+    return f"{AUDIOSET_PREFIX}patch_embed.proj.weight" in weights
+
+
+def audioset_start(weights: Mapping[str, Tensor], network: str, origin: object) -> dict[str, Tensor]:
+    """Turn HTS-AT of one channel, trained on AudioSet, into the start of a network of seven features.
+
+    The first layer is repeated for the features and divided by their number, the normalization of the bands is taken
+    for every feature, the head is left out, as PSELDNets do it.
+
+    Args:
+        weights: by their published names.
+        network: pseldnets or pseldnets_einv2.
+        origin: where they come from, for messages.
+
+    Returns:
+        Weights by the names of the network.
+
+    Raises:
+        BadInput: a weight is missing or has another shape.
+    """
+    inside = {
+        name.removeprefix(AUDIOSET_PREFIX): value
+        for name, value in weights.items()
+        if name.startswith(AUDIOSET_PREFIX) and not name.endswith(COMPUTED)
+    }
+    first = "patch_embed.proj.weight"
+    if shape_of(inside, first, origin)[1:2] != (1,):
+        raise BadInput(
+            f"{origin}: '{AUDIOSET_PREFIX}{first}' has shape {tuple(inside[first].shape)}; give HTS-AT of one channel"
+        )
+    shape_of(inside, "bn0.running_mean", origin)
+    start = {
+        f"scalar.{feature}.{name.removeprefix('bn0.')}": value.clone()
+        for feature in range(N_FEATURES)
+        for name, value in inside.items()
+        if name.startswith("bn0.")
+    }
+    for encoder in BRANCHES["sed_" if network == "pseldnets_einv2" else ""]:
+        n_features = N_LEVELS if encoder == "sed_encoder" else N_FEATURES
+        for name, value in inside.items():
+            if name == first:
+                start[f"{encoder}.{name}"] = value.repeat(1, n_features, 1, 1) / n_features
+            elif name.startswith(("patch_embed.", "layers.", "norm.")):
+                start[f"{encoder}.{name}"] = value.clone()
+    return start
