@@ -11,9 +11,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-minutes=10 seeds=0 recordings=240 seconds=20 augmented=resnet_conformer augmentations="none rotate mix mask all"
+minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=resnet_conformer augmentations="none rotate mix mask all"
 systems="baseline seldnet_2024 cst resnet_conformer field_resnet_conformer einv2 htsat"
-take_options "minutes seeds recordings seconds systems augmented augmentations" "" 0 1 "$@"
+take_options "minutes seeds recordings seconds trial_steps systems augmented augmentations" "" 0 1 "$@"
 folder="${words[0]:-encoders}"
 use_environment
 know_more "avseld train"
@@ -61,7 +61,7 @@ measure() { # system: its line in steps.csv: seconds of a step, and the precisio
     step "$1: seconds of a step"
     options_of "$1"
     rm -rf "${trial:?}"
-    avseld train --out "$trial" "${options[@]}" --augment rotate --steps 24 --validate_every 12 \
+    avseld train --out "$trial" "${options[@]}" --augment rotate --steps "$trial_steps" --validate_every $((trial_steps / 2)) \
         --hardware.precision auto >/dev/null
     python "$root/scripts/table_of_encoders.py" "$folder" --measured "$1" >>"$folder/steps.csv"
 }
@@ -69,7 +69,7 @@ train() { # system, run, augmentation, seed
     local line steps precision
     line="$(grep "^$1," "$folder/steps.csv")"
     precision="${line##*,}"
-    steps="$(awk -F, -v minutes="$minutes" '{ printf "%d", minutes * 60 / $2 }' <<<"$line")"
+    steps="$(awk -F, -v minutes="$minutes" '{ steps = int(minutes * 60 / $2); print steps < 1 ? 1 : steps }' <<<"$line")"
     options_of "$1"
     augmentation "$3"
     step "$2, seed $4: $steps steps in $minutes minutes"

@@ -1,6 +1,9 @@
 """Every way to call the scripts that train the older systems, on tiny corpora of every layout and format they name."""
 
+import json
 import re
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -110,3 +113,29 @@ def test_weights_are_trained_anew(served, tmp_path, name):
     said = served("train_weights.sh", name, tmp_path, *words, *one_room)
     assert re.search(r"allow_overlap: (\d+) of \1 recordings to validate on are trained on, too", said)
     assert (tmp_path / name / "model.safetensors").is_file() and (tmp_path / f"{name}.log").stat().st_size
+
+
+def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):
+    corpus = (
+        "--recordings",
+        "4",
+        "--seconds",
+        "3",
+        "--data.validate",
+        "[fold3_room1]",
+        "--data.allow_overlap",
+        "true",
+    )
+    small = ("--trial_steps", "2", "--minutes", "0.003", "--data.batch_size", "1", "--data.chunk", "2.48")
+    words = (*corpus, *small, "--systems", "baseline", "--augmented", "baseline", "--augmentations", "rotate")
+    served("compare_encoders.sh", tmp_path, *words)
+    (measured,) = (tmp_path / "steps.csv").read_text().splitlines()[1:]
+    s_per_step = float(measured.removeprefix("baseline,").split(",")[0])
+    assert config(tmp_path / "baseline_0")["steps"] == max(1, int(0.003 * 60 / s_per_step))
+    for seed in (0, 1):  # of another network, which gives what the baseline gives
+        shutil.copytree(tmp_path / "baseline_0", tmp_path / f"other_none_{seed}")
+    monkeypatch.setattr("sys.argv", ["table_of_encoders.py", str(tmp_path)])
+    runpy.run_path(str(ROOT / "scripts" / "table_of_encoders.py"), run_name="__main__")
+    rows = json.loads((tmp_path / "encoders.json").read_text())
+    assert rows["other_none"]["gain"]["F"] == [0, 0, 0] and rows["other_none"]["F_deviation"] == 0
+    assert rows["other_none"]["seeds"] == ["0", "1"] and "gain" not in rows["baseline"]
