@@ -63,9 +63,9 @@ NAMES = {
     NUMBER_OF: "n_recurrent n_attention frames bins n after workers warmup rounding",
     POSITIVE: "floor high_hz alias_hz top_db stretch label_hop chunk inference_chunk listen clip max_lr div_factor "
     "shuffle_buffer "
-    "final_div_factor factor distance_scale first",
+    "final_div_factor factor distance_scale first adapter_ratio",
     NOT_NEGATIVE: "lr low_hz sed_weight doa_weight distance_weight coordinates_weight smooth salt gain_db last "
-    "eta_min eps weight_decay",
+    "eta_min eps weight_decay adapter_scale",
     SHARE: "high low threshold tag_threshold rising holding chance video_dropout pct_start momentum base_momentum "
     "max_momentum dampening beta",
     SHARE_BELOW_1: "dropout betas average stochastic_depth",

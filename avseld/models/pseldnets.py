@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
+from avseld.models.adapters import RATIO, SCALE, add_adapters
 from avseld.models.blocks import check_shape, hold
 from avseld.models.cross_stitch import CrossStitch
 from avseld.models.encoders.htsat import WIDTHS, BandNorms, FoldedTransformer, to_steps
@@ -33,11 +34,22 @@ class TimeHead(nn.Conv2d):
         super().__init__(encoder.n_channels, n_outputs, (encoder.n_rows, 3), padding=(0, 1))
 
 
+def is_head(name: str) -> bool:
+    """Tell whether a parameter belongs to a head, by its name."""
+    return HEAD in name
+
+
+def count_all(network: nn.Module) -> int:
+    """Count the parameters of a network, those that are not trained included."""
+    return sum(weight.numel() for weight in network.parameters())
+
+
 class PSELDNets(nn.Module):
     """HTS-AT with one convolution for each head.
 
     28,083,725 parameters for 7 features, 13 classes and Multi-ACCDOA; 27,724,223 for ACCDOA; 27,765,704 with heads for
-    the activity and the direction of three tracks (published as SEDDOA). Windows of up to 1,024 frames, see
+    the activity and the direction of three tracks (published as SEDDOA); with adapters 32,410,061, of which 4,959,661
+    are trained. Windows of up to 1,024 frames, see
     `avseld.models.encoders.htsat.HTSAT`; the published network takes 1,001 frames and fails on 501.
 
     Args:
@@ -49,6 +61,9 @@ class PSELDNets(nn.Module):
         depths: blocks of each of its stages.
         n_heads: heads of each of its stages.
         stochastic_depth: rate in the last block; it rises evenly from 0 in the first.
+        adapters: train adapters, biases and heads alone, see `avseld.models.adapters`; for pretrained weights.
+        adapter_ratio: width of an adapter over that of its layer.
+        adapter_scale: factor on the output of an adapter.
 
     Raises:
         BadInput: other bins, or depths and heads that are not four.
@@ -64,6 +79,9 @@ class PSELDNets(nn.Module):
         depths: Sequence[int] = (2, 2, 6, 2),
         n_heads: Sequence[int] = (4, 8, 16, 32),
         stochastic_depth: float = 0.1,
+        adapters: bool = False,
+        adapter_ratio: float = RATIO,
+        adapter_scale: float = SCALE,
     ) -> None:
         super().__init__()
         self.shapes, self.frames_per_step = dict(shapes), frames_per_step
@@ -71,6 +89,16 @@ class PSELDNets(nn.Module):
         self.encoder = FoldedTransformer(n_features, n_bins, channels, depths, n_heads, stochastic_depth)
         for head, shape in shapes.items():
             setattr(self, self._module_of(head), TimeHead(self.encoder, math.prod(shape)))
+        self.adapters = adapters
+        self.frozen_roles: dict[str, str] = {}
+        if adapters:
+            self.frozen_roles = {"encoder": "pseldnets_htsat_maccdoa"}
+            add_adapters(self, is_head, adapter_ratio, adapter_scale)
+
+    @property
+    def parameter_count(self) -> int | None:
+        """With adapters all parameters, as published; else None, those that are trained."""
+        return count_all(self) if self.adapters else None
 
     def _module_of(self, head: str) -> str:
         return HEAD if len(self.shapes) == 1 else f"{head}_{HEAD}"
@@ -116,6 +144,9 @@ class PSELDNetsEINV2(nn.Module):
         depths: blocks of each of its stages.
         n_heads: heads of each of its stages.
         stochastic_depth: rate in the last block; it rises evenly from 0 in the first.
+        adapters: train adapters, biases and heads alone, see `avseld.models.adapters`; for pretrained weights.
+        adapter_ratio: width of an adapter over that of its layer.
+        adapter_scale: factor on the output of an adapter.
 
     Raises:
         BadInput: other heads, features or bins, or depths and heads that are not four.
@@ -131,6 +162,9 @@ class PSELDNetsEINV2(nn.Module):
         depths: Sequence[int] = (2, 2, 6, 2),
         n_heads: Sequence[int] = (4, 8, 16, 32),
         stochastic_depth: float = 0.1,
+        adapters: bool = False,
+        adapter_ratio: float = RATIO,
+        adapter_scale: float = SCALE,
     ) -> None:
         super().__init__()
         if set(shapes) != {"sed", "doa"}:
@@ -151,6 +185,16 @@ class PSELDNetsEINV2(nn.Module):
         self.stitch1 = nn.ModuleList(CrossStitch(channels * 2**stage) for stage in range(WIDTHS))
         self.sed_tscam_conv = TimeHead(self.sed_encoder, math.prod(shapes["sed"]))
         self.doa_tscam_conv = TimeHead(self.doa_encoder, math.prod(shapes["doa"]))
+        self.adapters = adapters
+        self.frozen_roles: dict[str, str] = {}
+        if adapters:
+            self.frozen_roles = {"encoders": "pseldnets_htsat_einv2"}
+            add_adapters(self, is_head, adapter_ratio, adapter_scale)
+
+    @property
+    def parameter_count(self) -> int | None:
+        """With adapters all parameters, as published; else None, those that are trained."""
+        return count_all(self) if self.adapters else None
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows of up to 1,024 frames.

@@ -71,7 +71,10 @@ def refuse_random_modules(system: System, source: InitFrom | None) -> None:
         return  # refused with the roles that there are, by the initialisation
     absent = {role: recipe for role, recipe in system.model.frozen_roles.items() if role not in given}
     if absent:
-        options = " ".join(f"--init_from.roles.{role} RUN" for role in absent)
+        taken = system.model.pretrained_roles  # what is no role is given by name, with the whole network
+        options = " ".join(
+            f"--init_from.roles.{role} RUN" if role in taken else "--init_from RUN" for role in absent
+        )
         raise BadInput(
             f"init_from: {system.blueprint.model.name} does not train its {' and '.join(absent)}, which would stay "
             f"random; give {options} with runs of {', '.join(absent.values())}, or --init_from.random true"

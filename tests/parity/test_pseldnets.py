@@ -49,6 +49,12 @@ def test_multi_accdoa_of_htsat_is_the_published_one_at_every_stage(golden):
     np.testing.assert_allclose(ours, values["output/multi_accdoa"], atol=OUTPUT, rtol=0)
 
 
+def test_adapters_beside_the_layers_are_the_published_ones(golden):
+    values, heads = filled(golden, "pseldnets_htsat_adapter", PSELDNets(7, 64, MULTI_ACCDOA, adapters=True))
+    ours = torch.tanh(heads["accdoa"]).flatten(2)
+    np.testing.assert_allclose(ours, values["output/multi_accdoa"], atol=OUTPUT, rtol=0)
+
+
 def test_the_track_wise_network_of_two_branches_is_the_published_one_at_every_stage(golden):
     values, heads = filled(golden, "pseldnets_htsat_einv2", PSELDNetsEINV2(7, 64, TRACKS))
     np.testing.assert_allclose(heads["sed"], values["output/sed"], atol=OUTPUT, rtol=0)
@@ -69,3 +75,10 @@ def test_the_number_of_parameters_is_the_published_one(shapes, parameters):
     with torch.device("meta"):
         module = PSELDNets(7, 64, shapes)
     assert sum(weight.numel() for weight in module.parameters()) == parameters
+
+
+def test_adapters_train_the_published_number_of_parameters():
+    with torch.device("meta"):
+        module = PSELDNets(7, 64, MULTI_ACCDOA, adapters=True)
+    learned = sum(weight.numel() for weight in module.parameters() if weight.requires_grad)
+    assert (learned, module.parameter_count) == (4_959_661, 32_410_061)

@@ -19,6 +19,7 @@ PUBLISHED = {
     "pseldnets_htsat_maccdoa": 28_083_725,
     "pseldnets_htsat_accdoa": 27_724_223,
     "pseldnets_htsat_einv2": 55_310_432,
+    "pseldnets_adapter": 32_410_061,
     "einv2": 26_218_978,
     "cst_ule": 391_733,
     "cst_dca": 1_268_597,
