@@ -57,7 +57,7 @@ NAMES = {
     SAMPLES: "sample_rate n_fft win_length hop gcc_fft",
     SIZE: "n_mels width widths hidden narrow layers n_layers n_heads feedforward token n_blocks n_boxes n_points "
     "n_values bin_pooling frame_pooling median_frames frames_per_step frames_per_output "
-    "kernel expansion channels max_offset depths patch n_outputs sed_features n_tracks",
+    "kernel expansion channels max_offset max_steps depths patch n_outputs sed_features n_tracks",
     COUNT: "batch_size accumulate steps validate_every keep_every num_nodes patience every epochs steps_per_epoch "
     "T_max evaluate_training total_steps",
     NUMBER_OF: "n_recurrent n_attention frames bins n after workers warmup rounding",

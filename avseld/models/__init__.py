@@ -9,6 +9,7 @@ from avseld.models.encoder_heads_visual import VisualEncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
 from avseld.models.pseldnets import PSELDNets, PSELDNetsEINV2
+from avseld.models.pseldnets_backbones import PSELDNetsCRNN, PSELDNetsPaSST
 from avseld.models.seldnet import SELDnet, SeldNet
 from avseld.models.two_stage import CRNN10, TwoStage
 from avseld.models.visual_attention import SeldNetVisual
@@ -27,6 +28,8 @@ MODELS = {
     "cnn": CNN,
     "pseldnets": PSELDNets,
     "pseldnets_einv2": PSELDNetsEINV2,
+    "pseldnets_passt": PSELDNetsPaSST,
+    "pseldnets_crnn": PSELDNetsCRNN,
     "general": GeneralNetwork,
     "general_system": GeneralSystem,
     "aligned_systems": AlignedSystems,

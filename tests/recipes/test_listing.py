@@ -21,6 +21,7 @@ PUBLISHED = {
     "pseldnets_htsat_einv2": 55_310_432,
     "pseldnets_adapter": 32_410_061,
     "einv2": 26_218_978,
+    "pseldnets_passt_maccdoa": 51_170_549,
     "cst_ule": 391_733,
     "cst_dca": 1_268_597,
     "cst_dst": 374_517,

@@ -13,6 +13,8 @@ from avseld.models.encoders.cnn import ConvEncoder
 from avseld.models.encoders.cst import CSTFormer
 from avseld.models.encoders.field_resnet_conformer import FieldResNetConformer
 from avseld.models.encoders.htsat import HTSAT
+from avseld.models.encoders.passt import PaSST
+from avseld.models.encoders.pseldnets_cnn import PSELDNetsCNN
 from avseld.models.encoders.resnet_conformer import ResNetConformer
 from avseld.models.encoders.separable_cnn import SeparableCNN
 from avseld.models.encoders.sound_field import FieldEncoder
@@ -25,6 +27,8 @@ ENCODERS = {
     "sound_field": FieldEncoder,
     "separable_cnn": SeparableCNN,
     "htsat": HTSAT,
+    "passt": PaSST,
+    "pseldnets_cnn": PSELDNetsCNN,
     "resnet_conformer": ResNetConformer,
     "field_resnet_conformer": FieldResNetConformer,
     "cst_former": CSTFormer,
