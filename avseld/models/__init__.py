@@ -8,6 +8,7 @@ from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.encoder_heads_visual import VisualEncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
+from avseld.models.mvanet import MVANet
 from avseld.models.pseldnets import PSELDNets, PSELDNetsEINV2
 from avseld.models.pseldnets_backbones import PSELDNetsCRNN, PSELDNetsPaSST
 from avseld.models.seldnet import SELDnet, SeldNet
@@ -25,6 +26,7 @@ MODELS = {
     "seldnet_visual": SeldNetVisual,
     "crnn10": CRNN10,
     "two_stage": TwoStage,
+    "mvanet": MVANet,
     "cnn": CNN,
     "pseldnets": PSELDNets,
     "pseldnets_einv2": PSELDNetsEINV2,

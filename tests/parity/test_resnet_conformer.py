@@ -1,4 +1,6 @@
-"""ResNet-Conformer against yxdong0320/Solution_on_3D_SELD @ e6582e6, with weights by formula."""
+"""ResNet-Conformer against yxdong0320/Solution_on_3D_SELD @ e6582e6, MVANet against Hong-Hengyi/MVANet-SELD @ f5aa15a,
+with weights by formula.
+"""
 
 import re
 
@@ -15,6 +17,7 @@ from reference.filled_networks import (
 from torch.nn import functional
 
 from avseld.models.encoder_heads import EncoderHeads
+from avseld.models.mvanet import MVANet
 
 OUTPUT, WHOLE = 1e-4, 1e-3
 
@@ -69,9 +72,40 @@ STAGES = {
 WHOLE_OUTPUTS = {"sed": "sed_out_layer.2", "doa": "out_layer.2", "distance": "dist_out_layer.2"}
 
 
+MVANET = {
+    r"^resnet\.": "encoder.resnet.",
+    r"^mix\.": "encoder.mix.",
+    **{
+        f"^gates\\.{n}\\.": f"Cross_Modality_Attention_Module_{'m' if n == 0 else f'l_{n}'}."
+        for n in range(4)
+    },
+    r"(_[ml](_\d)?)\.audio\.": r"\1.audio_to_common_dim.",
+    r"(_[ml](_\d)?)\.visual\.": r"\1.visual_to_common_dim.",
+    r"(_[ml](_\d)?)\.weigh\.": r"\1.Visual_weight_calculations.0.",
+    r"^project_audio\.": "input_projection_audio.0.",
+    r"^project_visual\.": "input_projection_video.",
+    **{f"^audio_blocks\\.{n}\\.": f"conformer_layers_audio_{n + 1}." for n in range(3)},
+    **{f"^visual_blocks\\.{n}\\.": f"conformer_layers_video_{n + 1}." for n in range(3)},
+    r"^joint_blocks\.": "conformer_layers.",
+    r"^heads\.coordinates\.0\.": "coord_out_layer.0.",
+    r"^heads\.coordinates\.2\.": "coord_out_layer.1.",
+}
+"""the same of MVANet, before the others"""
+
+MVANET_STAGES = {
+    "Cross_Modality_Attention_Module_m": "gates.0",
+    "input_projection_video": "project_visual",
+    "conformer_layers_video_1.1": "visual_blocks.0.1",
+    "Cross_Modality_Attention_Module_l_1": "gates.1",
+    "Cross_Modality_Attention_Module_l_3": "gates.3",
+    "conformer_layers.1": "joint_blocks.1",
+    "t_pooling_2": "pool",
+}
+
+
 def published_name(own: str) -> str:
-    """Return the published name of a parameter of a ResNet-Conformer."""
-    for pattern, replacement in {**PUBLISHED, **PUBLISHED_BLOCK}.items():
+    """Return the published name of a parameter of a ResNet-Conformer or MVANet."""
+    for pattern, replacement in {**MVANET, **PUBLISHED, **PUBLISHED_BLOCK}.items():
         own = re.sub(pattern, replacement, own)
     return own
 
@@ -106,3 +140,14 @@ def test_every_stage_and_the_heads_are_the_published_ones(filled):
     if "distance" in heads:
         activated.append(heads["distance"].relu())
     np.testing.assert_allclose(torch.cat(activated, dim=2), values["output/all"], atol=OUTPUT)
+
+
+def test_mvanet_with_the_published_gates_is_the_published_one(golden):
+    with np.load(golden("encoders/mvanet.npz")) as file:
+        values = dict(file)
+    made = MVANet(7, 64, {"sed": (13,), "coordinates": (3, 13)}, legacy=True).eval()
+    check_parameters(values, made, fill(made, published_name, shapes=published_shapes(values)))
+    x, maps = (filled_input(n, tuple(values[f"input/{n}/shape"])) for n in range(2))
+    heads = run_with_stages(made, values, lambda: made.steps(x, maps), MVANET_STAGES)
+    output = torch.cat([heads["sed"].sigmoid(), heads["coordinates"].flatten(2)], dim=2)
+    np.testing.assert_allclose(output, values["output/all"], atol=OUTPUT)

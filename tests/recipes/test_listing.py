@@ -16,6 +16,7 @@ PUBLISHED = {
     "seldnet_2025_stereo": 734_261,
     "resnet_conformer_foa": 11_685_164,
     "resnet_conformer_distance": 11_754_297,
+    "mvanet": 20_319_187,
     "pseldnets_htsat_maccdoa": 28_083_725,
     "pseldnets_htsat_accdoa": 27_724_223,
     "pseldnets_htsat_einv2": 55_310_432,

@@ -21,6 +21,11 @@ BLOCKS_PER_STAGE = 2
 """as in ResNet-18 (K. He et al., CVPR 2016), whose channels 64, 128, 256 and 512 are 24, 48, 96 and 192 here"""
 
 
+def initialize(conv: nn.Conv2d) -> None:
+    """Draw the kernel of a convolution by its outputs (K. He et al., 2015), as published."""
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+
+
 class BasicBlock(nn.Module):
     """Two convolutions of 3 x 3 frames and bins whose output is added to their input.
 
@@ -85,7 +90,7 @@ class ResNet(nn.Module):
         )
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                initialize(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, feature, frame, bin) -> (batch, last channel, frame // pooling, bin // pooling)."""
@@ -154,7 +159,7 @@ class ResNetConformer(nn.Module):
         self.time_pooling = frames_per_step // before
         self.resnet = ResNet(n_features, channels, bin_pooling, frame_pooling)
         self.mix = nn.Conv2d(channels[-1], width, 1, bias=False)
-        nn.init.kaiming_normal_(self.mix.weight, mode="fan_out", nonlinearity="relu")
+        initialize(self.mix)
         self.project = nn.Linear(width * pooled(n_bins, bin_pooling), width)
         self.dropout = nn.Dropout(dropout / 2)
         self.blocks = nn.ModuleList(

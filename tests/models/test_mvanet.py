@@ -1,0 +1,54 @@
+"""MVANet: what of a picture goes on, windows of any length."""
+
+import pytest
+import torch
+
+from avseld.models.mvanet import Gate, MVANet
+
+SHAPES = {"sed": (4,), "coordinates": (3, 4)}
+
+
+def network(**options) -> MVANet:
+    return MVANet(7, 32, SHAPES, n_values=12, width=16, **options).eval()
+
+
+def test_a_gate_weighs_the_picture_and_the_published_one_returns_its_weights():
+    gates = Gate(6, 3), Gate(6, 3, legacy=True)
+    gates[1].load_state_dict(gates[0].state_dict())
+    audio, seen = torch.randn(2, 5, 6), torch.randn(2, 5, 3)
+    with torch.no_grad():
+        weighed, weights = (gate.eval()(audio, seen) for gate in gates)
+    torch.testing.assert_close(weighed, weights * seen)
+    assert 0 < weights.min() < weights.max() < 1
+
+
+@pytest.mark.parametrize(("n_frames", "n_label_frames"), [(5, 1), (53, 11)])
+def test_any_window_from_a_label_frame_on(n_frames, n_label_frames):
+    heads = network()(torch.randn(2, 7, n_frames, 32), torch.rand(2, n_label_frames, 12))
+    assert {name: tuple(head.shape[1:]) for name, head in heads.items()} == {
+        "sed": (n_frames, 4),
+        "coordinates": (n_frames, 3, 4),
+    }
+
+
+def test_every_weight_learns():
+    model = network()
+    heads = model(torch.randn(2, 7, 25, 32), torch.rand(2, 5, 12))
+    sum(head.square().sum() for head in heads.values()).backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
+
+
+def test_a_blank_video_is_what_the_audio_only_control_sees():
+    x, seen = torch.randn(1, 7, 25, 32), torch.rand(1, 5, 12)
+    model, control = network(), network(vision=False)
+    control.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        shown, blank, deaf_to_video = model(x, seen), model(x), control(x, seen)
+    assert torch.equal(blank["coordinates"], deaf_to_video["coordinates"])
+    assert (shown["coordinates"] - blank["coordinates"]).abs().max() > 1e-3
+
+
+def test_a_window_of_a_batch_does_not_change_the_others():
+    model, x, seen = network(), torch.randn(3, 7, 25, 32), torch.rand(3, 5, 12)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x, seen)["sed"][1:2], model(x[1:2], seen[1:2])["sed"])
