@@ -6,7 +6,7 @@ that a weight of ours is the published one behind a prefix.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -18,7 +18,7 @@ from avseld.system.build import System
 
 PREFIXES = ("net._orig_mod.", "net.", "")
 """before the names of weights: trained compiled, or not, or saved alone"""
-COMPUTED = ("attn.relative_position_index", "attn_mask")
+COMPUTED = ("attn.relative_position_index", "attn_mask", "positional_encoding.pe")
 """endings of buffers that every network computes from its sizes"""
 AUDIOSET_PREFIX = "sed_model."
 """before the names of HTS-AT trained on AudioSet"""
@@ -30,6 +30,10 @@ CHUNK_S = 10.0
 """window of the published trainings"""
 BRANCHES = {"": ("encoder",), "sed_": ("sed_encoder", "doa_encoder")}
 """beginning of a published name of an encoder -> encoders of the network"""
+MARKS = (*(f"{start}encoder.patch_embed.proj.weight" for start in BRANCHES), "convs.conv_block1.conv1.weight")
+"""weights of which every network has one: of HTS-AT and PaSST, and of the convolutional ones"""
+PASST_HEAD_WIDTH = 64
+"""of the attention of PaSST, whose shapes do not say how many heads there are"""
 N_LEVELS, N_FEATURES = 4, 7
 """log-mels, and with the intensity vector"""
 FEATURES = Part(
@@ -69,6 +73,12 @@ MULTI_ACCDOA = Kind(
     Part("multi_accdoa", {"threshold": 0.5, "unify_deg": 15.0, "bounded": True}),
     9,
 )
+PASST = replace(
+    MULTI_ACCDOA, title="PaSST, Multi-ACCDOA", recipe="pseldnets_passt_maccdoa", model="pseldnets_passt"
+)
+CONVOLUTIONS = replace(
+    MULTI_ACCDOA, title="CNN, Multi-ACCDOA", recipe="pseldnets_cnn14_maccdoa", model="pseldnets_crnn"
+)
 
 
 def _track_wise(title: str, model: str, n_tracks: int) -> Kind:
@@ -87,10 +97,10 @@ def without_prefix(weights: Mapping[str, Tensor], origin: object) -> dict[str, T
         The weights by the names of the network.
 
     Raises:
-        BadInput: no network of HTS-AT.
+        BadInput: no network of PSELDNets.
     """
     for prefix in PREFIXES:
-        if any(f"{prefix}{start}encoder.patch_embed.proj.weight" in weights for start in BRANCHES):
+        if any(f"{prefix}{mark}" in weights for mark in MARKS):
             own = {
                 name.removeprefix(prefix): value
                 for name, value in weights.items()
@@ -98,8 +108,8 @@ def without_prefix(weights: Mapping[str, Tensor], origin: object) -> dict[str, T
             }
             return own if prefix else {name: each for name, each in own.items() if "." in name}
     raise BadInput(
-        f"{origin}: holds no network of PSELDNets with HTS-AT (no net.encoder.patch_embed.proj.weight) and none of "
-        "HTS-AT on AudioSet; networks with PaSST, CNN8 and CNN14 are not imported"
+        f"{origin}: holds no network of PSELDNets (no net.encoder.patch_embed.proj.weight and no "
+        "net.convs.conv_block1.conv1.weight) and none of HTS-AT on AudioSet"
     )
 
 
@@ -119,6 +129,8 @@ def blueprint_of(
     Raises:
         BadInput: a weight is missing that says what the network is, or a head of another number of classes.
     """
+    if "convs.conv_block1.conv1.weight" in weights or "encoder.cls_token" in weights:
+        return _with_linear_head(weights, classes, origin)
     if "sed_tscam_conv.weight" in weights:
         two = "sed_encoder.patch_embed.proj.weight" in weights
         n_tracks = shape_of(weights, "doa_tscam_conv.weight", origin)[0] // 3
@@ -132,6 +144,53 @@ def blueprint_of(
     encoder = BRANCHES["sed_" if two else ""][-1]
     model = Part(kind.model, {"frames_per_step": 10, **_sizes(weights, encoder, origin)})
     return Blueprint(FEATURES, model, kind.target, names, "foa", CHUNK_S), kind
+
+
+def _with_linear_head(
+    weights: Mapping[str, Tensor], classes: Sequence[str] | None, origin: object
+) -> tuple[Blueprint, Kind]:
+    """Recognize a network of PSELDNets that ends with a linear layer: PaSST, or convolutions."""
+    kind, options = (
+        (PASST, _passt_sizes(weights, origin))
+        if "encoder.cls_token" in weights
+        else (CONVOLUTIONS, _convolution_sizes(weights, origin))
+    )
+    kind, names = _kind_of([kind], shape_of(weights, "fc.weight", origin)[0], classes, origin)
+    return Blueprint(FEATURES, Part(kind.model, options), kind.target, names, "foa", CHUNK_S), kind
+
+
+def _passt_sizes(weights: Mapping[str, Tensor], origin: object) -> dict[str, Any]:
+    """Read the options of PaSST from the shapes of its weights."""
+    token = shape_of(weights, "encoder.patch_embed.proj.weight", origin)[0]
+    return {
+        "token": token,
+        "n_blocks": _count(weights, r"encoder\.blocks\.(\d+)\."),
+        "n_heads": max(token // PASST_HEAD_WIDTH, 1),
+        "max_steps": shape_of(weights, "encoder.time_new_pos_embed", origin)[-1],
+    }
+
+
+def _convolution_sizes(weights: Mapping[str, Tensor], origin: object) -> dict[str, Any]:
+    """Read the options of a convolutional network with a GRU or a conformer from the shapes of its weights."""
+    n_blocks = _count(weights, r"convs\.conv_block(\d+)\.", first=1)
+    names = [f"convs.conv_block{number}.conv1.weight" for number in range(1, n_blocks + 1)]
+    options: dict[str, Any] = {
+        "widths": [shape_of(weights, name, origin)[0] for name in names],
+        "frames_per_step": 10,
+    }
+    if "decoder.decoder.weight_hh_l0" in weights:
+        hidden = shape_of(weights, "decoder.decoder.weight_hh_l0", origin)[1]
+        n_layers = _count(weights, r"decoder\.decoder\.weight_hh_l(\d+)$")
+        return options | {"decoder": "gru", "n_layers": n_layers, "hidden": hidden}
+    bias = "decoder.decoder.layers.0.sequential.1.module.attention.u_bias"
+    conformer = {"decoder": "conformer", "n_heads": shape_of(weights, bias, origin)[0], "legacy": True}
+    return options | conformer | {"n_layers": _count(weights, r"decoder\.decoder\.layers\.(\d+)\.")}
+
+
+def _count(weights: Mapping[str, Tensor], pattern: str, first: int = 0) -> int:
+    """Count the parts of a network by the largest number in the names of their weights."""
+    numbers = [int(found[1]) for name in weights if (found := re.match(pattern, name))]
+    return max(numbers, default=first - 1) + 1 - first
 
 
 def _kind_of(
