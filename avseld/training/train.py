@@ -253,12 +253,15 @@ def _train_each_seed(recipe: dict[str, Any], out: Path, resume: bool) -> None:
 def _log_sizes(learner: Learner) -> None:
     """Log the number of recordings and of parameters; warn where recordings are both trained and validated on."""
     windows, system = learner.windows, learner.system
+    total = sum(weight.numel() for weight in system.model.parameters())
+    learned = sum(weight.numel() for weight in system.model.parameters() if weight.requires_grad)
     log.info(
-        "%d recordings to train on (%.0f min), %d to validate on; %s parameters",
+        "%d recordings to train on (%.0f min), %d to validate on; %s parameters%s",
         len(windows.recordings),
         windows.length.sum() / system.sample_rate / 60,
         len(learner.scored[VALIDATE].recordings),
-        f"{sum(weight.numel() for weight in system.model.parameters()):,}",
+        f"{total:,}",
+        "" if learned == total else f", {learned:,} of them trained",
     )
     validated = {recording.name for recording in learner.scored[VALIDATE].recordings}
     if shared := validated & {recording.name for recording in windows.recordings}:

@@ -32,6 +32,8 @@ def test_an_offset_and_a_scale_enter_the_products_alike_on_both_paths():
     for path in (nullcontext, pytorch_layers):
         with path():
             assert torch.allclose(attention(query, key, value, bias, scale=0.3), expected, atol=1e-6)
+            learned = attention(query, key, value, bias.clone().requires_grad_(), scale=0.3)
+            assert torch.allclose(learned, expected, atol=1e-6) and learned.requires_grad
 
 
 def test_heads_that_do_not_divide_the_width_are_refused():
