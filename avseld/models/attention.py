@@ -71,9 +71,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., token, width) -> the same shape."""
+        shape = x.shape
+        x = x.reshape(-1, *shape[-2:])  # the fused operator takes one axis of batches and one of heads
         heads = functional.linear(x, self.in_proj_weight, self.in_proj_bias)
         query, key, value = (
             part.unflatten(-1, (self.n_heads, -1)).transpose(-2, -3) for part in heads.chunk(3, dim=-1)
         )
         attended = attention(query, key, value, dropout=self.dropout if self.training else 0.0)
-        return self.out_proj(attended.transpose(-2, -3).flatten(-2))
+        return self.out_proj(attended.transpose(-2, -3).flatten(-2)).view(shape)

@@ -22,9 +22,9 @@ def weights(
     """List the trained weights that come with the package, or import a checkpoint of PSELDNets.
 
     The list has input, classes, size, training data, scores and limits. `import FILE` reads a checkpoint of PSELDNets
-    with HTS-AT, or of HTS-AT on AudioSet, executes nothing in it, checks every name and shape, and writes weights with
-    their description and a card, for `predict --run` and `train --init_from`. Its authors state no licence: you
-    download it yourself (docs/weights.md says where).
+    (HTS-AT, PaSST, CNN14), or of HTS-AT on AudioSet, executes nothing in it, checks every name and shape, and writes
+    weights with their description and a card, for `predict --run` and `train --init_from`. Its authors state no
+    licence: you download it yourself (docs/weights.md says where).
 
     Args:
         json: print one JSON object per line and weights.
