@@ -6,6 +6,7 @@ import soundfile
 import torch
 
 from avseld.features import LogMelIV
+from avseld.features.log_mel import INTENSITIES
 from avseld.features.mel import mel_filters
 
 COMMON = {"win_length": None, "high_hz": 12000.0, "pad_mode": "reflect", "intensity": "length_yzx"}
@@ -56,3 +57,11 @@ def test_the_mel_bands_are_the_published_ones(values):
     np.testing.assert_allclose(
         mel_filters(24000, 1024, 64, 20.0, 12000.0, "htk").sum(axis=1), values["pseldnets/mel_sum"], rtol=1e-5
     )
+
+
+def test_an_intensity_as_short_as_the_published_constant_is_halved():
+    spectrum = torch.zeros(1, 4, 1, 3, dtype=torch.complex64)
+    spectrum[:, 0] = 1j
+    for place in range(3):  # Y, Z and X in turn
+        spectrum[:, place + 1, :, place] = 1j * 1.1920929e-07
+    torch.testing.assert_close(INTENSITIES["length_yzx"](spectrum)[0, :, 0], torch.eye(3) / 2)
