@@ -4,6 +4,7 @@ Whole recordings are run by `avseld.system.inference`; weights are read and writ
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.base.plugins import comes_from_elsewhere
-from avseld.base.rates import samples
+from avseld.base.rates import LABEL_HOP, samples
 from avseld.features import FEATURES
 from avseld.features.waveform import FrameLength
 from avseld.io.formats import check_features, format_named
@@ -133,6 +134,20 @@ class System(nn.Module):
                 f"chunk: {seconds} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
         self.margin = (self.run_frames - self.kept_frames) // 2
+        self._check_longest()
+
+    def _check_longest(self) -> None:
+        """Refuse windows that are longer than a part of the network takes (its attribute `longest_window`, frames)."""
+        limits = [getattr(module, "longest_window", None) for module in self.model.modules()]
+        longest = min((limit for limit in limits if isinstance(limit, int)), default=None)
+        for option, n_frames in {"chunk": self.window_frames, "inference_chunk": self.run_frames}.items():
+            if longest is not None and n_frames > longest:
+                seconds = math.floor((longest - 1) * self.hop / LABEL_HOP) * LABEL_HOP
+                raise BadInput(
+                    f"data.{option}: windows of {n_frames} frames are longer than the {longest} that "
+                    f"{self.blueprint.model.name} takes; choose --data.{option} {seconds:.1f} at most, or a longer "
+                    "features.options.hop"
+                )
 
     def _visual_spec(self) -> VisualSpec:
         """Describe what the network takes from a video."""

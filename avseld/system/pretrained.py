@@ -141,7 +141,10 @@ def _copy_by_name(system: System, path: Path, modules: list[str]) -> Taken:
                 "weights of the same architecture"
             )
     if all(name.endswith("num_batches_tracked") for name in parts):
-        raise BadInput(f"{path}: has no weights that fit {system.blueprint.model.name}; give another run")
+        raise BadInput(
+            f"{path}: has no weights that fit {system.blueprint.model.name}; give another run, or import "
+            "a published checkpoint with avseld weights import"
+        )
     system.model.load_state_dict(own | parts)
     return taken
 

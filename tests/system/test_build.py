@@ -29,6 +29,28 @@ def test_a_wrong_key_in_a_recipe_is_refused_by_name(changes, says):
         System(blueprint(**changes))
 
 
+HTSAT = {"name": "htsat", "options": {"channels": 8, "depths": [1, 1, 1, 1], "n_heads": [1, 2, 2, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("windows", "says"),
+    [
+        (
+            {"chunk": 11.0},
+            r"data\.chunk: windows of 1101 frames .* the 1024 that encoder_heads takes; .*chunk 10\.2 at",
+        ),
+        ({"chunk": 5.0, "inference_chunk": 20.0}, r"data\.inference_chunk: windows of 2001 frames"),
+    ],
+)
+def test_windows_that_a_part_of_the_network_cannot_take_are_refused_before_anything_runs(windows, says):
+    words = {
+        "features": Part("logmel_iv", {"hop": 240}), "model": Part("encoder_heads", {"encoder": HTSAT}), "chunk": 10.2
+    }  # fmt: skip
+    assert System(blueprint(**words)).run_frames == 1021
+    with pytest.raises(BadInput, match=says):
+        System(blueprint(**words | windows))
+
+
 @pytest.mark.parametrize(
     ("name", "options", "format"),
     [

@@ -80,6 +80,9 @@ class FoldedTransformer(nn.Module):
         BadInput: other bins, or depths and heads that are not four.
     """
 
+    longest_window = N_FRAMES
+    """feature frames; a system refuses longer windows when it is built"""
+
     def __init__(
         self,
         n_features: int,
@@ -137,8 +140,7 @@ class FoldedTransformer(nn.Module):
         """
         if x.shape[2] > N_FRAMES:
             raise BadInput(
-                f"a window of {x.shape[2]} frames is longer than the {N_FRAMES} of HTS-AT; choose --data.chunk 10 "
-                "(and --data.inference_chunk 10) with frames of 10 ms, or a longer features.options.hop"
+                f"a window of {x.shape[2]} frames is longer than the {N_FRAMES} of HTS-AT; give shorter ones"
             )
         if x.shape[3] != self.n_bins:
             raise BadInput(f"features of {x.shape[3]} bins do not fit a network of {self.n_bins}")

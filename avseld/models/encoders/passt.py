@@ -48,6 +48,7 @@ class PatchTransformer(nn.Module):
         if width % n_heads:
             raise BadInput(f"n_heads: a width of {width} is no multiple of {n_heads} heads")
         self.max_steps, n_rows = max_steps, n_bins // STRIDE
+        self.longest_window = (max_steps + 1) * STRIDE - 1
         self.patch_embed = PatchEmbedding(n_features, width)
         self.cls_token = nn.Parameter(torch.empty(1, 1, width))
         self.dist_token = nn.Parameter(torch.empty(1, 1, width))

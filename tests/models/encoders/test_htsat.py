@@ -59,7 +59,7 @@ def test_steps_lie_on_the_straight_lines_between_the_centres_of_the_columns():
 
 
 def test_windows_and_bins_that_the_network_cannot_take_are_refused(encoder):
-    with pytest.raises(BadInput, match=r"1025 frames is longer than the 1024 .* --data.chunk 10"):
+    with pytest.raises(BadInput, match="1025 frames is longer than the 1024 of HTS-AT"):
         encoder(torch.zeros(1, 2, 1025, 64))
     with pytest.raises(BadInput, match="9 frames is too short"):
         encoder(torch.zeros(1, 2, 9, 64))
