@@ -68,6 +68,7 @@ class MVANet(nn.Module):
 
     20,319,187 parameters for 7 features of 64 bins, maps of 7 x 7, and activity and coordinates of 13 classes. The
     published network passes on the gate in place of what it weighs, so that nothing of a picture but its gates goes on.
+    Its layers for sound are those of `encoder_heads` with a ResNet-Conformer, whose runs fill the role `audio`.
 
     Args:
         n_features: shape of the features.
@@ -114,6 +115,7 @@ class MVANet(nn.Module):
         self.visual_blocks = nn.ModuleList(_blocks(width, n_heads) for _ in range(N_EXCHANGES))
         self.joint_blocks = _blocks(width, n_heads)
         self.pool = nn.MaxPool1d(frames_per_step)
+        self.pretrained_roles = {"audio": _audio_modules()}
         self.heads = nn.ModuleDict({name: _head(name, width, shape) for name, shape in shapes.items()})
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
@@ -153,6 +155,14 @@ class MVANet(nn.Module):
     def _means(self, audio: Tensor) -> Tensor:
         """Average the frames of each label frame: (batch, frame, value) -> (batch, label frame, value)."""
         return functional.avg_pool1d(audio.transpose(1, 2), self.frames_per_step).transpose(1, 2)
+
+
+def _audio_modules() -> dict[str, str]:
+    """Return the modules that an `encoder_heads` with a ResNet-Conformer of eight blocks has, too."""
+    modules = {"resnet": "encoder.resnet", "mix": "encoder.mix", "project_audio": "encoder.project"}
+    stacks = [*(f"audio_blocks.{number}" for number in range(N_EXCHANGES)), "joint_blocks"]
+    blocks = [f"{stack}.{number}" for stack in stacks for number in range(BLOCKS_PER_EXCHANGE)]
+    return modules | {block: f"encoder.blocks.{number}" for number, block in enumerate(blocks)}
 
 
 def _blocks(width: int, n_heads: int) -> nn.Sequential:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.mvanet import Gate, MVANet
 
 SHAPES = {"sed": (4,), "coordinates": (3, 4)}
@@ -46,6 +47,19 @@ def test_a_blank_video_is_what_the_audio_only_control_sees():
         shown, blank, deaf_to_video = model(x, seen), model(x), control(x, seen)
     assert torch.equal(blank["coordinates"], deaf_to_video["coordinates"])
     assert (shown["coordinates"] - blank["coordinates"]).abs().max() > 1e-3
+
+
+def test_its_layers_for_sound_are_those_of_a_resnet_conformer():
+    model = MVANet(7, 64, SHAPES, width=16)
+    audio = EncoderHeads(7, 64, SHAPES, {"name": "resnet_conformer", "options": {"width": 16}})
+    roles = model.pretrained_roles["audio"]
+    for own, theirs in roles.items():
+        given = audio.get_submodule(theirs).state_dict()
+        assert {name: value.shape for name, value in model.get_submodule(own).state_dict().items()} == {
+            name: value.shape for name, value in given.items()
+        }
+    taken = {*roles.values()}
+    assert taken >= {f"encoder.blocks.{number}" for number in range(8)} and len(taken) == len(roles) == 11
 
 
 def test_a_window_of_a_batch_does_not_change_the_others():
