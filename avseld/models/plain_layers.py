@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import torch
+
 _OFF: ContextVar[bool] = ContextVar("pytorch_layers", default=False)
 
 
@@ -18,5 +20,5 @@ def pytorch_layers() -> Iterator[None]:
 
 
 def uses_pytorch_layers() -> bool:
-    """Tell whether `pytorch_layers` is in force."""
-    return _OFF.get()
+    """Tell whether `pytorch_layers` is in force; not within torch.compile, which cannot follow a context variable."""
+    return not torch.compiler.is_compiling() and _OFF.get()
