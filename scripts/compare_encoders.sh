@@ -6,13 +6,13 @@
 # FOLDER defaults to encoders. Reverberant, noisy and crowded scenes, first-order ambisonics, sound alone. M minutes of
 # training steps each (10 by default), without start-up and validation: a short training of each on this machine measures
 # its steps a second and chooses the precision; FOLDER/steps.csv keeps them, and can be copied from a quiet machine.
-# SYSTEM (resnet_conformer) is trained with each of the augmentations, too, every other system with rotate. On two cores
+# SYSTEM (seldnet_2024) is trained with each of the augmentations, too, every other system with rotate. On two cores
 # trainings run one after the other, on all cores. A second call continues. Writes FOLDER/encoders.json and encoders.md.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=resnet_conformer augmentations="none rotate mix mask all"
-systems="baseline seldnet_2024 cst resnet_conformer field_resnet_conformer einv2 htsat"
+minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=seldnet_2024 augmentations="none rotate mix mask all"
+systems="baseline field_resnet_conformer seldnet_2024 cst resnet_conformer_small resnet_conformer einv2 htsat"
 take_options "minutes seeds recordings seconds trial_steps systems augmented augmentations" "" 0 1 "$@"
 folder="${words[0]:-encoders}"
 use_environment
@@ -34,10 +34,14 @@ options_of() { # system: sets the array options to its recipe, batch and rate fo
             options=(--config seldnet_2024 --target "$accdoa" --data.batch_size 16 --optimizer.options.lr 3.0e-3) ;;
         resnet_conformer)
             options=(--config resnet_conformer_multi --data.chunk 5.0 --data.batch_size 8) ;;
+        resnet_conformer_small) # half the width and blocks, and a fifth of the frames after the first stage
+            options=(--config resnet_conformer_multi --data.chunk 5.0 --data.batch_size 8 --model.options.encoder
+                '{name: resnet_conformer, options: {width: 128, n_blocks: 4, frame_pooling: [5, 1, 1]}}') ;;
         cst) options=(--config cst_ule --data.batch_size 16) ;;
         einv2) options=(--config einv2 --data.batch_size 4) ;;
         htsat) options=(--config pseldnets_htsat_maccdoa --data.batch_size 4 --optimizer.options.lr 3.0e-4) ;;
-        *) refuse "--systems $1: give some of baseline, seldnet_2024, cst, resnet_conformer, field_resnet_conformer, einv2, htsat" ;;
+        *) refuse "--systems $1: give some of baseline, field_resnet_conformer, seldnet_2024, cst, resnet_conformer_small,
+            resnet_conformer, einv2, htsat" ;;
     esac
     options+=(--data.prepared "$prepared" --challenge 2023 --schedule '{name: one_cycle, options: {}}' --data.format foa
         --data.train '[fold3]' --data.validate '[fold3_room13, fold3_room14, fold3_room15]' --data.test '[fold4]'
