@@ -57,7 +57,7 @@ augmentation() { # its word: sets the array augment
 }
 step() { printf '\n== %s\n' "$1"; }
 
-measure() { # system: its line in steps.csv: seconds of a step, and the precision, in the second half of a short training
+measure() { # system: its line in steps.csv: seconds of a step, and the precision; validation is kept short
     local trial="$folder/trials/$1"
     mkdir -p "$folder/trials"
     [ -f "$folder/steps.csv" ] || echo "system,s_per_step,precision" >"$folder/steps.csv"
@@ -65,8 +65,8 @@ measure() { # system: its line in steps.csv: seconds of a step, and the precisio
     step "$1: seconds of a step"
     options_of "$1"
     rm -rf "${trial:?}"
-    avseld train --out "$trial" "${options[@]}" --augment rotate --steps "$trial_steps" --validate_every $((trial_steps / 2)) \
-        --hardware.precision auto >/dev/null
+    avseld train --out "$trial" "${options[@]}" --augment rotate --data.validate '[fold3_room1_mix001]' \
+        --steps "$trial_steps" --validate_every $(((trial_steps + 5) / 6)) --hardware.precision auto >/dev/null
     python "$root/scripts/table_of_encoders.py" "$folder" --measured "$1" >>"$folder/steps.csv"
 }
 train() { # system, run, augmentation, seed
