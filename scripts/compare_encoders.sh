@@ -65,7 +65,7 @@ measure() { # system: its line in steps.csv: seconds of a step, and the precisio
     step "$1: seconds of a step"
     options_of "$1"
     rm -rf "${trial:?}"
-    avseld train --out "$trial" "${options[@]}" --augment rotate --data.validate '[fold3_room1_mix001]' \
+    avseld train --out "$trial" "${options[@]}" --augment rotate --data.validate '[fold3_room13_mix001]' \
         --steps "$trial_steps" --validate_every $(((trial_steps + 5) / 6)) --hardware.precision auto >/dev/null
     python "$root/scripts/table_of_encoders.py" "$folder" --measured "$1" >>"$folder/steps.csv"
 }

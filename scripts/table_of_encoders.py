@@ -32,7 +32,7 @@ SEGMENT = re.compile(r"step (\d+) of \d+:.* ([\d.]+) s loading, ([\d.]+) s train
 
 
 def measured(folder: Path, system: str) -> str:
-    """Return the line of steps.csv of a trial training: the fastest stretch between two validations, the first left out."""
+    """Return the line of steps.csv of a trial: the fastest stretch between two validations, without the first."""
     trial = folder / "trials" / system
     stretches = SEGMENT.findall((trial / "train.log").read_text(encoding="utf-8"))
     seconds, before = [], 0
