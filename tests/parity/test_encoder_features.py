@@ -47,6 +47,7 @@ def test_ten_seconds_are_1001_frames_of_10_ms_with_reflected_edges():
     wave = torch.randn(1, 4, 240000, generator=torch.Generator().manual_seed(0))
     feature = LogMelIV(**COMMON, **FEATURES["pseldnets"], standardize=False)
     assert feature(wave).shape == (1, 7, 1001, 64) and feature.hop == 0.01
+    wave = wave[..., :24000]
     mirrored = torch.cat([wave[..., 1:513].flip(2), wave, wave[..., -513:-1].flip(2)], dim=2)
     torch.testing.assert_close(feature(wave), feature(mirrored, centered=False), atol=2e-3, rtol=0)
     silent = feature(torch.zeros(1, 4, 24000))

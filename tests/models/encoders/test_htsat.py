@@ -132,7 +132,8 @@ def test_stochastic_depth_leaves_the_branch_out_for_whole_windows_and_keeps_the_
     assert drawn.flatten(1).unique(dim=0).tolist() == [[0.0] * 6, pytest.approx([1 / 0.75] * 6)]
     assert drawn.mean() == pytest.approx(1, abs=0.04)
     assert torch.equal(layer.eval()(x), x)
-    rates = [block.stochastic_depth.rate for stage in HTSAT(1, 64).encoder.layers for block in stage.blocks]
+    twelve = HTSAT(1, 64, channels=8, n_heads=SMALL["n_heads"])
+    rates = [block.stochastic_depth.rate for stage in twelve.encoder.layers for block in stage.blocks]
     assert rates == pytest.approx([0.1 * number / 11 for number in range(12)])
 
 
