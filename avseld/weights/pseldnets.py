@@ -52,7 +52,7 @@ class Kind:
 
     Args:
         title: for messages and the card.
-        recipe: that continues its training.
+        recipe: that continues its training, with options of it.
         model: name of the network.
         target: name and options of its output.
         values_per_class: outputs of the head that has the classes.
@@ -83,7 +83,9 @@ CONVOLUTIONS = replace(
 
 def _track_wise(title: str, model: str, n_tracks: int) -> Kind:
     options = {"n_tracks": n_tracks, "frames_per_output": 10, "threshold": 0.5}
-    return Kind(title, "pseldnets_htsat_einv2", model, Part("tracks", options), n_tracks)
+    recipe = "pseldnets_htsat_einv2"
+    recipe += f" --model.name {model}" if model == "pseldnets" else ""  # one branch
+    return Kind(title, recipe, model, Part("tracks", options), n_tracks)
 
 
 def without_prefix(weights: Mapping[str, Tensor], origin: object) -> dict[str, Tensor]:

@@ -120,6 +120,9 @@ def test_the_card_states_the_checksum_and_that_no_licence_is_known(tmp_path, cap
     assert "authors state no licence" in caplog.text
     assert "--config pseldnets_htsat_accdoa --init_from" in caplog.text
     assert load_system(out).blueprint.target == Part("accdoa", {"threshold": 0.5})
+    with caplog.at_level(logging.INFO):
+        import_checkpoint(checkpoint(tmp_path / "y.ckpt", network("seddoa", 170)), tmp_path / "one_branch")
+    assert "--config pseldnets_htsat_einv2 --model.name pseldnets --init_from" in caplog.text
 
 
 def test_classes_are_named_by_the_table_of_the_data_set_or_by_a_list(tmp_path):
