@@ -12,6 +12,7 @@ N_FRAMES = {"vit_published": [128]}
 """encoders that take windows of some lengths alone"""
 SMALL: dict[str, dict[str, Any]] = {
     "htsat": {"channels": 8, "depths": [2, 2, 1, 1], "n_heads": [1, 2, 2, 2]},
+    "conv_conformer": {"widths": [8, 8, 8, 16], "n_blocks": 1, "n_heads": 4},
     "passt": {"token": 24, "n_blocks": 2, "n_heads": 4},
     "pseldnets_cnn": {"widths": [8, 8, 16, 16], "decoder": "conformer", "n_layers": 1, "n_heads": 4},
     "resnet_conformer": {"n_blocks": 2},

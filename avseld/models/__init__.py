@@ -1,6 +1,7 @@
 """Models: (batch, feature, frame, bin) and boxes -> {head: (batch, frame, ...)}."""
 
 from avseld.models.aligned import AlignedSystems
+from avseld.models.av_conformer import AVConformer
 from avseld.models.avcrnn import AudioVisualCRNN
 from avseld.models.cnn import CNN
 from avseld.models.einv2 import EINV2
@@ -27,6 +28,7 @@ MODELS = {
     "crnn10": CRNN10,
     "two_stage": TwoStage,
     "mvanet": MVANet,
+    "av_conformer": AVConformer,
     "cnn": CNN,
     "pseldnets": PSELDNets,
     "pseldnets_einv2": PSELDNetsEINV2,

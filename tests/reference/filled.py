@@ -5,20 +5,27 @@ Any network of the same parameter names and shapes can be filled alike; `tests/g
 
 import numpy as np
 
+BLOCK = 2**15  # elements that are hashed at a time: they stay in the cache of a processor
 FIRST_INPUT = 1000  # inputs are numbered from here, so that no input equals a parameter
 
 
 def uniform(number: int, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """Return values in [-1, 1) of tensor `number`: a hash of the element's index, in double precision."""
-    h = np.arange(1, int(np.prod(shape, dtype=np.int64)) + 1, dtype=np.uint32)
-    h *= np.uint32(0x9E3779B1)  # products and sums of uint32 are modulo 2^32
-    h += np.uint32(((number + 1) * 0x85EBCA77 + seed * 0xC2B2AE3D) % 2**32)
-    h ^= h >> np.uint32(15)
-    h *= np.uint32(0x2C1B3C6D)
-    h ^= h >> np.uint32(12)
-    h *= np.uint32(0x297A2D39)
-    h ^= h >> np.uint32(15)
-    return (h / 2.0**31 - 1).reshape(shape)
+    n_values = int(np.prod(shape, dtype=np.int64))
+    offset = np.uint32(((number + 1) * 0x85EBCA77 + seed * 0xC2B2AE3D) % 2**32)
+    value = np.empty(n_values)
+    for start in range(0, n_values, BLOCK):
+        h = np.arange(start + 1, min(start + BLOCK, n_values) + 1, dtype=np.uint32)
+        h *= np.uint32(0x9E3779B1)  # products and sums of uint32 are modulo 2^32
+        h += offset
+        h ^= h >> np.uint32(15)
+        h *= np.uint32(0x2C1B3C6D)
+        h ^= h >> np.uint32(12)
+        h *= np.uint32(0x297A2D39)
+        h ^= h >> np.uint32(15)
+        np.divide(h, 2.0**31, out=value[start : start + BLOCK])
+    value -= 1
+    return value.reshape(shape)
 
 
 def parameter(number: int, name: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from avseld.models.choice import Choice, build_choice
 from avseld.models.encoders.cnn import ConvEncoder
+from avseld.models.encoders.conv_conformer import ConvConformer
 from avseld.models.encoders.cst import CSTFormer
 from avseld.models.encoders.field_resnet_conformer import FieldResNetConformer
 from avseld.models.encoders.htsat import HTSAT
@@ -32,6 +33,7 @@ ENCODERS = {
     "resnet_conformer": ResNetConformer,
     "field_resnet_conformer": FieldResNetConformer,
     "cst_former": CSTFormer,
+    "conv_conformer": ConvConformer,
 }
 
 
