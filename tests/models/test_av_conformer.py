@@ -5,6 +5,7 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.models.av_conformer import AVConformer
+from avseld.models.encoders.conv_conformer import ConvConformer
 
 SMALL = {"widths": [4, 4, 8, 8], "n_blocks": 1, "n_heads": 2, "n_values": 6}
 SHAPES = {"accdoa": (3, 3, 2)}
@@ -35,6 +36,17 @@ def test_windows_of_any_length_go_with_any_number_of_embeddings(fusion, n_frames
     if n_frames > 16:
         output.square().sum().backward()
         assert all(weight.grad.abs().sum() > 0 for weight in network.parameters())
+
+
+def test_the_first_blocks_learn_with_channels_last():
+    """A convolution of 1 x 1 with a stride of 2 would end the process here (oneDNN, few channels)."""
+    blocks = ConvConformer(7, 128, [8, 8, 8, 16], n_blocks=1).convolutions.to(
+        memory_format=torch.channels_last
+    )
+    x = torch.randn(1, 7, 241, 128).to(memory_format=torch.channels_last)
+    for _ in range(3):
+        blocks(x).square().mean().backward()
+    assert all(weight.grad.isfinite().all() for weight in blocks.parameters())
 
 
 @pytest.mark.parametrize("fusion", ["conformer", "attention"])
