@@ -62,15 +62,11 @@ def tri_stage_factor(
         BadInput: shares that are more than all steps, factors that are not positive, or another word.
     """
     if rising + holding > 1:
-        raise BadInput(
-            f"schedule.options: rising {rising:g} and holding {holding:g} are shares; at most 1 together"
-        )
+        raise BadInput(f"rising {rising:g} and holding {holding:g} are shares; at most 1 together")
     if not (first > 0 and last > 0):
-        raise BadInput(
-            f"schedule.options: first {first:g} and last {last:g} are factors; give positive numbers"
-        )
+        raise BadInput(f"first {first:g} and last {last:g} are factors; give positive numbers")
     if fall not in ("exponential", "cosine"):
-        raise BadInput(f"schedule.options: fall '{fall}' is none of exponential, cosine")
+        raise BadInput(f"fall '{fall}' is none of exponential, cosine")
     if legacy:
         if step == 0:
             return 1.0
