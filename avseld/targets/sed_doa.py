@@ -121,8 +121,10 @@ class SedDoa:
     ) -> None:
         if axes not in AXES:
             raise BadInput(f"axes: '{axes}' is none of {', '.join(AXES)}")
-        if averaged not in ("active", "all") or (averaged == "all" and not masked):
-            raise BadInput(f"averaged: '{averaged}' is none of active, all; all needs masked: true")
+        if averaged not in ("active", "all"):
+            raise BadInput(f"averaged: '{averaged}' is none of active, all")
+        if averaged == "all" and not masked:
+            raise BadInput("averaged: all is an average of masked directions; give masked true, too")
         self.n_classes, self.axes, self.angular = n_classes, AXES[axes], axes == "angles"
         self.rounding, self.year = rounding_of(rounding), rounding
         self.masked, self.averaged = masked, averaged

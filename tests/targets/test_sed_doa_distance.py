@@ -73,5 +73,5 @@ def test_a_distance_of_zero_is_no_infinite_relative_error():
 def test_unknown_errors_and_averages_are_refused():
     with pytest.raises(BadInput, match="distance_error: 'rmse' is none of mse, mspe, mape"):
         SedDoaDistance(3, distance_error="rmse")
-    with pytest.raises(BadInput, match="all needs masked: true"):
+    with pytest.raises(BadInput, match="give masked true"):
         SedDoa(3, averaged="all")
