@@ -1,6 +1,6 @@
 """Parts of tensors that belong to one class each, such as rows of the last layer, copied by the names of classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -45,14 +45,14 @@ def class_layouts(system: System) -> dict[str, ClassLayout]:
         runs = [
             partial(_outputs, system, features, seen) for seen in (None, visual)[: 1 + (visual is not None)]
         ]
-        gradients = [_gradients(system, list(axes), outputs_of) for outputs_of in runs]
+        gradients = [_gradient_sizes(system, axes, outputs_of) for outputs_of in runs]
         layouts: dict[str, ClassLayout] = {}
         for name, grown in axes.items():
-            found = [gradient[name] for gradient in gradients if name in gradient]
+            found = [sizes[name] for sizes in gradients if name in sizes]
             layouts[name] = {}
             for axis in grown:
                 if found:
-                    numbers = (_from_gradient(gradient, axis) for gradient in found)
+                    numbers = (_from_sizes(sizes[axis]) for sizes in found)
                 else:
                     numbers = (_from_change(own[name], axis, n_classes, outputs_of) for outputs_of in runs)
                 layouts[name][axis] = next((n for n in numbers if n), 0)
@@ -74,48 +74,54 @@ def _outputs(system: System, features: Tensor, visual: Tensor | None) -> Tensor:
     return torch.cat([head.reshape(-1, n_classes) for head in heads]).T
 
 
-def _gradients(system: System, names: list[str], outputs_of: Callable[[], Tensor]) -> dict[str, Tensor]:
-    """Compute the gradient of the outputs of each class: (class, *shape) by tensor, where it is not 0."""
-    weights = {name: weight for name, weight in system.model.named_parameters() if name in names}
+def _gradient_sizes(
+    system: System, axes: Mapping[str, Sequence[int]], outputs_of: Callable[[], Tensor]
+) -> dict[str, dict[int, Tensor]]:
+    """Compute how much the outputs of each class depend on each slice of some tensors.
+
+    Args:
+        system: whose network has the tensors.
+        axes: axes along which a tensor is cut into slices, by name.
+        outputs_of: runs the network: (class, value).
+
+    Returns:
+        By tensor and axis, the length of the gradient (class, slice), where it is not 0.
+    """
+    weights = {name: weight for name, weight in system.model.named_parameters() if name in axes}
     weights = {name: weight for name, weight in weights.items() if weight.requires_grad}
     if not weights:
         return {}
+    rows: dict[str, dict[int, list[Tensor]]] = {name: {axis: [] for axis in axes[name]} for name in weights}
     with torch.enable_grad():
         outputs = outputs_of()
         # Outputs are weighted at random: the components of a vector may add up to a constant.
-        sums = (outputs * torch.randn_like(outputs[0])).sum(dim=1)
-        rows = [
-            torch.autograd.grad(one, list(weights.values()), retain_graph=True, allow_unused=True)
-            for one in sums
-        ]
-    found = {}
-    for place, (name, weight) in enumerate(weights.items()):
-        gradient = torch.stack(
-            [torch.zeros_like(weight) if row[place] is None else row[place] for row in rows]
-        )
-        if gradient.any():
-            found[name] = gradient
-    return found
+        for one in (outputs * torch.randn_like(outputs[0])).sum(dim=1):
+            found = torch.autograd.grad(one, list(weights.values()), retain_graph=True, allow_unused=True)
+            # Of one class at a time: the gradients of 170 classes would fill gigabytes.
+            for (name, weight), gradient in zip(weights.items(), found, strict=True):
+                gradient = torch.zeros_like(weight) if gradient is None else gradient
+                for axis, sizes in rows[name].items():
+                    sizes.append(gradient.movedim(axis, 0).reshape(weight.shape[axis], -1).norm(dim=1))
+    stacked = {name: {axis: torch.stack(sizes) for axis, sizes in of.items()} for name, of in rows.items()}
+    return {name: of for name, of in stacked.items() if any(sizes.any() for sizes in of.values())}
 
 
-def _from_gradient(gradient: Tensor, axis: int) -> int:
+def _from_sizes(size: Tensor) -> int:
     """Return the number of neighbouring slices of one class; 0 where no number fits, or several.
 
     A slice belongs to the class whose outputs depend on it most: some networks let the classes act on each other.
 
     Args:
-        gradient: (class, *shape of the tensor).
-        axis: of the tensor.
+        size: length of the gradient (class, slice).
     """
-    n_classes, length = gradient.shape[0], gradient.shape[1 + axis]
-    size = gradient.movedim(1 + axis, 1).reshape(n_classes, length, -1).norm(dim=2)
+    n_classes, length = size.shape
     used, owner, place = size.amax(dim=0) > 0, size.argmax(dim=0), torch.arange(length, device=size.device)
     fitting = [n for n in _divisors(length, n_classes) if (owner == place // n % n_classes)[used].all()]
     return fitting[0] if len(fitting) == 1 else 0
 
 
 def _from_change(weight: Tensor, axis: int, n_classes: int, outputs_of: Callable[[], Tensor]) -> int:
-    """As `_from_gradient`, by changing the slices of the first, the middle and the last class.
+    """As `_from_sizes`, by changing the slices of the first, the middle and the last class.
 
     Args:
         weight: tensor of the network; changed for a moment.
