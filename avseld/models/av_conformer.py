@@ -51,8 +51,6 @@ class AVConformer(nn.Module):
     """
 
     visual_input = "embeddings"
-    causal = False
-    receptive_field: int | None = None
 
     def __init__(
         self,

@@ -47,9 +47,6 @@ class EINV2(nn.Module):
             width.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(
         self,
         n_features: int,

@@ -26,9 +26,6 @@ class LinearHeads(nn.Module):
         frames_per_step: feature frames that share an output.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(self, shapes: dict[str, tuple[int, ...]], width: int, frames_per_step: int) -> None:
         super().__init__()
         self.shapes, self.frames_per_step = dict(shapes), frames_per_step

@@ -82,9 +82,6 @@ class ConvConformer(nn.Module):
         BadInput: too few bins, or heads that do not divide the last width.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(
         self,
         n_features: int,

@@ -56,9 +56,6 @@ class CSTFormer(nn.Module):
             values of a patch.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(
         self,
         n_features: int,

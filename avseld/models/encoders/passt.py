@@ -177,8 +177,6 @@ class PaSST(nn.Module):
         BadInput: too few bins, or heads that do not divide the width.
     """
 
-    causal = False
-    receptive_field: int | None = None
     frames_per_step = STRIDE
 
     def __init__(

@@ -100,9 +100,6 @@ class PSELDNetsCNN(nn.Module):
         BadInput: an unknown decoder, too few blocks or bins, or heads that do not divide the last width.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(
         self,
         n_features: int,

@@ -129,9 +129,6 @@ class ResNetConformer(nn.Module):
             width, or an even kernel.
     """
 
-    causal = False
-    receptive_field: int | None = None
-
     def __init__(
         self,
         n_features: int,
