@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Trains networks with different encoders for the same time on the same generated scenes, and scores them in the same rooms.
 #   scripts/compare_encoders.sh [FOLDER] [--minutes M] [--systems "baseline resnet_conformer ..."] [--seeds "0"]
-#     [--augmentations "none rotate mix mask all"] [--augmented SYSTEM] [--recordings N] [--seconds S]
+#     [--augmentations "none rotate mix mask all"] [--augmented SYSTEM] [--recordings N] [--seconds S] [--trial_steps N]
 #     [options of avseld train]
 # FOLDER defaults to encoders. Reverberant, noisy and crowded scenes, first-order ambisonics, sound alone. M minutes of
-# training steps each (10 by default), without start-up and validation: a short training of each on this machine measures
-# its steps a second and chooses the precision; FOLDER/steps.csv keeps them, and can be copied from a quiet machine.
+# training steps each (10 by default), without start-up and validation: a training of N steps (24) on this machine measures
+# the steps a second of each and chooses the precision; FOLDER/steps.csv keeps them, and can be copied from a quiet machine.
 # SYSTEM (seldnet_2024) is trained with each of the augmentations, too, every other system with rotate. On two cores
 # trainings run one after the other, on all cores. A second call continues. Writes FOLDER/encoders.json and encoders.md.
 set -euo pipefail
@@ -15,6 +15,7 @@ minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=seldnet_20
 systems="baseline field_resnet_conformer seldnet_2024 cst resnet_conformer_small resnet_conformer einv2 htsat"
 take_options "minutes seeds recordings seconds trial_steps systems augmented augmentations" "" 0 1 "$@"
 folder="${words[0]:-encoders}"
+[ "$trial_steps" -ge 2 ] || refuse "--trial_steps $trial_steps: give at least 2"
 use_environment
 know_more "avseld train"
 avseld-prep synth --out "$folder/raw" --preset reverberant,noisy,crowded --recordings "$recordings" --test_share 0.25 \
@@ -65,8 +66,9 @@ measure() { # system: its line in steps.csv: seconds of a step, and the precisio
     step "$1: seconds of a step"
     options_of "$1"
     rm -rf "${trial:?}"
-    avseld train --out "$trial" "${options[@]}" --augment rotate --data.validate '[fold3_room13_mix001]' \
-        --steps "$trial_steps" --validate_every $(((trial_steps + 5) / 6)) --hardware.precision auto >/dev/null
+    avseld train --out "$trial" "${options[@]}" --augment rotate --steps "$trial_steps" \
+        --data.validate "[$(awk -F, '$7 == "fold3" { print $1; exit }' "$prepared/manifest.csv")]" \
+        --validate_every $((trial_steps > 11 ? trial_steps / 6 : 1)) --hardware.precision auto >/dev/null
     python "$root/scripts/table_of_encoders.py" "$folder" --measured "$1" >>"$folder/steps.csv"
 }
 train() { # system, run, augmentation, seed
