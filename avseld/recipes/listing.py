@@ -136,10 +136,10 @@ def models(
 
 
 HEADER = {
-    "recipe": "recipe", "parameters": "parameters", "gflop_per_s": "GFLOP/s", "receptive_field_s": "sees",
+    "recipe": "recipe", "parameters": "parameters", "gflop_per_s": "GFLOP/s", "receptive_field_s": "context",
     "causal": "causal", "steps_per_s": "steps/s",
 }  # fmt: skip
-"""of the list: GFLOP/s for each second of sound; sees, the seconds of sound that enter a label frame"""
+"""of the list: GFLOP/s for each second of sound; context, the seconds of sound that enter a label frame"""
 
 
 def _columns(width: int, about: Mapping[str, Any], measure: bool) -> str:

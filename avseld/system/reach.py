@@ -1,4 +1,4 @@
-"""What a network sees and does of a window: receptive field, look-ahead, floating-point operations.
+"""Receptive field, look-ahead and floating-point operations of a network.
 
 They are found by running it once: values that are not numbers, put into some feature frames, come out at every head
 that these frames enter, whatever the weights are. Attention counts as reading all that it might read.
