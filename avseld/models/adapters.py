@@ -50,7 +50,7 @@ def add_adapters(
 ) -> None:
     """Put an adapter beside every linear stage of a transformer with windows, and exclude the other weights.
 
-    Beside the two linear layers of a block, the adapter sees their input; after the attention, its output. Trained are
+    The adapter beside the two linear layers of a block takes their input, that of the attention its output. Trained are
     adapters, heads, and whatever has `bias` in its name, offsets of the attention included. Statistics of batch
     normalization follow the training data, as published.
 

@@ -47,7 +47,7 @@ class AVConformer(nn.Module):
         vision: False takes every video as blank, the audio-only control.
 
     Raises:
-        BadInput: an unknown word, too few bins, or heads that do not divide the width.
+        BadInput: an unknown word, no widths or an odd last one, too few bins, or heads that do not divide the width.
     """
 
     visual_input = "embeddings"
@@ -72,6 +72,7 @@ class AVConformer(nn.Module):
         self.shapes, self.n_values, self.vision, self.n_boxes = dict(shapes), n_values, vision, 0
         self.audio = ConvConformer(n_features, n_bins, widths, n_blocks, n_heads, dropout)
         self.frames_per_step, width = self.audio.frames_per_step, self.audio.n_outputs
+        self.visual_step_frames = self.frames_per_step
         self.embed = nn.Linear(n_values, width)
         self.video_blocks = conformer(width, n_blocks, n_heads, dropout) if video_conformer else None
         self.video_norm = nn.LayerNorm(width)
@@ -102,7 +103,7 @@ class AVConformer(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}
 
     def steps(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for 16 frames; arguments as for `forward`."""
+        """Compute the heads (batch, step, *shape), one step for 16 frames; arguments as for `forward`."""
         check_shape(x, self.frames_per_step)
         n_steps = x.shape[2] // self.frames_per_step
         if visual is None or not self.vision:
@@ -141,10 +142,15 @@ class AttentionFusion(nn.Module):
         width: of both.
         n_heads: of the attention.
         dropout: of the layers.
+
+    Raises:
+        BadInput: an odd width, or heads that do not divide it.
     """
 
     def __init__(self, width: int, n_heads: int, dropout: float) -> None:
         super().__init__()
+        if width % 2:
+            raise BadInput(f"widths: the last is {width}; sines and cosines of positions need an even one")
         self.of_audio = nn.ModuleList(CrossLayer(width, n_heads, dropout) for _ in range(N_ROUNDS))
         self.of_video = nn.ModuleList(CrossLayer(width, n_heads, dropout) for _ in range(N_ROUNDS))
 
@@ -175,8 +181,7 @@ class CrossLayer(nn.Module):
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
         """Attend to another stream; both (batch, step, width), the result too."""
-        place = torch.arange(x.shape[1], device=x.device, dtype=x.dtype)
-        code = sinusoids(place, x.shape[2])
+        code = sinusoids(torch.arange(x.shape[1], device=x.device), x.shape[2], x.dtype)
         x, other = self.dropout(x + code), self.dropout(other + code)
         x = self.norm1(x + self.dropout(self.itself(x)) + self.dropout(self.other(x, other)))
         inner = self.dropout(functional.relu(self.linear1(x)))

@@ -117,7 +117,7 @@ class OffsetAttention(nn.Module):
         return self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
 
     def _bias(self, query: Tensor) -> Tensor:
-        """Scores of the offsets: queries (batch, head, step, width) -> (batch, head, step, step).
+        """Score the offsets: queries (batch, head, step, width) -> (batch, head, step, step).
 
         Each query is multiplied by the vectors of all distances at once, the largest first. Row i then begins i places
         too far to the right: with one value more in a row than the stride by which it is read, it moves into place.

@@ -97,7 +97,7 @@ class EINV2(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, track, value), one step for 4 frames."""
+        """Compute the heads (batch, step, track, value), one step for 4 frames."""
         check_shape(x, self.frames_per_step, self.bins_per_step)
         sed, doa = x[:, : self.sed_features], x
         for number in range(1, len(POOLING) + 1):

@@ -72,8 +72,8 @@ class EncoderHeads(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
-        return self.answers(self.encode(x))
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        return self.run_heads(self.encode(x))
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode audio as (batch, step, width).
@@ -85,8 +85,8 @@ class EncoderHeads(nn.Module):
         encoded: Tensor = self.encoder(x)
         return encoded if self.temporal is None else self.temporal(encoded)
 
-    def answers(self, encoded: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape) of encoded steps (batch, step, width)."""
+    def run_heads(self, encoded: Tensor) -> dict[str, Tensor]:
+        """Compute the heads (batch, step, *shape) of encoded steps (batch, step, width)."""
         return {name: head(encoded).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
 
 

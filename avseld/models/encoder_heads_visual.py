@@ -78,5 +78,5 @@ class VisualEncoderHeads(EncoderHeads):
         encoded = self.encode(x)
         if self.vision:
             encoded = self.visual_attention(encoded, visual)
-        heads = self.answers(encoded)
+        heads = self.run_heads(encoded)
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}

@@ -81,6 +81,7 @@ class FusedCRNN(nn.Module):
                 "encoder: fused needs one with vectors that rotate with the scene; choose sound_field"
             )
         self.frames_per_step: int = self.encoder.frames_per_step
+        self.visual_step_frames = self.frames_per_step
         n_vectors = self.encoder.n_vectors
         n_scalars = self.encoder.n_outputs - 2 * n_vectors
         self.mix = nn.Linear(n_vectors, N_MIXED, bias=False)

@@ -132,7 +132,7 @@ class GeneralNetwork(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, class), one step for 16 frames."""
+        """Compute the heads (batch, step, class), one step for 16 frames."""
         check_shape(x, self.frames_per_step, self.frames_per_step)
         for name in self.blocks:
             x = getattr(self, name)(x)

@@ -101,7 +101,7 @@ class MVANet(nn.Module):
     ) -> None:
         super().__init__()
         self.shapes, self.n_values, self.vision = dict(shapes), n_values, vision
-        self.n_boxes, self.frames_per_step = 0, frames_per_step
+        self.n_boxes, self.frames_per_step, self.visual_step_frames = 0, frames_per_step, frames_per_step
         self.resnet = ResNet(n_features, CHANNELS, BIN_POOLING)
         self.mix = nn.Conv2d(CHANNELS[-1], width, 1, bias=False)
         initialize(self.mix)
@@ -135,20 +135,20 @@ class MVANet(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}
 
     def steps(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames; arguments as for `forward`."""
+        """Compute the heads (batch, step, *shape), one step for a label frame; arguments as for `forward`."""
         check_shape(x, self.frames_per_step)
         n_steps = x.shape[2] // self.frames_per_step
         if visual is None or not self.vision:
             visual = x.new_zeros(x.shape[0], n_steps, self.n_values)
         x = self.mix(self.resnet(x[:, :, : n_steps * self.frames_per_step]))
         audio = x.permute(0, 2, 1, 3).flatten(2)  # (batch, frame, channel and band)
-        seen = self.project_visual(self.gates[0](self._means(audio), visual.flatten(2)[:, :n_steps]))
+        video = self.project_visual(self.gates[0](self._means(audio), visual.flatten(2)[:, :n_steps]))
         audio = self.dropout(self.project_audio(audio))
         layers = zip(self.audio_blocks, self.visual_blocks, list(self.gates)[1:], strict=True)
         for audio_blocks, visual_blocks, gate in layers:
-            audio, seen = audio_blocks(audio), visual_blocks(seen)
-            seen = gate(self._means(audio), seen)
-        joint = self.joint_blocks(audio + hold(seen, self.frames_per_step, audio.shape[1]))
+            audio, video = audio_blocks(audio), visual_blocks(video)
+            video = gate(self._means(audio), video)
+        joint = self.joint_blocks(audio + hold(video, self.frames_per_step, audio.shape[1]))
         joint = self.pool(joint.transpose(1, 2)).transpose(1, 2)
         return {name: head(joint).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
 

@@ -1,4 +1,4 @@
-"""Conformer blocks whose attention knows positions by sinusoids, as in Transformer-XL.
+"""Conformer blocks whose attention encodes distances by sinusoids, as in Transformer-XL.
 
 A. Gulati et al., Conformer, Interspeech 2020; Z. Dai et al., Transformer-XL, ACL 2019. Sizes, names of the parameters
 and the published attention: Jinbo-Hu/PSELDNets @ adb5e39, whose blocks are a widespread public implementation
@@ -238,47 +238,51 @@ class PositionAttention(nn.Module):
         attended = attention(query + self.u_bias[:, None], key, value, bias, scale=scale)
         return self.out_proj(attended.transpose(1, 2).flatten(2))
 
-    def _codes(self, place: Tensor) -> Tensor:
-        """Codes (head, width of a head, place) of places or distances."""
+    def _codes(self, place: Tensor, dtype: torch.dtype) -> Tensor:
+        """Encode places or distances (place,) as (head, width of a head, place)."""
         return (
-            self.pos_proj(sinusoids(place, self.pos_proj.in_features))
+            self.pos_proj(sinusoids(place, self.pos_proj.in_features, dtype))
             .unflatten(1, (self.n_heads, -1))
             .permute(1, 2, 0)
         )
 
     def _by_distance(self, query: Tensor) -> Tensor:
-        """Scores of the distances: queries (batch, head, step, width) -> (batch, head, step, step).
+        """Score the distances: queries (batch, head, step, width) -> (batch, head, step, step).
 
         Row i of the scores with all distances, the largest first, begins i places too far to the right: with one value
         more in a row than the stride by which it is read, it moves into place.
         """
         n_steps = query.shape[2]
-        distance = n_steps - 1 - torch.arange(2 * n_steps, device=query.device, dtype=query.dtype)
-        scores = (query @ self._codes(distance)).flatten(2)
+        distance = n_steps - 1 - torch.arange(2 * n_steps, device=query.device)
+        scores = (query @ self._codes(distance, query.dtype)).flatten(2)
         stride = 2 * n_steps - 1
         rows = scores[..., n_steps - 1 : n_steps - 1 + n_steps * stride].unflatten(2, (n_steps, stride))
         return rows[..., :n_steps]
 
     def _published(self, query: Tensor) -> Tensor:
-        """Scores of the places, shifted as published, which is right for earlier steps alone."""
+        """Score the places, shifted as published, which is right for earlier steps alone."""
         n_steps = query.shape[2]
-        place = torch.arange(n_steps, device=query.device, dtype=query.dtype)
-        scores = functional.pad(query @ self._codes(place), (1, 0)).flatten(2)
+        place = torch.arange(n_steps, device=query.device)
+        scores = functional.pad(query @ self._codes(place, query.dtype), (1, 0)).flatten(2)
         return scores[..., n_steps:].unflatten(2, (n_steps, n_steps))
 
 
-def sinusoids(place: Tensor, width: int) -> Tensor:
+def sinusoids(place: Tensor, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """Compute sines and cosines of places, in turn, of wavelengths from 2 pi to 10,000 times as long.
 
+    They are computed in single precision at least: 16 bits do not tell apart neighbouring places beyond a few hundred.
+
     Args:
-        place: (place,).
+        place: (place,), whole numbers.
         width: values, an even number.
+        dtype: of the result.
 
     Returns:
         (place, width).
     """
+    place = place.to(torch.promote_types(dtype, torch.float32))
     rate = torch.exp(
         torch.arange(0, width, 2, device=place.device, dtype=place.dtype) * (-math.log(LONGEST_WAVE) / width)
     )
     angle = place[:, None] * rate
-    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1).to(dtype)

@@ -14,7 +14,7 @@ from avseld.base.errors import BadInput
 from avseld.models.adapters import RATIO, SCALE, add_adapters
 from avseld.models.blocks import check_shape, hold
 from avseld.models.cross_stitch import CrossStitch
-from avseld.models.encoders.htsat import WIDTHS, BandNorms, FoldedTransformer, to_steps
+from avseld.models.encoders.htsat import WIDTHS, BandNorms, FoldedTransformer, check_step, to_steps
 
 N_LEVELS = 4
 """features that the detection branch of the network with two branches takes: the log-mels, before the intensity"""
@@ -66,7 +66,7 @@ class PSELDNets(nn.Module):
         adapter_scale: factor on the output of an adapter.
 
     Raises:
-        BadInput: other bins, or depths and heads that are not four.
+        BadInput: other bins, steps longer than a window, or depths and heads that are not four.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class PSELDNets(nn.Module):
         adapter_scale: float = SCALE,
     ) -> None:
         super().__init__()
+        check_step(frames_per_step)
         self.shapes, self.frames_per_step = dict(shapes), frames_per_step
         self.scalar = BandNorms(n_features, n_bins)
         self.encoder = FoldedTransformer(n_features, n_bins, channels, depths, n_heads, stochastic_depth)
@@ -97,7 +98,7 @@ class PSELDNets(nn.Module):
 
     @property
     def parameter_count(self) -> int | None:
-        """With adapters all parameters, as published; else None, those that are trained."""
+        """Count all parameters with adapters, as published; else None, those that are trained."""
         return count_all(self) if self.adapters else None
 
     def _module_of(self, head: str) -> str:
@@ -119,7 +120,7 @@ class PSELDNets(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
         check_shape(x, self.frames_per_step)
         encoded = self.encoder(self.scalar(x))
         n_steps = x.shape[2] // self.frames_per_step
@@ -149,7 +150,7 @@ class PSELDNetsEINV2(nn.Module):
         adapter_scale: factor on the output of an adapter.
 
     Raises:
-        BadInput: other heads, features or bins, or depths and heads that are not four.
+        BadInput: other heads, features or bins, steps longer than a window, or depths and heads that are not four.
     """
 
     def __init__(
@@ -177,6 +178,7 @@ class PSELDNetsEINV2(nn.Module):
                 f"features: pseldnets_einv2 takes four log-mels and further features, not {n_features} in all; choose "
                 "--features.name logmel_iv"
             )
+        check_step(frames_per_step)
         self.shapes, self.frames_per_step = dict(shapes), frames_per_step
         self.scalar = BandNorms(n_features, n_bins)
         parts = (n_bins, channels, depths, n_heads, stochastic_depth)
@@ -193,7 +195,7 @@ class PSELDNetsEINV2(nn.Module):
 
     @property
     def parameter_count(self) -> int | None:
-        """With adapters all parameters, as published; else None, those that are trained."""
+        """Count all parameters with adapters, as published; else None, those that are trained."""
         return count_all(self) if self.adapters else None
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
@@ -212,7 +214,7 @@ class PSELDNetsEINV2(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
         check_shape(x, self.frames_per_step)
         n_steps = x.shape[2] // self.frames_per_step
         x = self.scalar(x)

@@ -55,7 +55,7 @@ class LinearHeads(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
         encoded = self.encode(x)
         return {
             name: getattr(self, self._module_of(name))(encoded).unflatten(2, shape)

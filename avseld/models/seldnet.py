@@ -103,7 +103,7 @@ class SELDnet(nn.Module):
         return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
         check_shape(x, self.frames_per_step)
         encoded = self.convolutions(x).transpose(1, 2).flatten(2)  # (batch, step, channel and bin)
         encoded = self.recurrent(encoded)
@@ -180,7 +180,7 @@ class SeldNet(nn.Module):
         return {self.head: hold(self.steps(x)[self.head], self.frames_per_step, x.shape[2])}
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
-        """The head (batch, step, *shape), one step for `frames_per_step` frames."""
+        """Compute the head (batch, step, *shape), one step for `frames_per_step` frames."""
         x = self.encode(x)
         for layer in self.fnn_list:
             x = layer(x)

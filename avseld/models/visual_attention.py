@@ -38,7 +38,7 @@ class VisualAttention(nn.Module):
         n_heads: of their attention.
 
     Raises:
-        BadInput: an unknown word.
+        BadInput: an unknown word, or heads that do not divide the width.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class VisualAttention(nn.Module):
     ) -> None:
         super().__init__()
         check_visual(visual)
+        if n_heads < 1 or width % n_heads:
+            raise BadInput(f"n_heads: a width of {width} is no multiple of {n_heads} heads; choose others")
         self.n_boxes = n_boxes if visual in ("boxes", "both") else 0
         self.n_values = n_values if visual in ("embeddings", "both") else 0
         if self.n_values:
@@ -68,8 +70,8 @@ class VisualAttention(nn.Module):
         Args:
             x: (batch, step, width).
             visual: for every label frame: (batch, label frame, n_boxes, 5) for boxes, (batch, label frame, n_values)
-                for embeddings, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video. Those
-                after the last step are left out.
+                for embeddings, (batch, label frame, 5 n_boxes + n_values) for both; None for a blank video. The
+                last one is left out where there are more than steps: it belongs to the frame at the end of a window.
 
         Returns:
             (batch, step, width).
@@ -77,7 +79,9 @@ class VisualAttention(nn.Module):
         n_steps = x.shape[1]
         if visual is None:
             visual = x.new_zeros(x.shape[0], n_steps, 5 * self.n_boxes + self.n_values)
-        attended: Tensor = self.transformer_decoder(x, self._embedded(visual.flatten(2)[:, :n_steps]))
+        # Steps may be longer than label frames: they attend to the whole video, whatever their number.
+        n_label_frames = max(n_steps, visual.shape[1] - 1)
+        attended: Tensor = self.transformer_decoder(x, self._embedded(visual.flatten(2)[:, :n_label_frames]))
         return attended
 
     def _embedded(self, visual: Tensor) -> Tensor:
@@ -188,7 +192,7 @@ class SeldNetVisual(SeldNet):
         return {self.head: hold(self.steps_with(x, visual)[self.head], self.frames_per_step, x.shape[2])}
 
     def steps_with(self, x: Tensor, visual: Tensor | None) -> dict[str, Tensor]:
-        """The head (batch, step, *shape); arguments as for `forward`."""
+        """Compute the head (batch, step, *shape); arguments as for `forward`."""
         x = self.encode(x)
         if self.vision:
             x = self.visual_attention[0](x, visual)

@@ -156,8 +156,21 @@ class System(nn.Module):
             raise BadInput(
                 "data.inference_chunk: a network with visual input for every label frame runs windows of one length"
             )
+        if self.model.vision:
+            self._check_visual_step()
         n_label_frames = -(-self.window_frames // self.label_frames)
         return visual_spec(kind, self.model.n_boxes, self.model.n_values, n_label_frames, self.label_hop)
+
+    def _check_visual_step(self) -> None:
+        """Refuse steps of a network that each take the video of one label frame, but are not as long as one."""
+        step = self.model.visual_step_frames
+        if step is not None and step != self.label_frames:
+            raise BadInput(
+                f"features.options.hop: {self.blueprint.model.name} takes the video of one label frame in each step of "
+                f"{step} feature frames, but a label frame of {self.label_hop:g} s has {self.label_frames}; choose a "
+                f"hop of {self.label_hop / step:g} s ({self.label_hop / step * self.sample_rate:g} samples), or "
+                f"frames_per_step {self.label_frames} where the network or its encoder has that option"
+            )
 
     def freeze(self, modules: Sequence[str]) -> None:
         """Exclude modules of the network from training; their normalization statistics stay fixed, too.

@@ -84,6 +84,8 @@ class Model(Protocol):
         n_boxes: boxes of a label frame.
         n_values: values of an embedding; 0 for none.
         vision: whether the visual input changes the result.
+        visual_step_frames: feature frames of a step that takes the visual input of one label frame; a system whose
+            label frames have another length is refused. None if steps take that of any label frames.
         wrap: whether boxes may continue beyond the seam of an equirectangular picture.
         find_unused_parameters: whether some parameters get no gradient in some batches, which several processes
             must know.
@@ -98,6 +100,7 @@ class Model(Protocol):
     n_boxes: int = 6
     n_values: int = 0
     vision: bool = False
+    visual_step_frames: int | None = None
     wrap: bool = True
     find_unused_parameters: bool = False
     training_loss: Callable[..., Losses] | None = None

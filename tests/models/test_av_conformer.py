@@ -66,3 +66,13 @@ def test_an_unknown_fusion_and_short_windows_are_refused():
         AVConformer(3, 16, SHAPES, fusion="sum", **SMALL)
     with pytest.raises(BadInput, match="15 frames is too short"):
         AVConformer(3, 16, SHAPES, **SMALL)(torch.randn(1, 3, 15, 16))
+
+
+def test_attention_between_sound_and_video_refuses_an_odd_width():
+    with pytest.raises(BadInput, match=r"widths: the last is 9; .* an even one"):
+        AVConformer(3, 16, SHAPES, fusion="attention", **{**SMALL, "widths": [4, 4, 8, 9], "n_heads": 3})
+
+
+def test_a_network_without_channels_is_refused():
+    with pytest.raises(BadInput, match=r"widths: \[\]; give the channels of one block at least"):
+        AVConformer(3, 16, SHAPES, **{**SMALL, "widths": []})

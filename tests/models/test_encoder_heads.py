@@ -45,6 +45,21 @@ def test_without_visual_input_nothing_but_the_audio_network_is_left():
         VisualEncoderHeads(7, 64, SHAPES, visual="frames")
 
 
+@torch.no_grad()
+def test_steps_longer_than_label_frames_attend_to_the_whole_video():
+    model = VisualEncoderHeads(7, 64, SHAPES, visual="embeddings", feedforward=16).eval()
+    x, video = torch.randn(1, 7, 51, 64), torch.rand(1, 21, 72)
+    changed = video.clone()
+    changed[:, 19] += 1
+    heads, others = model(x, video)["doa"], model(x, changed)["doa"]
+    assert (heads - others).abs().max() > 1e-5
+
+
+def test_heads_of_the_attention_that_do_not_divide_the_width_are_refused():
+    with pytest.raises(BadInput, match=r"n_heads: a width of .* is no multiple of 7 heads; choose others"):
+        VisualEncoderHeads(7, 64, SHAPES, n_heads=7)
+
+
 def test_without_a_hidden_layer_a_head_is_one_linear_layer():
     assert isinstance(EncoderHeads(7, 64, SHAPES).heads["sed"], nn.Linear)
 

@@ -40,7 +40,13 @@ def test_scores_are_those_of_the_definition(legacy, n_steps):
     torch.testing.assert_close(attend(x[None])[0], expected)
 
 
-@torch.no_grad()
+def test_sinusoids_of_16_bits_are_the_precise_ones_rounded():
+    place = torch.arange(-999, 1000)
+    codes = sinusoids(place, 16, torch.bfloat16)
+    assert codes.dtype == torch.bfloat16
+    torch.testing.assert_close(codes.double(), sinusoids(place, 16, torch.float64), rtol=0, atol=4e-3)
+
+
 def test_sinusoids_are_the_published_ones():
     codes = sinusoids(torch.tensor([0.0, 3.0]), 4)
     expected = [math.sin(3), math.cos(3), math.sin(0.03), math.cos(0.03)]

@@ -29,6 +29,29 @@ def test_a_wrong_key_in_a_recipe_is_refused_by_name(changes, says):
         System(blueprint(**changes))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "hop", "says"),
+    [
+        (
+            "av_conformer",
+            {"widths": [4] * 4, "n_blocks": 1, "n_heads": 2},
+            300,
+            r"step of 16 .* has 8; .*150 samples",
+        ),
+        ("mvanet", {"width": 16}, 240, r"step of 5 .* has 10; .*480 samples\), or frames_per_step 10"),
+        ("mvanet", {"width": 16, "frames_per_step": 10}, 240, None),
+        ("mvanet", {"width": 16, "vision": False}, 240, None),
+    ],
+)
+def test_steps_that_take_the_video_of_one_label_frame_are_as_long_as_one(name, options, hop, says):
+    words = {"features": Part("logmel_iv", {"hop": hop}), "model": Part(name, options), "chunk": 1.2}
+    if says is None:
+        System(blueprint(**words))
+        return
+    with pytest.raises(BadInput, match=rf"features\.options\.hop: {name} .*{says}"):
+        System(blueprint(**words))
+
+
 HTSAT = {"name": "htsat", "options": {"channels": 8, "depths": [1, 1, 1, 1], "n_heads": [1, 2, 2, 2]}}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from avseld.base.errors import BadInput
 from avseld.models.attention import SelfAttention
 from avseld.models.blocks import BatchNorm
 from avseld.models.conformer import ConformerBlock
@@ -79,7 +80,7 @@ class ConvConformer(nn.Module):
         dropout: of the conformer blocks.
 
     Raises:
-        BadInput: too few bins, or heads that do not divide the last width.
+        BadInput: no widths, too few bins, or heads that do not divide the last width.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class ConvConformer(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        if not widths:
+            raise BadInput("widths: []; give the channels of one block at least")
         pooled(n_bins, [2] * len(widths))
         self.frames_per_step, self.n_outputs = 2 ** len(widths), widths[-1]
         inputs = [n_features, *widths[:-1]]

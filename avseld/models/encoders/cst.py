@@ -76,10 +76,13 @@ class CSTFormer(nn.Module):
             raise BadInput(f"variant: '{variant}' is none of {', '.join(VARIANTS)}")
         if pooling is None:
             pooling = LATE_POOLING if variant != "dca" and local else EARLY_POOLING
-        if not all(isinstance(size, Sequence) and len(size) == 2 and min(size) >= 1 for size in pooling):
-            raise BadInput(f"pooling: {list(pooling)}; give pairs of positive numbers, frames and bins")
-        if len(patch) != 2 or min(patch) < 1:
-            raise BadInput(f"patch: {list(patch)}; give two positive numbers, frames and bins")
+        if not pooling or not all(map(_is_size, pooling)):
+            raise BadInput(
+                f"pooling: {list(pooling)}; give pairs of positive whole numbers, frames and bins, one for each "
+                "convolution"
+            )
+        if not _is_size(patch):
+            raise BadInput(f"patch: {patch}; give two positive whole numbers, frames and bins")
         self.by_feature = variant == "dca"
         sizes = [(frames, bins) for frames, bins in pooling]
         self.frames_per_step, self.n_outputs = math.prod(frames for frames, _ in sizes), n_outputs
@@ -246,6 +249,11 @@ class InvertedResidual(nn.Module):
         x = self.expand_bn(functional.gelu(self.expand(x)))
         x = x + self.depthwise_bn(functional.gelu(self.depthwise(x)))
         return self.dropout(conv_norm(x, self.contract, self.contract_bn))
+
+
+def _is_size(size: object) -> bool:
+    """Check that a value holds two positive whole numbers."""
+    return isinstance(size, Sequence) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)
 
 
 def by_bin(x: Tensor) -> Tensor:

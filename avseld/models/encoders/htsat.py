@@ -172,6 +172,18 @@ class FoldedTransformer(nn.Module):
         return self.unfold(x)
 
 
+def check_step(frames_per_step: int) -> None:
+    """Refuse steps that no window holds.
+
+    Raises:
+        BadInput: less than a frame, or more than the longest window.
+    """
+    if not 1 <= frames_per_step <= N_FRAMES:
+        raise BadInput(
+            f"frames_per_step: {frames_per_step}; HTS-AT takes windows of up to {N_FRAMES} frames, give 1 to {N_FRAMES}"
+        )
+
+
 def to_steps(x: Tensor, n_steps: int, frames_per_step: int) -> Tensor:
     """Interpolate the 32 columns of the longest window linearly to its frames, and average those of each step.
 
@@ -204,7 +216,7 @@ class HTSAT(nn.Module):
         stochastic_depth: rate in the last block; it rises evenly from 0 in the first.
 
     Raises:
-        BadInput: other bins, or depths and heads that are not four.
+        BadInput: other bins, steps longer than a window, or depths and heads that are not four.
     """
 
     def __init__(
@@ -218,6 +230,7 @@ class HTSAT(nn.Module):
         stochastic_depth: float = 0.1,
     ) -> None:
         super().__init__()
+        check_step(frames_per_step)
         self.frames_per_step = frames_per_step
         self.scalar = BandNorms(n_features, n_bins)
         self.encoder = FoldedTransformer(n_features, n_bins, channels, depths, n_heads, stochastic_depth)

@@ -63,7 +63,7 @@ class ResNet(nn.Module):
         frame_pooling: frames that become one after them.
 
     Raises:
-        BadInput: other than one pooling for each stage but the last.
+        BadInput: no channels, or other than one pooling for each stage but the last.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class ResNet(nn.Module):
         frame_pooling: Sequence[int] = (1, 1, 1),
     ) -> None:
         super().__init__()
+        if not channels:
+            raise BadInput("channels: []; give those of one stage at least")
         for name, pooling in (("bin_pooling", bin_pooling), ("frame_pooling", frame_pooling)):
             if len(pooling) != len(channels) - 1:
                 raise BadInput(
@@ -104,8 +106,8 @@ class ResNet(nn.Module):
 class ResNetConformer(nn.Module):
     """Residual network, linear projection, conformer blocks, and maxima over the frames of a step.
 
-    11,540,216 parameters for 7 features of 64 bins. Windows of any length from a step on: the conformer sees all of it;
-    frames further apart than `max_offset` count as that far apart.
+    11,540,216 parameters for 7 features of 64 bins. Windows of any length from a step on: the attention spans all of
+    it; frames further apart than `max_offset` count as that far apart.
 
     Args:
         n_features: channels of the features.

@@ -89,8 +89,10 @@ def test_dropout_may_be_left_out():
     [
         ({"variant": "msule"}, "variant: 'msule' is none of ule, dca, dst"),
         ({"patch": [10, 3]}, "a width of 30 is no multiple of 8 heads"),
-        ({"patch": [10]}, r"patch: \[10\]; give two positive numbers, frames and bins"),
-        ({"pooling": [[5, 2], [2]]}, r"pooling: \[\[5, 2\], \[2\]\]; give pairs of positive numbers"),
+        ({"patch": [10]}, r"patch: \[10\]; give two positive whole numbers, frames and bins"),
+        ({"pooling": [[5, 2], [2]]}, r"pooling: \[\[5, 2\], \[2\]\]; give pairs of positive whole numbers"),
+        ({"pooling": []}, r"pooling: \[\]; give pairs of positive whole numbers"),
+        ({"pooling": [[5, 1.5]]}, r"pooling: \[\[5, 1.5\]\]; give pairs"),
         ({"pooling": [[5, 8], [1, 16]]}, "pooling by 128 leaves nothing"),
     ],
 )

@@ -65,6 +65,11 @@ def test_windows_and_bins_that_the_network_cannot_take_are_refused(encoder):
         encoder(torch.zeros(1, 2, 9, 64))
     with pytest.raises(BadInput, match=r"takes a multiple of 64 bins, not 96; choose .*n_mels 64"):
         HTSAT(2, 96)
+    for frames_per_step in (0, 1025):
+        with pytest.raises(BadInput, match=f"frames_per_step: {frames_per_step}; HTS-AT .* give 1 to 1024"):
+            HTSAT(2, 64, frames_per_step)
+        with pytest.raises(BadInput, match=f"frames_per_step: {frames_per_step}; HTS-AT"):
+            PSELDNetsEINV2(7, 64, TRACKS, frames_per_step)
     with pytest.raises(BadInput, match="4 stages; give as many depths and n_heads, not 3 and 4"):
         HTSAT(2, 64, depths=(2, 2, 2))
     with pytest.raises(BadInput, match="do not divide the widths"):

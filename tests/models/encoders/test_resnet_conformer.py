@@ -40,6 +40,7 @@ def test_a_step_is_the_largest_of_its_frames():
         ({"frame_pooling": [3, 1, 1]}, "3 frames become one, which does not divide a step of 5"),
         ({"bin_pooling": [4, 4]}, "bin_pooling: 2 numbers; give 3"),
         ({"bin_pooling": [8, 8, 2]}, "pooling by 128 leaves nothing"),
+        ({"channels": []}, r"channels: \[\]; give those of one stage at least"),
         ({"n_heads": 7}, "a width of 256 is no multiple of 7 heads"),
     ],
 )
