@@ -136,10 +136,15 @@ class System(nn.Module):
         self.margin = (self.run_frames - self.kept_frames) // 2
         self._check_longest()
 
-    def _check_longest(self) -> None:
-        """Refuse windows that are longer than a part of the network takes (its attribute `longest_window`, frames)."""
+    @property
+    def longest_window(self) -> int | None:
+        """Feature frames of the longest window that every part of the network takes; None for any."""
         limits = [getattr(module, "longest_window", None) for module in self.model.modules()]
-        longest = min((limit for limit in limits if isinstance(limit, int)), default=None)
+        return min((limit for limit in limits if isinstance(limit, int)), default=None)
+
+    def _check_longest(self) -> None:
+        """Refuse windows that are longer than a part of the network takes."""
+        longest = self.longest_window
         for option, n_frames in {"chunk": self.window_frames, "inference_chunk": self.run_frames}.items():
             if longest is not None and n_frames > longest:
                 seconds = math.floor((longest - 1) * self.hop / LABEL_HOP) * LABEL_HOP

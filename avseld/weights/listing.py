@@ -17,7 +17,7 @@ def weights(
     checkpoint: Path | None = None,
     out: Path | None = None,
     classes: Path | None = None,
-    network: Literal["pseldnets", "pseldnets_einv2"] = "pseldnets",
+    network: Literal["pseldnets", "pseldnets_einv2"] | None = None,
 ) -> None:
     """List the trained weights that come with the package, or import a checkpoint of PSELDNets.
 
@@ -32,21 +32,23 @@ def weights(
         out: with import, a new folder, or a file whose name ends in .safetensors.
         classes: with import, names of the classes: cls_indices_train.tsv, which comes with the authors' data, or a file
             with one name a line; by default pseld_000 to pseld_169.
-        network: with import of weights of AudioSet, the network that they are to start.
+        network: with import of weights of AudioSet, the network that they are to start; pseldnets if not given.
 
     Raises:
-        BadInput: no such checkpoint, or one of another network.
+        BadInput: no such checkpoint, one of another network, or an option that would have no effect.
     """
     if checkpoint is not None:
         if out is None:
             raise BadInput("import: where to? add --out DIR, or --out FILE.safetensors")
+        if json:
+            raise BadInput("--json: belongs to the list of avseld weights; leave it out with import")
         # Not imported above: the list needs no networks.
         from avseld.weights.importing import import_checkpoint
 
         import_checkpoint(checkpoint, out, classes, network)
         return
-    if out is not None or classes is not None:
-        option = "--out" if out is not None else "--classes"
+    given = {"--out": out, "--classes": classes, "--network": network}
+    if option := next((name for name, value in given.items() if value is not None), None):
         raise BadInput(f"{option}: belongs to avseld weights import FILE.ckpt")
     for card in shipped().values():
         if json:

@@ -1,27 +1,31 @@
-"""Published checkpoints of PSELDNets, and of HTS-AT on AudioSet: which network they are of, by names and shapes.
+"""Published checkpoints of PSELDNets: which network they are of, by names and shapes.
 
 Jinbo-Hu/PSELDNets @ adb5e39, checkpoints of Lightning; docs/sources.md, Encoders. Networks keep the published names, so
 that a weight of ours is the published one behind a prefix.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
 
 from avseld.base.errors import BadInput
 from avseld.config import Part
+from avseld.models.pseldnets import is_head
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
 PREFIXES = ("net._orig_mod.", "net.", "")
 """before the names of weights: trained compiled, or not, or saved alone"""
+STITCHES = "stitch1."
+"""before the names of the weights between the branches"""
 COMPUTED = ("attn.relative_position_index", "attn_mask", "positional_encoding.pe")
 """endings of buffers that every network computes from its sizes"""
-AUDIOSET_PREFIX = "sed_model."
-"""before the names of HTS-AT trained on AudioSet"""
+N_TRACKS = 3
+"""of the published networks with tracks, as in the recipe"""
 N_CLASSES = 170
 """of the published checkpoints"""
 CLASS_NAME = "pseld_{:03d}"
@@ -34,8 +38,6 @@ MARKS = (*(f"{start}encoder.patch_embed.proj.weight" for start in BRANCHES), "co
 """weights of which every network has one: of HTS-AT and PaSST, and of the convolutional ones"""
 PASST_HEAD_WIDTH = 64
 """of the attention of PaSST, whose shapes do not say how many heads there are"""
-N_LEVELS, N_FEATURES = 4, 7
-"""log-mels, and with the intensity vector"""
 FEATURES = Part(
     "logmel_iv",
     {
@@ -46,16 +48,26 @@ FEATURES = Part(
 """the published input, as in the recipes"""
 
 
+HTSAT_SIZES = {"channels": 96, "depths": [2, 2, 6, 2], "n_heads": [4, 8, 16, 32]}
+PASST_SIZES = {"token": 768, "n_blocks": 7, "n_heads": 12, "max_steps": 100}
+CNN14_SIZES = {
+    "widths": [64, 128, 256, 512, 1024, 2048], "decoder": "conformer", "n_layers": 1, "n_heads": 8, "legacy": True,
+}  # fmt: skip
+"""options of the published networks, which are those of the recipes"""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A published network.
 
     Args:
         title: for messages and the card.
-        recipe: that continues its training, with options of it.
+        recipe: that continues its training.
         model: name of the network.
         target: name and options of its output.
         values_per_class: outputs of the head that has the classes.
+        sizes: options of the network in the recipe.
+        named_by_recipe: whether the recipe has this network.
     """
 
     title: str
@@ -63,6 +75,8 @@ class Kind:
     model: str
     target: Part
     values_per_class: int
+    sizes: dict[str, Any] = field(default_factory=lambda: HTSAT_SIZES)
+    named_by_recipe: bool = True
 
 
 ACCDOA = Kind("HTS-AT, ACCDOA", "pseldnets_htsat_accdoa", "pseldnets", Part("accdoa", {"threshold": 0.5}), 3)
@@ -74,18 +88,42 @@ MULTI_ACCDOA = Kind(
     9,
 )
 PASST = replace(
-    MULTI_ACCDOA, title="PaSST, Multi-ACCDOA", recipe="pseldnets_passt_maccdoa", model="pseldnets_passt"
+    MULTI_ACCDOA,
+    title="PaSST, Multi-ACCDOA",
+    recipe="pseldnets_passt_maccdoa",
+    model="pseldnets_passt",
+    sizes=PASST_SIZES,
 )
 CONVOLUTIONS = replace(
-    MULTI_ACCDOA, title="CNN, Multi-ACCDOA", recipe="pseldnets_cnn14_maccdoa", model="pseldnets_crnn"
+    MULTI_ACCDOA,
+    title="CNN, Multi-ACCDOA",
+    recipe="pseldnets_cnn14_maccdoa",
+    model="pseldnets_crnn",
+    sizes=CNN14_SIZES,
 )
 
 
-def _track_wise(title: str, model: str, n_tracks: int) -> Kind:
+def track_wise(title: str, model: str, n_tracks: int) -> Kind:
+    """Return the kind of a network of HTS-AT with one event and one direction a track."""
     options = {"n_tracks": n_tracks, "frames_per_output": 10, "threshold": 0.5}
-    recipe = "pseldnets_htsat_einv2"
-    recipe += f" --model.name {model}" if model == "pseldnets" else ""  # one branch
-    return Kind(title, recipe, model, Part("tracks", options), n_tracks)
+    two = model == "pseldnets_einv2"
+    return Kind(title, "pseldnets_htsat_einv2", model, Part("tracks", options), n_tracks, named_by_recipe=two)
+
+
+def training_options(blueprint: Blueprint, kind: Kind) -> list[str]:
+    """Return the options of `avseld train` that name the recipe of a network, and its sizes where they are others.
+
+    Args:
+        blueprint: of the system.
+        kind: of its network.
+    """
+    words = ["--config", kind.recipe]
+    if any(blueprint.model.options.get(name) != value for name, value in kind.sizes.items()):
+        words += ["--model", json.dumps(asdict(blueprint.model))]
+    elif not kind.named_by_recipe:
+        words += ["--model.name", kind.model]
+    n_tracks = blueprint.target.options.get("n_tracks", N_TRACKS)
+    return words if n_tracks == N_TRACKS else [*words, "--target.options.n_tracks", str(n_tracks)]
 
 
 def without_prefix(weights: Mapping[str, Tensor], origin: object) -> dict[str, Tensor]:
@@ -135,16 +173,22 @@ def blueprint_of(
         return _with_linear_head(weights, classes, origin)
     if "sed_tscam_conv.weight" in weights:
         two = "sed_encoder.patch_embed.proj.weight" in weights
-        n_tracks = shape_of(weights, "doa_tscam_conv.weight", origin)[0] // 3
+        n_directions = shape_of(weights, "doa_tscam_conv.weight", 4, origin)[0]
+        n_tracks = n_directions // 3
+        if n_directions % 3:
+            raise BadInput(
+                f"{origin}: 'doa_tscam_conv.weight' has {n_directions} outputs, which are no x, y, z of tracks; give "
+                "an unchanged published checkpoint"
+            )
         title, network = ("EINV2", "pseldnets_einv2") if two else ("SEDDOA", "pseldnets")
-        kinds = [_track_wise(f"HTS-AT, {title}", network, n_tracks)]
-        n_outputs = shape_of(weights, "sed_tscam_conv.weight", origin)[0]
+        kinds = [track_wise(f"HTS-AT, {title}", network, n_tracks)]
+        n_outputs = shape_of(weights, "sed_tscam_conv.weight", 4, origin)[0]
     else:
         two, kinds = False, [MULTI_ACCDOA, ACCDOA]
-        n_outputs = shape_of(weights, "tscam_conv.weight", origin)[0]
+        n_outputs = shape_of(weights, "tscam_conv.weight", 4, origin)[0]
     kind, names = _kind_of(kinds, n_outputs, classes, origin)
     encoder = BRANCHES["sed_" if two else ""][-1]
-    model = Part(kind.model, {"frames_per_step": 10, **_sizes(weights, encoder, origin)})
+    model = Part(kind.model, {"frames_per_step": 10, **encoder_sizes(weights, encoder, origin)})
     return Blueprint(FEATURES, model, kind.target, names, "foa", CHUNK_S), kind
 
 
@@ -157,18 +201,18 @@ def _with_linear_head(
         if "encoder.cls_token" in weights
         else (CONVOLUTIONS, _convolution_sizes(weights, origin))
     )
-    kind, names = _kind_of([kind], shape_of(weights, "fc.weight", origin)[0], classes, origin)
+    kind, names = _kind_of([kind], shape_of(weights, "fc.weight", 2, origin)[0], classes, origin)
     return Blueprint(FEATURES, Part(kind.model, options), kind.target, names, "foa", CHUNK_S), kind
 
 
 def _passt_sizes(weights: Mapping[str, Tensor], origin: object) -> dict[str, Any]:
     """Read the options of PaSST from the shapes of its weights."""
-    token = shape_of(weights, "encoder.patch_embed.proj.weight", origin)[0]
+    token = shape_of(weights, "encoder.patch_embed.proj.weight", 4, origin)[0]
     return {
         "token": token,
         "n_blocks": _count(weights, r"encoder\.blocks\.(\d+)\."),
         "n_heads": max(token // PASST_HEAD_WIDTH, 1),
-        "max_steps": shape_of(weights, "encoder.time_new_pos_embed", origin)[-1],
+        "max_steps": shape_of(weights, "encoder.time_new_pos_embed", 4, origin)[-1],
     }
 
 
@@ -177,15 +221,15 @@ def _convolution_sizes(weights: Mapping[str, Tensor], origin: object) -> dict[st
     n_blocks = _count(weights, r"convs\.conv_block(\d+)\.", first=1)
     names = [f"convs.conv_block{number}.conv1.weight" for number in range(1, n_blocks + 1)]
     options: dict[str, Any] = {
-        "widths": [shape_of(weights, name, origin)[0] for name in names],
+        "widths": [shape_of(weights, name, 4, origin)[0] for name in names],
         "frames_per_step": 10,
     }
     if "decoder.decoder.weight_hh_l0" in weights:
-        hidden = shape_of(weights, "decoder.decoder.weight_hh_l0", origin)[1]
+        hidden = shape_of(weights, "decoder.decoder.weight_hh_l0", 2, origin)[1]
         n_layers = _count(weights, r"decoder\.decoder\.weight_hh_l(\d+)$")
         return options | {"decoder": "gru", "n_layers": n_layers, "hidden": hidden}
     bias = "decoder.decoder.layers.0.sequential.1.module.attention.u_bias"
-    conformer = {"decoder": "conformer", "n_heads": shape_of(weights, bias, origin)[0], "legacy": True}
+    conformer = {"decoder": "conformer", "n_heads": shape_of(weights, bias, 2, origin)[0], "legacy": True}
     return options | conformer | {"n_layers": _count(weights, r"decoder\.decoder\.layers\.(\d+)\.")}
 
 
@@ -216,20 +260,32 @@ def _kind_of(
     )
 
 
-def shape_of(weights: Mapping[str, Tensor], name: str, origin: object) -> tuple[int, ...]:
+def shape_of(weights: Mapping[str, Tensor], name: str, n_axes: int, origin: object) -> tuple[int, ...]:
     """Return the shape of a weight.
 
+    Args:
+        weights: by their names.
+        name: of the weight.
+        n_axes: that it has.
+        origin: where the weights come from, for messages.
+
     Raises:
-        BadInput: it is missing.
+        BadInput: it is missing, has other axes, or is empty.
     """
     if name not in weights:
         raise BadInput(
             f"{origin}: lacks the weight '{name}'; download it again, or give one of the same network"
         )
-    return tuple(weights[name].shape)
+    shape = tuple(weights[name].shape)
+    if len(shape) != n_axes or 0 in shape:
+        raise BadInput(
+            f"{origin}: the weight '{name}' has shape {shape}, not {n_axes} axes with values; give an unchanged "
+            "published checkpoint"
+        )
+    return shape
 
 
-def _sizes(weights: Mapping[str, Tensor], encoder: str, origin: object) -> dict[str, Any]:
+def encoder_sizes(weights: Mapping[str, Tensor], encoder: str, origin: object) -> dict[str, Any]:
     """Read the options of the network from the shapes of an encoder."""
     blocks: dict[int, int] = {}
     for name in weights:
@@ -240,13 +296,15 @@ def _sizes(weights: Mapping[str, Tensor], encoder: str, origin: object) -> dict[
         f"{encoder}.layers.{stage}.blocks.0.attn.relative_position_bias_table" for stage in sorted(blocks)
     ]
     return {
-        "channels": shape_of(weights, f"{encoder}.patch_embed.proj.weight", origin)[0],
+        "channels": shape_of(weights, f"{encoder}.patch_embed.proj.weight", 4, origin)[0],
         "depths": [blocks[stage] for stage in sorted(blocks)],
-        "n_heads": [shape_of(weights, table, origin)[-1] for table in tables],
+        "n_heads": [shape_of(weights, table, 2, origin)[-1] for table in tables],
     }
 
 
-def check_weights(system: System, weights: Mapping[str, Tensor], title: str, origin: object) -> None:
+def check_weights(
+    system: System, weights: Mapping[str, Tensor], title: str, origin: object, start_only: bool = False
+) -> None:
     """Compare names and shapes with those of a network.
 
     Args:
@@ -254,11 +312,16 @@ def check_weights(system: System, weights: Mapping[str, Tensor], title: str, ori
         weights: by its names.
         title: of the network, for the message.
         origin: where the weights come from, for the message.
+        start_only: they have neither the heads nor the cross-stitches.
 
     Raises:
         BadInput: lists what is missing, of another shape, or too much.
     """
-    own = system.model.state_dict()
+    own = {
+        name: value
+        for name, value in system.model.state_dict().items()
+        if not (start_only and (is_head(name) or name.startswith(STITCHES)))
+    }
     lacking = [name for name in own if name not in weights and not name.endswith("num_batches_tracked")]
     other = [
         f"{name} {tuple(weights[name].shape)} in place of {tuple(own[name].shape)}"
@@ -275,52 +338,3 @@ def check_weights(system: System, weights: Mapping[str, Tensor], title: str, ori
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
-
-
-def is_audioset(weights: Mapping[str, Tensor]) -> bool:
-    """Return whether weights are those of HTS-AT on AudioSet."""
-    return f"{AUDIOSET_PREFIX}patch_embed.proj.weight" in weights
-
-
-def audioset_start(weights: Mapping[str, Tensor], network: str, origin: object) -> dict[str, Tensor]:
-    """Turn HTS-AT of one channel, trained on AudioSet, into the start of a network of seven features.
-
-    The first layer is repeated for the features and divided by their number, the normalization of the bands is taken
-    for every feature, the head is left out, as PSELDNets do it.
-
-    Args:
-        weights: by their published names.
-        network: pseldnets or pseldnets_einv2.
-        origin: where they come from, for messages.
-
-    Returns:
-        Weights by the names of the network.
-
-    Raises:
-        BadInput: a weight is missing or has another shape.
-    """
-    inside = {
-        name.removeprefix(AUDIOSET_PREFIX): value
-        for name, value in weights.items()
-        if name.startswith(AUDIOSET_PREFIX) and not name.endswith(COMPUTED)
-    }
-    first = "patch_embed.proj.weight"
-    if shape_of(inside, first, origin)[1:2] != (1,):
-        raise BadInput(
-            f"{origin}: '{AUDIOSET_PREFIX}{first}' has shape {tuple(inside[first].shape)}; give HTS-AT of one channel"
-        )
-    shape_of(inside, "bn0.running_mean", origin)
-    start = {
-        f"scalar.{feature}.{name.removeprefix('bn0.')}": value.clone()
-        for feature in range(N_FEATURES)
-        for name, value in inside.items()
-        if name.startswith("bn0.")
-    }
-    for encoder in BRANCHES["sed_" if network == "pseldnets_einv2" else ""]:
-        n_features = N_LEVELS if encoder == "sed_encoder" else N_FEATURES
-        for name, value in inside.items():
-            if name == first:
-                start[f"{encoder}.{name}"] = value.repeat(1, n_features, 1, 1) / n_features
-            elif name.startswith(("patch_embed.", "layers.", "norm.")):
-                start[f"{encoder}.{name}"] = value.clone()
-    return start

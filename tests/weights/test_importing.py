@@ -1,8 +1,11 @@
 """Published checkpoints of PSELDNets as weights of this package, from files in their layout that the tests write."""
 
+import json
 import logging
+import shlex
 import sys
 from collections import OrderedDict
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -16,11 +19,13 @@ from avseld.config import InitFrom, Part
 from avseld.inference.predictor import load
 from avseld.models import MODELS
 from avseld.models.transfer import read_weights
+from avseld.recipes.arguments import recipe_words
 from avseld.recipes.reading import read_recipe
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.pretrained import initialize_from
+from avseld.weights import pseldnets
 from avseld.weights.importing import import_checkpoint, read_class_table
 from avseld.weights.pseldnets import FEATURES
 
@@ -118,11 +123,48 @@ def test_the_card_states_the_checksum_and_that_no_licence_is_known(tmp_path, cap
     text = out.with_suffix(".md").read_text()
     assert "authors state no licence" in text and text.count("sha256") == 2 and "170 classes" in text
     assert "authors state no licence" in caplog.text
-    assert "--config pseldnets_htsat_accdoa --init_from" in caplog.text
     assert load_system(out).blueprint.target == Part("accdoa", {"threshold": 0.5})
-    with caplog.at_level(logging.INFO):
-        import_checkpoint(checkpoint(tmp_path / "y.ckpt", network("seddoa", 170)), tmp_path / "one_branch")
-    assert "--config pseldnets_htsat_einv2 --model.name pseldnets --init_from" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (pseldnets.ACCDOA, "pseldnets_htsat_accdoa"),
+        (pseldnets.MULTI_ACCDOA, "pseldnets_htsat_maccdoa"),
+        (pseldnets.PASST, "pseldnets_passt_maccdoa"),
+        (pseldnets.CONVOLUTIONS, "pseldnets_cnn14_maccdoa"),
+        (pseldnets.track_wise("", "pseldnets_einv2", 3), "pseldnets_htsat_einv2"),
+        (
+            pseldnets.track_wise("", "pseldnets", 2),
+            "pseldnets_htsat_einv2 --model.name pseldnets --target.options.n_tracks 2",
+        ),
+    ],
+)  # fmt: skip
+def test_the_published_sizes_are_those_of_the_recipe_which_alone_is_named(kind, words):
+    options = kind.sizes | {"frames_per_step": 10}
+    blueprint = Blueprint(FEATURES, Part(kind.model, options), kind.target, ["a"], "foa", 10.0)
+    assert pseldnets.training_options(blueprint, kind) == ["--config", *words.split()]
+    recipe = read_recipe(kind.recipe)
+    parameters = signature(MODELS[recipe["model"]["name"]]).parameters
+    for name, value in kind.sizes.items():
+        default = parameters[name].default
+        theirs = recipe["model"]["options"].get(name, default)
+        assert value == (list(theirs) if isinstance(theirs, tuple) else theirs), name
+
+
+@pytest.mark.parametrize(
+    ("kind", "windows"),
+    [("gru", "of any length"), ("passt", "of up to 10.08 s"), ("seddoa", "of up to 10.23 s")],
+)
+def test_the_card_has_the_longest_window_and_the_sizes_for_a_training(tmp_path, kind, windows):
+    import_checkpoint(checkpoint(tmp_path / "x.ckpt", network(kind, 170)), tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"Hz, windows {windows}." in card
+    typed = shlex.split(next(line for line in card.splitlines() if "avseld train" in line))[2:]
+    recipe = json.loads(recipe_words(typed[: typed.index("--init_from")])[0].removeprefix("--recipe="))
+    imported = load_system(tmp_path / "out" / "model.safetensors").blueprint.model
+    assert recipe["model"]["name"] == imported.name
+    assert recipe["model"]["options"] | imported.options == recipe["model"]["options"]
 
 
 def test_classes_are_named_by_the_table_of_the_data_set_or_by_a_list(tmp_path):
@@ -143,6 +185,8 @@ def test_classes_are_named_by_the_table_of_the_data_set_or_by_a_list(tmp_path):
 
 
 FIRST, LAST = "net.encoder.patch_embed.proj.weight", "net.encoder.norm.weight"
+TABLE = "net.encoder.layers.0.blocks.0.attn.relative_position_bias_table"
+U_BIAS = "net.decoder.decoder.layers.0.sequential.1.module.attention.u_bias"
 
 
 @pytest.mark.parametrize(
@@ -165,6 +209,14 @@ FIRST, LAST = "net.encoder.patch_embed.proj.weight", "net.encoder.norm.weight"
         ("conformer", 170, {"net.convs.conv_block2.bn1.bias": None}, "fit CNN, Multi-ACCDOA: lacks: convs.conv_block2"),
         ("gru", 5, {}, r"a head of 45 outputs, where 170 classes have 1530 .* 5 \(CNN, Multi-ACCDOA\)"),
         ("einv2", 13, {}, r"a head of 39 outputs, where 170 classes have 510 .* 13 \(HTS-AT, EINV2\)"),
+        ("accdoa", 170, {FIRST: torch.tensor(1.0)}, r"the weight 'encoder.patch_embed.proj.weight' has shape \(\)"),
+        ("accdoa", 170, {"net.tscam_conv.weight": torch.tensor(1.0)}, r"'tscam_conv.weight' has shape \(\), not 4"),
+        ("accdoa", 170, {TABLE: torch.tensor(1.0)}, r"relative_position_bias_table' has shape \(\), not 2 axes"),
+        ("accdoa", 170, {TABLE: torch.ones(225, 0)}, r"relative_position_bias_table' has shape \(225, 0\), not 2"),
+        ("passt", 170, {"net.encoder.time_new_pos_embed": torch.tensor(1.0)}, r"time_new_pos_embed' has shape \(\)"),
+        ("conformer", 170, {U_BIAS: torch.tensor(1.0)}, r"attention.u_bias' has shape \(\), not 2 axes"),
+        ("gru", 170, {"net.fc.weight": torch.tensor(1.0)}, r"'fc.weight' has shape \(\), not 2 axes"),
+        ("seddoa", 170, {"net.doa_tscam_conv.weight": torch.ones(2, 64, 2, 3)}, "doa_tscam_conv.weight' has 2 outputs"),
         ("accdoa", 170, {LAST: torch.full((64,), float("nan"))}, "'encoder.norm.weight' holds values"),
     ],
 )  # fmt: skip
@@ -235,18 +287,67 @@ def test_fine_tuning_takes_the_rows_of_classes_that_both_lists_name(tmp_path, ki
     assert torch.equal(system.model.scalar[6].running_var, published.scalar[6].running_var)
 
 
-@pytest.mark.parametrize("kind", ["multi_accdoa", "einv2"])
-def test_weights_of_audioset_start_every_part_of_a_network_but_its_head(tmp_path, kind):
+def audioset_checkpoint(path: Path, **changes) -> tuple[Path, torch.nn.Module]:
+    """Write HTS-AT as it is published for AudioSet, with other weights in places; return its network, too."""
     source = MODELS["pseldnets"](1, 64, {"accdoa": (3, 4)}, **SMALL)
     torch.nn.init.uniform_(source.scalar[0].running_mean)
     state = {
-        f"sed_model.{name.removeprefix('encoder.').replace('scalar.0', 'bn0')}": value
+        name.removeprefix("encoder.").replace("scalar.0", "bn0"): value
         for name, value in source.state_dict().items()
     }
-    state |= {"sed_model.spectrogram_extractor.stft.conv_real.weight": torch.ones(3)}
-    torch.save({"state_dict": state}, tmp_path / "HTSAT.ckpt")
+    state |= {"spectrogram_extractor.stft.conv_real.weight": torch.ones(3)} | changes
+    named = {f"sed_model.{name}": value for name, value in state.items() if value is not None}
+    torch.save({"state_dict": named}, path)
+    return path, source
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"layers.1.blocks.0.mlp.fc1.weight": None},
+            r"lacks: encoder.layers.1.blocks.0.mlp.fc1.weight; give",
+        ),
+        ({"norm.weight": torch.ones(3)}, r"has other shapes: encoder.norm.weight \(3,\) in place of \(64,\)"),
+        ({"layers.0.more": torch.ones(1)}, "fit HTS-AT on AudioSet: has in addition: encoder.layers.0.more"),
+        ({"bn0.running_var": torch.ones(32)}, r"scalar.0.running_var \(32,\) in place of \(64,\)"),
+        (
+            {"patch_embed.proj.weight": torch.tensor(1.0)},
+            r"'patch_embed.proj.weight' has shape \(\), not 4 axes",
+        ),
+        ({"patch_embed.proj.weight": torch.ones(8, 2, 4, 4)}, "give HTS-AT of one channel"),
+    ],
+)
+def test_a_truncated_checkpoint_of_audioset_is_refused_and_nothing_is_written(tmp_path, changes, message):
+    file, _ = audioset_checkpoint(tmp_path / "HTSAT.ckpt", **changes)
+    with pytest.raises(BadInput, match=rf"HTSAT\.ckpt: .*{message}") as error:
+        import_checkpoint(file, tmp_path / "out")
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+def test_an_option_of_the_other_kind_of_checkpoint_is_refused(tmp_path):
+    file, _ = audioset_checkpoint(tmp_path / "HTSAT.ckpt")
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    with pytest.raises(BadInput, match=r"^--classes: .*HTSAT\.ckpt starts a network without its head"):
+        import_checkpoint(file, tmp_path / "out", tmp_path / "classes.txt")
+    with pytest.raises(
+        BadInput, match=r"^--network: belongs to weights of AudioSet, and .*x\.ckpt is of PSELDN"
+    ):
+        import_checkpoint(
+            checkpoint(tmp_path / "x.ckpt", network("accdoa", 170)), tmp_path / "out", network="pseldnets"
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["multi_accdoa", "einv2"])
+def test_weights_of_audioset_start_every_part_of_a_network_but_its_head(tmp_path, kind):
+    file, source = audioset_checkpoint(tmp_path / "HTSAT.ckpt")
     name = SHAPES[kind][0]
-    import_checkpoint(tmp_path / "HTSAT.ckpt", tmp_path / "start", network=name)
+    import_checkpoint(file, tmp_path / "start", network=name)
+    card = (tmp_path / "start" / "README.md").read_text()
+    recipe = "pseldnets_htsat_einv2" if kind == "einv2" else "pseldnets_htsat_maccdoa"
+    assert f'--config {recipe} --model \'{{"name": "{name}"' in card and '"channels": 8' in card
+    assert "HTS-AT (ICASSP 2022), was not checked" in card and "github" not in card
     system = system_of(kind, ["a", "b"])
     before = {key: value.clone() for key, value in system.model.state_dict().items()}
     initialize_from(system, InitFrom(tmp_path / "start"))
@@ -282,6 +383,9 @@ def test_the_command_imports_and_says_what_to_do_next(tmp_path, capsys, monkeypa
         "import x.ckpt --out imported": "--out imported: is not empty; choose a new folder",
         "import no.ckpt --out y": "no.ckpt: not found",
         "--classes x.ckpt": "--classes: belongs to avseld weights import FILE.ckpt",
+        "--network pseldnets": "--network: belongs to avseld weights import FILE.ckpt",
+        "import x.ckpt --out y --network pseldnets": "--network: belongs to weights of AudioSet",
+        "import x.ckpt --out y --json": "--json: belongs to the list of avseld weights",
     }.items():
         with pytest.raises(SystemExit):
             main(["weights", *words.split()])
