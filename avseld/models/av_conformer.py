@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.attention import SelfAttention, attention
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold, hold_heads
 from avseld.models.encoders.conv_conformer import ConvConformer, conformer
 from avseld.models.position_conformer import sinusoids
 
@@ -100,7 +100,7 @@ class AVConformer(nn.Module):
             BadInput: the window is shorter than a step.
         """
         heads = self.steps(x, visual)
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}
+        return hold_heads(heads, self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for 16 frames; arguments as for `forward`."""

@@ -129,3 +129,17 @@ def hold(x: Tensor, times: int, n_frames: int) -> Tensor:
     if x.shape[1] < n_frames:
         x = torch.cat([x, x[:, -1:].expand(-1, n_frames - x.shape[1], *x.shape[2:])], dim=1)
     return x[:, :n_frames]
+
+
+def hold_heads(heads: dict[str, Tensor], frames_per_step: int, n_frames: int) -> dict[str, Tensor]:
+    """Repeat every step of each head for the frames that it stands for.
+
+    Args:
+        heads: (batch, step, ...) each.
+        frames_per_step: frames of a step.
+        n_frames: frames of the result; the last step lasts until the end.
+
+    Returns:
+        The heads, (batch, frame, ...) each.
+    """
+    return {name: hold(head, frames_per_step, n_frames) for name, head in heads.items()}

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.models.attention import SelfAttention
-from avseld.models.blocks import BatchNorm, check_shape, hold
+from avseld.models.blocks import BatchNorm, check_shape, hold_heads
 from avseld.models.convolution import initialize
 from avseld.models.cross_stitch import cross_stitch, stitch_weight
 from avseld.models.folding import conv_norm
@@ -94,7 +94,7 @@ class EINV2(nn.Module):
         Raises:
             BadInput: fewer than 4 frames or 16 bins.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, track, value), one step for 4 frames."""

@@ -5,7 +5,7 @@ import math
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold_heads
 from avseld.models.choice import Choice, build_choice
 from avseld.models.encoders import build_encoder
 from avseld.models.temporal import TEMPORAL_MODELS
@@ -69,7 +69,7 @@ class EncoderHeads(nn.Module):
         Raises:
             BadInput: the window is shorter than a step.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from avseld.models.blocks import hold
+from avseld.models.blocks import hold_heads
 from avseld.models.choice import Choice
 from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.visual_attention import VisualAttention, check_visual
@@ -79,4 +79,4 @@ class VisualEncoderHeads(EncoderHeads):
         if self.vision:
             encoded = self.visual_attention(encoded, visual)
         heads = self.run_heads(encoded)
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}
+        return hold_heads(heads, self.frames_per_step, x.shape[2])

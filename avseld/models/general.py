@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold, hold_heads
 from avseld.models.convolution import add_blocks, narrowed
 from avseld.models.transfer import freeze
 
@@ -129,7 +129,7 @@ class GeneralNetwork(nn.Module):
         Raises:
             BadInput: the window is shorter than a step.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, class), one step for 16 frames."""

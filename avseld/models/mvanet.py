@@ -9,7 +9,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold, hold_heads
 from avseld.models.conformer import ConformerBlock
 from avseld.models.encoders.resnet_conformer import ResNet, initialize
 from avseld.models.temporal import pooled
@@ -132,7 +132,7 @@ class MVANet(nn.Module):
             BadInput: the window is shorter than a label frame.
         """
         heads = self.steps(x, visual)
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in heads.items()}
+        return hold_heads(heads, self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for a label frame; arguments as for `forward`."""

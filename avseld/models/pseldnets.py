@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
 from avseld.models.adapters import RATIO, SCALE, add_adapters
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold_heads
 from avseld.models.cross_stitch import CrossStitch
 from avseld.models.encoders.htsat import WIDTHS, BandNorms, FoldedTransformer, check_step, to_steps
 
@@ -117,7 +117,7 @@ class PSELDNets(nn.Module):
         Raises:
             BadInput: a window of less than a step or more than 1,024 frames.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
@@ -211,7 +211,7 @@ class PSELDNetsEINV2(nn.Module):
         Raises:
             BadInput: a window of less than a step or more than 1,024 frames.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""

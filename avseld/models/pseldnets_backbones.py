@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold_heads
 from avseld.models.encoders.passt import PaSST
 from avseld.models.encoders.pseldnets_cnn import PSELDNetsCNN, by_output
 
@@ -52,7 +52,7 @@ class LinearHeads(nn.Module):
         Raises:
             BadInput: a window that is too short, or with PaSST too long.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""

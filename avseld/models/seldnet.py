@@ -12,7 +12,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from avseld.base.errors import BadInput
-from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, check_shape, hold
+from avseld.models.blocks import BatchNorm, BinNorm, ConvBlock, check_shape, hold, hold_heads
 from avseld.models.temporal import ResetFirstGRU, attend, pooled, product
 
 # Defaults of batch normalization in Keras, with which SELDnet was published.
@@ -100,7 +100,7 @@ class SELDnet(nn.Module):
         Raises:
             BadInput: the window is shorter than a step.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from avseld.models.blocks import check_shape, hold
+from avseld.models.blocks import check_shape, hold_heads
 from avseld.models.convolution import add_blocks, initialize, initialize_gru
 from avseld.models.transfer import freeze
 
@@ -70,7 +70,7 @@ class CRNN10(nn.Module):
         Raises:
             BadInput: the window is shorter than a step.
         """
-        return {name: hold(head, self.frames_per_step, x.shape[2]) for name, head in self.steps(x).items()}
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for 16 frames."""
