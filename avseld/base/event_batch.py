@@ -1,7 +1,7 @@
 """Events of a batch of windows as a tensor, so that labels are rotated, mixed and encoded on the device.
 
-The same table as `avseld.io.events.Events`, without the numbers of sources: rows keep their order, and a window has
-only those rows that lie near it. All values are float64, so that times are rounded to frames as on the host.
+The same table as `avseld.io.events.Events`: rows keep their order, and a window has only those rows that lie near it.
+All values are float64, so that times are rounded to frames as on the host.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-COLUMNS = ("onset", "offset", "label", "azimuth", "elevation", "distance", "onscreen")
+COLUMNS = ("onset", "offset", "label", "azimuth", "elevation", "distance", "onscreen", "source")
 """of the table, named as the arrays of `Events`; seconds, class index, degrees, metres"""
 
 NEVER_S = -1e6
@@ -70,6 +70,11 @@ class EventBatch:
         """(window, row) 1 visible, 0 not."""
         return self.table[..., 6]
 
+    @property
+    def source(self) -> Tensor:
+        """(window, row) number of the source within its recording."""
+        return self.table[..., 7]
+
     def shifted(self, seconds: Tensor) -> "EventBatch":
         """Move the events of each window by (window,) seconds."""
         return EventBatch(torch.cat([self.times + seconds[:, None, None], self.table[..., 2:]], dim=-1))
@@ -87,8 +92,17 @@ class EventBatch:
 
 
 def concatenate_batches(batches: Sequence[EventBatch]) -> EventBatch:
-    """Join the rows of each window, those of the first batch before those of the others."""
-    return EventBatch(torch.cat([batch.table for batch in batches], dim=1))
+    """Join the rows of each window, those of the first batch before those of the others.
+
+    Sources of a later batch are numbered after those of the batches before it.
+    """
+    tables: list[Tensor] = []
+    used = batches[0].source.new_zeros(len(batches[0].table), 1)
+    for batch in batches:
+        source = batch.source + used
+        tables.append(torch.cat([batch.table[..., :7], source[..., None]], dim=-1))
+        used = torch.maximum(used, source.amax(dim=1, keepdim=True) + 1)
+    return EventBatch(torch.cat(tables, dim=1))
 
 
 def wrap(azimuth: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ are kept as float64. The first event of a window is number 1, so that 0 is silen
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from avseld.base.event_batch import EventBatch, wrap
 from avseld.base.rates import LABEL_HOP
-from avseld.targets.label_frames import TOLERANCE_FRAMES, Rounding
+from avseld.targets.label_frames import JOINED_S, TOLERANCE_FRAMES, Rounding
 
 ROUND = {np.floor: torch.floor, np.ceil: torch.ceil, np.round: torch.round}
 
@@ -61,6 +62,30 @@ def batch_spans(
     onset = ROUND[rounding.onset](events.onset * rate + tolerance)  # type: ignore[index]
     offset = ROUND[rounding.offset](events.offset * rate - tolerance)  # type: ignore[index]
     return onset - first, offset - first
+
+
+def first_batch_rows(events: EventBatch, inside: Tensor) -> Tensor:
+    """Join rows to events, see `first_rows`.
+
+    Args:
+        events: of the windows.
+        inside: (window, row) bool; other rows are events of their own.
+
+    Returns:
+        (window, row) the first row of each row's event, int64.
+    """
+    onset, offset = events.onset, events.offset
+    label = torch.where(inside, events.label, -1)
+    order = onset.argsort(dim=1, stable=True)
+    for key in (events.source, label):
+        order = order.gather(1, key.gather(1, order).argsort(dim=1, stable=True))
+    onset, offset, source, label = (x.gather(1, order) for x in (onset, offset, events.source, label))
+    same = (label.diff(dim=1) == 0) & (source.diff(dim=1) == 0) & (label[:, 1:] >= 0)
+    same &= (onset[:, 1:] - offset[:, :-1]).abs() <= JOINED_S
+    number = functional.pad((~same).long(), (1, 0)).cumsum(dim=1)
+    event = torch.empty_like(number).scatter(1, order, number)
+    row = torch.arange(event.shape[1], device=event.device).expand(event.shape)
+    return row.scatter_reduce(1, event, row, "amin", include_self=False).gather(1, event)
 
 
 def active_rows(onset: Tensor, offset: Tensor, n_frames: int) -> Tensor:

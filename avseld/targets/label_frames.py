@@ -17,6 +17,9 @@ from avseld.io.geometry import unit_vector
 TOLERANCE_FRAMES = 1e-6
 """A time this close to a whole number of frames counts as that number: in floating point 0.3 / 0.1 is below 3."""
 
+JOINED_S = 1e-3
+"""most time between the end of a row and the start of the next one of the same event"""
+
 
 def ticks(time: np.ndarray, hop: float) -> np.ndarray:
     """Round times to the nearest label frame.
@@ -176,6 +179,31 @@ def frame_spans(
     onset = rounding.onset(events.onset * rate + tolerance).astype(int)
     offset = rounding.offset(events.offset * rate - tolerance).astype(int)
     return onset - first, offset - first
+
+
+def first_rows(onset: np.ndarray, offset: np.ndarray, label: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Join rows to events: labels with a row for every 100 ms have many rows of one event.
+
+    Rows of one class and source, in the order of their onsets, belong together where one starts as the row before it
+    ends, to a millisecond.
+
+    Args:
+        onset: (row,) seconds.
+        offset: (row,) seconds.
+        label: (row,) class.
+        source: (row,) number.
+
+    Returns:
+        (row,) the first row in the table of each row's event.
+    """
+    order = np.lexsort((onset, source, label))
+    same = (np.diff(label[order]) == 0) & (np.diff(source[order]) == 0)
+    same &= np.abs(onset[order][1:] - offset[order][:-1]) <= JOINED_S
+    event = np.empty(len(order), int)
+    event[order] = np.cumsum(np.append(0, ~same)[: len(order)])
+    first = np.full(len(order), len(order))
+    np.minimum.at(first, event, np.arange(len(order)))
+    return first[event]
 
 
 def active_event(

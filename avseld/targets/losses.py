@@ -6,6 +6,22 @@ import torch
 from torch import Tensor
 
 
+def first_of_steps(values: Tensor, step: int) -> Tensor:
+    """Take the first frame of each output step of a network.
+
+    A window of samples // hop + 1 frames has one frame after its last whole step, which no output of the network
+    belongs to; it is left out.
+
+    Args:
+        values: (batch, frame, ...).
+        step: frames that share one output.
+
+    Returns:
+        (batch, step, ...); one frame of a window that is shorter than a step.
+    """
+    return values[:, : max(values.shape[1] // step, 1) * step : step]
+
+
 def wrap_azimuth(difference: Tensor) -> Tensor:
     """Wrap differences of azimuths to -pi to pi, so that 179 and -179 degrees are 2 degrees apart.
 

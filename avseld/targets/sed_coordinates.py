@@ -15,6 +15,7 @@ from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
+from avseld.targets.losses import first_of_steps
 from avseld.targets.thresholds import Thresholds, per_class
 
 
@@ -86,10 +87,13 @@ class SedCoordinates:
         Returns:
             loss, and its parts sed and coordinates without weights: scalars.
         """
-        step = self.frames_per_output
-        active = target["sed"][:, ::step]
-        sed = functional.binary_cross_entropy_with_logits(output["sed"][:, ::step], active)
-        error = output["coordinates"][:, ::step] - target["coordinates"][:, ::step]
+        output, target = (
+            {name: first_of_steps(values[name], self.frames_per_output) for name in self.shapes}
+            for values in (output, target)
+        )
+        active = target["sed"]
+        sed = functional.binary_cross_entropy_with_logits(output["sed"], active)
+        error = output["coordinates"] - target["coordinates"]
         coordinates = (error.square() * active[..., None, :]).mean()
         return {
             "loss": self.sed_weight * sed + self.coordinates_weight * coordinates,

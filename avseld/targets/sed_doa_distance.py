@@ -19,16 +19,19 @@ from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
+from avseld.targets.losses import first_of_steps
 from avseld.targets.thresholds import Thresholds, per_class
 
 SHORTEST_M = 0.1
-"""least distance that a relative error is divided by; published is the distance itself plus 1e-8, so that one label of
-0 m would be all of the loss"""
+"""least distance that a relative error is divided by"""
 
-DISTANCE_ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": lambda given, known: (given - known).square(),
-    "mspe": lambda given, known: ((given - known) / known.clamp(min=SHORTEST_M)).square(),
-    "mape": lambda given, known: (given - known).abs() / known.clamp(min=SHORTEST_M),
+LEGACY_ADDED_M = 1e-8
+"""added to the distance that a published relative error is divided by; one label of 0 m is then all of the loss"""
+
+DISTANCE_ERRORS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "mse": lambda given, known, divisor: (given - known).square(),
+    "mspe": lambda given, known, divisor: ((given - known) / divisor).square(),
+    "mape": lambda given, known, divisor: (given - known).abs() / divisor,
 }
 """errors of distances in metres: squared, squared relative, absolute relative"""
 
@@ -48,6 +51,7 @@ class SedDoaDistance:
         distance_weight: weight of the distance loss; None: 0.5, or 1 without directions.
         frames_per_output: frames that share one output of the network; the loss uses the first of them.
         threshold: a class is active above this probability; one, or one of each class.
+        legacy: divide mspe and mape by the distance + 1e-8 m, as published; else by at least 0.1 m.
 
     Raises:
         BadInput: an unknown error.
@@ -66,12 +70,13 @@ class SedDoaDistance:
         distance_weight: float | None = None,
         frames_per_output: int = 1,
         threshold: Thresholds = 0.5,
+        legacy: bool = False,
     ) -> None:
         if distance_error not in DISTANCE_ERRORS:
             raise BadInput(f"distance_error: '{distance_error}' is none of {', '.join(DISTANCE_ERRORS)}")
         per_class(threshold, n_classes)
         self.n_classes, self.threshold, self.frames_per_output = n_classes, threshold, frames_per_output
-        self.distance_error = DISTANCE_ERRORS[distance_error]
+        self.distance_error, self.legacy = DISTANCE_ERRORS[distance_error], legacy
         self.sed_weight, self.doa_weight = sed_weight, doa_weight
         self.distance_weight = (0.5 if directions else 1.0) if distance_weight is None else distance_weight
         self.directions, self.task = directions, "seld" if directions else "sed"
@@ -122,8 +127,10 @@ class SedDoaDistance:
         Returns:
             loss, and its parts sed, doa and distance without weights: scalars.
         """
-        output = {name: head[:, :: self.frames_per_output] for name, head in output.items()}
-        target = {name: target[name][:, :: self.frames_per_output] for name in self.shapes}
+        output, target = (
+            {name: first_of_steps(values[name], self.frames_per_output) for name in self.shapes}
+            for values in (output, target)
+        )
         active = target["sed"]
         parts = {"sed": functional.binary_cross_entropy_with_logits(output["sed"], active)}
         loss = self.sed_weight * parts["sed"]
@@ -131,7 +138,9 @@ class SedDoaDistance:
             error = (output["doa"].tanh() - target["doa"]).square()
             parts["doa"] = (error * active[..., None, :]).mean()
             loss = loss + self.doa_weight * parts["doa"]
-        error = self.distance_error(output["distance"].relu(), target["distance"])
+        known = target["distance"]
+        divisor = known + LEGACY_ADDED_M if self.legacy else known.clamp(min=SHORTEST_M)
+        error = self.distance_error(output["distance"].relu(), known, divisor)
         parts["distance"] = (error * active).mean()
         return {"loss": loss + self.distance_weight * parts["distance"], **parts}
 

@@ -5,7 +5,6 @@ ICASSP 2021, and yinkalario/EIN-SELD @ 9f42da2; three tracks and the aggregated 
 (docs/sources.md, Encoders).
 """
 
-from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
@@ -18,9 +17,16 @@ from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
-from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
+from avseld.targets.batch_frames import (
+    active_rows,
+    batch_spans,
+    first_batch_rows,
+    gather_events,
+    last_active,
+)
 from avseld.targets.decoding import mean_of_groups, rows, sigmoid
-from avseld.targets.label_frames import frame_spans, rounding_of
+from avseld.targets.label_frames import first_rows, frame_spans, rounding_of
+from avseld.targets.losses import first_of_steps
 from avseld.targets.thresholds import Thresholds, per_class
 
 MOST_TRACKS = 5
@@ -36,7 +42,9 @@ class Tracks:
     """Encode, loss and decode of tracks with one event each.
 
     In a frame with more events than tracks, those that began first are kept; an event that began later enters the
-    first track that becomes free. An event stays in its track for the whole window.
+    first track that becomes free. An event stays in its track for the whole window. Rows of the labels that follow one
+    another without a pause, of one class and source, are one event (prepared labels of DCASE have a row for every
+    100 ms); of such rows, those before the window do not count.
 
     Losses, with p the activity (track, class) and d the direction (track, axis) of the network:
 
@@ -85,6 +93,7 @@ class Tracks:
         self.kind, self.frames_per_output = loss, frames_per_output
         self.weights = (beta, 1 - beta)
         self.order_weights = self.weights if order == "weighted" else (1.0, 1.0)
+        self.orders = {torch.device("cpu"): all_orders(n_tracks)}
         self.label_hop = LABEL_HOP
         self.shapes = {"sed": (n_tracks, n_classes), "doa": (n_tracks, 3)}
 
@@ -113,22 +122,36 @@ class Tracks:
             raise BadInput(
                 "labels without direction or distance cannot train this target; choose another one"
             )
+        onset, offset = onset[inside], np.minimum(offset[inside], n_frames)
+        event = first_rows(*(x[inside] for x in (events.onset, events.offset, events.label, events.source)))
+        first, last = onset.copy(), offset.copy()
+        np.minimum.at(first, event, onset)
+        np.maximum.at(last, event, offset)
         free = np.zeros(self.n_tracks, int)  # the first frame after the last event of each track
-        for event in inside[np.argsort(onset[inside], kind="stable")]:
-            begin = np.maximum(free, max(onset[event], 0))
-            track = begin.argmin()
-            end = min(offset[event], n_frames)
-            if begin[track] < end:
-                sed[begin[track] : end, track, events.label[event]] = 1
-                doa[begin[track] : end, track] = vector[event]
-                free[track] = end
+        found = np.unique(event)
+        for number in found[np.argsort(first[found], kind="stable")]:
+            possible = np.maximum(free, max(first[number], 0))
+            track = possible.argmin()
+            begin = possible[track]
+            if begin < last[number]:
+                free[track] = last[number]
+            for row in np.flatnonzero(event == number):
+                span = slice(max(begin, onset[row]), max(offset[row], 0))
+                sed[span, track, events.label[inside[row]]] = 1
+                doa[span, track] = vector[inside[row]]
         return {"sed": sed, "doa": doa}
 
     def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
         """Encode a batch of windows on its device, as `encode` does each."""
         onset, offset = batch_spans(events, start, hop, rounding_of(2020))
-        begin, track = self._places(onset, offset.clamp(max=n_frames))
-        number = last_active(active_rows(begin, offset, n_frames), track, self.n_tracks)
+        inside = (offset > 0) & (onset < n_frames)
+        offset = offset.clamp(max=n_frames)
+        event = first_batch_rows(events, inside)
+        outside = torch.full_like(onset, torch.inf)
+        first = outside.scatter_reduce(1, event, torch.where(inside, onset, torch.inf), "amin")
+        last = (-outside).scatter_reduce(1, event, offset, "amax")
+        begin, track = (x.gather(1, event) for x in self._places(first, last))
+        number = last_active(active_rows(torch.maximum(onset, begin), offset, n_frames), track, self.n_tracks)
         classes = torch.arange(self.n_classes, device=number.device)
         values = torch.cat([events.label[..., None] == classes, events.directions()], dim=-1)
         target = gather_events(values, number).mT  # (window, frame, track, value)
@@ -145,12 +168,18 @@ class Tracks:
         Returns:
             loss; of tpit also its parts sed and doa without weights: scalars.
         """
-        step = self.frames_per_output
-        logit, direction = output["sed"][:, ::step], output["doa"][:, ::step].tanh()
-        active, reference = target["sed"][:, ::step], target["doa"][:, ::step]
-        if self.kind != "tpit":
-            return {"loss": aggregated_loss(logit, direction, active, reference, self.kind == "agg1")}
-        order = best_order(track_errors(logit, direction, active, reference, self.order_weights))
+        logit, direction, active, reference = (
+            first_of_steps(values[name], self.frames_per_output)
+            for values in (output, target)
+            for name in self.shapes
+        )
+        direction = direction.tanh()
+        if self.kind == "agg2":
+            return {"loss": aggregated_loss(logit, direction, active, reference)}
+        orders = self._orders(logit.device)
+        if self.kind == "agg1":
+            return {"loss": aggregated_loss(logit, direction, active, reference, orders)}
+        order = best_order(track_errors(logit, direction, active, reference, self.order_weights), orders)
         sed = functional.binary_cross_entropy_with_logits(logit, in_order(active, order))
         doa = (direction - in_order(reference, order)).square().mean()
         return {"loss": self.weights[0] * sed + self.weights[1] * doa, "sed": sed, "doa": doa}
@@ -185,32 +214,39 @@ class Tracks:
         frame, track = frame[order], track[order]
         return rows(frame, best[frame, track], track, vector[frame, track], LABEL_HOP)
 
-    def _places(self, onset: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-        """Put events into tracks: (window, row) first and last frame -> frame in which each enters, and its track.
+    def _orders(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return `all_orders` on a device; copied once, as a copy in each step would make the GPU wait for the CPU."""
+        if device not in self.orders:
+            with torch.inference_mode(False):
+                every, pairs = self.orders[torch.device("cpu")]
+                self.orders[device] = every.to(device), pairs.to(device)
+        return self.orders[device]
 
-        Of events that no track has room for, the first frame is not before their last.
+    def _places(self, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Put events into tracks: (window, event) first and last frame -> frame in which each enters, and its track.
+
+        Of events that no track has room for, the first frame is not before their last. Numbers without event have an
+        infinite first frame.
         """
-        by_onset = onset.argsort(dim=1, stable=True)
-        onset, offset = (x.gather(1, by_onset) for x in (onset.clamp(min=0), offset))
-        free = onset.new_zeros(len(onset), self.n_tracks)
-        begins, tracks = [], []
-        for first, last in zip(onset.unbind(1), offset.unbind(1), strict=True):
-            possible = torch.maximum(free, first[:, None])
-            begin = possible.amin(dim=1, keepdim=True)
-            track = _first(possible == begin)
-            # A row that has no frame left keeps no track busy.
-            ends = torch.where(begin < last[:, None], last[:, None], free.gather(1, track))
-            free = free.scatter(1, track, ends)
-            begins.append(begin)
-            tracks.append(track)
+        by_onset = first.argsort(dim=1, stable=True)
+        first, last = (x.gather(1, by_onset) for x in (first.clamp(min=0), last))
+        # Frame and track as one number, so that the least one is the first track of those that are free earliest.
+        track = torch.arange(self.n_tracks, device=first.device)
+        begins, ends = (x[..., None] * self.n_tracks + track for x in (first, last))
+        free = track.to(first.dtype).expand(len(first), -1)
+        # A GPU is not asked how many events there are, as it would have to be waited for.
+        n_events = first.shape[1] if first.is_cuda else int(first.isfinite().sum(dim=1).max())
+        entered = torch.full_like(first, torch.inf)
+        for event in range(n_events):
+            possible = torch.maximum(free, begins[:, event])
+            best = possible.amin(dim=1, keepdim=True)
+            # The end of a row that has no frame left changes nothing: later rows begin after it.
+            free = torch.where(possible == best, torch.maximum(free, ends[:, event]), free)
+            entered[:, event] = best[:, 0]
+        begin = torch.div(entered, torch.full_like(entered, self.n_tracks), rounding_mode="floor")
+        place = torch.where(entered.isfinite(), entered - begin * self.n_tracks, 0).long()
         back = by_onset.argsort(dim=1)
-        return torch.cat(begins, dim=1).gather(1, back), torch.cat(tracks, dim=1).gather(1, back)
-
-
-def _first(found: Tensor) -> Tensor:
-    """Return the first place (window, 1) along the last axis that is true; on a GPU `argmin` may give another one."""
-    place = torch.arange(found.shape[-1], 0, -1, device=found.device)
-    return found.shape[-1] - (found * place).amax(dim=-1, keepdim=True)
+        return begin.gather(1, back), place.gather(1, back)
 
 
 def track_errors(
@@ -235,28 +271,24 @@ def track_errors(
 
 
 @torch.no_grad()
-def best_order(error: Tensor) -> Tensor:
+def best_order(error: Tensor, orders: tuple[Tensor, Tensor]) -> Tensor:
     """Find the order of reference tracks with the least error in each frame.
 
     Args:
         error: (batch, frame, track, reference track).
+        orders: from `all_orders`.
 
     Returns:
         (batch, frame, track) reference track of each track.
     """
-    every, pairs = _orders(error.shape[-1], error.device)
+    every, pairs = orders
     return every[error.flatten(-2)[..., pairs].sum(-1).argmin(dim=-1)]
 
 
-@lru_cache(maxsize=8)
-def _orders(n_tracks: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """List all orders (order, track), and the places of their pairs in (track * reference track), on a device.
-
-    Once: a copy in each step would make the GPU wait for the CPU.
-    """
-    with torch.inference_mode(False):
-        every = torch.tensor(list(permutations(range(n_tracks))))
-        return every.to(device), (every + n_tracks * torch.arange(n_tracks)).to(device)
+def all_orders(n_tracks: int) -> tuple[Tensor, Tensor]:
+    """List all orders (order, track), and the places of their pairs in (track * reference track)."""
+    every = torch.tensor(list(permutations(range(n_tracks))))
+    return every, every + n_tracks * torch.arange(n_tracks)
 
 
 def in_order(reference: Tensor, order: Tensor) -> Tensor:
@@ -265,7 +297,11 @@ def in_order(reference: Tensor, order: Tensor) -> Tensor:
 
 
 def aggregated_loss(
-    logit: Tensor, direction: Tensor, active: Tensor, reference: Tensor, by_track: bool
+    logit: Tensor,
+    direction: Tensor,
+    active: Tensor,
+    reference: Tensor,
+    orders: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Compute the squared error of activity and direction as one vector for each class (AGG).
 
@@ -274,7 +310,7 @@ def aggregated_loss(
         direction: (batch, frame, track, axis) of any length.
         active: as `logit`, 0 or 1.
         reference: as `direction`, unit vectors, 0 in silence.
-        by_track: compare the tracks in their best order; else their sum.
+        orders: from `all_orders`, to compare the tracks in the best of them; None: compare their sum.
 
     Returns:
         A scalar, the mean over classes, axes and, if they are compared, tracks.
@@ -282,8 +318,8 @@ def aggregated_loss(
     unit = functional.normalize(direction, dim=-1, eps=SHORTEST)
     ours = logit.sigmoid()[..., None] * unit[..., None, :]
     theirs = active[..., None] * reference[..., None, :]
-    if not by_track:
+    if orders is None:
         return (ours.sum(2) - theirs.sum(2)).square().mean()
     ours, theirs = ours.flatten(3), theirs.flatten(3)
-    order = best_order(theirs.square().sum(-1)[..., None, :] - 2 * ours.detach() @ theirs.mT)
+    order = best_order(theirs.square().sum(-1)[..., None, :] - 2 * ours.detach() @ theirs.mT, orders)
     return (ours - in_order(theirs, order)).square().mean()

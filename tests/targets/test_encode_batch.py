@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from avseld.base.event_batch import COLUMNS, NEVER_S, EventBatch
+from avseld.base.event_batch import COLUMNS, NEVER_S, EventBatch, concatenate_batches
 from avseld.io.events import Events
 from avseld.targets import TARGETS
 
@@ -43,7 +43,8 @@ def event(whole: bool) -> st.SearchStrategy:
     """Draw times on label frames, or any; angles at the edges of bins and of the circle too."""
     time = st.integers(0, 20).map(lambda n: n / 10) if whole else st.floats(0, 2)
     return st.tuples(
-        time, time, st.integers(0, N_CLASSES - 1), st.just(0), st.one_of(st.integers(-180, 180), st.floats(-180, 180)),
+        time, time, st.integers(0, N_CLASSES - 1), st.integers(0, 1),
+        st.one_of(st.integers(-180, 180), st.floats(-180, 180)),
         st.integers(-90, 90), st.floats(0, 9), st.integers(0, 1),
     )  # fmt: skip
 
@@ -66,7 +67,7 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
     events = Events(*table.T)
     silent = np.zeros((2, len(COLUMNS)))
     silent[:, :2] = NEVER_S
-    near = np.concatenate([table[:, [0, 1, 2, 4, 5, 6, 7]], silent])
+    near = np.concatenate([table[:, [0, 1, 2, 4, 5, 6, 7, 3]], silent])
     batch = EventBatch(torch.from_numpy(np.stack([near] * len(starts))))
     encoded = target.encode_batch(batch, torch.from_numpy(starts), N_FRAMES, hop)
     for place, start in enumerate(starts):
@@ -76,6 +77,13 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
             ours = encoded[part][place]
             assert ours.dtype == torch.float32 and ours.shape == value.shape
             np.testing.assert_allclose(ours.numpy(), value, atol=1e-6, err_msg=part)
+
+
+def test_mixed_recordings_keep_their_sources_apart():
+    batch = EventBatch(torch.arange(16.0).reshape(1, 2, 8).double())
+    mixed = concatenate_batches([batch, batch, batch])
+    assert mixed.source.tolist() == [[7, 15, 23, 31, 39, 47]]
+    assert torch.equal(mixed.table[:, 2:4, :7], batch.table[..., :7])
 
 
 class Divisors(TorchDispatchMode):

@@ -70,6 +70,16 @@ def test_a_distance_of_zero_is_no_infinite_relative_error():
     assert target.loss(output, reference)["distance"].item() == pytest.approx(9)
 
 
+@pytest.mark.parametrize(("name", "power"), [("mspe", 2), ("mape", 1)])
+def test_published_relative_errors_divide_by_the_distance_alone(name, power):
+    reference = {"sed": torch.ones(1, 1, 1), "distance": torch.full((1, 1, 1), 0.02)}
+    output = {"sed": torch.zeros(1, 1, 1), "distance": torch.full((1, 1, 1), 0.3)}
+    for legacy, divisor in ((False, 0.1), (True, 0.02 + 1e-8)):
+        target = SedDoaDistance(1, directions=False, distance_error=name, legacy=legacy)
+        error = target.loss(output, reference)["distance"].item()
+        assert error == pytest.approx((0.28 / divisor) ** power)
+
+
 def test_unknown_errors_and_averages_are_refused():
     with pytest.raises(BadInput, match="distance_error: 'rmse' is none of mse, mspe, mape"):
         SedDoaDistance(3, distance_error="rmse")

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import COLUMNS, EventBatch
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
-from avseld.targets import Tracks
+from avseld.targets import TARGETS, Tracks
 
 
 def scene(*rows) -> Events:
@@ -38,6 +39,34 @@ def test_events_that_began_first_are_kept_and_others_enter_when_a_track_is_free(
     events = scene((0.3, 1.0, 2, 0, 0), (0, 0.6, 0, 0, 0), (0.1, 0.8, 1, 0, 0), (0.2, 0.5, 3, 0, 0))
     assert classes(Tracks(4, 2), events, 10) == ["0000002222", ".1111111.."]
     assert classes(Tracks(4, 1), events, 10) == ["0000001122"]
+
+
+def by_frame(*rows) -> Events:
+    """Rows of 100 ms, ordered by frame, of (onset, offset in frames, class, source), whose azimuth is 10 a frame."""
+    cut = [
+        ((frame + 0.001 * (frame % 2)) / 10, (frame + 1) / 10, c, source, 10.0 * frame, 0, np.nan)
+        for on, off, c, source in rows
+        for frame in range(on, off)
+    ]
+    return Events.from_rows(sorted(cut))
+
+
+@pytest.mark.parametrize("n_tracks", [1, 2, 3])
+def test_rows_of_one_source_without_a_pause_are_one_event(n_tracks):
+    rows = (2, 8, 2, 1), (4, 9, 0, 0), (0, 5, 1, 0), (5, 10, 0, 3), (12, 14, 2, 1)
+    target = Tracks(3, n_tracks)
+    whole = scene(*((on / 10, off / 10, c, 0, 0) for on, off, c, _ in rows))
+    wanted = target.encode(whole, 0.0, 20, 0.1)["sed"]
+    events = by_frame(*rows)
+    found = target.encode(events, 0.0, 20, 0.1)
+    assert np.array_equal(found["sed"], wanted)
+    # The direction is that of each row.
+    frame, track = np.nonzero(found["sed"].any(axis=2))
+    assert np.allclose(found["doa"][frame, track], unit_vector(10.0 * frame, 0.0 * frame), atol=1e-6)
+    table = np.stack([getattr(events, name) for name in COLUMNS], axis=1)[None]
+    batch = target.encode_batch(EventBatch(torch.from_numpy(table)), torch.zeros(1).double(), 20, 0.1)
+    for name, value in batch.items():
+        assert np.allclose(value[0], found[name], atol=1e-6)
 
 
 spans = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), max_size=12)
@@ -163,6 +192,38 @@ def test_a_track_has_its_best_class_above_its_threshold():
     assert np.abs(decoded.azimuth).tolist() == [0, 180]
     by_class = Tracks(3, 2, threshold=[0.5, 0.55, 0.5]).decode({"sed": sed, "doa": doa}, 0.1)
     assert by_class.source.tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", ["tracks", "sed_doa_distance", "sed_coordinates"])
+def test_the_frame_after_the_last_whole_step_is_in_no_loss(kind):
+    target = TARGETS[kind](2, frames_per_output=4)
+    output, reference = (
+        {name: torch.rand(1, 161, *shape) for name, shape in target.shapes.items()} for _ in range(2)
+    )
+    losses = target.loss(output, reference)
+    assert (
+        target.loss(*({name: x[:, :160] for name, x in each.items()} for each in (output, reference)))
+        == losses
+    )
+    short = target.loss(*({name: x[:, :3] for name, x in each.items()} for each in (output, reference)))
+    assert short == target.loss(
+        *({name: x[:, :1] for name, x in each.items()} for each in (output, reference))
+    )
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", "meta"]
+)  # of another device than the CPU, the orders are copied at first
+@pytest.mark.parametrize("kind", ["tpit", "agg1"])
+def test_the_loss_is_compiled_whole_and_copies_once(kind, device, recwarn):
+    target = Tracks(4, 2, kind)
+    heads = {name: torch.rand(1, 6, *shape, device=device) for name, shape in target.shapes.items()}
+    loss = torch.compile(target.loss, fullgraph=True, backend="eager")(heads, heads)["loss"]
+    assert not recwarn.list
+    assert device == "meta" or loss.item() == pytest.approx(target.loss(heads, heads)["loss"].item())
+    kept = target.orders[torch.device(device)]
+    target.loss(heads, heads)
+    assert target.orders[torch.device(device)] is kept
 
 
 def test_impossible_options_and_labels_are_named():
