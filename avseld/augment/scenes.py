@@ -179,7 +179,8 @@ class Rotate:
             drawn: from `draw`, on the device.
         """
         device, number = windows.waveform.device, drawn["rotation"]
-        angles, box_angles, channels, signs, places = (table[number] for table in self._on(device))
+        *tables, map_places = self._on(device)
+        angles, box_angles, channels, signs = (table[number] for table in tables)
         quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
         events = windows.events.turned(
             wrap_batch(sign * windows.events.azimuth + 90.0 * quarter), up * windows.events.elevation
@@ -188,7 +189,8 @@ class Rotate:
         if visual is not None and windows.layout == "embeddings":
             boxes, maps = visual[..., :-N_MAP_VALUES], visual[..., -N_MAP_VALUES:]
             boxes = _turned(boxes.unflatten(-1, (boxes.shape[-1] // 5, 5)), box_angles).flatten(-2)
-            visual = torch.cat([boxes, maps.gather(-1, places[:, None].expand_as(maps))], dim=-1)
+            places = map_places[number][:, None].expand_as(maps)
+            visual = torch.cat([boxes, maps.gather(-1, places)], dim=-1)
         elif visual is not None:
             visual = _turned(visual, box_angles)
         channels = channels[..., None].expand_as(windows.waveform)

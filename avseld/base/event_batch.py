@@ -13,6 +13,7 @@ from torch import Tensor
 
 COLUMNS = ("onset", "offset", "label", "azimuth", "elevation", "distance", "onscreen", "source")
 """of the table, named as the arrays of `Events`; seconds, class index, degrees, metres"""
+SOURCE = COLUMNS.index("source")
 
 NEVER_S = -1e6
 """onset and offset of a row without event: eleven days before any window"""
@@ -73,7 +74,7 @@ class EventBatch:
     @property
     def source(self) -> Tensor:
         """(window, row) number of the source within its recording."""
-        return self.table[..., 7]
+        return self.table[..., SOURCE]
 
     def shifted(self, seconds: Tensor) -> "EventBatch":
         """Move the events of each window by (window,) seconds."""
@@ -94,15 +95,16 @@ class EventBatch:
 def concatenate_batches(batches: Sequence[EventBatch]) -> EventBatch:
     """Join the rows of each window, those of the first batch before those of the others.
 
-    Sources of a later batch are numbered after those of the batches before it.
+    Sources are numbered anew, so that no two batches share one: number * batches + place of the batch.
     """
-    tables: list[Tensor] = []
-    used = batches[0].source.new_zeros(len(batches[0].table), 1)
-    for batch in batches:
-        source = batch.source + used
-        tables.append(torch.cat([batch.table[..., :7], source[..., None]], dim=-1))
-        used = torch.maximum(used, source.amax(dim=1, keepdim=True) + 1)
-    return EventBatch(torch.cat(tables, dim=1))
+    table = torch.cat([batch.table for batch in batches], dim=1)
+    table[..., SOURCE].mul_(len(batches))
+    first = 0
+    for place, batch in enumerate(batches):
+        if place:
+            table[:, first : first + batch.table.shape[1], SOURCE].add_(place)
+        first += batch.table.shape[1]
+    return EventBatch(table)
 
 
 def wrap(azimuth: Tensor) -> Tensor:

@@ -82,7 +82,9 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
 def test_mixed_recordings_keep_their_sources_apart():
     batch = EventBatch(torch.arange(16.0).reshape(1, 2, 8).double())
     mixed = concatenate_batches([batch, batch, batch])
-    assert mixed.source.tolist() == [[7, 15, 23, 31, 39, 47]]
+    assert mixed.source.tolist() == [[21, 45, 22, 46, 23, 47]]
+    again = concatenate_batches([mixed, mixed])
+    assert len(set(again.source.flatten().tolist())) == 12
     assert torch.equal(mixed.table[:, 2:4, :7], batch.table[..., :7])
 
 
