@@ -44,7 +44,43 @@ def count_all(network: nn.Module) -> int:
     return sum(weight.numel() for weight in network.parameters())
 
 
-class PSELDNets(nn.Module):
+class AdaptableNetwork(nn.Module):
+    """Networks of which adapters, biases and heads alone can be trained, and whose heads are computed by steps."""
+
+    frames_per_step: int
+    adapters = False
+
+    def _adapt(self, role: str, recipe: str, ratio: float, scale: float) -> None:
+        """Add adapters, and exclude the other weights, whose `role` is filled by runs of a recipe."""
+        self.adapters, self.frozen_roles = True, {role: recipe}
+        add_adapters(self, is_head, ratio, scale)
+
+    @property
+    def parameter_count(self) -> int | None:
+        """Count all parameters with adapters, as published; else None, those that are trained."""
+        return count_all(self) if self.adapters else None
+
+    def steps(self, x: Tensor) -> dict[str, Tensor]:
+        """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
+        """Run a batch of windows of up to 1,024 frames.
+
+        Args:
+            x: (batch, feature, frame, bin).
+            visual: ignored.
+
+        Returns:
+            Each head (batch, frame, *shape) before its activation, which is the target's; constant over a step.
+
+        Raises:
+            BadInput: a window of less than a step or more than 1,024 frames.
+        """
+        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
+
+
+class PSELDNets(AdaptableNetwork):
     """HTS-AT with one convolution for each head.
 
     28,083,725 parameters for 7 features, 13 classes and Multi-ACCDOA; 27,724,223 for ACCDOA; 27,765,704 with heads for
@@ -90,34 +126,11 @@ class PSELDNets(nn.Module):
         self.encoder = FoldedTransformer(n_features, n_bins, channels, depths, n_heads, stochastic_depth)
         for head, shape in shapes.items():
             setattr(self, self._module_of(head), TimeHead(self.encoder, math.prod(shape)))
-        self.adapters = adapters
-        self.frozen_roles: dict[str, str] = {}
         if adapters:
-            self.frozen_roles = {"encoder": "pseldnets_htsat_maccdoa"}
-            add_adapters(self, is_head, adapter_ratio, adapter_scale)
-
-    @property
-    def parameter_count(self) -> int | None:
-        """Count all parameters with adapters, as published; else None, those that are trained."""
-        return count_all(self) if self.adapters else None
+            self._adapt("encoder", "pseldnets_htsat_maccdoa", adapter_ratio, adapter_scale)
 
     def _module_of(self, head: str) -> str:
         return HEAD if len(self.shapes) == 1 else f"{head}_{HEAD}"
-
-    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
-        """Run a batch of windows of up to 1,024 frames.
-
-        Args:
-            x: (batch, feature, frame, bin).
-            visual: ignored.
-
-        Returns:
-            Each head (batch, frame, *shape) before its activation, which is the target's; constant over a step.
-
-        Raises:
-            BadInput: a window of less than a step or more than 1,024 frames.
-        """
-        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
@@ -131,7 +144,7 @@ class PSELDNets(nn.Module):
         }  # fmt: skip
 
 
-class PSELDNetsEINV2(nn.Module):
+class PSELDNetsEINV2(AdaptableNetwork):
     """Two HTS-AT with cross-stitches before each stage: activity from the log-mels, direction from all features.
 
     55,310,432 parameters for 7 features and 13 classes. For the target `tracks`: one event and one direction a track.
@@ -187,31 +200,8 @@ class PSELDNetsEINV2(nn.Module):
         self.stitch1 = nn.ModuleList(CrossStitch(channels * 2**stage) for stage in range(WIDTHS))
         self.sed_tscam_conv = TimeHead(self.sed_encoder, math.prod(shapes["sed"]))
         self.doa_tscam_conv = TimeHead(self.doa_encoder, math.prod(shapes["doa"]))
-        self.adapters = adapters
-        self.frozen_roles: dict[str, str] = {}
         if adapters:
-            self.frozen_roles = {"encoders": "pseldnets_htsat_einv2"}
-            add_adapters(self, is_head, adapter_ratio, adapter_scale)
-
-    @property
-    def parameter_count(self) -> int | None:
-        """Count all parameters with adapters, as published; else None, those that are trained."""
-        return count_all(self) if self.adapters else None
-
-    def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
-        """Run a batch of windows of up to 1,024 frames.
-
-        Args:
-            x: (batch, feature, frame, bin).
-            visual: ignored.
-
-        Returns:
-            sed and doa (batch, frame, *shape) before their activations, which are the target's; constant over a step.
-
-        Raises:
-            BadInput: a window of less than a step or more than 1,024 frames.
-        """
-        return hold_heads(self.steps(x), self.frames_per_step, x.shape[2])
+            self._adapt("encoders", "pseldnets_htsat_einv2", adapter_ratio, adapter_scale)
 
     def steps(self, x: Tensor) -> dict[str, Tensor]:
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""

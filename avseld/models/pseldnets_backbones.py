@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from avseld.models.blocks import check_shape, hold_heads
+from avseld.models.blocks import hold_heads
 from avseld.models.encoders.passt import PaSST
-from avseld.models.encoders.pseldnets_cnn import PSELDNetsCNN, by_output
+from avseld.models.encoders.pseldnets_cnn import PSELDNetsCNN, encode_outputs
 
 HEAD = "fc"
 """name of the linear layer that ends the network"""
@@ -148,7 +148,4 @@ class PSELDNetsCRNN(LinearHeads):
 
     def encode(self, x: Tensor) -> Tensor:
         """Encode (batch, feature, frame, bin) as (batch, frame // frames_per_step, value)."""
-        check_shape(x, max(self.frames_per_step, self.convs.frames_per_step))
-        steps = self.decoder(self.convs(self.scalar(x)))
-        n_steps = x.shape[2] // self.frames_per_step
-        return by_output(steps, self.convs.frames_per_step, n_steps, self.frames_per_step)
+        return encode_outputs(self.scalar, self.convs, self.decoder, x, self.frames_per_step)

@@ -69,7 +69,7 @@ def forward_pass(system: System, n_windows: int = 1) -> Callable[[], None]:
     return forward
 
 
-def seconds_of(work: Callable[[], None]) -> float:
+def seconds_of(work: Callable[[], object]) -> float:
     """Measure the seconds of one call."""
     begin = time.perf_counter()
     work()

@@ -4,7 +4,6 @@ import copy
 import logging
 import os
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from avseld.data.windows import Batch, Windows, WindowSource
 from avseld.io.run_config import read_config
 from avseld.io.run_weights import CONFIG
 from avseld.system.build import System
+from avseld.system.timing import seconds_of
 from avseld.training.optimizers import optimizer_of
 from avseld.training.random_state import random_state, set_random_state
 
@@ -132,7 +132,7 @@ def _first_batch(windows: WindowSource, size: int) -> tuple[Batch, float]:
     def read() -> None:
         batches.append(default_collate([windows[number] for number in range(size)]))
 
-    seconds = min(_seconds(read) for _ in range(2))
+    seconds = min(seconds_of(read) for _ in range(2))
     return batches[0], seconds
 
 
@@ -174,16 +174,10 @@ def _step_seconds(
 
     seconds: list[float] = []
     for _ in range(WARM_UP_STEPS + TIMED_STEPS):
-        seconds.append(_seconds(step))
+        seconds.append(seconds_of(step))
         if seconds[-1] > limit_s and not compiled:
             return min(seconds)
     return median(seconds[WARM_UP_STEPS:])
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
 
 
 def _cache_choice(
@@ -206,7 +200,7 @@ def _cache_choice(
     except BadInput as error:
         return "auto", f"{measured}; {error}"
     places = cache.places(range(recipe.data.batch_size))
-    gathering_s = median(_seconds(lambda: cache.batch(places)) for _ in range(TIMED_STEPS))
+    gathering_s = median(seconds_of(lambda: cache.batch(places)) for _ in range(TIMED_STEPS))
     found: DeviceCacheChoice = "always" if reading_s - gathering_s > least_s else "auto"
     return found, f"{measured} from files, {gathering_s:.3g} s from memory"
 

@@ -131,11 +131,27 @@ class PSELDNetsCNN(nn.Module):
         Raises:
             BadInput: a window of less than a step, or than 8 frames.
         """
-        check_shape(x, max(self.frames_per_step, self.convs.frames_per_step))
-        steps = self.decoder(self.convs(self.scalar(x)))
-        return by_output(
-            steps, self.convs.frames_per_step, x.shape[2] // self.frames_per_step, self.frames_per_step
-        )
+        return encode_outputs(self.scalar, self.convs, self.decoder, x, self.frames_per_step)
+
+
+def encode_outputs(
+    scalar: nn.Module, convs: Convolutions, decoder: nn.Module, x: Tensor, frames_per_output: int
+) -> Tensor:
+    """Encode (batch, feature, frame, bin) as (batch, frame // frames_per_output, value).
+
+    Args:
+        scalar: normalizes the features.
+        convs: make steps of them.
+        decoder: relates the steps.
+        x: the features.
+        frames_per_output: feature frames that share an output.
+
+    Raises:
+        BadInput: a window of less than an output or a step.
+    """
+    check_shape(x, max(frames_per_output, convs.frames_per_step))
+    steps = decoder(convs(scalar(x)))
+    return by_output(steps, convs.frames_per_step, x.shape[2] // frames_per_output, frames_per_output)
 
 
 def by_output(steps: Tensor, times: int, n_outputs: int, frames_per_output: int) -> Tensor:

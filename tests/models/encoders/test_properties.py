@@ -79,9 +79,9 @@ def test_a_sound_changes_the_steps_around_it_more_than_others(built, name):
     with torch.no_grad():
         before = encoder(silence)
         for step in range(n_frames // fps):
-            heard = silence.clone()
-            heard[:, :, step * fps : (step + 1) * fps] = sound[:, :, step * fps : (step + 1) * fps]
-            change = (encoder(heard) - before).norm(dim=2)[0]
+            filled = silence.clone()
+            filled[:, :, step * fps : (step + 1) * fps] = sound[:, :, step * fps : (step + 1) * fps]
+            change = (encoder(filled) - before).norm(dim=2)[0]
             is_near = (torch.arange(len(change)) - step).abs() <= 1
             near.append(float(change[is_near].mean()))
             far.append(float(change[~is_near].mean()))
