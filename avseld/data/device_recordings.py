@@ -8,18 +8,12 @@ import torch
 from torch import Tensor
 
 from avseld.data.device_cache import gather_sound, read_all
+from avseld.decoding.windows import WindowGrid, concatenate_grids, window_grid
 from avseld.io.events import Events
 from avseld.io.formats import format_named
 from avseld.io.manifest import Recording
 from avseld.system.build import System
-from avseld.system.inference import (
-    WindowGrid,
-    concatenate_grids,
-    join_windows,
-    run_windows,
-    window_grid,
-    window_samples,
-)
+from avseld.system.inference import join_windows, run_windows
 from avseld.vision.visual_input import VisualInput
 
 WINDOWS_PER_BATCH = 256
@@ -63,8 +57,8 @@ class DeviceRecordings:
     ) -> None:
         self.system, self.device = system, system.device
         n_samples = [round(recording.duration * system.sample_rate) for recording in recordings]
-        self.grids = [window_grid(system, n) for n in n_samples]
-        self.span, self.lead = window_samples(system)
+        self.grids = [window_grid(system.lengths, n) for n in n_samples]
+        self.span, self.lead = system.lengths.span, system.lengths.lead
         self.audio, self.offset = self._audio(recordings)
         self.visual = [self._visual(each, grid) for each, grid in zip(visual, self.grids, strict=True)]
         self.loss_names: list[str] = []

@@ -13,6 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import reference
+from avseld.decoding.thresholds import per_class
 from avseld.inference.predictor import Predictor, load
 from avseld.inference.run_folder import labelled_recordings_of
 from avseld.inference.thresholds import predict_at_thresholds
@@ -22,7 +23,6 @@ from avseld.io.run_config import prepared_folder, read_config
 from avseld.io.run_weights import weights_of
 from avseld.metrics import score
 from avseld.system.checkpoint import read_weights, write_weights
-from avseld.targets.thresholds import per_class
 
 log = logging.getLogger(__name__)
 

@@ -22,6 +22,7 @@ from avseld.config import Data
 from avseld.data.folds import choose, visible
 from avseld.data.statistics import measured, standardization
 from avseld.data.windows import Windows
+from avseld.decoding.windows import window_grid
 from avseld.inference.predictor import load
 from avseld.inference.run_folder import folder_of
 from avseld.io.channel_map import channel_names
@@ -41,7 +42,7 @@ from avseld.recipes.reading import read_recipe, recipe_of
 from avseld.recipes.role_systems import with_role_systems
 from avseld.system.build import System
 from avseld.system.device import device_named
-from avseld.system.inference import iterate_features, window_grid
+from avseld.system.inference import iterate_features
 
 log = logging.getLogger(__name__)
 
@@ -325,7 +326,7 @@ def _write(
 ) -> None:
     """Write the features of one recording, in memory that does not grow with its length."""
     read, n_samples = open_recording(recording.audio, recording.format, system.sample_rate)
-    n_frames = int(window_grid(system, n_samples).n_frames[0])
+    n_frames = int(window_grid(system.lengths, n_samples).n_frames[0])
     with writing_features(path, description, n_frames, *statistics) as write:
         for first, values in iterate_features(system, read, n_samples):
             write(first, values)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.data.visual import box_sources, visual_inputs
+from avseld.decoding.windows import Reader, VisualAt
 from avseld.inference.detectors import detect, encode
 from avseld.io.alignment import aligned, delayed
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
@@ -23,7 +24,7 @@ from avseld.io.video import check_panorama, video_info
 from avseld.system.build import System
 from avseld.system.checkpoint import load_system
 from avseld.system.device import device_named
-from avseld.system.inference import Reader, VisualAt, iterate_events, predict_events
+from avseld.system.inference import iterate_events, predict_events
 from avseld.vision.visual_input import VisualInput
 from avseld.weights import find, hub, shipped
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from avseld.base.errors import BadInput
 from avseld.base.plugins import comes_from_elsewhere
 from avseld.base.rates import LABEL_HOP, samples
+from avseld.decoding.windows import WindowLengths
 from avseld.features import FEATURES
 from avseld.features.waveform import FrameLength
 from avseld.io.formats import check_features, format_named
@@ -46,7 +47,7 @@ class System(nn.Module):
         label_hop: seconds between label frames; `label_frames` in feature frames.
         run_frames: feature frames of a window when a whole recording is run.
         kept_frames: feature frames kept from its centre, a multiple of `label_frames`.
-        margin: feature frames before the kept ones.
+        lengths: the lengths of windows of whole recordings, for code without torch.
         visual_spec: what the network takes from a video.
 
     Raises:
@@ -133,8 +134,28 @@ class System(nn.Module):
             raise BadInput(
                 f"chunk: {seconds} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
-        self.margin = (self.run_frames - self.kept_frames) // 2
         self._check_longest()
+
+    @property
+    def margin(self) -> int:
+        """Feature frames of a window before the kept ones."""
+        return self.lengths.margin
+
+    @property
+    def lengths(self) -> WindowLengths:
+        """The lengths of windows when a whole recording is run."""
+        return WindowLengths(
+            self.hop,
+            self.hop_samples,
+            self.features.stft.n_fft,
+            self.run_frames,
+            self.kept_frames,
+            self.label_frames,
+            self.label_hop,
+            self.blueprint.legacy,
+            self.target.task == "tagging",
+            self.visual_spec.n_label_frames > 0,
+        )
 
     @property
     def longest_window(self) -> int | None:

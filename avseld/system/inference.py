@@ -1,104 +1,31 @@
 """Whole recordings of any length, run in overlapping windows of which only the centre is kept.
 
-Windows of 1.27 s start every 1.2 s, include the sound beyond their edges, and contribute their central 1.2 s, as in
-the audio-visual baseline of DCASE 2023 Task 3 (K. Shimada et al., STARSS23, arXiv 2306.09126). Memory does not grow
-with the length of a recording.
+`avseld.decoding.windows` has their arithmetic. Memory does not grow with the length of a recording.
 
 `iterate_heads` and `predict_events` run one recording. A batch may also hold windows of several recordings: give
 `run_windows` their grids joined by `concatenate_grids`, and each recording's part of the result to `join_windows`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from avseld.decoding.windows import (
+    Reader,
+    VisualAt,
+    WindowGrid,
+    at_their_time,
+    inside_recording,
+    read_windows,
+    window_grid,
+)
 from avseld.io.events import Events, concatenate
 from avseld.system.build import System
 
-Reader = Callable[[int, int], np.ndarray]
-"""(first sample, number of samples) -> (channel, sample) float32, zeros beyond the recording."""
-
-VisualAt = Callable[[np.ndarray], np.ndarray]
-"""(window,) seconds at which windows start -> (window, *visual_spec.shape)."""
-
-
 CPU_BATCH, DEVICE_BATCH = 16, 256
 """training windows at once: what fits a processor's caches, and what fills a large GPU with some 2 GB"""
-
-
-@dataclass(frozen=True)
-class WindowGrid:
-    """Windows that cover one recording, or several recordings one after the other.
-
-    Args:
-        first_frame: (window,) feature frame, counted from the start of its recording, at which the kept part of a
-            window begins.
-        visual_start_s: (window,) seconds at which the visual input of a window begins.
-        n_frames: (window,) feature frames of the recording to which a window belongs.
-    """
-
-    first_frame: np.ndarray
-    visual_start_s: np.ndarray
-    n_frames: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.first_frame)
-
-    def __getitem__(self, windows: slice) -> "WindowGrid":
-        return WindowGrid(self.first_frame[windows], self.visual_start_s[windows], self.n_frames[windows])
-
-
-def window_grid(system: System, n_samples: int) -> WindowGrid:
-    """List the windows of a recording.
-
-    Args:
-        system: gives the lengths of windows.
-        n_samples: length of the recording.
-    """
-    n_frames = max(n_samples // system.hop_samples, 1)
-    count = -(-n_frames // system.kept_frames)
-    if system.target.task == "tagging":  # of whole clips: silence follows a shorter one, as in training
-        n_frames = count * system.kept_frames
-    first = np.arange(count) * system.kept_frames
-    starts = np.arange(count) * (system.kept_frames * system.hop)
-    if system.blueprint.legacy:
-        first = np.trunc(starts / system.hop if system.hop != 0.01 else starts * 100).astype(int)
-    if system.visual_spec.n_label_frames:
-        # Visual input of every label frame begins where the window does, a margin before its kept part.
-        starts = (first - system.margin) * system.hop
-    return WindowGrid(first, starts, np.full(count, n_frames))
-
-
-def concatenate_grids(grids: Sequence[WindowGrid]) -> WindowGrid:
-    """Join the windows of several recordings."""
-    return WindowGrid(
-        np.concatenate([grid.first_frame for grid in grids]),
-        np.concatenate([grid.visual_start_s for grid in grids]),
-        np.concatenate([grid.n_frames for grid in grids]),
-    )
-
-
-def window_samples(system: System) -> tuple[int, int]:
-    """Return the samples of a window of inference, and those of them that lie before its first frame."""
-    n_fft = system.features.stft.n_fft
-    lead = n_fft - system.hop_samples if system.blueprint.legacy else n_fft // 2
-    return (system.run_frames - 1) * system.hop_samples + n_fft, lead
-
-
-def read_windows(system: System, read: Reader, grid: WindowGrid) -> np.ndarray:
-    """Read the sound of windows of one recording: (window, channel, sample) float32.
-
-    Args:
-        system: gives the lengths of windows.
-        read: reads the recording.
-        grid: its windows, or some of them.
-    """
-    span, lead = window_samples(system)
-    first = grid.first_frame - system.margin
-    return np.stack([read(int(frame) * system.hop_samples - lead, span) for frame in first])
 
 
 def window_features(system: System, waveform: np.ndarray | Tensor) -> Tensor:
@@ -129,9 +56,9 @@ def iterate_features(
         First frame of a stretch, and its features (feature, frame, bin), float32; `window_grid` says how many frames
         a recording has.
     """
-    for begin, part in _batches(system, window_grid(system, n_samples), batch_size):
-        kept = slice(system.margin, system.margin + system.kept_frames)
-        windows = window_features(system, read_windows(system, read, part))[:, :, kept].float().cpu()
+    for begin, part in _batches(system, window_grid(system.lengths, n_samples), batch_size):
+        windows = window_features(system, read_windows(system.lengths, read, part))
+        windows = windows[:, :, system.lengths.kept].float().cpu()
         first = begin * system.kept_frames
         joined = windows.transpose(0, 1).flatten(1, 2)  # (feature, frame, bin)
         yield first, joined[:, : int(part.n_frames[0]) - first].numpy()
@@ -166,14 +93,11 @@ def run_windows(
         if system.blueprint.legacy or system.features.state_dict():
             # As published, frames beyond the recording are zeros, also where the edge frames would reach into it.
             # Zero is the mean of a standardized feature; the logarithm of silence would be far from any sound.
-            first = torch.from_numpy(grid.first_frame - system.margin)
-            frame = first[:, None] + torch.arange(system.run_frames)
-            inside = (frame >= 0) & (frame < torch.from_numpy(grid.n_frames)[:, None])
+            inside = torch.from_numpy(inside_recording(system.lengths, grid))
             features = features * inside.to(features)[:, None, :, None]
         seen = None if visual is None else torch.as_tensor(visual).to(device, dtype)
         heads = system.model(features.contiguous(memory_format=torch.channels_last), seen)
-    kept = slice(system.margin, system.margin + system.kept_frames)
-    return {name: head[:, kept].float() for name, head in heads.items()}
+    return {name: head[:, system.lengths.kept].float() for name, head in heads.items()}
 
 
 def join_windows(heads: dict[str, Tensor], n_frames: int) -> dict[str, Tensor]:
@@ -201,9 +125,9 @@ def iterate_heads(
     Yields:
         First frame of a stretch, and the heads (frame, ...) from there on.
     """
-    for begin, part in _batches(system, window_grid(system, n_samples), batch_size):
+    for begin, part in _batches(system, window_grid(system.lengths, n_samples), batch_size):
         visual = None if visual_at is None else visual_at(part.visual_start_s)
-        heads = run_windows(system, read_windows(system, read, part), visual, part)
+        heads = run_windows(system, read_windows(system.lengths, read, part), visual, part)
         first = begin * system.kept_frames
         yield first, join_windows(heads, int(part.n_frames[0]) - first)
 
@@ -251,13 +175,7 @@ def decode_heads(system: System, first: int, heads: dict[str, Tensor]) -> Events
     if system.target.reduce is not None and any(head.device.type != "cpu" for head in heads.values()):
         heads = system.target.reduce(heads, system.hop)
     events = system.target.decode({name: head.cpu().numpy() for name, head in heads.items()}, system.hop)
-    step = system.label_hop
-    begin = np.round(events.onset / step).astype(int) + first // system.label_frames
-    end = np.round(events.offset / step).astype(int) + first // system.label_frames
-    if system.blueprint.legacy:
-        published = published_label_frame(system, begin)
-        begin, end = published, published + end - begin
-    return replace(events, onset=begin * step, offset=end * step)
+    return at_their_time(system.lengths, first, events)
 
 
 def encode_stretch(
@@ -315,10 +233,3 @@ def ranked_rows(
         return {}
     target = encode_stretch(system, first, heads, reference)
     return system.target.ranked({name: head.cpu().numpy() for name, head in heads.items()}, target)
-
-
-def published_label_frame(system: System, frame: np.ndarray) -> np.ndarray:
-    """Apply the published truncation to label frames: window 9 starts at int(10.8 * 10) = 107, for example."""
-    per_window = system.kept_frames // system.label_frames
-    window = frame // per_window
-    return np.trunc(window * (system.kept_frames * system.hop) * 10).astype(int) + frame % per_window

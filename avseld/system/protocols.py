@@ -15,6 +15,7 @@ from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.base.feature_maps import FeatureMap
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.decoder import Decoder
 from avseld.io.events import Events
 from avseld.vision.visual_input import VisualInputKind
 
@@ -140,6 +141,8 @@ class Target(Protocol):
         direction_values: the same of a system that estimates directions: heads -> (batch, frame, value), any values.
         assigned: (output, labels) -> reference direction of every answer of a network with several tracks.
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
+        decoder: what `decode` does, of `avseld.decoding.DECODERS`: a runtime without torch decodes with it. Systems
+            whose target has none cannot be exported.
         by_frame: whether the labels of a window are those of the whole recording, frame by frame: a corpus cached on a
             device then keeps them.
         encode_batch: `encode` for a batch of windows on a device: (events of the windows, their starts (window,) in
@@ -161,6 +164,7 @@ class Target(Protocol):
     direction_values: Callable[[dict[str, Tensor]], Tensor] | None = None
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
+    decoder: Decoder | None = None
     by_frame: bool = True
     encode_batch: Callable[[EventBatch, Tensor, int, float], dict[str, Tensor]] | None = None
 
@@ -201,7 +205,7 @@ def complete(part: Any, protocol: type, name: str) -> Any:
     declared = _declared(part)
     for word in sorted(declared | set(vars(part))):
         meant = OLD_MEMBERS.get(word)
-        if word in declared and word not in members:
+        if word in declared and word not in members and word not in vars(protocol):
             meant = meant or next(iter(get_close_matches(word, optional, 1, 0.8)), None)
         if meant in optional:
             raise BadInput(f"{name}: a {kind} has no member '{word}'; write {meant}")

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.accdoa import AccdoaDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
-from avseld.targets.decoding import mean_of_groups, rows
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
-from avseld.targets.thresholds import Thresholds, per_class
 
 
 class ACCDOA:
@@ -105,21 +105,11 @@ class ACCDOA:
         """Return the reference that each class is compared with: (batch, frame, axis, class)."""
         return target["accdoa"]
 
+    @property
+    def decoder(self) -> AccdoaDecoder:
+        """What decodes, without torch."""
+        return AccdoaDecoder(self.threshold, self.bounded, self.distance)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events in label frames of 100 ms: a class is active where its mean vector passes the threshold.
-
-        Args:
-            output: accdoa (frame, axis, class).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class.
-        """
-        prediction = np.asarray(output["accdoa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
-        vector, distance = prediction[..., :3], np.maximum(prediction[..., 3:], 0)
-        group = round(LABEL_HOP / hop)
-        vector = mean_of_groups(np.tanh(vector) if self.bounded else vector, group)
-        distance = mean_of_groups(distance, group)
-        frame, label = np.nonzero(np.linalg.norm(vector, axis=-1) > per_class(self.threshold, self.n_classes))
-        metres = distance[frame, label, 0] if self.distance else None
-        return rows(frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, metres)
+        """Decode a stretch of a recording; see `AccdoaDecoder.decode`."""
+        return self.decoder.decode(output, hop)

@@ -11,11 +11,12 @@ from torch.nn import functional
 
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.activity import ActivityDecoder
+from avseld.decoding.frames import sigmoid
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.targets.batch_frames import active_rows, batch_spans, last_active
-from avseld.targets.decoding import mean_of_groups, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, rounding_of
-from avseld.targets.thresholds import Thresholds, per_class
 
 
 def label_lead_frames(hop: float, legacy: bool) -> int:
@@ -111,18 +112,11 @@ class Activity:
         """Return the probability of each class (batch, frame, class)."""
         return output["sed"].sigmoid()
 
+    @property
+    def decoder(self) -> ActivityDecoder:
+        """What decodes, without torch."""
+        return ActivityDecoder(self.threshold)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events of one label frame each where a class is active.
-
-        Args:
-            output: sed (frame, class) logits.
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class, without direction.
-        """
-        probability = mean_of_groups(sigmoid(output["sed"]), round(LABEL_HOP / hop))
-        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
-        unknown = np.full(len(frame), np.nan)
-        onset = frame * LABEL_HOP
-        return Events(onset, (frame + 1) * LABEL_HOP, label, np.zeros_like(frame), unknown, unknown, unknown)
+        """Decode a stretch of a recording; see `ActivityDecoder.decode`."""
+        return self.decoder.decode(output, hop)

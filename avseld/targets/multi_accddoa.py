@@ -13,16 +13,13 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.multi_accddoa import MultiAccddoaDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import fold, unit_vector
 from avseld.targets.adpit import adpit, in_order
 from avseld.targets.batch_frames import batch_slots, fold_batch
-from avseld.targets.decoding import mean_of_groups, merge_close_tracks, rows, sigmoid
 from avseld.targets.label_frames import slots
-from avseld.targets.thresholds import Thresholds, per_class
-
-PAIRS = ((0, 1), (1, 2), (2, 0))
-"""pairs of tracks in the published order; a merged pair takes the place of its first track"""
 
 
 class MultiACCDDOA:
@@ -137,35 +134,16 @@ class MultiACCDDOA:
         """Return vectors (batch, frame, track, axis, class) without distance and on-screen."""
         return self._activated(output["accddoa"][..., : self.n_axes + 1, :])[..., :-1, :]
 
+    @property
+    def decoder(self) -> MultiAccddoaDecoder:
+        """What decodes, without torch."""
+        return MultiAccddoaDecoder(
+            self.threshold, self.unify_deg, self.planar, self.onscreen, self.bounded, self.legacy
+        )
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events in label frames of 100 ms.
-
-        A track is active where its mean vector is longer than the threshold. Active tracks of a class within the
-        unification angle become one, the mean of their vectors and distances; so do all three when two pairs of them
-        are that close.
-
-        Args:
-            output: accddoa (frame, track = 3, axis, class).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active source and label frame, ordered by frame, class, track.
-        """
-        prediction = np.asarray(output["accddoa"], np.float64).transpose(
-            0, 3, 1, 2
-        )  # (frame, class, track, axis)
-        vector, distance, logit = np.split(prediction, [self.n_axes, self.n_axes + 1], axis=-1)
-        vector = np.pad(np.tanh(vector) if self.bounded else vector, [(0, 0)] * 3 + [(0, 3 - self.n_axes)])
-        value = np.concatenate([vector, np.maximum(distance, 0), sigmoid(logit)], axis=-1)
-        value = mean_of_groups(value, round(LABEL_HOP / hop))
-        threshold = per_class(self.threshold, self.n_classes)[:, None]
-        active = np.linalg.norm(value[..., :3], axis=-1) > threshold
-        merged, left = merge_close_tracks(value, active, PAIRS, value[..., :3], self.unify_deg)
-        if self.legacy:
-            merged[..., 4:] = value[..., 4:]
-        frame, label, track = np.nonzero(left)
-        chosen = merged[frame, label, track]
-        return rows(frame, label, track, chosen[:, :3], LABEL_HOP, chosen[:, 3], self._onscreen(chosen))
+        """Decode a stretch of a recording; see `MultiAccddoaDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def _activated(self, x: Tensor) -> Tensor:
         """Apply the activations of vectors and distances (..., axis, class)."""
@@ -186,9 +164,3 @@ class MultiACCDDOA:
         active, onscreen = both.unbind(dim=3)  # each (batch, frame, track, class)
         error = functional.binary_cross_entropy_with_logits(logit, onscreen, reduction="none")
         return error.mean() if self.legacy else (error * active).sum() / active.sum().clamp(min=1)
-
-    def _onscreen(self, chosen: np.ndarray) -> np.ndarray | None:
-        """Read on-screen (row,), 0 or 1, from values (row, axis)."""
-        if not self.onscreen:
-            return None
-        return np.floor(chosen[:, 4]) if self.legacy else (chosen[:, 4] > 0.5).astype(float)

@@ -11,16 +11,12 @@ from torch.nn import functional
 
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.multi_accdoa import MultiAccdoaDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
-from avseld.io.geometry import direction, unit_vector
 from avseld.targets.adpit import adpit, best_order, in_order
 from avseld.targets.batch_frames import batch_slots
-from avseld.targets.decoding import merge_close_tracks
 from avseld.targets.label_frames import slots
-from avseld.targets.thresholds import Thresholds, per_class
-
-PAIRS = ((0, 1), (1, 2), (0, 2))
-"""pairs of tracks; a merged pair takes the place of its first track"""
 
 
 class MultiACCDOA:
@@ -100,40 +96,14 @@ class MultiACCDOA:
         """Return the vectors (..., track, axis, class)."""
         return output["accdoa"].tanh() if self.bounded else output["accdoa"]
 
+    @property
+    def decoder(self) -> MultiAccdoaDecoder:
+        """What decodes, without torch."""
+        return MultiAccdoaDecoder(self.threshold, self.unify_deg, self.legacy, self.bounded)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events in label frames of 100 ms.
-
-        A track is active where its mean vector length (each frame's is at most 1) passes the threshold; its direction
-        is that of the mean vector. Active tracks of a class within the unification angle become one; so do all
-        three when two pairs of them are that close. As in sony/audio-visual-seld-dcase2023 @ d712445,
-        `seld_predictor.py`, except for the mean of angles (docs/sources.md, Sony audio-visual baseline).
-
-        Args:
-            output: accdoa (frame, track = 3, axis, class), or what `reduce` makes of it.
-            hop: seconds between frames.
-
-        Returns:
-            One row per active source and label frame, ordered by frame, class, track.
-        """
-        if "activity" in output:
-            activity, mean = output["activity"], output["vector"]
-        else:
-            activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
-        threshold = per_class(self.threshold, self.n_classes)
-        cell = (activity > threshold[:, None]).any(axis=-1)  # most frames and classes are silent
-        (frame, label), activity, mean = np.nonzero(cell), activity[cell], mean[cell]
-        active = activity > threshold[label, None]
-        if self.legacy:
-            values, vectors = mean, unit_vector(mean[..., 0], mean[..., 1])
-        else:  # as unit vectors, so that the length does not count twice
-            length = np.linalg.norm(mean, axis=-1, keepdims=True)
-            values, vectors = mean / np.maximum(length, 1e-12), mean
-        values, left = merge_close_tracks(values, active, PAIRS, vectors, self.unify_deg, weight=activity)
-        row, track = np.nonzero(left)
-        frame, label, chosen = frame[row], label[row], values[row, track]
-        azimuth, elevation = chosen.T if self.legacy else direction(chosen)
-        unknown = np.full(len(frame), np.nan)
-        return Events(frame * LABEL_HOP, (frame + 1) * LABEL_HOP, label, track, azimuth, elevation, unknown)
+        """Decode a stretch of a recording; see `MultiAccdoaDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def reduce(self, output: dict[str, Tensor], hop: float) -> dict[str, Tensor]:
         """Average the frames of each label frame on the device of the output, to decode less on the host.
@@ -159,26 +129,3 @@ class MultiACCDOA:
         total = activity.sum(dim=1)
         mean = (vector * (activity / length.clamp(min=1e-12))[..., None]).sum(dim=1)
         return {"activity": total / n_frames, "vector": mean / total.clamp(min=1e-12)[..., None]}
-
-    def _mean_vectors(self, output: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
-        """Average activity (label frame, class, track) and, weighted by it, vectors (label frame, class, track, axis).
-
-        Under legacy, azimuth and elevation are averaged instead: (..., 2) in degrees.
-        """
-        output = np.asarray(output, np.float64).transpose(0, 3, 1, 2)  # (frame, class, track, axis)
-        output = np.tanh(output) if self.bounded else output
-        short = -len(output) % group
-        output = np.concatenate([output, np.zeros((short, *output.shape[1:]))]).reshape(
-            -1, group, *output.shape[1:]
-        )
-        length = np.linalg.norm(output, axis=-1)
-        activity = np.minimum(length, 1.0)
-        n_frames = np.full(len(output), group)
-        n_frames[-1:] -= short
-        mean_activity = activity.sum(axis=1) / n_frames[:, None, None]
-        total = np.maximum(activity.sum(axis=1), 1e-12)[..., None]
-        if self.legacy:
-            angles = np.stack(direction(output), axis=-1)
-            return mean_activity, (angles * activity[..., None]).sum(axis=1) / total
-        scale = activity / np.maximum(length, 1e-12)
-        return mean_activity, (output * scale[..., None]).sum(axis=1) / total

@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.sed_coordinates import SedCoordinatesDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
-from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.losses import first_of_steps
-from avseld.targets.thresholds import Thresholds, per_class
 
 
 class SedCoordinates:
@@ -109,19 +109,11 @@ class SedCoordinates:
         """Return the position of every class (batch, frame, axis * class), metres."""
         return output["coordinates"].flatten(2)
 
+    @property
+    def decoder(self) -> SedCoordinatesDecoder:
+        """What decodes, without torch."""
+        return SedCoordinatesDecoder(self.threshold)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events of one label frame of 100 ms each where a class is active.
-
-        Args:
-            output: sed (frame, class) logits, coordinates (frame, axis, class).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class.
-        """
-        group = round(LABEL_HOP / hop)
-        probability = mean_of_groups(sigmoid(output["sed"]), group)
-        position = mean_of_groups(np.asarray(output["coordinates"], np.float64).swapaxes(1, 2), group)
-        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
-        chosen = position[frame, label]
-        return rows(frame, label, np.zeros_like(frame), chosen, LABEL_HOP, np.linalg.norm(chosen, axis=-1))
+        """Decode a stretch of a recording; see `SedCoordinatesDecoder.decode`."""
+        return self.decoder.decode(output, hop)

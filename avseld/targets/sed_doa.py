@@ -17,13 +17,13 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.sed_doa import READERS, SedDoaDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
-from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.losses import unit_vectors, wrap_azimuth
-from avseld.targets.thresholds import Thresholds, per_class
 
 LOWEST_DEG, HIGHEST_DEG = -60, 50
 """elevations of the published labels of 2018: outside, an event keeps its activity but has no direction"""
@@ -39,17 +39,13 @@ DOA_WEIGHTS = {
 
 @dataclass(frozen=True)
 class Axes:
-    """A representation of directions as values that a network regresses."""
+    """A representation of directions as values that a network regresses; `avseld.decoding.sed_doa` reads it."""
 
     n: int
-    bounded: bool
-    """whether the network's output goes through a hyperbolic tangent"""
     inactive: float
     """reference value in silence, where the loss includes silence"""
     write: Callable[[np.ndarray, np.ndarray, float], np.ndarray]
     """(azimuth, elevation in degrees (row,), elevation scale) -> (row, axis)"""
-    read: Callable[[np.ndarray, float], np.ndarray]
-    """(values (..., axis), elevation scale) -> vectors (..., 3)"""
 
 
 def _write_angles(azimuth: np.ndarray, elevation: np.ndarray, stretch: float) -> np.ndarray:
@@ -57,22 +53,11 @@ def _write_angles(azimuth: np.ndarray, elevation: np.ndarray, stretch: float) ->
     return np.radians(np.stack([azimuth, elevation * stretch], axis=-1))
 
 
-def _read_angles(value: np.ndarray, stretch: float) -> np.ndarray:
-    """Convert radians (..., axis) back to unit vectors (..., 3)."""
-    return unit_vector(np.degrees(value[..., 0]), np.clip(np.degrees(value[..., 1]) / stretch, -90, 90))
-
-
 AXES = {
-    "xyz": Axes(3, True, 0.0, lambda a, e, _: unit_vector(a, e), lambda value, _: value),
-    "linear_xyz": Axes(3, False, 0.0, lambda a, e, _: unit_vector(a, e), lambda value, _: value),
-    "xy": Axes(
-        2,
-        True,
-        0.0,
-        lambda a, e, _: unit_vector(a, 0)[..., :2],
-        lambda value, _: np.concatenate([value, np.zeros_like(value[..., :1])], axis=-1),
-    ),
-    "angles": Axes(2, False, math.pi, _write_angles, _read_angles),
+    "xyz": Axes(3, 0.0, lambda a, e, _: unit_vector(a, e)),
+    "linear_xyz": Axes(3, 0.0, lambda a, e, _: unit_vector(a, e)),
+    "xy": Axes(2, 0.0, lambda a, e, _: unit_vector(a, 0)[..., :2]),
+    "angles": Axes(2, math.pi, _write_angles),
 }
 
 
@@ -126,6 +111,7 @@ class SedDoa:
         if averaged == "all" and not masked:
             raise BadInput("averaged: all is an average of masked directions; give masked true, too")
         self.n_classes, self.axes, self.angular = n_classes, AXES[axes], axes == "angles"
+        self.axes_name, self.bounded = axes, READERS[axes].bounded
         self.rounding, self.year = rounding_of(rounding), rounding
         self.masked, self.averaged = masked, averaged
         self.stretch, self.frames_per_output = stretch, frames_per_output
@@ -214,28 +200,18 @@ class SedDoa:
         azimuth, elevation = values.unbind(2)
         return torch.cat(unit_vectors(torch.stack([azimuth, elevation / self.stretch], dim=2)), dim=-1)
 
+    @property
+    def decoder(self) -> SedDoaDecoder:
+        """What decodes, without torch."""
+        return SedDoaDecoder(self.axes_name, self.stretch, self.threshold, self.label_hop)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events of one label frame each where a class is active.
-
-        Args:
-            output: sed (frame, class) logits, doa (frame, axis, class).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class; elevation 0 for axes xy.
-        """
-        label_hop = hop if self.label_hop is None else self.label_hop
-        group = round(label_hop / hop)
-        probability = mean_of_groups(sigmoid(output["sed"]), group)
-        prediction = np.asarray(output["doa"], np.float64).swapaxes(1, 2)  # (frame, class, axis)
-        vector = self.axes.read(np.tanh(prediction) if self.axes.bounded else prediction, self.stretch)
-        vector = mean_of_groups(vector, group)
-        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
-        return rows(frame, label, np.zeros_like(frame), vector[frame, label], label_hop)
+        """Decode a stretch of a recording; see `SedDoaDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def _directions(self, output: Tensor) -> Tensor:
         """Apply the activation of the direction head."""
-        return torch.tanh(output) if self.axes.bounded else output
+        return torch.tanh(output) if self.bounded else output
 
     def _direction_loss(self, error: Tensor, active: Tensor) -> Tensor:
         """Reduce the error (batch, frame, axis, class) to a scalar; `active` is (batch, frame, class)."""

@@ -14,13 +14,13 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.sed_doa_distance import SedDoaDistanceDecoder
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import active_rows, batch_spans, gather_events, last_active
-from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import active_event, frame_spans, gather_active, rounding_of
 from avseld.targets.losses import first_of_steps
-from avseld.targets.thresholds import Thresholds, per_class
 
 SHORTEST_M = 0.1
 """least distance that a relative error is divided by"""
@@ -153,24 +153,11 @@ class SedDoaDistance:
         values = [output["doa"].tanh().flatten(2)] if self.directions else []
         return torch.cat([*values, output["distance"].relu()], dim=2)
 
+    @property
+    def decoder(self) -> SedDoaDistanceDecoder:
+        """What decodes, without torch."""
+        return SedDoaDistanceDecoder(self.directions, self.threshold)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events of one label frame of 100 ms each where a class is active.
-
-        Args:
-            output: sed (frame, class) logits, doa (frame, axis, class), distance (frame, class).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class; without directions their angles are
-            unknown.
-        """
-        group = round(LABEL_HOP / hop)
-        probability = mean_of_groups(sigmoid(output["sed"]), group)
-        distance = mean_of_groups(np.maximum(np.asarray(output["distance"], np.float64), 0), group)
-        vector = np.full((*probability.shape, 3), np.nan)
-        if self.directions:
-            vector = mean_of_groups(np.tanh(np.asarray(output["doa"], np.float64)).swapaxes(1, 2), group)
-        frame, label = np.nonzero(probability > per_class(self.threshold, self.n_classes))
-        return rows(
-            frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, distance[frame, label]
-        )
+        """Decode a stretch of a recording; see `SedDoaDistanceDecoder.decode`."""
+        return self.decoder.decode(output, hop)

@@ -14,12 +14,12 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
+from avseld.decoding.frames import sigmoid
+from avseld.decoding.tagging import TaggingDecoder
+from avseld.decoding.thresholds import per_class
 from avseld.io.events import Events
 from avseld.targets.batch_frames import active_rows, divide, first_frames, last_active
-from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import first_tick
-from avseld.targets.segments import median, segments
-from avseld.targets.thresholds import per_class
 
 LOSSES = ("clip", "frame")
 
@@ -140,25 +140,21 @@ class Tagging:
             )
         }
 
+    @property
+    def decoder(self) -> TaggingDecoder:
+        """What decodes, without torch."""
+        return TaggingDecoder(
+            self.high.tolist(),
+            None if self.low is None else self.low.tolist(),
+            self.tag.tolist(),
+            self.smooth,
+            self.salt,
+            self.median_frames,
+        )
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events with onset and offset, of the classes whose clip-wise probability passes the threshold.
-
-        Args:
-            output: frame and clip, (frame, class) logits, possibly of several clips in a row.
-            hop: seconds between frames.
-
-        Returns:
-            One row per event, by class and onset, without direction.
-        """
-        probability = median(sigmoid(output["frame"]), self.median_frames)
-        probability = np.where(sigmoid(output["clip"]) > self.tag, probability, 0.0)
-        rows = []
-        n_smooth, n_salt = round(self.smooth / hop), round(self.salt / hop)
-        for label in range(self.n_classes):
-            low = None if self.low is None else self.low[label]
-            for begin, end in segments(probability[:, label], self.high[label], low, n_smooth, n_salt):
-                rows.append((begin * hop, end * hop, label, 0, np.nan, np.nan, np.nan))
-        return Events.from_rows(rows)
+        """Decode a stretch of a recording; see `TaggingDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def class_activity(self, output: dict[str, Tensor]) -> Tensor:
         """Multiply clip-wise and frame-wise probability (batch, frame, class)."""

@@ -15,6 +15,8 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
+from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.decoding.tracks import TracksDecoder
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.targets.batch_frames import (
@@ -24,10 +26,8 @@ from avseld.targets.batch_frames import (
     gather_events,
     last_active,
 )
-from avseld.targets.decoding import mean_of_groups, rows, sigmoid
 from avseld.targets.label_frames import first_rows, frame_spans, rounding_of
 from avseld.targets.losses import first_of_steps
-from avseld.targets.thresholds import Thresholds, per_class
 
 MOST_TRACKS = 5
 """120 orders; every one is compared in every frame"""
@@ -192,27 +192,14 @@ class Tracks:
         """Return the vectors of all tracks (batch, frame, track * axis)."""
         return output["doa"].tanh().flatten(2)
 
+    @property
+    def decoder(self) -> TracksDecoder:
+        """What decodes, without torch."""
+        return TracksDecoder(self.threshold)
+
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events in label frames of 100 ms: each track's most probable class, where it passes the threshold.
-
-        Probabilities and vectors of a track are averaged over a label frame; steps of a network that are whole label
-        frames, as in EINV2 and PSELDNets, are not changed by that.
-
-        Args:
-            output: sed (frame, track, class) logits, doa (frame, track, axis).
-            hop: seconds between frames.
-
-        Returns:
-            One row per active track and label frame, ordered by frame, class and track.
-        """
-        group = round(LABEL_HOP / hop)
-        probability = mean_of_groups(sigmoid(output["sed"]), group)
-        vector = mean_of_groups(np.tanh(np.asarray(output["doa"], np.float64)), group)
-        best = probability.argmax(axis=-1)
-        frame, track = np.nonzero(probability.max(axis=-1) > per_class(self.threshold, self.n_classes)[best])
-        order = np.lexsort((track, best[frame, track], frame))
-        frame, track = frame[order], track[order]
-        return rows(frame, best[frame, track], track, vector[frame, track], LABEL_HOP)
+        """Decode a stretch of a recording; see `TracksDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def _orders(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return `all_orders` on a device; copied once, as a copy in each step would make the GPU wait for the CPU."""

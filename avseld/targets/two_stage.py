@@ -12,10 +12,11 @@ from torch.nn import functional
 
 from avseld.base.errors import BadInput
 from avseld.base.event_batch import EventBatch
+from avseld.decoding.frames import sigmoid
+from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.decoding.two_stage import TwoStageDecoder
 from avseld.io.events import Events
-from avseld.io.geometry import wrap
 from avseld.targets.batch_frames import active_rows, divide, first_frames, gather_events, last_active
-from avseld.targets.decoding import sigmoid
 from avseld.targets.label_frames import (
     TOLERANCE_FRAMES,
     active_event,
@@ -24,7 +25,6 @@ from avseld.targets.label_frames import (
     require_times,
 )
 from avseld.targets.losses import unit_vectors, wrap_azimuth
-from avseld.targets.thresholds import Thresholds, per_class
 
 DOA_SHARE = {"sed": 0.0, "doa": 1.0, "joint": 0.2}
 """stage -> share of the direction in the loss; the rest is the activity's"""
@@ -34,9 +34,6 @@ DECAY = {"factor": 0.9, "every": 2000, "after": 30000}
 
 CERTAIN_LOGIT = 20.0
 """of an event of the reference: a probability beyond every threshold"""
-
-LOWEST_DEG, HIGHEST_DEG = (-180, -40), (170, 40)
-"""azimuth and elevation to which the official loader of 2019 clips, degrees"""
 
 
 class TwoStageTarget:
@@ -160,34 +157,16 @@ class TwoStageTarget:
             raise BadInput("two_stage has no directions in stage sed; give a run of stage doa or joint")
         return torch.cat(unit_vectors(output["doa"]), dim=-1)
 
-    def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
-        """Decode events of one label frame each, with the direction of each active class.
-
-        A label frame uses the nearest frame of the network (`nearest_frame`); nothing is averaged.
-
-        Args:
-            output: sed (frame, class) logits, doa (frame, axis, class) radians.
-            hop: seconds between frames.
-
-        Returns:
-            One row per active class and label frame, ordered by frame and class; without directions in stage sed.
-        """
-        chosen = nearest_frame(len(output["sed"]), hop, self.label_hop)
-        frame, label = np.nonzero(sigmoid(output["sed"][chosen]) > per_class(self.threshold, self.n_classes))
-        azimuth = elevation = np.full(len(frame), np.nan)
-        if self.stage != "sed":
-            degrees = np.degrees(np.asarray(output["doa"], np.float64)[chosen])[frame, :, label]
-            azimuth, elevation = self._in_range(degrees).T
-        unknown = np.full(len(frame), np.nan)
-        return Events(
-            frame * self.label_hop,
-            (frame + 1) * self.label_hop,
-            label,
-            np.zeros_like(frame),
-            azimuth,
-            elevation,
-            unknown,
+    @property
+    def decoder(self) -> TwoStageDecoder:
+        """What decodes, without torch."""
+        return TwoStageDecoder(
+            self.stage != "sed", self.threshold, self.label_hop, self.grid_deg, self.legacy
         )
+
+    def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
+        """Decode a stretch of a recording; see `TwoStageDecoder.decode`."""
+        return self.decoder.decode(output, hop)
 
     def ranked(
         self, output: dict[str, np.ndarray], target: dict[str, np.ndarray]
@@ -230,27 +209,3 @@ class TwoStageTarget:
             return (difference.abs() * active.unsqueeze(2)).sum() / count
         mean = (difference.square() * active.unsqueeze(2)).sum(dim=(0, 1, 3)) / count
         return mean.clamp(min=1e-12).sqrt().sum()
-
-    def _in_range(self, degrees: np.ndarray) -> np.ndarray:
-        """Round directions (row, axis) in degrees to the grid and bring them into their range."""
-        if self.grid_deg:
-            degrees = np.round(degrees / self.grid_deg) * self.grid_deg
-        if self.legacy:
-            return np.clip(degrees, LOWEST_DEG, HIGHEST_DEG)
-        return np.stack([wrap(degrees[:, 0]), np.clip(degrees[:, 1], -90, 90)], axis=1)
-
-
-def nearest_frame(n_frames: int, hop: float, label_hop: float) -> np.ndarray:
-    """Find the frame that is nearest to each label frame; ties go to the even frame, as in the published code.
-
-    Args:
-        n_frames: frames of the network.
-        hop: seconds between them.
-        label_hop: seconds between label frames.
-
-    Returns:
-        (label frame,) index of a frame; n_frames * hop / label_hop of them, rounded.
-    """
-    ratio = hop / label_hop
-    frame = np.round(np.round(np.arange(round(ratio * n_frames)) / ratio, 9)).astype(int)
-    return np.minimum(frame, n_frames - 1)

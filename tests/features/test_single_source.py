@@ -5,11 +5,11 @@ import pytest
 import torch
 from reference.signals import plane_wave
 
+from avseld.decoding.bins import bin_of, degrees_of
 from avseld.features.general import GeneralFeatures
 from avseld.features.histogram import Histograms
 from avseld.features.single_source import directions, is_onset, noise_floor, smoothed_magnitude
 from avseld.io.geometry import unit_vector
-from avseld.targets.bins import bin_of, degrees_of
 
 
 def salsa_bins() -> torch.Tensor:

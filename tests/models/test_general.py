@@ -7,6 +7,7 @@ from reference.signals import plane_wave
 
 from avseld.base.errors import BadInput
 from avseld.config import InitFrom, Part
+from avseld.decoding.bins import bin_of
 from avseld.features import learn_statistics
 from avseld.features.general import PARTS, GeneralFeatures
 from avseld.io.geometry import angle_between, unit_vector
@@ -17,7 +18,6 @@ from avseld.system.build import System
 from avseld.system.checkpoint import save_system
 from avseld.system.pretrained import initialize_from
 from avseld.targets import TARGETS
-from avseld.targets.bins import bin_of
 
 SHAPES = {"sed": (14,), "doa": (3, 14)}
 

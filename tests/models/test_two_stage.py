@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from avseld.base.errors import BadInput
+from avseld.decoding.two_stage import nearest_frame
 from avseld.features import LogMelGCC
 from avseld.io.events import Events
 from avseld.models.convolution import DoubleConvBlock
 from avseld.models.transfer import load_role, read_weights, transfer
 from avseld.models.two_stage import CRNN10, TwoStage
-from avseld.targets.two_stage import DECAY, TwoStageTarget, nearest_frame
+from avseld.targets.two_stage import DECAY, TwoStageTarget
 from avseld.training.schedules import linear_factor, step_factor
 
 SHAPES = {"sed": (11,), "doa": (2, 11)}

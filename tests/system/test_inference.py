@@ -5,19 +5,16 @@ import pytest
 import torch
 from system_material import blueprint, noise, outputs, stretch
 
+from avseld.decoding.windows import (
+    concatenate_grids,
+    published_label_frame,
+    read_windows,
+    window_grid,
+)
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.system.build import System
-from avseld.system.inference import (
-    concatenate_grids,
-    iterate_heads,
-    join_windows,
-    predict_events,
-    published_label_frame,
-    read_windows,
-    run_windows,
-    window_grid,
-)
+from avseld.system.inference import iterate_heads, join_windows, predict_events, run_windows
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.2, 2.4, 3.61, 7.005])
@@ -87,14 +84,14 @@ def test_a_perfect_network_predicts_the_reference_of_the_whole_recording(seconds
 
 def test_published_rounding_duplicates_some_frames_and_drops_others():
     system = System(blueprint(legacy=True))
-    frame = published_label_frame(system, np.arange(12 * 40))
+    frame = published_label_frame(system.lengths, np.arange(12 * 40))
     assert frame[9 * 12] == 107 and (frame == 107).sum() == 2 and (frame == 119).sum() == 0
-    grid = window_grid(system, 12_000 * 240)
+    grid = window_grid(system.lengths, 12_000 * 240)
     first, starts = grid.first_frame, grid.visual_start_s
     early = np.flatnonzero(first != np.arange(100) * 120)
     assert early[:10].tolist() == [3, 6, 12, 17, 24, 29, 31, 34, 48, 53]
     assert starts[9] == pytest.approx(10.8)
-    assert (window_grid(System(blueprint()), 12_000 * 240).first_frame == np.arange(100) * 120).all()
+    assert (window_grid(System(blueprint()).lengths, 12_000 * 240).first_frame == np.arange(100) * 120).all()
 
 
 def test_published_frames_are_sixteen_samples_early():
@@ -116,9 +113,9 @@ def test_published_frames_are_sixteen_samples_early():
 def test_a_batch_of_windows_of_several_recordings_gives_what_each_recording_gives_alone(system):
     recordings = [noise(seconds, seed) for seed, seconds in enumerate((0.5, 3.61, 2.4))]
     lengths = [waveform.shape[1] for waveform in recordings]
-    grids = [window_grid(system, n) for n in lengths]
+    grids = [window_grid(system.lengths, n) for n in lengths]
     windows = [
-        read_windows(system, partial(stretch, waveform), grid)
+        read_windows(system.lengths, partial(stretch, waveform), grid)
         for waveform, grid in zip(recordings, grids, strict=True)
     ]
     heads = run_windows(system, np.concatenate(windows), None, concatenate_grids(grids))
@@ -135,9 +132,10 @@ def test_frames_beyond_each_recording_of_a_batch_are_zeros(system):
     legacy = System(blueprint(legacy=True)).eval()
     legacy.load_state_dict(system.state_dict())
     short, long = noise(0.5), noise(2.4, 1)
-    grids = [window_grid(legacy, short.shape[1]), window_grid(legacy, long.shape[1])]
+    grids = [window_grid(legacy.lengths, short.shape[1]), window_grid(legacy.lengths, long.shape[1])]
     windows = [
-        read_windows(legacy, partial(stretch, w), g) for w, g in zip((short, long), grids, strict=True)
+        read_windows(legacy.lengths, partial(stretch, w), g)
+        for w, g in zip((short, long), grids, strict=True)
     ]
     heads = run_windows(legacy, np.concatenate(windows), None, concatenate_grids(grids))["accdoa"]
     alone = [run_windows(legacy, w, None, g)["accdoa"] for w, g in zip(windows, grids, strict=True)]

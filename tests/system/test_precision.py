@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from avseld.config import Part
+from avseld.decoding.windows import window_grid
 from avseld.io.events import Events
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.system.inference import run_windows, stretch_loss, window_grid
+from avseld.system.inference import run_windows, stretch_loss
 
 FEATURES = ["amplitude_ipd", "logamplitude_iv", "logmel_iv", "sound_field"]
 HALVES = [torch.bfloat16, torch.float16]
@@ -52,7 +53,7 @@ def test_features_are_the_same_with_and_without_mixed_precision(features, half):
 @pytest.mark.parametrize("features", FEATURES)
 def test_features_of_whole_recordings_are_the_same_with_and_without_mixed_precision(features):
     one = system(features).eval()
-    grid = window_grid(one, 28_800)
+    grid = window_grid(one.lengths, 28_800)
     waveform = signals()[:, :, :1].repeat(1, 1, 28_800 + one.features.stft.n_fft)[:1]
     waveform[:] = torch.randn(waveform.shape, generator=torch.Generator().manual_seed(1))
     full = seen_by_the_network(one, lambda: run_windows(one, waveform, None, grid))

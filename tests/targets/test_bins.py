@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from avseld.decoding.bins import bin_of, degrees_of
 from avseld.io.events import Events
 from avseld.targets import TARGETS
 from avseld.targets.activity import Activity
-from avseld.targets.bins import DirectionBins, bin_of, degrees_of
+from avseld.targets.bins import DirectionBins
 
 
 def test_directions_become_the_nearest_classes():

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from avseld.decoding.frames import merge_close_tracks
 from avseld.io.geometry import unit_vector
-from avseld.targets.decoding import merge_close_tracks
 
 PAIRS = ((0, 1), (1, 2), (2, 0))
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
+from avseld.decoding.frames import mean_of_groups
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.targets import ACCDOA, SedDoa
-from avseld.targets.decoding import mean_of_groups
 
 HOP_2018 = 256 / 44100
 
@@ -165,7 +165,7 @@ def perfect(target, label: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         vector, rest = label["accdoa"][:, :3], label["accdoa"][:, 3:]
         return {"accdoa": np.concatenate([np.arctanh(0.9999 * vector.astype(float)), rest], axis=1)}
     doa = label["doa"].astype(float)
-    return {"sed": 20 * label["sed"] - 10, "doa": np.arctanh(0.9999 * doa) if target.axes.bounded else doa}
+    return {"sed": 20 * label["sed"] - 10, "doa": np.arctanh(0.9999 * doa) if target.bounded else doa}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
+from avseld.decoding.segments import median, runs, segments
 from avseld.io.events import Events
 from avseld.metrics.ranking import average_precision
-from avseld.targets.segments import median, runs, segments
 from avseld.targets.tagging import Tagging
 
 HOP = 1 / 64

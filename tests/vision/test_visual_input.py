@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from avseld.config import Part
+from avseld.decoding.windows import window_grid
 from avseld.inference.predictor import Predictor
 from avseld.io.boxes import Boxes, people
 from avseld.models import MODELS
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
-from avseld.system.inference import window_grid
 from avseld.vision.visual_input import VisualInput, VisualSpec
 
 CLASSES = [f"class {number}" for number in range(13)]
@@ -91,7 +91,7 @@ def test_inference_windows_get_the_boxes_of_their_own_time(monkeypatch, legacy):
     Predictor(system).predict(np.zeros((4, 5 * 24_000), np.float32), walk(50.0))
     shown = torch.cat(system.model.shown).numpy()
     assert shown.shape == (5, 13, 3, 5)
-    first = window_grid(system, 500 * 240).first_frame
+    first = window_grid(system.lengths, 500 * 240).first_frame
     begin = (first - system.margin) * system.hop
     middle = begin[:, None] + 0.1 * np.arange(13) + 0.05
     inside = (middle >= 0) & (middle < 6)

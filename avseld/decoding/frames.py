@@ -1,4 +1,4 @@
-"""From the frames of a network to events in label frames."""
+"""From the frames of a network to events in label frames: what several decoders share."""
 
 from collections.abc import Sequence
 
