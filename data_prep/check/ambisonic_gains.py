@@ -11,21 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
+from avseld.directions.bands import in_band
+from avseld.directions.intensity import BAND_HZ, MAX_RATIO, MIN_RATIO, NAMED_RATIO, energies, intensity
 from avseld.io.audio import audio_info, read_audio
 from avseld.io.manifest import Recording
-from data_prep.check.single_sources import in_band
 
-BAND_HZ = (200.0, 5000.0)
-"""as for the intensity vector: small arrays attenuate Y, Z and X below"""
 N_FRAMES = 100
 """frames of 100 ms of a recording that are evaluated, evenly spread"""
 LOUD_SHARE = 0.5
 MIN_DIRECTEDNESS = 0.2
 """least median of |intensity| / energy of W: noise of the channels has 0.08, rooms 0.07 to 0.84"""
-MAX_RATIO, MIN_RATIO = 1.6, 0.5
-"""of the energies, beyond which a recording is not SN3D"""
-NAMED_RATIO = 2.45
-"""between the 2 of FuMa and the 3 of N3D"""
 
 
 @dataclass(frozen=True)
@@ -90,17 +85,16 @@ def measure(recording: Recording) -> tuple[float, float]:
     n_frames = info.n_samples // length
     picked = np.unique(np.linspace(0, n_frames - 1, min(N_FRAMES, n_frames)).round().astype(int))
     band, window = in_band(length, info.sample_rate, BAND_HZ), np.hanning(length)
-    energy, intensity = np.zeros((len(picked), 4)), np.zeros((len(picked), 3))
+    energy, vectors = np.zeros((len(picked), 4)), np.zeros((len(picked), 3))
     for index, frame in enumerate(picked):
         spectrum = np.fft.rfft(read_audio(recording.audio, int(frame) * length, length) * window)[:, band]
-        energy[index] = np.square(np.abs(spectrum)).sum(axis=-1)
-        intensity[index] = np.real(np.conj(spectrum[0]) * spectrum[1:4]).sum(axis=-1)
+        energy[index], vectors[index] = energies(spectrum), intensity(spectrum)
     omni = energy[:, 0]
     loud = (omni > 0) & (omni >= np.quantile(omni, 1 - LOUD_SHARE)) if len(omni) else np.zeros(0, bool)
     if not loud.any():
         return np.nan, np.nan
     ratio = energy[loud, 1:].sum(axis=1) / omni[loud]
-    directedness = np.linalg.norm(intensity[loud], axis=1) / omni[loud]
+    directedness = np.linalg.norm(vectors[loud], axis=1) / omni[loud]
     return float(np.median(ratio)), float(np.median(directedness))
 
 

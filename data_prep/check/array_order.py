@@ -6,28 +6,29 @@ is the one that the phases between its channels fit best.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from itertools import combinations, permutations
+from functools import cache
 
 import numpy as np
 
-from avseld.base.sphere import fibonacci_sphere, on_sphere
+from avseld.base.rotation import angle_of, rotation_matrix
+from avseld.base.sphere import fibonacci_sphere
+from avseld.directions.arrays import STARSS23, RigidSphere
+from avseld.directions.bands import in_band
+from avseld.directions.steered_power import coherence, pairs_of, steering, strongest
+from avseld.directions.tetrahedra import AS_GIVEN, Order, order_matrices
 from avseld.io.events import Events
 from avseld.io.formats import FORMATS
-from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.geometry import angle_between
 from avseld.io.manifest import Recording
-from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
+from data_prep.check.single_sources import MIN_FRAMES, single_source_frames
 
 ARRAY = FORMATS["mic"]
-PAIRS = tuple(combinations(range(ARRAY.channels), 2))
 BAND_HZ = (300.0, 6000.0)
 """below, time differences are small parts of a period; above, reverberation has most of the power"""
 N_FFT = 512
 """samples of the windows whose cross-spectra are averaged over a label frame; 21 ms at 24 kHz"""
 N_DIRECTIONS = 1000
 """directions that are compared, 6 degrees apart"""
-TABLE_STEP_DEG = 1.0
-"""angular step of the tabulated response of the sphere"""
 RADII_M = (0.01, 0.015, 0.02, 0.03, ARRAY.radius, 0.06, 0.09)
 """radii that are compared"""
 MIN_RADIUS_GAIN = 1.15
@@ -47,9 +48,6 @@ N_CELLS = 42
 """30 degrees wide"""
 ALIKE_DEG = 30.0
 """turns that differ by less are neighbours, not competitors"""
-
-Order = tuple[int, ...]
-AS_GIVEN: Order = (0, 1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,8 @@ class Measured:
 def measure(recording: Recording, events: Events) -> Measured:
     """Measure the direction of sound in frames in which exactly one source is labelled.
 
-    Steered response power: the coherence of each pair of channels, averaged over the windows of a frame, is compared
-    with the phases that a plane wave from each direction has (SRP-PHAT, DiBiase, "A high-accuracy, low-latency
-    technique for talker localization in reverberant environments", 2000; weighted by the coherence instead of whitened,
-    which leaves out bins of noise). The more coherent half of the frames is used.
+    Steered response power (`avseld.directions.steered_power`) of the windows of a frame. The more coherent half of the
+    frames is used.
 
     Args:
         recording: of a tetrahedral array.
@@ -124,12 +120,17 @@ def measure(recording: Recording, events: Events) -> Measured:
     """
     single = single_source_frames(recording, events)
     band = in_band(N_FFT, single.sample_rate, BAND_HZ)
-    coherence = np.zeros((len(single.frames), len(PAIRS) * int(band.sum())), np.complex64)
+    coherent = np.zeros((len(single.frames), len(pairs_of(ARRAY.channels)) * int(band.sum())), np.complex64)
     for index, sound in enumerate(single.sounds()):
-        coherence[index] = _coherence(sound, band)
-    sounding = np.abs(coherence).any(axis=1)
-    coherence, labelled = coherence[sounding], single.labelled[sounding]
-    found = {radius: _best_directions(coherence, single.sample_rate, radius) for radius in RADII_M}
+        coherent[index] = coherence(_spectrum(sound, band))
+    sounding = np.abs(coherent).any(axis=1)
+    coherent, labelled = coherent[sounding], single.labelled[sounding]
+    found = {
+        radius: strongest(
+            coherent, steering(RigidSphere(radius=radius), single.sample_rate, N_FFT, BAND_HZ, N_DIRECTIONS)
+        )
+        for radius in RADII_M
+    }
     mean = {radius: float(peak.sum()) for radius, (_, peak) in found.items()}
     radius = max(RADII_M, key=mean.__getitem__)
     if mean[radius] < MIN_RADIUS_GAIN * mean[ARRAY.radius]:
@@ -158,7 +159,7 @@ def fit(measured: Sequence[Measured]) -> ArrayFit:
     )
     best = int(angles.argmin())
     order, yaw, matrix = candidates[best]
-    elsewhere = np.array([_angle_of(other @ matrix.T) > ALIKE_DEG for _, _, other in candidates])
+    elsewhere = np.array([angle_of(other @ matrix.T) > ALIKE_DEG for _, _, other in candidates])
     lead = float(angles[elsewhere].min() - angles[best])
     n_directions = len(np.unique((references @ fibonacci_sphere(N_CELLS).T).argmax(axis=1)))
     radius = float(
@@ -169,69 +170,19 @@ def fit(measured: Sequence[Measured]) -> ArrayFit:
     )
 
 
-@lru_cache(maxsize=2 * len(RADII_M))
-def steering(sample_rate: int, radius: float) -> np.ndarray:
-    """Return the phases between pairs of microphones of a plane wave.
-
-    Args:
-        sample_rate: Hz.
-        radius: metres, of the array.
-
-    Returns:
-        (direction, pair times frequency) complex of magnitude 1; frequencies of `BAND_HZ`.
-    """
-    frequency = np.fft.rfftfreq(N_FFT, 1 / sample_rate)[in_band(N_FFT, sample_rate, BAND_HZ)]
-    table = on_sphere(
-        np.cos(np.radians(np.arange(0, 180 + TABLE_STEP_DEG / 2, TABLE_STEP_DEG))), frequency, radius
-    )
-    angle = np.degrees(np.arccos(np.clip(fibonacci_sphere(N_DIRECTIONS) @ _capsules().T, -1, 1)))
-    response = table[np.round(angle / TABLE_STEP_DEG).astype(int)]
-    phases = np.stack([response[:, i] * response[:, j].conj() for i, j in PAIRS], axis=1)
-    return (phases / np.abs(phases)).reshape(N_DIRECTIONS, -1).astype(np.complex64)
-
-
-def _best_directions(coherence: np.ndarray, sample_rate: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Find the direction (frame, 3) that fits coherences (frame, pair times frequency) best, and how well (frame,)."""
-    phases = steering(sample_rate, radius)
-    power = (coherence @ phases.conj().T).real
-    return fibonacci_sphere(N_DIRECTIONS)[power.argmax(axis=1)], power.max(axis=1, initial=0.0)
-
-
-def _coherence(sound: np.ndarray, band: np.ndarray) -> np.ndarray:
-    """Return the complex coherence of each pair of channels, (pair times frequency,), of sound (channel, sample)."""
+def _spectrum(sound: np.ndarray, band: np.ndarray) -> np.ndarray:
+    """Transform windows of sound (channel, sample), half a window apart, into (channel, window, bin of the band)."""
     starts = range(0, sound.shape[1] - N_FFT + 1, N_FFT // 2)
     windows = np.stack([sound[:, start : start + N_FFT] for start in starts], axis=1) * np.hanning(N_FFT)
-    spectrum = np.fft.rfft(windows)[..., band]
-    power = np.square(np.abs(spectrum)).sum(axis=1)
-    cross = [
-        (spectrum[i] * spectrum[j].conj()).sum(axis=0) / np.sqrt(np.maximum(power[i] * power[j], 1e-30))
-        for i, j in PAIRS
-    ]
-    return np.concatenate(cross)
-
-
-def _capsules() -> np.ndarray:
-    return unit_vector(*np.array(ARRAY.capsules_deg).T)
+    return np.fft.rfft(windows)[..., band]
 
 
 @cache
 def _candidates() -> list[tuple[Order, int, np.ndarray]]:
     """List orders and turns, the given one first, with the (3, 3) matrix that each applies to measured directions."""
-    capsules = _capsules()
-    found: list[tuple[Order, int, np.ndarray]] = []
-    for order in permutations(AS_GIVEN):
-        # The orthogonal matrix that maps the capsules of the channels as given to those of this order.
-        left, _, right = np.linalg.svd(capsules.T @ capsules[list(order)])
-        found.append((order, 0, left @ right))
+    matrices = order_matrices(tuple(map(tuple, STARSS23.facing)))
+    found: list[tuple[Order, int, np.ndarray]] = [(order, 0, matrix) for order, matrix in matrices.items()]
     for yaw in range(-180 + YAW_STEP_DEG, 180, YAW_STEP_DEG):  # 180 degrees is an order
         if yaw:
-            c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-            found.append((AS_GIVEN, yaw, np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])))
+            found.append((AS_GIVEN, yaw, rotation_matrix(yaw)))
     return found
-
-
-def _angle_of(matrix: np.ndarray) -> float:
-    """Return the angle of a rotation, degrees; 180 for a mirror image."""
-    if np.linalg.det(matrix) < 0:
-        return 180.0
-    return float(np.degrees(np.arccos(np.clip((np.trace(matrix) - 1) / 2, -1, 1))))

@@ -6,13 +6,12 @@ from itertools import permutations, product
 
 import numpy as np
 
+from avseld.directions.bands import in_band
+from avseld.directions.intensity import BAND_HZ, energies, intensity
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between
 from avseld.io.manifest import Recording
-from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
-
-BAND_HZ = (200.0, 5000.0)
-"""below is the rumble of rooms, above the spatial aliasing of small arrays"""
+from data_prep.check.single_sources import MIN_FRAMES, single_source_frames
 
 MIN_LEAD_DEG = 8.0
 """how much nearer to the labels an order must be than all others, as for arrays"""
@@ -72,8 +71,7 @@ class Fit:
 def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarray]:
     """Measure the intensity vector in frames in which exactly one source is labelled.
 
-    The active intensity is Re(conj(W) [Y Z X]) summed over a band (Pulkki, "Spatial sound reproduction with
-    directional audio coding", JAES 55(6), 2007); the louder half of the frames is used.
+    The louder half of the frames is used.
 
     Args:
         recording: first-order ambisonics, W first.
@@ -86,14 +84,14 @@ def measure(recording: Recording, events: Events) -> tuple[np.ndarray, np.ndarra
     single = single_source_frames(recording, events)
     band = in_band(single.n_samples, single.sample_rate, BAND_HZ)
     window = np.hanning(single.n_samples)
-    intensity, power = np.zeros((len(single.frames), 3)), np.zeros(len(single.frames))
+    vectors, power = np.zeros((len(single.frames), 3)), np.zeros(len(single.frames))
     for index, sound in enumerate(single.sounds()):
         spectrum = np.fft.rfft(sound * window)[:, band]
-        intensity[index] = np.real(np.conj(spectrum[0]) * spectrum[1:4]).sum(-1)
-        power[index] = np.square(np.abs(spectrum[0])).sum()
-    length = np.linalg.norm(intensity, axis=-1)
+        vectors[index] = intensity(spectrum)
+        power[index] = energies(spectrum[0])
+    length = np.linalg.norm(vectors, axis=-1)
     loud = (power >= np.median(power) if len(power) else power > 0) & (length > 0)
-    return intensity[loud] / length[loud, None], single.labelled[loud]
+    return vectors[loud] / length[loud, None], single.labelled[loud]
 
 
 def fit(measured: Iterable[np.ndarray], labelled: Iterable[np.ndarray]) -> Fit:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avseld.directions.bands import in_band
 from avseld.io.events import Events
 from avseld.io.manifest import Recording
-from data_prep.check.single_sources import MIN_FRAMES, in_band, single_source_frames
+from data_prep.check.single_sources import MIN_FRAMES, single_source_frames
 
 BAND_HZ = (1000.0, 8000.0)
 """in which a head shades its far side"""

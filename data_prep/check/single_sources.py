@@ -63,9 +63,3 @@ def single_source_frames(recording: Recording, events: Events) -> SingleSourceFr
     picked = np.unique(np.linspace(0, len(frames) - 1, min(MAX_FRAMES, len(frames))).round().astype(int))
     labelled = unit_vector(events.azimuth[rows[picked]], events.elevation[rows[picked]]).reshape(-1, 3)
     return SingleSourceFrames(recording.audio, info.sample_rate, frames[picked], labelled)
-
-
-def in_band(n_samples: int, sample_rate: int, band_hz: tuple[float, float]) -> np.ndarray:
-    """Mark the bins of a transform whose frequencies lie in a band, (n_samples // 2 + 1,) bool."""
-    frequency = np.fft.rfftfreq(n_samples, 1 / sample_rate)
-    return (frequency >= band_hz[0]) & (frequency <= band_hz[1])
