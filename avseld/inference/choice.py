@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.io.channel_map import n_taken, takes, wrong_channels
+from avseld.io.channel_map import Channels, n_taken, takes, wrong_channels
 from avseld.io.formats import FORMATS, FORMATS_BY_CHANNELS, format_named
 from avseld.io.resampling import open_recording, sound_info
 from avseld.io.sound_track import is_container
@@ -32,13 +32,14 @@ ambisonics, 51 of them of real rooms, have correlations below 0. A wave from the
 ones, but levels of W and of X, Y, Z that differ by 4.8 dB or more (SN3D)"""
 
 
-def format_of(path: Path, format: str | None = None, channels: Sequence[int | str] | None = None) -> str:
+def format_of(path: Path, format: str | None = None, channels: Channels | None = None) -> str:
     """Decide the channel format of a recording.
 
     Args:
         path: sound file, or video with a sound track.
         format: what the user says it is; None decides by the number of channels.
-        channels: channels that are taken, counted from 1; None for all.
+        channels: channels that are taken, see `avseld.io.channel_map`; None for all. The description of an array says
+            the format.
 
     Raises:
         BadInput: unreadable, or a number of channels that decides nothing.
@@ -46,6 +47,8 @@ def format_of(path: Path, format: str | None = None, channels: Sequence[int | st
     if format is not None:
         format_named(format)
         return format
+    if channels is not None and not isinstance(channels, Sequence):
+        return channels.output
     n_channels = n_taken(channels) if channels is not None else sound_info(path).channels
     if n_channels not in FORMATS_BY_CHANNELS:
         raise BadInput(
@@ -68,7 +71,7 @@ def describe_guess(recordings: str, format: str) -> str:
     return f"{recordings}: {about.channels} channels, taken as {format}: {about.about}{otherwise}"
 
 
-def warn_of_capsules(path: Path, channels: Sequence[int | str] | None = None) -> None:
+def warn_of_capsules(path: Path, channels: Channels | None = None) -> None:
     """Log a warning where a recording that is taken for first-order ambisonics looks like that of four microphones."""
     if looks_like_capsules(path, channels):
         log.warning(
@@ -78,7 +81,7 @@ def warn_of_capsules(path: Path, channels: Sequence[int | str] | None = None) ->
         )
 
 
-def looks_like_capsules(path: Path, channels: Sequence[int | str] | None = None) -> bool:
+def looks_like_capsules(path: Path, channels: Channels | None = None) -> bool:
     """Return whether four channels are those of a small array of microphones, as far as low frequencies show.
 
     There the pressure at all capsules is the same, while X, Y and Z of ambisonics have signs and levels that depend on

@@ -1,7 +1,6 @@
 """The command `predict`: recordings in, events and DCASE CSV files out."""
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +25,9 @@ from avseld.inference.run_folder import folder_of, recordings_for_weights, recor
 from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
 from avseld.inference.submission import Year, check_submission, write_submission
 from avseld.inference.thresholds import set_threshold
+from avseld.io.array_file import chosen_channels
+from avseld.io.array_setup import ArraySetup
+from avseld.io.channel_map import Channels
 from avseld.io.classes import compare_classes
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
 from avseld.io.run_config import prepared_folder
@@ -46,6 +48,7 @@ def predict(
     video: Path | None = None,
     format: Format | None = None,
     channels: list[int | str] | None = None,
+    array: Path | None = None,
     detector: Path | None = None,
     detector_fps: float | None = None,
     video_offset: float = 0.0,
@@ -77,6 +80,8 @@ def predict(
         channels: of the sound files, the channels to take, counted from 1, in the order of the format (1,2,3,4); or
             their names in the order of the file (W,X,Y,Z); or ambix, n3d or fuma, the first order of ambisonics of any
             order in that convention.
+        array: of the sound files, the array file that `avseld calibrate` wrote, in place of --channels; directions are
+            then those of the room.
         detector: weights of the detector that finds people in the video, or the name of an installed detector or of its
             package; by default YOLOX-tiny, fetched once.
         detector_fps: frames of the video per second in which people are detected; by default as in training.
@@ -99,14 +104,15 @@ def predict(
     Raises:
         BadInput: files are missing or unusable.
     """
+    taken = chosen_channels(channels, array)
     options = {
-        "channels": channels, "detector": detector, "detector_fps": detector_fps,
+        "channels": taken, "detector": detector, "detector_fps": detector_fps,
         "video_offset": video_offset, "video_yaw": video_yaw,
     }  # fmt: skip
     if detector_fps is not None and detector_fps <= 0:
         raise BadInput(f"--detector_fps {detector_fps:g}: choose a positive number of frames per second")
     if audio is None:
-        given = {"video": video, "format": format, "view": view or None}
+        given = {"video": video, "format": format, "view": view or None, "array": array}
         _refuse({name: value or None for name, value in (given | options).items()})
         if run is None:
             raise BadInput("nothing to predict; give sound files or videos, or --run RUN for its test fold")
@@ -125,16 +131,16 @@ def predict(
     sounds = sound_files(audio)
     videos, targets = videos_of(video, sounds), targets_of(out, sounds)
     if run is None:
-        formats = {path: format_of(path, format, channels) for path in sounds}
+        formats = {path: format_of(path, format, taken) for path in sounds}
         runs = {path: Path(weights_for(path, formats[path]).name) for path in sounds}
-        _say_choices(formats, format is not None)
+        _say_choices(formats, format is not None or array is not None)
     else:
         runs = dict.fromkeys(sounds, run)
     predictors = {each: load(each, weights, device, legacy) for each in dict.fromkeys(runs.values())}
     jobs = []
     for path in sounds:
         predictor = predictors[runs[path]]
-        _check(predictor, path, runs[path], format, channels, run is not None)
+        _check(predictor, path, runs[path], format, taken, run is not None)
         picture = videos.get(path.stem)
         if picture is None and control != "blank":
             picture = inner_video(path, predictor)
@@ -147,7 +153,8 @@ def predict(
     log.info("%s", " and ".join(map(str, jobs[0].files)) if len(jobs) == 1 else jobs[0].target.parent)
     if not view:
         path, target = jobs[0].path, jobs[0].target
-        tell_next("avseld", "view", "--audio", path, "--prediction", target)
+        described = () if array is None else ("--array", array)
+        tell_next("avseld", "view", "--audio", path, "--prediction", target, *described)
     if view:
         open_page(jobs, predictors[runs[sounds[0]]])
 
@@ -180,7 +187,7 @@ def _check(
     path: Path,
     run: Path,
     format: str | None,
-    channels: Sequence[int | str] | None,
+    channels: Channels | None,
     named: bool,
 ) -> None:
     """Refuse a recording that cannot be predicted; warn where its channels look like those of another format."""
@@ -192,7 +199,7 @@ def _check(
     if named and channels is None:
         check_channels(path, run, taken)
     predictor.check_sound(path, channels)
-    if taken == "foa" and format is None:
+    if taken == "foa" and format is None and not isinstance(channels, ArraySetup):
         warn_of_capsules(path, channels)
 
 

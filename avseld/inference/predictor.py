@@ -14,7 +14,9 @@ from avseld.data.visual import box_sources, visual_inputs
 from avseld.decoding.windows import Reader, VisualAt
 from avseld.inference.detectors import detect, encode
 from avseld.io.alignment import aligned, delayed
+from avseld.io.array_setup import ArraySetup
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
+from avseld.io.channel_map import Channels
 from avseld.io.classes import ClassMap, give_classes
 from avseld.io.events import Events, concatenate
 from avseld.io.manifest import Recording
@@ -61,7 +63,7 @@ class Predictor:
         audio: Path | str | np.ndarray | torch.Tensor,
         video: Path | str | Boxes | None = None,
         sample_rate: int | None = None,
-        channels: Sequence[int | str] | None = None,
+        channels: Channels | None = None,
         detector: Path | str | None = None,
         detector_fps: float | None = None,
         video_offset: float = 0.0,
@@ -76,8 +78,9 @@ class Predictor:
             video: a 360-degree video (people are detected first), a boxes file (.npz), Boxes, or None. A network
                 without visual input ignores it, with a warning.
             sample_rate: Hz of an array; None for the system's rate. A file has its own.
-            channels: channels of the recording to take, counted from 1, in the order of the system's format; None
-                takes all.
+            channels: channels of the recording to take, counted from 1, in the order of the system's format; or the
+                description of the array, as from `avseld.io.array_file.read_array`, in whose room the directions are
+                then; None takes all.
             detector: weights file of the detector for a video, or the name of an installed detector or its package;
                 None takes the installed default.
             detector_fps: frames of the video per second in which people are detected; None as in training.
@@ -100,7 +103,7 @@ class Predictor:
         audio: Path | str | np.ndarray | torch.Tensor,
         video: Path | str | Boxes | None = None,
         sample_rate: int | None = None,
-        channels: Sequence[int | str] | None = None,
+        channels: Channels | None = None,
         detector: Path | str | None = None,
         detector_fps: float | None = None,
         video_offset: float = 0.0,
@@ -114,12 +117,16 @@ class Predictor:
             Second of the recording up to which it is predicted, and the events since the last one.
         """
         read, n_samples = self.reader(audio, sample_rate, channels)
+        turned = channels if isinstance(channels, ArraySetup) and channels.turns_events else None
+        if turned is not None and video is not None:
+            video_yaw -= _yaw_for_video(turned)  # the network sees and hears in the directions of the array
         visual = None
         if video is not None and self.system.model.vision:
             visual = self._visual_at(video, detector, detector_fps, video_offset, video_yaw)
         elif video is not None:
             log.warning("%s has no visual input: the video is ignored", self.system.blueprint.model.name)
-        yield from iterate_events(self.system, read, n_samples, visual, self.batch_size)
+        for until, events in iterate_events(self.system, read, n_samples, visual, self.batch_size):
+            yield until, events if turned is None else turned.to_room(events)
 
     def predict_recording(
         self, recording: Recording, visual: VisualInput | None, silent: bool = False
@@ -139,7 +146,7 @@ class Predictor:
             read = silenced(read)
         return predict_events(self.system, read, n_samples, visual.at if visual else None, self.batch_size)
 
-    def check_sound(self, audio: Path | str, channels: Sequence[int | str] | None = None) -> None:
+    def check_sound(self, audio: Path | str, channels: Channels | None = None) -> None:
         """Refuse a file that cannot be predicted, from its header.
 
         Args:
@@ -175,7 +182,7 @@ class Predictor:
         self,
         audio: Path | str | np.ndarray | torch.Tensor,
         sample_rate: int | None = None,
-        channels: Sequence[int | str] | None = None,
+        channels: Channels | None = None,
     ) -> tuple[Reader, int]:
         """Check a recording and return what reads its sections, and its length in samples; arguments as `predict`."""
         format, rate = self.system.blueprint.format, self.system.sample_rate
@@ -241,6 +248,16 @@ class Predictor:
         options |= {"fps": fps} if fps is not None else {}
         options |= {"weights": Path(detector)} if detector is not None else {}
         return detect(video, **options)
+
+
+def _yaw_for_video(setup: ArraySetup) -> float:
+    """Return by how many degrees an array of microphones is turned to the left, if pictures can be turned so, too."""
+    if setup.is_tilted:
+        raise BadInput(
+            f"an array with pitch {setup.pitch:g} and roll {setup.roll:g}: pictures can be turned about the vertical "
+            "only; predict without video, or set the array upright"
+        )
+    return setup.yaw
 
 
 def load(

@@ -225,7 +225,6 @@ def _files_of(job: SoundJob, classes: Sequence[str], format: str) -> RecordingFi
         video = panorama_of(job.path)
     elif not video_info(video).is_panorama:
         video = None
-    channels = job.options.get("channels")
     return RecordingFiles(
         job.path.stem,
         job.path,
@@ -236,7 +235,7 @@ def _files_of(job: SoundJob, classes: Sequence[str], format: str) -> RecordingFi
         prediction=job.target,
         video_offset=job.options.get("video_offset", 0.0),
         video_yaw=job.options.get("video_yaw", 0.0),
-        channels=tuple(channels) if channels else None,
+        channels=job.options.get("channels"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -51,23 +52,55 @@ class ChannelMap:
         order: (channel,) indices of channels of the file.
         gains: (channel,) factors.
         mean: their mean is taken, as one channel.
+        mixing: (output, channel) gains with which the channels are mixed then, as to turn ambisonics; None for none.
     """
 
     order: np.ndarray
     gains: np.ndarray
     mean: bool = False
+    mixing: np.ndarray | None = None
 
     @property
     def n_channels(self) -> int:
-        """Number of channels that are taken."""
+        """Number of channels that come out."""
+        if self.mixing is not None:
+            return len(self.mixing)
         return 1 if self.mean else len(self.order)
 
     def take(self, waveform: np.ndarray) -> np.ndarray:
-        """Take the channels of a waveform (channel, sample)."""
+        """Take the channels of a waveform (channel, sample), or of a block of it: there is no state."""
         taken = waveform[self.order]
         if not (self.gains == 1).all():
             taken = taken * self.gains[:, None].astype(taken.dtype)
+        if self.mixing is not None:
+            # One channel after the other: blocks of any length are rounded alike, unlike by matrix products.
+            mixed = np.zeros((len(self.mixing), taken.shape[1]), taken.dtype)
+            for gains, channel in zip(self.mixing.T.astype(taken.dtype), taken, strict=True):
+                mixed += gains[:, None] * channel
+            return mixed
         return taken.mean(axis=0, keepdims=True) if self.mean else taken
+
+
+class DescribedChannels(Protocol):
+    """Channels that a description of an array chooses (`avseld.io.array_file`)."""
+
+    @property
+    def output(self) -> str:
+        """Format of what comes out, a key of `avseld.io.formats.FORMATS`."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """The choice in words, which differ where it does."""
+        ...
+
+    def channel_map(self, n_channels: int, name: str) -> ChannelMap:
+        """Return what to take of a file; arguments and errors as for `channel_map`."""
+        ...
+
+
+Channels = Sequence[int | str] | DescribedChannels
+"""a choice of channels: numbers or names, see `channel_map`, or a description of the array"""
 
 
 def mean_of(n_channels: int) -> ChannelMap:
@@ -80,25 +113,36 @@ def channel_names(format: str) -> tuple[str, ...]:
     return NAMES.get(format) or tuple(str(number + 1) for number in range(format_named(format).channels))
 
 
-def n_taken(channels: Sequence[int | str]) -> int:
+def words_of(channels: Channels | None) -> str:
+    """Return a choice of channels in words; empty for all of them."""
+    if channels is None:
+        return ""
+    return ",".join(map(str, channels)) if isinstance(channels, Sequence) else channels.words
+
+
+def n_taken(channels: Channels) -> int:
     """Return how many channels are taken, as `channel_map` understands them."""
+    if not isinstance(channels, Sequence):
+        return format_named(channels.output).channels
     first = str(channels[0]).strip().lower() if len(channels) == 1 else ""
     return 4 if first in CONVENTIONS or first == "sn3d" else len(channels)
 
 
-def channel_map(n_channels: int, channels: Sequence[int | str], name: str) -> ChannelMap:
+def channel_map(n_channels: int, channels: Channels, name: str) -> ChannelMap:
     """Understand a choice of channels.
 
     Args:
         n_channels: of the file.
         channels: channels to take, counted from 1, in the order of the format; or the names of the first channels of
             the file, as W, X, Y, Z or R, L, which are brought into the order of the format; or one of ambix, n3d and
-            fuma: the first order of ambisonics of any order in that convention.
+            fuma: the first order of ambisonics of any order in that convention; or a description of the array.
         name: of the file, for messages.
 
     Raises:
         BadInput: a channel that the file has not, an unknown name, or another number of channels than a convention has.
     """
+    if not isinstance(channels, Sequence):
+        return channels.channel_map(n_channels, name)
     words = [str(channel).strip() for channel in channels]
     lowered = "ambix" if [word.lower() for word in words] == ["sn3d"] else "".join(words[:1]).lower()
     if len(words) == 1 and lowered in CONVENTIONS:
@@ -126,9 +170,7 @@ def channel_map(n_channels: int, channels: Sequence[int | str], name: str) -> Ch
     )
 
 
-def map_for_format(
-    n_channels: int, format: str, channels: Sequence[int | str] | None, name: str
-) -> ChannelMap | None:
+def map_for_format(n_channels: int, format: str, channels: Channels | None, name: str) -> ChannelMap | None:
     """Choose the channels of a format from a file.
 
     Args:
@@ -148,10 +190,15 @@ def map_for_format(
         if not takes(format, n_channels):
             raise BadInput(f"{name}: {wrong_channels(n_channels, format)}")
         return mean_of(n_channels) if n_channels > expected else None
-    found = channel_map(n_channels, channels, name)
-    if len(found.order) != expected:
+    if not isinstance(channels, Sequence) and channels.output != format:
         raise BadInput(
-            f"{name}: channels {','.join(map(str, channels))} of {n_channels}; {format} needs {expected} of them, "
+            f"{name}: its array file describes {channels.output} recordings, {format} ones are wanted; name the right "
+            "format, or give another array file"
+        )
+    found = channel_map(n_channels, channels, name)
+    if found.n_channels != expected:
+        raise BadInput(
+            f"{name}: channels {words_of(channels)} of {n_channels}; {format} needs {expected} of them, "
             "counted from 1"
         )
     return found

@@ -4,7 +4,7 @@ Preparation writes what comes out of here into files, and prediction reads it: a
 after its preparation.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ import soxr
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import FLOATS, AudioInfo, audio_info, open_sound, read_audio, to_int16
-from avseld.io.channel_map import ChannelMap, map_for_format
+from avseld.io.channel_map import ChannelMap, Channels, map_for_format
 from avseld.io.formats import format_named
 from avseld.io.sound_track import is_container, track_blocks, track_info, track_subtype
 from avseld.io.suffixes import LOSSY
@@ -92,7 +92,7 @@ def is_converted(path: Path | str, sample_rate: int, chosen: ChannelMap | None) 
 
 
 def describe_conversion(
-    path: Path | str, format: str, sample_rate: int, channels: Sequence[int | str] | None = None
+    path: Path | str, format: str, sample_rate: int, channels: Channels | None = None
 ) -> str:
     """Say which rate and number of channels of a file are converted, and to what; empty if neither is.
 
@@ -105,6 +105,8 @@ def describe_conversion(
         words.append(f"{info.sample_rate} Hz to {sample_rate} Hz")
     if chosen is not None and chosen.mean:
         words.append(f"{info.channels} channels to their mean")
+    if chosen is not None and chosen.mixing is not None:
+        words.append(f"{info.channels} channels to {format} as its array file says")
     return " and ".join(words)
 
 
@@ -220,7 +222,7 @@ class ResampledFile:
 
 
 def open_recording(
-    path: Path | str, format: str, sample_rate: int, channels: Sequence[int | str] | None = None
+    path: Path | str, format: str, sample_rate: int, channels: Channels | None = None
 ) -> tuple[ReadSection, int]:
     """Open a file for reading at a sample rate and with the channels of a format.
 
@@ -247,7 +249,7 @@ def open_recording(
 
 
 def read_sound(
-    path: Path | str, format: str | None = None, channels: Sequence[int | str] | None = None
+    path: Path | str, format: str | None = None, channels: Channels | None = None
 ) -> tuple[np.ndarray, int]:
     """Read a whole sound file, or the sound track of a video, at its own rate.
 
@@ -289,7 +291,7 @@ def open_array(
     format: str,
     sample_rate: int,
     rate: int | None = None,
-    channels: Sequence[int | str] | None = None,
+    channels: Channels | None = None,
 ) -> tuple[ReadSection, int]:
     """Bring an array to a sample rate and the channels of a format.
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from avseld.base.errors import BadInput
+from avseld.base.yaml_text import load_yaml
 from avseld.config import Data, Recipe
 from avseld.io.run_config import CONFIG, read_config
 from avseld.recipes.reading import (
     PARTS,
     SHORT,
     check_members,
-    load_yaml,
     read_recipe,
     recipe_of_run,
     with_change,

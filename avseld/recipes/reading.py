@@ -1,6 +1,5 @@
 """A recipe by its name, with changes, as Python objects: `recipe("av_foa", data="prepared", steps=2000)`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from difflib import get_close_matches
@@ -8,9 +7,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from avseld.base.errors import BadInput
+from avseld.base.yaml_text import load_yaml
 from avseld.config import OLD_DATA_NAMES, Part, Recipe
 from avseld.recipes import FOLDER, recipe_path
 
@@ -86,31 +84,6 @@ def recipe_of_run(folder: Path) -> Path:
     """
     config, seeds = folder / "config.yaml", folder / "seeds.yaml"
     return seeds if seeds.is_file() and not config.is_file() else config
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 does; PyYAML takes it for text."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
-def load_yaml(text: str, place: str) -> Any:
-    """Read YAML.
-
-    Args:
-        text: YAML.
-        place: file or option, for messages.
-
-    Raises:
-        BadInput: no readable YAML.
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{place}: no readable YAML ({' '.join(str(error).split())}); correct it") from error
 
 
 def with_change(key: str, before: Any, value: Any) -> Any:

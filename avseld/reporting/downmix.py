@@ -1,13 +1,13 @@
 """Stereo downmix of recordings of any channel format, for playback."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.io.channel_map import n_taken
+from avseld.io.channel_map import Channels, n_taken
 from avseld.io.formats import FORMATS_BY_CHANNELS
 from avseld.io.resampling import open_recording, sound_info
 
@@ -31,7 +31,7 @@ def stereo_blocks(
     format: str | None = None,
     start: float = 0.0,
     stop: float | None = None,
-    channels: Sequence[int | str] | None = None,
+    channels: Channels | None = None,
 ) -> tuple[Iterator[np.ndarray], int]:
     """Downmix a segment to stereo, normalized to a peak of 0.9, block by block.
 
@@ -69,14 +69,19 @@ def stereo_blocks(
 
 
 def write_stereo(
-    path: Path | str, target: Path, format: str | None = None, start: float = 0.0, stop: float | None = None
+    path: Path | str,
+    target: Path,
+    format: str | None = None,
+    start: float = 0.0,
+    stop: float | None = None,
+    channels: Channels | None = None,
 ) -> None:
     """Write the downmix of a segment as 16-bit stereo WAV; arguments as for `stereo_blocks`.
 
     Raises:
         BadInput: as `stereo_blocks`.
     """
-    blocks, sample_rate = stereo_blocks(path, format, start, stop)
+    blocks, sample_rate = stereo_blocks(path, format, start, stop, channels)
     with soundfile.SoundFile(str(target), "w", sample_rate, 2, "PCM_16") as file:
         for block in blocks:
             file.write(block)

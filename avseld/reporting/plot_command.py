@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
+from avseld.io.array_file import read_array
 from avseld.io.events import Events
 from avseld.io.feature_files import names_in, open_features, read_description
 from avseld.io.manifest import read_class_list
@@ -40,6 +41,7 @@ def plot(
     boxes: Path | None = None,
     classes: Path | None = None,
     format: str | None = None,
+    array: Path | None = None,
     video_offset: float = 0.0,
     video_yaw: float = 0.0,
     out: Path | None = None,
@@ -68,6 +70,7 @@ def plot(
         classes: with --audio, text file with one class name per line; by default those beside the prediction or the
             reference, as for `avseld view`.
         format: foa, mic, circular, binaural, stereo or mono; by default from the number of channels.
+        array: with --audio, the array file that `avseld calibrate` wrote, as for `avseld predict`.
         video_offset: with --video, the second of the audio at which the video starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
         out: file to write, png, pdf, svg or mp4; with --run, the folder.
@@ -84,6 +87,8 @@ def plot(
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
     """
+    if array is not None and audio is None:
+        raise BadInput(f"--array {array}: needs --audio, the sound of the recording")
     if features is not None:
         _plot_features(features, prepared, recording, reference, out, start, stop, all)
         return
@@ -101,9 +106,11 @@ def plot(
         beside_them = (prediction, None) if reference is None else (None, reference)
         names = read_class_list(classes) if classes else names_beside(*beside_them)
         picture = video or panorama_of(audio)
+        setup = None if array is None else read_array(array)
         files = RecordingFiles(
-            audio.stem, audio, names, format, picture, boxes, reference, prediction, video_offset, video_yaw
-        )
+            audio.stem, audio, names, format or (setup.output if setup else None), picture, boxes, reference,
+            prediction, video_offset, video_yaw, setup,
+        )  # fmt: skip
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
     if audio is not None and video is not None and out.suffix.lower() != VIDEO_SUFFIX:
@@ -187,7 +194,7 @@ def draw(
         overlay(
             files.video, out, reference, prediction, files.load_boxes(), files.classes,
             files.audio, fps, width, files.format, start, stop, files.name,
-            files.video_offset, files.video_yaw,
+            files.video_offset, files.video_yaw, files.channels,
         )  # fmt: skip
     elif suffix in FIGURE_SUFFIXES:
         samples, sample_rate = read_sound(files.audio, files.format, files.channels)

@@ -8,6 +8,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, visible_files
 from avseld.io.alignment import aligned
 from avseld.io.boxes import Boxes, read_boxes
+from avseld.io.channel_map import Channels
 from avseld.io.events import Events
 from avseld.io.labels import EVENT_LIST_SUFFIX, coordinates_of, read_labels
 from avseld.io.manifest import (
@@ -39,8 +40,8 @@ class RecordingFiles:
     """second of the recording at which its video starts"""
     video_yaw: float = 0.0
     """azimuth of the middle of the picture, degrees"""
-    channels: tuple[int | str, ...] | None = None
-    """channels of the audio to take, counted from 1, in the order of the format; None for all"""
+    channels: Channels | None = None
+    """channels of the audio to take, see `avseld.io.channel_map`; None for all"""
     prompt: str = ""
     """description in words"""
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.io.boxes import Boxes
+from avseld.io.channel_map import Channels
 from avseld.io.events import Events
 from avseld.io.resampling import sound_info
 from avseld.io.video import TIMESTAMP_TOLERANCE_S, FrameReader, open_panorama, video_info
@@ -39,6 +40,7 @@ def overlay(
     title: str = "",
     video_offset: float = 0.0,
     video_yaw: float = 0.0,
+    channels: Channels | None = None,
 ) -> None:
     """Write an mp4 of a 360-degree video with reference (hollow) and predicted (filled) directions and boxes.
 
@@ -61,6 +63,7 @@ def overlay(
         title: written below the image.
         video_offset: second of the recording at which the video starts.
         video_yaw: azimuth of the middle of the picture, degrees.
+        channels: of the audio to take, see `avseld.io.channel_map`; None for all.
 
     Raises:
         BadInput: video or audio unusable, or nothing between start and stop.
@@ -84,7 +87,7 @@ def overlay(
         sound = None
         if audio:
             sound = Path(folder) / "stereo.wav"
-            write_stereo(audio, sound, format, start, stop)
+            write_stereo(audio, sound, format, start, stop, channels)
         _render(temporary, source, renderer, times, fps, sound)
         _check(temporary, len(times), out)
 

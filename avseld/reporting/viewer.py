@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
+from avseld.io.array_file import read_array
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import ARRAYS, Events
 from avseld.io.geometry import wrap
@@ -61,6 +62,7 @@ def view(
     classes: Path | None = None,
     video_offset: float = 0.0,
     video_yaw: float = 0.0,
+    array: Path | None = None,
 ) -> None:
     """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
@@ -84,20 +86,25 @@ def view(
             the labels' prepared folder, or of the NAME.events.csv beside the prediction.
         video_offset: with --video, the second of the audio at which it starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
+        array: with --audio, the array file that `avseld calibrate` wrote, as for `avseld predict`.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
     """
+    if array is not None and audio is None:
+        raise BadInput(f"--array {array}: needs --audio, the sound of the recording")
     if audio is not None:
         names = read_class_list(classes) if classes else names_beside(prediction, reference)
         if not names:
             log.info("classes are shown as numbers; --classes FILE names them, one a line")
         picture = video or panorama_of(audio)
+        setup = None if array is None else read_array(array)
         chosen_files = [
             RecordingFiles(
-                audio.stem, audio, names, None, picture, None, reference, prediction, video_offset, video_yaw
+                audio.stem, audio, names, setup.output if setup else None, picture, None, reference, prediction,
+                video_offset, video_yaw, setup,
             )
-        ]
+        ]  # fmt: skip
         out = out or (prediction.parent if prediction else Path()) / f"{audio.stem}.html"
     elif run is not None:
         chosen_files, out = from_run(run, prepared, recordings), out or Path(f"{beside(run, 'view')}.html")

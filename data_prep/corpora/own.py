@@ -13,8 +13,11 @@ from avseld.base.errors import BadInput
 from avseld.base.files import require_file, require_folder, takes_paths, visible_files
 from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.io.channel_map import map_for_format
+from avseld.io.array_file import chosen_channels
+from avseld.io.array_setup import ArraySetup
+from avseld.io.channel_map import Channels, map_for_format
 from avseld.io.frame_conventions import Angles, Distance, frame_conventions
+from avseld.io.geometry import wrap
 from avseld.io.label_files import find_labels
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording, read_class_list
@@ -58,6 +61,7 @@ def own(
     first_frame: int = 0,
     sample_rate: int = 24000,
     channels: list[int | str] | None = None,
+    array: Path | None = None,
     beyond: Literal["refuse", "drop"] = "refuse",
     video_offset: str | None = None,
     video_yaw: str | None = None,
@@ -92,6 +96,8 @@ def own(
         channels: channels of the files to take, counted from 1, in the order of the format (1,2,3,4); or their names in
             the order of the files (W,X,Y,Z; R,L); or ambix, n3d or fuma, the first order of ambisonics of any order in
             that convention. Such files are written into PREPARED/audio.
+        array: array file that `avseld calibrate` wrote, in place of --channels. Labels and videos are in the directions
+            of the room (azimuth 0 in front); if microphones are turned, they are turned with them.
         beyond: refuse events after the end of the audio, or drop what is after it.
         video_offset: second of the audio at which the video starts (0.7 if the camera started 0.7 s later); auto finds
             it by the camera's own sound track; or a csv with the columns file and video_offset.
@@ -106,6 +112,10 @@ def own(
         BadInput: the first thing that is wrong; names file and remedy.
     """
     given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
+    taken = chosen_channels(channels, array)
+    setup = taken if isinstance(taken, ArraySetup) and taken.turns_events else None
+    if setup is not None:
+        _check_turned(setup, video, video_yaw, array)
     findings = Findings(strict=True)
     for folder in (audio, video, labels if labels is None or not labels.is_file() else None):
         _check_folder(folder, prepared)
@@ -134,16 +144,37 @@ def own(
     for name, path in own_shard.of(list(sounds.items()), "recordings"):
         fold, room = _fold_and_room(path.relative_to(audio), fold_from)
         one = Recording(name, path, format, videos.get(name), fold=fold, room=room)
-        found.append(with_duration(one, sample_rate, resampled=True, channels=channels))
+        found.append(with_duration(one, sample_rate, resampled=True, channels=taken))
         if labels:
-            events[name] = labels_of(found[-1], rules, tables[name], findings.warning)
+            read = labels_of(found[-1], rules, tables[name], findings.warning)
+            events[name] = read if setup is None else setup.to_array(read)
     recordings = place_videos(found, prepared, video_offset, video_yaw, list(sounds))
+    if setup is not None:
+        recordings = [replace(one, video_yaw=float(wrap(one.video_yaw - setup.yaw))) for one in recordings]
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
-    recordings = resampled(recordings, prepared, sample_rate, channels, workers)
+    recordings = resampled(recordings, prepared, sample_rate, taken, workers)
     share = Share(own_shard, list(sounds), key_of(own, given, list(sounds)))
     write_prepared(prepared, recordings, events, names, share)
     return 0
+
+
+def _check_turned(setup: ArraySetup, video: Path | None, video_yaw: str | None, array: Path | None) -> None:
+    """Say that directions are turned into those of an array; refuse videos that cannot be turned with them."""
+    if video is not None and setup.is_tilted:
+        raise BadInput(
+            f"{array}: the array is tilted (pitch {setup.pitch:g}, roll {setup.roll:g}), and videos can be turned "
+            "about the vertical only; set the array upright, or leave out --video"
+        )
+    if video is not None and video_yaw is None:
+        raise BadInput(
+            f"{array}: videos are turned with the array (yaw {setup.yaw:g}); give --video_yaw, the azimuth of the "
+            "middle of the picture in the room (0 if the camera faces the front)"
+        )
+    log.info(
+        "directions are turned into those of the microphones: azimuth 0 is where the array faces (yaw %g)",
+        setup.yaw,
+    )
 
 
 def _refuse_absent_labels(labels: Path, name: str) -> None:
@@ -156,7 +187,7 @@ def resampled(
     recordings: list[Recording],
     prepared: Path,
     sample_rate: int,
-    channels: list[int | str] | None = None,
+    channels: Channels | None = None,
     engine: Engine = THREADS,
 ) -> list[Recording]:
     """Write audio of another rate, that channels are chosen of, that is lossy or in a video, into PREPARED/audio.

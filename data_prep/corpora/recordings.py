@@ -13,7 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info, check_samples
-from avseld.io.channel_map import map_for_format
+from avseld.io.channel_map import Channels, map_for_format
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.cut_off_video import cut_off_video
 from avseld.io.events import Events
@@ -95,7 +95,7 @@ def with_duration(
     sample_rate: int,
     resampled: bool = False,
     warn: Callable[[str], None] = log.warning,
-    channels: Sequence[int | str] | None = None,
+    channels: Channels | None = None,
 ) -> Recording:
     """Return a recording with the duration in the header of its audio.
 

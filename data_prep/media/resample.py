@@ -1,6 +1,6 @@
 """Resample audio files, and the sound of videos, to one rate."""
 
-from collections.abc import Sequence
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,10 @@ from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths, visible_files
 from avseld.base.job_shards import read_shard
+from avseld.io.array_file import chosen_channels
+from avseld.io.array_setup import ArraySetup
 from avseld.io.audio import FLOATS, audio_info, to_integers
-from avseld.io.channel_map import ChannelMap, channel_map, map_for_format
+from avseld.io.channel_map import ChannelMap, Channels, channel_map, map_for_format, words_of
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.resampling import (
     resampled_blocks,
@@ -25,6 +27,8 @@ from avseld.io.resampling import (
 from avseld.io.sound_track import is_container, low_passed_channel
 from avseld.io.suffixes import CONTAINERS, SOUNDS
 from data_prep.jobs import FileJob, pair, work_through
+
+log = logging.getLogger(__name__)
 
 Subtype = Literal["PCM_16", "keep", "float"]
 QUIET = 10**-2.5
@@ -40,6 +44,7 @@ def resample(
     sample_rate: int = 24000,
     subtype: Subtype = "PCM_16",
     channels: list[int | str] | None = None,
+    array: Path | None = None,
     jobs: int = 0,
     shard: str | None = None,
     engine: str | None = None,
@@ -57,6 +62,8 @@ def resample(
         channels: channels to take, counted from 1, in the order to write (1,2,3,4); or their names in the order of the
             file (W,X,Y,Z), which are brought to W Y Z X; or ambix, n3d or fuma, the first order of ambisonics of any
             order in that convention, which is brought to W Y Z X in SN3D.
+        array: array file that `avseld calibrate` wrote, in place of --channels: ambisonics are written as W Y Z X in
+            SN3D that faces the front, microphones in their order.
         jobs: number of parallel jobs; 0 for one per core.
         shard: share of the files, I/N (2/8 is the second of eight), for N programs that share the work; auto in a SLURM
             job array. See docs/clusters.md.
@@ -71,10 +78,16 @@ def resample(
     own_shard, workers = read_shard(shard), read_engine(engine, jobs)
     if sample_rate < 1:
         raise BadInput(f"sample rate {sample_rate}: choose a positive number of Hz")
-    work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype, channels=channels)
+    taken = chosen_channels(channels, array)
+    if isinstance(taken, ArraySetup) and taken.turns_events:
+        log.warning(
+            "%s: microphones cannot be turned by their samples; what is found in these files lies in the directions of "
+            "the array (yaw %g degrees)", array, taken.yaw,
+        )  # fmt: skip
+    work = partial(resample_audio, sample_rate=sample_rate, subtype=subtype, channels=taken)
     no_sounds = source.is_dir() and not visible_files(source, SOUNDS) and visible_files(source, CONTAINERS)
     due = own_shard.of(pair(source, target, (SOUNDS[0], *CONTAINERS) if no_sounds else SOUNDS))
-    return int(work_through(due, work, partial(_has_rate, sample_rate, channels), "resample", workers) > 0)
+    return int(work_through(due, work, partial(_has_rate, sample_rate, taken), "resample", workers) > 0)
 
 
 def resample_audio(
@@ -82,7 +95,7 @@ def resample_audio(
     target: Path,
     sample_rate: int = 24000,
     subtype: Subtype = "PCM_16",
-    channels: Sequence[int | str] | None = None,
+    channels: Channels | None = None,
     format: str | None = None,
 ) -> str:
     """Resample one file block by block with soxr (quality HQ), so that memory does not grow with its length.
@@ -139,7 +152,7 @@ def resample_audio(
 
 
 def _chosen(
-    n_channels: int, format: str | None, channels: Sequence[int | str] | None, source: Path
+    n_channels: int, format: str | None, channels: Channels | None, source: Path
 ) -> ChannelMap | None:
     if format is not None:
         return map_for_format(n_channels, format, channels, str(source))
@@ -196,9 +209,9 @@ def is_resampled(job: FileJob) -> bool:
     )
 
 
-def _comment(channels: Sequence[int | str] | None) -> str:
+def _comment(channels: Channels | None) -> str:
     """Return the note in a wav that says which channels of its source it has."""
-    return f"channels {','.join(map(str, channels))}" if channels else ""
+    return f"channels {words_of(channels)}" if channels else ""
 
 
 def _channels_of(path: Path) -> str:
@@ -207,7 +220,7 @@ def _channels_of(path: Path) -> str:
     return note if note.startswith("channels ") else ""
 
 
-def _has_rate(sample_rate: int, channels: Sequence[int | str] | None, job: FileJob) -> bool:
+def _has_rate(sample_rate: int, channels: Channels | None, job: FileJob) -> bool:
     try:
         same_rate = audio_info(job.target).sample_rate == sample_rate
         return same_rate and _channels_of(job.target) == _comment(channels)

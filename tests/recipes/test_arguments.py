@@ -5,8 +5,9 @@ import json
 import pytest
 
 from avseld.base.errors import BadInput
+from avseld.base.yaml_text import load_yaml
 from avseld.recipes.arguments import training_arguments
-from avseld.recipes.reading import load_yaml, recipe
+from avseld.recipes.reading import recipe
 
 
 def recipe_of(*words):
