@@ -29,7 +29,7 @@ boxes_of_people "$folder/prepared" "$boxes" "$weights"
 train() { # name, options...
     local run="$folder/$1"
     shift
-    train_or_resume "$run" --config av_foa_fused --data.prepared "$folder/prepared" --seed "$seed" \
+    train_or_resume "$run" --config av_foa_fused --data.prepared "$folder/prepared" --data.validate fold3_room5 --seed "$seed" \
         --steps "$steps" --validate_every $((steps / 4)) "$@" ${more[@]+"${more[@]}"}
 }
 audio_visual() { train audio_visual; }

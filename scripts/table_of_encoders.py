@@ -65,7 +65,7 @@ def describe(run: Path) -> dict[str, float]:
     sound_h = recipe["steps"] * recipe["data"]["batch_size"] * recipe["data"]["chunk"] / 3600
     return {
         "parameters": system.parameter_count,
-        "gflop_per_s": round(reach_of(system).gflop_per_s, 3),
+        "gflop_per_second": round(reach_of(system).gflop_per_second, 3),
         "steps": recipe["steps"],
         "sound_h": round(sound_h, 2),
         "precision": recipe["hardware"]["precision"],
@@ -108,8 +108,9 @@ def table(rows: dict[str, dict]) -> str:
         deviation = f" ± {100 * row['F_deviation']:.1f}" if row["F_deviation"] is not None else ""
         gain = "{:+.1f} ({:+.1f} to {:+.1f})".format(*row["gain"]["F"]) if "gain" in row else ""
         lines.append(
-            f"| {name} | {row['parameters']:,} | {row['gflop_per_s']:.2f} | {row['steps']:,} | {row['sound_h']:.1f} "
-            f"| {100 * row['F']:.1f}{deviation} % | {row['LE']:.1f}° | {100 * row['LR']:.1f} % | {gain} |"
+            f"| {name} | {row['parameters']:,} | {row['gflop_per_second']:.2f} | {row['steps']:,} "
+            f"| {row['sound_h']:.1f} | {100 * row['F']:.1f}{deviation} % | {row['LE']:.1f}° | {100 * row['LR']:.1f} % "
+            f"| {gain} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -49,11 +49,11 @@ make_weights() {
             ;;
         av_foa_generated)
             corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
-            train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false
+            train scenes av_foa_fused 8000 --data.validate fold3_room5 --schedule.options.cycle_momentum false
             ;;
         audio_foa_generated)
             corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
-            train scenes av_foa_fused 8000 --schedule.options.cycle_momentum false \
+            train scenes av_foa_fused 8000 --data.validate fold3_room5 --schedule.options.cycle_momentum false \
                 --data.video blank --model.options.vision false --model.options.hidden 224
             ;;
     esac

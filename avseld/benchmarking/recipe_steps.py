@@ -29,8 +29,8 @@ def bench_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
         `ours` and `plain`, windows a second of training steps, and `ratio`; plain is the same network of PyTorch's own
         layers in their usual memory order, with attention as products of matrices and a softmax. `ours_bf16` and
         `ratio_bf16`, ours in mixed precision. `predict`: seconds for a minute of sound. `peak_mb` of a process that
-        takes training steps. `windows` of a batch and `window_s`; `parameters`, `gflop_per_s` (`avseld.system.reach`)
-        and `threads`.
+        takes training steps. `windows` of a batch and `window_s`; `parameters`, `gflop_per_second`
+        (`avseld.system.reach`) and `threads`.
     """
     windows = min(recipe["data"]["batch_size"], MEASURED_WINDOWS)
     train = alone(_in_turn, _steps, recipe, windows)
@@ -56,7 +56,7 @@ def bench_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
         "windows": windows,
         "window_s": system.blueprint.chunk,
         "parameters": system.parameter_count,
-        "gflop_per_s": reach_of(system).gflop_per_s,
+        "gflop_per_second": reach_of(system).gflop_per_second,
         "threads": torch.get_num_threads(),
     }
 

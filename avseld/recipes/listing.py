@@ -47,9 +47,9 @@ def describe(path: Path, measure: bool = False) -> dict[str, Any]:
         measure: time training steps, too.
 
     Returns:
-        recipe, system, parameters, learned, input, video, output, classes and about; gflop_per_s, operations for a
-        second of sound; receptive_field_s and look_ahead_s, seconds that enter a label frame and those of them that
-        follow it (None for the whole window); causal; with `measure`, steps_per_s of the recipe's batch.
+        recipe, system, parameters, learned, input, video, output, classes and about; gflop_per_second, 1e9 operations
+        for a second of sound; receptive_field_s and look_ahead_s, seconds that enter a label frame and those of them
+        that follow it (None for the whole window); causal; with `measure`, steps_per_s of the recipe's batch.
     """
     text = path.read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
@@ -70,7 +70,7 @@ def describe(path: Path, measure: bool = False) -> dict[str, Any]:
         "video": data["video"] != "blank",
         "output": target.name,
         "classes": n_classes,
-        "gflop_per_s": round(reach.gflop_per_s, 4),
+        "gflop_per_second": round(reach.gflop_per_second, 4),
         "receptive_field_s": reach.receptive_field_s,
         "look_ahead_s": reach.after_s,
         "causal": reach.causal,
@@ -136,7 +136,7 @@ def models(
 
 
 HEADER = {
-    "recipe": "recipe", "parameters": "parameters", "gflop_per_s": "GFLOP/s", "receptive_field_s": "context",
+    "recipe": "recipe", "parameters": "parameters", "gflop_per_second": "GFLOP/s", "receptive_field_s": "context",
     "causal": "causal", "steps_per_s": "steps/s",
 }  # fmt: skip
 """of the list: GFLOP/s for each second of sound; context, the seconds of sound that enter a label frame"""
@@ -151,13 +151,13 @@ def _columns(width: int, about: Mapping[str, Any], measure: bool) -> str:
         values = {
             "recipe": about["recipe"],
             "parameters": f"{about['parameters']:,}",
-            "gflop_per_s": f"{about['gflop_per_s']:.2f}",
+            "gflop_per_second": f"{about['gflop_per_second']:.2f}",
             "receptive_field_s": "window" if field is None else f"{field:.2f} s",
             "causal": "yes" if about["causal"] else "no",
             "steps_per_s": f"{about['steps_per_s']:.2g}" if measure else "",
         }
         last = f"{about['input']}{' + video' if about['video'] else ''} -> {about['output']}"
-    line = f"{values['recipe']:<{width}}{values['parameters']:>13}{values['gflop_per_s']:>9}"
+    line = f"{values['recipe']:<{width}}{values['parameters']:>13}{values['gflop_per_second']:>9}"
     line += f"{values['receptive_field_s']:>8}{values['causal']:>8}"
     line += f"{values['steps_per_s']:>9}" if measure else ""
     return f"{line}  {last}\n"

@@ -23,14 +23,14 @@ class Reach:
         before_s: seconds before the label frame; None for all of the window.
         after_s: seconds after the end of the label frame; None for all of the window.
         label_hop: seconds of the label frame.
-        gflop_per_s: 1e9 floating-point operations for a second of sound, forward, two for a multiply-add: convolutions,
-            matrix products and attention, without features.
+        gflop_per_second: 1e9 floating-point operations for a second of sound, forward, two for a multiply-add:
+            convolutions, matrix products and attention, without features.
     """
 
     before_s: float | None
     after_s: float | None
     label_hop: float
-    gflop_per_s: float
+    gflop_per_second: float
 
     @property
     def causal(self) -> bool:

@@ -16,10 +16,10 @@ def network(**options) -> MVANet:
 def test_a_gate_weighs_the_picture_and_the_published_one_returns_its_weights():
     gates = Gate(6, 3), Gate(6, 3, legacy=True)
     gates[1].load_state_dict(gates[0].state_dict())
-    audio, seen = torch.randn(2, 5, 6), torch.randn(2, 5, 3)
+    audio, visual = torch.randn(2, 5, 6), torch.randn(2, 5, 3)
     with torch.no_grad():
-        weighed, weights = (gate.eval()(audio, seen) for gate in gates)
-    torch.testing.assert_close(weighed, weights * seen)
+        weighed, weights = (gate.eval()(audio, visual) for gate in gates)
+    torch.testing.assert_close(weighed, weights * visual)
     assert 0 < weights.min() < weights.max() < 1
 
 
@@ -39,13 +39,13 @@ def test_every_weight_learns():
     assert all(weight.grad.abs().sum() > 0 for weight in model.parameters())
 
 
-def test_a_blank_video_is_what_the_audio_only_control_sees():
-    x, seen = torch.randn(1, 7, 25, 32), torch.rand(1, 5, 12)
+def test_a_blank_video_gives_what_the_audio_only_control_gives():
+    x, visual = torch.randn(1, 7, 25, 32), torch.rand(1, 5, 12)
     model, control = network(), network(vision=False)
     control.load_state_dict(model.state_dict())
     with torch.no_grad():
-        shown, blank, deaf_to_video = model(x, seen), model(x), control(x, seen)
-    assert torch.equal(blank["coordinates"], deaf_to_video["coordinates"])
+        shown, blank, without_video = model(x, visual), model(x), control(x, visual)
+    assert torch.equal(blank["coordinates"], without_video["coordinates"])
     assert (shown["coordinates"] - blank["coordinates"]).abs().max() > 1e-3
 
 
@@ -63,6 +63,6 @@ def test_its_layers_for_sound_are_those_of_a_resnet_conformer():
 
 
 def test_a_window_of_a_batch_does_not_change_the_others():
-    model, x, seen = network(), torch.randn(3, 7, 25, 32), torch.rand(3, 5, 12)
+    model, x, visual = network(), torch.randn(3, 7, 25, 32), torch.rand(3, 5, 12)
     with torch.no_grad():
-        torch.testing.assert_close(model(x, seen)["sed"][1:2], model(x[1:2], seen[1:2])["sed"])
+        torch.testing.assert_close(model(x, visual)["sed"][1:2], model(x[1:2], visual[1:2])["sed"])

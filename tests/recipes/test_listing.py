@@ -66,7 +66,7 @@ def test_the_list_has_one_object_per_recipe(capsys, few_recipes):
     listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["recipe"] for one in listed] == ["av_foa", "general_ele_hist", "locator_stereo"]
     assert all(one["parameters"] >= one["learned"] >= 0 and one["about"] for one in listed)
-    assert all(one["gflop_per_s"] > 0 and not one["causal"] for one in listed)
+    assert all(one["gflop_per_second"] > 0 and not one["causal"] for one in listed)
 
 
 def test_the_list_gives_steps_a_second_where_they_are_measured(capsys, few_recipes, monkeypatch):

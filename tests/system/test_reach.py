@@ -61,7 +61,7 @@ def test_recurrence_in_both_directions_sees_the_whole_window():
 def test_operations_are_those_of_the_products():
     system = built(Convolutions(7, 64, {"accdoa": (3, 3, 13)}, 9))
     # two operations a multiply-add, 9 taps, 117 outputs, 97 frames of 1.92 s
-    assert reach_of(system).gflop_per_s == pytest.approx(2 * 9 * 117 * 97 / 1e9 / 1.92)
+    assert reach_of(system).gflop_per_second == pytest.approx(2 * 9 * 117 * 97 / 1e9 / 1.92)
 
 
 def test_neither_weights_nor_statistics_nor_the_mode_change():
