@@ -36,6 +36,24 @@ def test_an_offset_and_a_scale_enter_the_products_alike_on_both_paths():
             assert torch.allclose(learned, expected, atol=1e-6) and learned.requires_grad
 
 
+@pytest.mark.parametrize(("keys", "width"), [(16, 8), (64, 5), (130, 8), (100, 24), (520, 16)])
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+def test_whichever_way_is_faster_gives_values_and_gradients_of_attention(dtype, error, keys, width):
+    torch.manual_seed(0)
+    exact = [torch.randn(2, 3, keys, width, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    rounded = [part.detach().to(dtype).requires_grad_() for part in exact]
+    weight = (exact[0] @ exact[1].transpose(-1, -2) / width**0.5).softmax(dim=-1)
+    (weight @ exact[2]).square().sum().backward()
+    attended = attention(*rounded)
+    attended.square().sum().backward()
+    assert attended.dtype == dtype
+    for ours, theirs in (
+        (attended, weight @ exact[2]),
+        *((r.grad, e.grad) for r, e in zip(rounded, exact, strict=True)),
+    ):
+        assert (ours.double() - theirs).norm() < error * theirs.norm()
+
+
 def test_heads_that_do_not_divide_the_width_are_refused():
     with pytest.raises(BadInput, match="24 is no multiple of 5 heads"):
         SelfAttention(24, 5)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from avseld.base.errors import BadInput
+from avseld.models.attention import attention
 from avseld.models.blocks import BatchNorm
 
 
@@ -37,7 +38,7 @@ class Block(nn.Module):
         batch, token, width = x.shape
         rows = self.qkv(self.norm1(x)).reshape(batch, token, 3, self.n_heads, width // self.n_heads)
         query, key, value = rows.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(query, key, value)
+        attended = attention(query, key, value)
         x = x + self.proj(attended.transpose(1, 2).reshape(batch, token, width))
         return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
 
