@@ -26,11 +26,11 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalize (batch, channel, frame, bin) per channel."""
-        if is_fast(input, self):
-            return normalize(input, self)
         processes = n_processes()
         if not self.training or processes == 1:
             return super().forward(input)
+        if is_fast(input, self):
+            return normalize(input, self)
         axes = (0, 2, 3)
         x = at_least_float32(input)
         # In double precision, because the square of the mean is subtracted again.
