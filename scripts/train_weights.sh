@@ -2,14 +2,15 @@
 # Trains the weights that come with the package, from generated scenes: minutes on a GPU, hours on two cores.
 #   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [--corpus_only] [options of avseld train]
 # NAME is locator_foa, locator_mic or locator_stereo (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13
-# classes of STARSS23, with and without video). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
+# classes of STARSS23, with and without video), live_foa or live_mic (these classes in live sound). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 hours=18 steps="" jobs=0 seed=0 corpus_only=""
 take_options "hours steps jobs seed" "corpus_only" 1 2 "$@"
 name="${words[0]}" folder="${words[1]:-weights}"
-one_of NAME "$name" locator_foa locator_mic locator_stereo av_foa_generated audio_foa_generated
+one_of NAME "$name" locator_foa locator_mic locator_stereo av_foa_generated audio_foa_generated \
+    live_foa live_mic
 recordings=$(awk "BEGIN {print int($hours * 120 + 0.5)}") # of half a minute
 rooms=$(((recordings + 5) / 6))
 
@@ -55,6 +56,14 @@ make_weights() {
             corpus scenes --preset "$scenes" --width 128 --fps 10 --boxes detected --
             train scenes av_foa_fused 8000 --data.validate fold3_room5 --schedule.options.cycle_momentum false \
                 --data.video blank --model.options.vision false --model.options.hidden 224
+            ;;
+        live_foa) # kernels of the encoder fit those of the network that is not causal
+            corpus live_foa --preset "$scenes" --video none --
+            train live_foa live_foa 8000 --init_from audio_foa_generated
+            ;;
+        live_mic)
+            corpus live_mic --preset "$scenes" --video none --formats mic -- --format mic
+            train live_mic live_mic 2000 --init_from live_foa
             ;;
     esac
 }

@@ -56,8 +56,8 @@ class DeviceRecordings:
         visual: Sequence[VisualInput | None],
     ) -> None:
         self.system, self.device = system, system.device
-        n_samples = [round(recording.duration * system.sample_rate) for recording in recordings]
-        self.grids = [window_grid(system.lengths, n) for n in n_samples]
+        self.n_samples = [round(recording.duration * system.sample_rate) for recording in recordings]
+        self.grids = [window_grid(system.lengths, n) for n in self.n_samples]
         self.span, self.lead = system.lengths.span, system.lengths.lead
         self.audio, self.offset = self._audio(recordings)
         self.visual = [self._visual(each, grid) for each, grid in zip(visual, self.grids, strict=True)]
@@ -76,28 +76,31 @@ class DeviceRecordings:
             The outputs of the recordings of a batch, on the device.
         """
         for places in self._batches():
-            grid = concatenate_grids([self.grids[place] for place in places])
-            start = np.concatenate([self._first_samples(place) for place in places])
-            sound = gather_sound(self.audio, torch.from_numpy(start).to(self.device), self.span)
-            visual = torch.cat([self.visual[place] for place in places]) if self.has_video else None
-            heads = run_windows(self.system, sound, visual, grid)
-            yield list(self._outputs(places, heads))
+            heads = self._heads(places)
+            yield [self._output(place, own) for place, own in zip(places, heads, strict=True)]
 
-    def _outputs(self, places: list[int], heads: dict[str, Tensor]) -> Iterator[RecordingOutput]:
+    def _heads(self, places: list[int]) -> Iterator[dict[str, Tensor]]:
+        """Run some recordings together: the heads (frame, ...) of each."""
+        grid = concatenate_grids([self.grids[place] for place in places])
+        start = np.concatenate([self._first_samples(place) for place in places])
+        sound = gather_sound(self.audio, torch.from_numpy(start).to(self.device), self.span)
+        visual = torch.cat([self.visual[place] for place in places]) if self.has_video else None
+        heads = run_windows(self.system, sound, visual, grid)
         first = 0
         for place in places:
-            grid = self.grids[place]
-            n_frames = int(grid.n_frames[0])
-            own = join_windows(
-                {name: head[first : first + len(grid)] for name, head in heads.items()}, n_frames
-            )
-            first += len(grid)
-            with torch.inference_mode():
-                labels = {name: self._spread(value, n_frames) for name, value in self.labels[place].items()}
-                losses = self.system.target.loss({name: head[None] for name, head in own.items()}, labels)
-                self.loss_names = list(losses)
-                stacked = torch.stack(list(losses.values()))
-            yield RecordingOutput(place, own, stacked)
+            last = first + len(self.grids[place])
+            own = {name: head[first:last] for name, head in heads.items()}
+            yield join_windows(own, int(self.grids[place].n_frames[0]))
+            first = last
+
+    def _output(self, place: int, heads: dict[str, Tensor]) -> RecordingOutput:
+        """Compute the losses of a recording."""
+        n_frames = int(self.grids[place].n_frames[0])
+        with torch.inference_mode():
+            labels = {name: self._spread(value, n_frames) for name, value in self.labels[place].items()}
+            losses = self.system.target.loss({name: head[None] for name, head in heads.items()}, labels)
+            self.loss_names = list(losses)
+            return RecordingOutput(place, heads, torch.stack(list(losses.values())))
 
     def _batches(self) -> Iterator[list[int]]:
         """Share the recordings out among batches of at most `WINDOWS_PER_BATCH` windows."""

@@ -89,6 +89,11 @@ class WindowGrid:
         return WindowGrid(self.first_frame[windows], self.visual_start_s[windows], self.n_frames[windows])
 
 
+def recording_frames(lengths: WindowLengths, n_samples: int) -> int:
+    """Count the feature frames of a recording."""
+    return max(n_samples // lengths.hop_samples, 1)
+
+
 def window_grid(lengths: WindowLengths, n_samples: int) -> WindowGrid:
     """List the windows of a recording.
 
@@ -96,7 +101,7 @@ def window_grid(lengths: WindowLengths, n_samples: int) -> WindowGrid:
         lengths: of the system's windows.
         n_samples: length of the recording.
     """
-    n_frames = max(n_samples // lengths.hop_samples, 1)
+    n_frames = recording_frames(lengths, n_samples)
     count = -(-n_frames // lengths.kept_frames)
     if lengths.whole_clips:  # silence follows a shorter one, as in training
         n_frames = count * lengths.kept_frames

@@ -9,6 +9,7 @@ from avseld.models.encoder_heads import EncoderHeads
 from avseld.models.encoder_heads_visual import VisualEncoderHeads
 from avseld.models.fused import FusedCRNN
 from avseld.models.general import GeneralNetwork, GeneralSystem
+from avseld.models.live import LiveCRNN
 from avseld.models.mvanet import MVANet
 from avseld.models.pseldnets import PSELDNets, PSELDNetsEINV2
 from avseld.models.pseldnets_backbones import PSELDNetsCRNN, PSELDNetsPaSST
@@ -22,6 +23,7 @@ MODELS = {
     "encoder_heads_visual": VisualEncoderHeads,
     "einv2": EINV2,
     "fused": FusedCRNN,
+    "live": LiveCRNN,
     "seldnet": SELDnet,
     "seldnet_attention": SeldNet,
     "seldnet_visual": SeldNetVisual,

@@ -4,11 +4,13 @@ People are tracks, each a direction, a size and a score at every label frame. Fo
 intensity that comes from around their direction is followed over time. A prediction of the audio branch attends to
 people by that, by their distance to its own direction, and by whom the earlier predictions of its class attended to.
 
-The visual branch of `avseld.models.fused`. It knows tensors and the vectors of the sound field encoder, no file,
-target or configuration. Constants: docs/sources.md, Attention to people.
+The visual branch of `avseld.models.fused` and, followed in one direction, of `avseld.models.live`. It knows tensors and
+the vectors of the sound field encoder, no file, target or configuration. Constants: docs/sources.md, Attention to
+people.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,7 @@ N_KEY = 8
 N_BOX_VALUES = 5
 """values of a box: width, height, elevation, score, speed"""
 N_TRACK_UNITS = 32
-"""GRU units, in each direction, for one person"""
+"""GRU units, in each of two directions, for one person"""
 N_BEAM_VALUES = 32
 """values that describe the bands from a person's direction"""
 N_PERSON_VALUES = 48
@@ -55,6 +57,9 @@ class PersonAttention(nn.Module):
         n_tracks: predictions of one class.
     """
 
+    bidirectional = True
+    """whether people are followed in both directions; in one, with as many units"""
+
     def __init__(
         self, n_bands: int, n_mixed: int, n_pointers: int, n_query: int, n_answers: int, n_tracks: int
     ) -> None:
@@ -67,7 +72,8 @@ class PersonAttention(nn.Module):
             nn.Linear(64, N_PERSON_VALUES),
             nn.ReLU(),
         )
-        self.follow = nn.GRU(N_PERSON_VALUES, N_TRACK_UNITS, batch_first=True, bidirectional=True)
+        units = N_TRACK_UNITS if self.bidirectional else 2 * N_TRACK_UNITS
+        self.follow = nn.GRU(N_PERSON_VALUES, units, batch_first=True, bidirectional=self.bidirectional)
         self.query = nn.Linear(n_query, n_answers * N_KEY)
         self.key = nn.Sequential(
             nn.Linear(2 * N_TRACK_UNITS + n_pointers + N_BOX_VALUES, 64), nn.ReLU(), nn.Linear(64, N_KEY)
@@ -95,39 +101,26 @@ class PersonAttention(nn.Module):
             Rotated predictions (batch, step, answer, 3); attention shares (batch, step, answer, person); directions of
             people (batch, step, person, 2), zeros where there is none.
         """
-        present = boxes[..., 4] > 0
-        azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
-        direction = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1) * present[..., None]
-        edges = math.pi * (0.5 - boxes[..., 1:4:2].flip(-1))  # elevations of feet and head
-        box_values = self._box_values(boxes, edges, direction, present)
-        along = direction @ mixed.transpose(-1, -2)
-        person = self._follow(along, length(mixed, -1), box_values, beams(x, direction), present)
-        flat = answer[..., :2]
-        nearness = flat / (length(flat, -1)[..., None] + MIN_LENGTH) @ direction.transpose(-1, -2) - 1
-        key = self.key(torch.cat([person, direction @ pointers.transpose(-1, -2), box_values], dim=-1))
-        logit = self.query(query).unflatten(-1, (-1, N_KEY)) @ key.transpose(-1, -2)
-        logit = logit * (QUERY_SCALE / math.sqrt(N_KEY))
-        logit = logit + self.sharpness(query).exp()[..., None] * nearness
-        logit = logit + QUERY_SCALE * self.trust(query)[..., None]
-        share = self._shares(logit, self.again(query), present)
-        rotated = self._rotate(answer, direction, edges, share, torch.sigmoid(self.height(query)))
-        return rotated, share, direction
+        people = people_of(boxes)
+        box_values = self._box_values(boxes, people, _speed(people))
+        along = people.direction @ mixed.transpose(-1, -2)
+        beam = beams(x, people.direction, loud_in_window(x))
+        person = self._follow(self._seen(along, length(mixed, -1), box_values, beam, people.present))
+        share = self._choose(answer, query, pointers, person * people.present[..., None], people, box_values)
+        rotated = self._rotate(answer, people, share, torch.sigmoid(self.height(query)))
+        return rotated, share, people.direction
 
     @staticmethod
-    def _box_values(boxes: Tensor, edges: Tensor, direction: Tensor, present: Tensor) -> Tensor:
+    def _box_values(boxes: Tensor, people: "People", speed: Tensor) -> Tensor:
         """Describe people apart from their azimuth: (batch, step, person, N_BOX_VALUES)."""
-        stays = (present[:, 1:] & present[:, :-1])[..., None]
-        turn = (direction[:, 1:] - direction[:, :-1]).square().sum(dim=-1, keepdim=True)
-        turn = turn.clamp(min=1e-9).sqrt() * stays
-        speed = nn.functional.pad(turn, (0, 0, 0, 0, 1, 0)) + nn.functional.pad(turn, (0, 0, 0, 0, 0, 1))
         size = torch.stack([boxes[..., 2] - boxes[..., 0], boxes[..., 3] - boxes[..., 1]], dim=-1)
-        elevation = edges.mean(dim=-1, keepdim=True).sin()
+        elevation = people.edges.mean(dim=-1, keepdim=True).sin()
         return torch.cat([size, elevation, boxes[..., 4:], SPEED_SCALE * speed], dim=-1)
 
-    def _follow(
+    def _seen(
         self, along: Tensor, loudness: Tensor, box_values: Tensor, beam: Tensor, present: Tensor
     ) -> Tensor:
-        """Run the GRU of every person: (batch, step, person, 2 N_TRACK_UNITS), zeros where there is none.
+        """Describe every person in every step alone: (batch, step, person, N_PERSON_VALUES), zeros without one.
 
         Args:
             along: (batch, step, person, vector) components of the sound's vectors along each direction.
@@ -136,12 +129,34 @@ class PersonAttention(nn.Module):
             beam: (batch, step, person, 3 band) as from `beams`.
             present: (batch, step, person) whether there is a person.
         """
-        batch, _, n_people = present.shape
         everywhere = loudness[:, :, None].expand_as(along)
         beam = torch.relu(self.beam(beam))
-        single = self.look(torch.cat([along, everywhere, box_values, beam], dim=-1)) * present[..., None]
-        person = self.follow(single.transpose(1, 2).flatten(0, 1))[0]
-        return person.unflatten(0, (batch, n_people)).transpose(1, 2) * present[..., None]
+        return self.look(torch.cat([along, everywhere, box_values, beam], dim=-1)) * present[..., None]
+
+    def _follow(self, seen: Tensor) -> Tensor:
+        """Run the GRU of every person: (batch, step, person, N_PERSON_VALUES) -> (..., 2 N_TRACK_UNITS)."""
+        person = self.follow(seen.transpose(1, 2).flatten(0, 1))[0]
+        return person.unflatten(0, (len(seen), seen.shape[2])).transpose(1, 2)
+
+    def _choose(
+        self,
+        answer: Tensor,
+        query: Tensor,
+        pointers: Tensor,
+        person: Tensor,
+        people: "People",
+        box_values: Tensor,
+    ) -> Tensor:
+        """Compute attention shares (batch, step, answer, person); arguments as for `forward` and from its steps."""
+        flat = answer[..., :2]
+        along = people.direction.transpose(-1, -2)
+        nearness = flat / (length(flat, -1)[..., None] + MIN_LENGTH) @ along - 1
+        key = self.key(torch.cat([person, people.direction @ pointers.transpose(-1, -2), box_values], dim=-1))
+        logit = self.query(query).unflatten(-1, (-1, N_KEY)) @ key.transpose(-1, -2)
+        logit = logit * (QUERY_SCALE / math.sqrt(N_KEY))
+        logit = logit + self.sharpness(query).exp()[..., None] * nearness
+        logit = logit + QUERY_SCALE * self.trust(query)[..., None]
+        return self._shares(logit, self.again(query), people.present)
 
     def _shares(self, logit: Tensor, again: Tensor, present: Tensor) -> Tensor:
         """Compute attention shares (batch, step, answer, person); what is missing to 1 is the share of no person.
@@ -166,9 +181,7 @@ class PersonAttention(nn.Module):
             shares.append(chosen[..., :-2] + chosen[..., -1:] * shares[0])
         return torch.stack(shares, dim=2).flatten(2, 3)
 
-    def _rotate(
-        self, answer: Tensor, direction: Tensor, edges: Tensor, share: Tensor, height: Tensor
-    ) -> Tensor:
+    def _rotate(self, answer: Tensor, people: "People", share: Tensor, height: Tensor) -> Tensor:
         """Rotate predictions towards boxes: audio decides whether and how strongly, vision decides where.
 
         The azimuth rotates by the attention shares. The elevation rotates by a part of them, because a box says less
@@ -176,8 +189,7 @@ class PersonAttention(nn.Module):
 
         Args:
             answer: (batch, step, answer, 3).
-            direction: (batch, step, person, 2) horizontal.
-            edges: (batch, step, person, 2) elevations of the lower and the upper edge, radians.
+            people: where they are.
             share: (batch, step, answer, person).
             height: (batch, step, answer) between the edges, 0 to 1.
 
@@ -186,33 +198,79 @@ class PersonAttention(nn.Module):
         """
         flat, z = answer[..., :2], answer[..., 2:]
         total = share.sum(dim=-1, keepdim=True)
-        side = flat * (1 - total) + length(flat, -1)[..., None] * (share @ direction)
-        low, high = edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, person)
+        side = flat * (1 - total) + length(flat, -1)[..., None] * (share @ people.direction)
+        low, high = people.edges[:, :, None].unbind(dim=-1)  # (batch, step, 1, person)
         upward = torch.sin(low + height[..., None] * (high - low))
         part = torch.sigmoid(4 * self.upright)
         person_z = length(answer, -1)[..., None] * (share * upward).sum(dim=-1, keepdim=True)
         return torch.cat([side, z * (1 - part * total) + part * person_z], dim=-1)
 
 
-def beams(x: Tensor, direction: Tensor) -> Tensor:
+class People(NamedTuple):
+    """Where people are.
+
+    Attributes:
+        present: (batch, step, person) whether there is one.
+        direction: (batch, step, person, 2) horizontal unit vectors, zeros where there is none.
+        edges: (batch, step, person, 2) elevations of the lower and the upper edge, radians.
+    """
+
+    present: Tensor
+    direction: Tensor
+    edges: Tensor
+
+
+def people_of(boxes: Tensor) -> People:
+    """Find where the people of boxes (batch, step, person, 5) are; a score of 0 means that there is none."""
+    present = boxes[..., 4] > 0
+    azimuth = math.pi * (1 - (boxes[..., 0] + boxes[..., 2]))
+    direction = torch.stack([azimuth.cos(), azimuth.sin()], dim=-1) * present[..., None]
+    return People(present, direction, math.pi * (0.5 - boxes[..., 1:4:2].flip(-1)))
+
+
+def turn_between(before: People, after: People) -> Tensor:
+    """Measure how far people turn from one step to another, 0 where one has no person: (batch, step, person, 1)."""
+    stays = (before.present & after.present)[..., None]
+    turn = (after.direction - before.direction).square().sum(dim=-1, keepdim=True)
+    return turn.clamp(min=1e-9).sqrt() * stays
+
+
+def _speed(people: People) -> Tensor:
+    """Add up how far people turn from the step before and to the step after: (batch, step, person, 1)."""
+    turn = turn_between(
+        *(People(*(each[:, part] for each in people)) for part in (slice(-1), slice(1, None)))
+    )
+    return nn.functional.pad(turn, (0, 0, 0, 0, 1, 0)) + nn.functional.pad(turn, (0, 0, 0, 0, 0, 1))
+
+
+def loud_in_window(x: Tensor) -> Tensor:
+    """Tell how far every band is above the mean level of its window: (batch, frame, band), 0 to 1.
+
+    Args:
+        x: sound field (batch, 6, frame, band), its first feature the level in bels.
+    """
+    level = x[:, 0] - x[:, 0].mean(dim=(1, 2), keepdim=True)
+    return torch.sigmoid(2 * level / (level.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-3))
+
+
+def beams(x: Tensor, direction: Tensor, loud: Tensor) -> Tensor:
     """Measure how much of every band's intensity comes from around each person.
 
     Args:
-        x: sound field (batch, 6, frame, band): its first feature is the level in bels, the last two are intensity.
+        x: sound field (batch, 6, frame, band), its last two features intensity.
         direction: (batch, step, person, 2) unit vectors.
+        loud: (batch, frame, band) weights of bands, 0 to 1.
 
     Returns:
         (batch, step, person, 3 band) from 0 to 4: in a narrow beam, in a wide one, and in one between them in which
-        bands above the mean level of the window count more. Each is the mean over the frames of a step.
+        loud bands count more. Each is the mean over the frames of a step.
     """
     with torch.no_grad():
         n_frames = x.shape[2] // direction.shape[1]
         intensity = x[:, 4:6].unflatten(2, (direction.shape[1], n_frames))
         strength = length(intensity, 1)
         cosine = torch.einsum("bcsfm,bspc->bspfm", intensity / strength[:, None], direction)
-        level = x[:, 0] - x[:, 0].mean(dim=(1, 2), keepdim=True)
-        level = 2 * level / (level.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-3)
-        loud = torch.sigmoid(level).unflatten(1, (direction.shape[1], n_frames))
+        loud = loud.unflatten(1, (direction.shape[1], n_frames))
         near = torch.exp(BEAM * (cosine - 1))
         strength = strength[:, :, None]
         each = (near.square(), torch.exp(WIDE_BEAM * (cosine - 1)), near * loud[:, :, None])

@@ -135,6 +135,7 @@ class System(nn.Module):
                 f"chunk: {seconds} s hold no label frame of {self.label_hop} s; choose a longer window"
             )
         self._check_longest()
+        self._check_stream()
 
     @property
     def margin(self) -> int:
@@ -174,6 +175,19 @@ class System(nn.Module):
                     f"{self.blueprint.model.name} takes; choose --data.{option} {seconds:.1f} at most, or a longer "
                     "features.options.hop"
                 )
+
+    def _check_stream(self) -> None:
+        """Refuse a network that runs a stream, but not label frame by label frame."""
+        name, ahead = self.blueprint.model.name, self.model.look_ahead_frames
+        if ahead % self.label_frames:
+            raise BadInput(
+                f"model.name: {name} looks {ahead} feature frames ahead, a label frame has {self.label_frames}; choose "
+                f"a features.options.hop with which {ahead} frames are a whole number of label frames"
+            )
+        if self.model.advance is not None and self.model.vision and self.model.visual_input == "first_boxes":
+            raise BadInput(
+                f"model.name: {name} runs a stream; its visual_input must be one for every label frame"
+            )
 
     def _visual_spec(self) -> VisualSpec:
         """Describe what the network takes from a video."""

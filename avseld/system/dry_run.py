@@ -60,6 +60,7 @@ def dry_run(system: "System") -> None:
         with torch.random.fork_rng(devices=[]):
             features = _check_features(system)
             heads = _check_model(system, features)
+            _check_stream(system, features)
             _check_target(system, heads)
     finally:
         for module, mode in training:
@@ -107,6 +108,42 @@ def _check_model(system: "System", features: Tensor) -> dict[str, Tensor]:
             heads = system.model(features, visual)
         _check_heads(name, heads, system.target.shapes, system.window_frames)
     return heads
+
+
+def _check_stream(system: "System", features: Tensor) -> None:
+    """Compare a stream in one piece with the same in two, and with a window."""
+    if system.model.advance is None:
+        return
+    name = f"model {system.blueprint.model.name}"
+    ahead, step = system.model.look_ahead_frames, system.label_frames
+    n_frames = features.shape[2] // step * step
+    if n_frames < ahead + 2 * step:
+        return
+    x = features[:, :, :n_frames]
+    with in_one_line(f"{name}: advance with {tuple(x.shape)}"):
+        whole, state = system.model.advance(x, None, None)
+        first, between = system.model.advance(x[:, :, :step], None, None)
+        second, after = system.model.advance(x[:, :, step:], None, between)
+    _check_heads(f"{name}: advance", whole, system.target.shapes, n_frames)
+    if _sizes(state) != _sizes(between) or _sizes(state) != _sizes(after):
+        raise BadInput(f"{name}: advance returns states of other names or sizes for other pieces of a stream")
+    window = system.model(x, None)
+    for head in system.target.shapes:
+        joined = torch.cat([first[head], second[head]], dim=1)
+        known = window[head][:, : n_frames - ahead]
+        if not _are_close(joined, whole[head]) or not _are_close(whole[head][:, ahead:], known):
+            raise BadInput(
+                f"{name}: heads.{head} of a stream depend on where it is cut, or differ from those of a window; all "
+                f"that advance remembers belongs into the state, and heads lag {ahead} frames (look_ahead_frames)"
+            )
+
+
+def _sizes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _are_close(one: Tensor, other: Tensor) -> bool:
+    return bool(torch.allclose(one, other, rtol=1e-4, atol=1e-4))
 
 
 def _check_heads(name: str, heads: Any, shapes: Mapping[str, tuple[int, ...]], n_frames: int) -> None:

@@ -1,6 +1,7 @@
 """Whole recordings of any length, run in overlapping windows of which only the centre is kept.
 
-`avseld.decoding.windows` has their arithmetic. Memory does not grow with the length of a recording.
+`avseld.decoding.windows` has their arithmetic. Networks that can run a stream have no windows: their state is carried
+from stretch to stretch (`avseld.system.advancing`). Memory does not grow with the length of a recording.
 
 `iterate_heads` and `predict_events` run one recording. A batch may also hold windows of several recordings: give
 `run_windows` their grids joined by `concatenate_grids`, and each recording's part of the result to `join_windows`.
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avseld.decoding.stretches import Stretch, stretch_samples, stretch_visual
 from avseld.decoding.windows import (
     Reader,
     VisualAt,
@@ -19,9 +21,11 @@ from avseld.decoding.windows import (
     at_their_time,
     inside_recording,
     read_windows,
+    recording_frames,
     window_grid,
 )
 from avseld.io.events import Events, concatenate
+from avseld.system.advancing import iterate_advanced
 from avseld.system.build import System
 
 CPU_BATCH, DEVICE_BATCH = 16, 256
@@ -66,11 +70,16 @@ def iterate_features(
 
 def _batches(system: System, grid: WindowGrid, batch_size: int | None) -> Iterator[tuple[int, WindowGrid]]:
     """Share the windows of a recording out among batches: number of the first one, and the windows."""
-    if batch_size is None:
-        batch_size = CPU_BATCH if system.device.type == "cpu" else DEVICE_BATCH
-    batch_size = max(1, batch_size * system.window_frames // system.run_frames)
-    for begin in range(0, len(grid), batch_size):
-        yield begin, grid[begin : begin + batch_size]
+    windows = max(1, _training_windows(system, batch_size) * system.window_frames // system.run_frames)
+    for begin in range(0, len(grid), windows):
+        yield begin, grid[begin : begin + windows]
+
+
+def _training_windows(system: System, batch_size: int | None) -> int:
+    """Choose how many training windows run at once, if nobody says."""
+    if batch_size is not None:
+        return batch_size
+    return CPU_BATCH if system.device.type == "cpu" else DEVICE_BATCH
 
 
 def run_windows(
@@ -125,11 +134,34 @@ def iterate_heads(
     Yields:
         First frame of a stretch, and the heads (frame, ...) from there on.
     """
+    if system.model.advance is not None:
+        yield from _iterate_carried(system, read, n_samples, visual_at, batch_size)
+        return
     for begin, part in _batches(system, window_grid(system.lengths, n_samples), batch_size):
         visual = None if visual_at is None else visual_at(part.visual_start_s)
         heads = run_windows(system, read_windows(system.lengths, read, part), visual, part)
         first = begin * system.kept_frames
         yield first, join_windows(heads, int(part.n_frames[0]) - first)
+
+
+def _iterate_carried(
+    system: System, read: Reader, n_samples: int, visual_at: VisualAt | None, batch_size: int | None
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Run a recording with a network that can run a stream; arguments and results as for `iterate_heads`."""
+    lengths = system.lengths
+    n_frames = recording_frames(lengths, n_samples)
+
+    def sound_of(stretch: Stretch) -> Tensor:
+        return torch.from_numpy(read(*stretch_samples(lengths, stretch)))[None]
+
+    def visual_of(stretch: Stretch) -> Tensor | None:
+        if visual_at is None:
+            return None
+        return torch.from_numpy(stretch_visual(lengths, visual_at, stretch, n_frames))[None]
+
+    at_once = _training_windows(system, batch_size)
+    for first, heads in iterate_advanced(system, n_frames, at_once, sound_of, visual_of):
+        yield first, {name: head[0] for name, head in heads.items()}
 
 
 def iterate_events(

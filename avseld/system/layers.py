@@ -80,6 +80,7 @@ def _visual_words(system: System) -> str:
         "first_boxes": "boxes of people at the start",
         "boxes": "boxes of people",
         "tracks": "people tracked through the video",
+        "live_tracks": "people tracked in live video",
         "embeddings": "embeddings of video frames",
         "both": "boxes of people and embeddings",
     }

@@ -81,7 +81,8 @@ class Model(Protocol):
 
     Attributes:
         visual_input: first_boxes (at the start of a window), or for every label frame: boxes, tracks (boxes followed
-            through the video), embeddings (of an image network) or both (boxes and embeddings).
+            through the video), live_tracks (followed from the past only), embeddings (of an image network) or both
+            (boxes and embeddings).
         n_boxes: boxes of a label frame.
         n_values: values of an embedding; 0 for none.
         vision: whether the visual input changes the result.
@@ -95,6 +96,16 @@ class Model(Protocol):
         frozen_roles: roles of modules that are never trained here, each with the recipe whose runs fill it.
         role_systems: systems inside the network, by role (`avseld.system.roles`), which have features of their own.
         parameter_count: as published, if the publication counts otherwise than the parameters that are trained.
+        advance: runs the next frames of a stream, with what the network remembers of it: (x, visual, state) ->
+            (heads, state). x (batch, feature, frame, bin) is a whole number of label frames; visual, (batch, label
+            frame, ...) or None, is that of these label frames; state is a dict of named tensors, the batch first, whose
+            sizes never change; None at the beginning, which is the same as zeros. The heads (batch, frame, ...) are as
+            many as the frames, and lag `look_ahead_frames` behind them: the first so many of a stream belong to frames
+            before its start, and at its end as many frames of silence are given to get the last ones. Where a stream
+            is cut makes no difference, and `forward` gives the same for a window as a whole stream. Whole recordings
+            are then run so, not in windows (`avseld.system.advancing`). None if the network cannot.
+        look_ahead_frames: feature frames after a frame that are known when its heads are computed by `advance`; a whole
+            number of label frames.
     """
 
     visual_input: VisualInputKind = "first_boxes"
@@ -109,6 +120,8 @@ class Model(Protocol):
     frozen_roles: Mapping[str, str] = {}
     role_systems: Mapping[str, Any] = {}
     parameter_count: int | None = None
+    advance: Callable[..., tuple[dict[str, Tensor], dict[str, Tensor]]] | None = None
+    look_ahead_frames: int = 0
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
         """Run a batch of windows.

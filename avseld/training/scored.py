@@ -12,6 +12,7 @@ from avseld.base.errors import BadInput
 from avseld.config import Data
 from avseld.data.device_cache import kept_on_device
 from avseld.data.device_recordings import DeviceRecordings, recordings_bytes
+from avseld.data.device_streams import recordings_on_device
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import WindowSource, check_annotation, reference
 from avseld.evaluation.validation import RecordingResult, Validator
@@ -73,7 +74,7 @@ class ScoredRecordings:
             self.device_cache,
             recordings_bytes(system, recordings),
             system.device,
-            lambda: DeviceRecordings(system, recordings, references, visual),
+            lambda: recordings_on_device(system, recordings, references, visual),
         )
 
     def run(self) -> None:

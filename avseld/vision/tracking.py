@@ -10,7 +10,9 @@ Constants are chosen by hand, see docs/sources.md, Tracking of people. u and v a
 equirectangular frame: u 0.01 is 3.6 degrees of azimuth, v 0.01 is 1.8 degrees of elevation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -70,29 +72,73 @@ MIN_TRACK_SCORE = 0.02
 """smallest score of a track: 0 would mean that nobody is there"""
 
 
+class Linkable(Protocol):
+    """A track to which boxes are linked.
+
+    Attributes:
+        time: seconds of its last box.
+        n_boxes: number of its boxes.
+        last: (4,) u and v of the centre, width and height of its last box.
+    """
+
+    time: float
+
+    @property
+    def n_boxes(self) -> int:
+        """Number of its boxes."""
+
+    @property
+    def last(self) -> np.ndarray:
+        """Its last box."""
+
+
 @dataclass(eq=False)
 class _Track:
     """Boxes of one person so far; u of the centre is unwrapped, so that it does not jump at the image seam."""
 
+    time: float = 0.0
     row: list[int] = field(default_factory=list)
     place: list[np.ndarray] = field(default_factory=list)
     """u and v of the centre, width and height"""
     score: list[float] = field(default_factory=list)
 
     @property
-    def is_person(self) -> bool:
-        """Tell a person from false detections that were linked by chance."""
-        total = sum(self.score)
-        n_frames = self.row[-1] - self.row[0] + 1
-        return len(self.row) >= MIN_BOXES and total >= MIN_SCORE_SUM and total / n_frames >= MIN_MEAN_SCORE
+    def n_boxes(self) -> int:
+        return len(self.row)
 
-    def add(self, row: int, place: np.ndarray, score: float) -> None:
+    @property
+    def last(self) -> np.ndarray:
+        return self.place[-1]
+
+    @property
+    def is_person(self) -> bool:
+        return is_person(self.n_boxes, sum(self.score), self.row[-1] - self.row[0] + 1)
+
+    def add(self, row: int, time: float, place: np.ndarray, score: float) -> None:
         if self.place:
-            place = place.copy()
-            place[0] += np.round(self.place[-1][0] - place[0])
+            place = unwrapped(place, self.last)
+        self.time = time
         self.row.append(row)
         self.place.append(place)
         self.score.append(score)
+
+
+def is_person(n_boxes: int, score_sum: float, n_frames: int) -> bool:
+    """Tell a person from false detections that were linked by chance.
+
+    Args:
+        n_boxes: boxes of a track.
+        score_sum: sum of their scores.
+        n_frames: video frames from the first to the last of them.
+    """
+    return n_boxes >= MIN_BOXES and score_sum >= MIN_SCORE_SUM and score_sum / n_frames >= MIN_MEAN_SCORE
+
+
+def unwrapped(place: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Move a place (4,) by whole pictures to where its track is."""
+    place = place.copy()
+    place[0] += np.round(last[0] - place[0])
+    return place
 
 
 def tracked(boxes: Boxes, n_tracks: int = 8) -> np.ndarray:
@@ -121,37 +167,64 @@ def _link(boxes: Boxes) -> list[_Track]:
     """Link the boxes of each person, frame after frame."""
     live: list[_Track] = []
     done: list[_Track] = []
-    kept = (boxes.label == PERSON) & (boxes.score > MIN_SCORE)
-    low, high = boxes.box[..., :2], boxes.box[..., 2:]
-    places = np.concatenate([(low + high) / 2, high - low], axis=-1).astype(float)
     for row, time in enumerate(boxes.time):
-        late = [
-            track
-            for track in live
-            if time - boxes.time[track.row[-1]] > min(MAX_GAP_S, GAP_PER_BOX_S * (1 + len(track.row)))
-        ]
-        done += late
-        live = [track for track in live if track not in late]
-        place, score = places[row, kept[row]], boxes.score[row, kept[row]]
-        order = np.lexsort([*place.T, -score])  # independent of the order in the file
-        order = order[_without_duplicates(place[order])]
-        place, score = place[order], score[order]
-        unlinked = np.ones(len(place), bool)
-        if live and len(place):
-            from scipy.optimize import linear_sum_assignment  # half a second that a start without boxes saves
-
-            gap = np.array([time - boxes.time[track.row[-1]] for track in live])
-            last = np.array([track.place[-1] for track in live])
-            cost = _cost(last, gap, place, score)
-            for one, other in zip(*linear_sum_assignment(cost), strict=True):
-                if cost[one, other] < 1:
-                    live[one].add(row, place[other], float(score[other]))
-                    unlinked[other] = False
-        for other in np.flatnonzero(unlinked):
+        done += [track for track in live if is_late(track, time)]
+        live = [track for track in live if not is_late(track, time)]
+        place, score = people_in(boxes.box[row], boxes.score[row], boxes.label[row])
+        links = best_links(live, time, place, score)
+        for one, other in links.items():
+            live[one].add(row, time, place[other], float(score[other]))
+        for other in sorted(set(range(len(place))) - set(links.values())):
             track = _Track()
-            track.add(row, place[other], float(score[other]))
+            track.add(row, time, place[other], float(score[other]))
             live.append(track)
     return done + live
+
+
+def people_in(box: np.ndarray, score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the boxes of people in one video frame, each person once.
+
+    Args:
+        box: (box, 4) x0 y0 x1 y1 in 0..1.
+        score: (box,).
+        label: (box,) class ids.
+
+    Returns:
+        (person, 4) u and v of the centre, width and height; and (person,) scores.
+    """
+    kept = (label == PERSON) & (score > MIN_SCORE)
+    low, high = box[kept, :2], box[kept, 2:]
+    place, score = np.concatenate([(low + high) / 2, high - low], axis=-1).astype(float), score[kept]
+    order = np.lexsort([*place.T, -score])  # independent of the order in the file
+    order = order[_without_duplicates(place[order])]
+    return place[order], score[order]
+
+
+def is_late(track: Linkable, time: float) -> bool:
+    """Tell whether a track ended too long before a time to be continued."""
+    return time - track.time > min(MAX_GAP_S, GAP_PER_BOX_S * (1 + track.n_boxes))
+
+
+def best_links(live: Sequence[Linkable], time: float, place: np.ndarray, score: np.ndarray) -> dict[int, int]:
+    """Choose which boxes of a video frame continue which tracks.
+
+    Args:
+        live: tracks that are not late.
+        time: of the frame, seconds.
+        place: (person, 4) from `people_in`.
+        score: (person,).
+
+    Returns:
+        {track: person}, places in the two lists.
+    """
+    if not live or not len(place):
+        return {}
+    from scipy.optimize import linear_sum_assignment  # half a second that a start without boxes saves
+
+    gap = np.array([time - track.time for track in live])
+    cost = _cost(np.array([track.last for track in live]), gap, place, score)
+    pairs = zip(*linear_sum_assignment(cost), strict=True)
+    return {int(one): int(other) for one, other in pairs if cost[one, other] < 1}
 
 
 def _cost(last: np.ndarray, gap: np.ndarray, place: np.ndarray, score: np.ndarray) -> np.ndarray:

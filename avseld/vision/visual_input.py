@@ -8,11 +8,12 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes, people
 from avseld.io.embeddings import VisualEmbeddings
+from avseld.vision.live_tracking import live_tracked
 from avseld.vision.tracking import tracked
 
-VisualInputKind = Literal["first_boxes", "boxes", "tracks", "embeddings", "both"]
+VisualInputKind = Literal["first_boxes", "boxes", "tracks", "live_tracks", "embeddings", "both"]
 """What a network takes from a video: the boxes at the start of a window; or for every label frame boxes, boxes followed
-through the video, embeddings of the video frame, or both boxes and embeddings."""
+through the video, boxes followed from the past only, embeddings of the video frame, or both boxes and embeddings."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class VisualSpec:
         hop: seconds between label frames.
         n_values: values of an embedding; 0 disables embeddings.
         tracks: whether boxes are followed through the video, so that each place of the box axis is one person.
+        live: whether they are followed from the past only, as in live video.
     """
 
     n_boxes: int = 6
@@ -32,6 +34,7 @@ class VisualSpec:
     hop: float = 0.1
     n_values: int = 0
     tracks: bool = False
+    live: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -61,11 +64,12 @@ def visual_spec(
     if kind == "first_boxes":
         return VisualSpec(n_boxes, 0, hop)
     return VisualSpec(
-        n_boxes if kind in ("boxes", "tracks", "both") else 0,
+        n_boxes if kind in ("boxes", "tracks", "live_tracks", "both") else 0,
         n_label_frames,
         hop,
         n_values if kind in ("embeddings", "both") else 0,
-        tracks=kind == "tracks",
+        tracks=kind in ("tracks", "live_tracks"),
+        live=kind == "live_tracks",
     )
 
 
@@ -96,7 +100,7 @@ class VisualInput:
         self.people: np.ndarray | None = None
         """(video frame, n_boxes, 5 or 4)"""
         if boxes is not None and spec.tracks:
-            self.people = tracked(boxes, spec.n_boxes)
+            self.people = (live_tracked if spec.live else tracked)(boxes, spec.n_boxes)
         elif boxes is not None:
             self.people = people(boxes, spec.n_boxes, scored=spec.n_label_frames > 0)
         if embeddings is not None and embeddings.value.shape[1] != spec.n_values:

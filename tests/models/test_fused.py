@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS
-from avseld.models.person_attention import attention_loss, beams
+from avseld.models.person_attention import attention_loss, beams, loud_in_window
 from avseld.targets import TARGETS
 
 SECONDS = 1.3
@@ -175,7 +175,7 @@ def test_beams_towards_a_person_pass_sound_from_there():
     x = FEATURES["sound_field"]()(scene()[0])[:, :, :120]
     azimuth = torch.tensor([0.7, -2.9, -1.0])
     aim = torch.stack([azimuth.cos(), azimuth.sin()], -1).expand(1, 12, 3, 2)
-    beam = beams(x, aim).unflatten(-1, (3, 64)).mean(dim=(0, 1, 4))[:, 0:2]
+    beam = beams(x, aim, loud_in_window(x)).unflatten(-1, (3, 64)).mean(dim=(0, 1, 4))[:, 0:2]
     assert (beam >= 0).all() and (beam[:, 0] < beam[:, 1]).all()  # narrow, wide
     assert (beam[:2].min(dim=0).values > 3 * beam[2]).all()
 

@@ -16,7 +16,7 @@ from avseld.benchmarking.operators import AUGMENTED, Operators, count_operators
 from avseld.config import Data, Hardware, Part
 from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache
-from avseld.data.device_recordings import DeviceRecordings
+from avseld.data.device_streams import recordings_on_device
 from avseld.data.visual import visual_inputs
 from avseld.data.windows import Windows, reference
 from avseld.evaluation.validation import Validator
@@ -35,6 +35,9 @@ SYSTEMS = {
         Part("logamplitude_iv"), Part("avcrnn", {"width": 4, "hidden": 4, "wrap": True}), Part("multi_accdoa"),
     ),
     "fused": (Part("sound_field"), Part("fused", {"hidden": 8}), Part("multi_accdoa")),
+    "live": (
+        Part("sound_field"), Part("live", {"hidden": 8, "frames_per_step": 10, "vision": True}), Part("multi_accdoa"),
+    ),
     "distance": (
         Part("logmel_iv"), Part("seldnet_attention", {"width": 4, "hidden": 8, "n_heads": 2}), Part("multi_accddoa"),
     ),
@@ -137,7 +140,7 @@ def test_validation_on_the_device_gives_the_scores_of_ordinary_validation(prepar
                 head.weight.mul_(2)
     validator, cached = (
         Validator(system, 2024 if name == "distance" else 2023),
-        DeviceRecordings(system, recordings, references, visual),
+        recordings_on_device(system, recordings, references, visual),
     )
     outputs = [output for batch in cached.run() for output in batch]
     for place, (recording, events, seen) in enumerate(zip(recordings, references, visual, strict=True)):

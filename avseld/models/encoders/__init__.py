@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from avseld.models.choice import Choice, build_choice
+from avseld.models.encoders.causal_sound_field import CausalFieldEncoder
 from avseld.models.encoders.cnn import ConvEncoder
 from avseld.models.encoders.conv_conformer import ConvConformer
 from avseld.models.encoders.cst import CSTFormer
@@ -26,6 +27,7 @@ ENCODERS = {
     "vit": TimeTransformer,
     "vit_published": PublishedTransformer,
     "sound_field": FieldEncoder,
+    "causal_sound_field": CausalFieldEncoder,
     "separable_cnn": SeparableCNN,
     "htsat": HTSAT,
     "passt": PaSST,

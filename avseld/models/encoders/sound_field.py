@@ -12,6 +12,8 @@ from torch.nn import functional
 from avseld.base.errors import BadInput
 from avseld.models.blocks import BatchNorm
 
+KERNEL = 3
+"""frames and bands of a convolution"""
 TINY = 1e-6
 """added to squared lengths, so that the gradient of the square root is finite at zero"""
 
@@ -30,16 +32,24 @@ class FieldBlock(nn.Module):
         scalars: channels out.
         vectors: channels out.
         pooling: (frames, bands) that become one: the largest scalar, the mean vector.
+        time_padding: frames of zeros before and after; 0 if the caller puts two frames before the others.
     """
 
     def __init__(
-        self, n_scalars: int, n_vectors: int, scalars: int, vectors: int, pooling: tuple[int, int]
+        self,
+        n_scalars: int,
+        n_vectors: int,
+        scalars: int,
+        vectors: int,
+        pooling: tuple[int, int],
+        time_padding: int = 1,
     ) -> None:
         super().__init__()
         self.scalars, self.pooling = scalars, pooling
-        self.conv = nn.Conv2d(n_scalars + n_vectors, scalars + vectors, 3, padding=1, bias=False)
+        padding = (time_padding, 1)
+        self.conv = nn.Conv2d(n_scalars + n_vectors, scalars + vectors, KERNEL, padding=padding, bias=False)
         self.bn = BatchNorm(scalars + vectors)
-        self.turning = nn.Conv2d(n_vectors, vectors, 3, padding=1, bias=False)
+        self.turning = nn.Conv2d(n_vectors, vectors, KERNEL, padding=padding, bias=False)
         nn.init.kaiming_normal_(self.turning.weight, nonlinearity="linear")
 
     def forward(self, scalar: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,7 +60,7 @@ class FieldBlock(nn.Module):
             vector: (2 * batch, channel, frame, band), all x, then all y.
 
         Returns:
-            The same with the channels out, (frame, band) over the pooling.
+            The same with the channels out, (frame, band) over the pooling; two frames less without padding.
         """
         x, y = vector.chunk(2)
         known = self.bn(self.conv(torch.cat([scalar, (x.square() + y.square() + TINY).sqrt()], dim=1)))
@@ -74,6 +84,8 @@ class FieldEncoder(nn.Module):
     """
 
     bands_per_output = 16
+    time_padding = 1
+    """see `FieldBlock`"""
 
     def __init__(self, n_features: int, n_bins: int, width: int = 128, frames_per_step: int = 10) -> None:
         super().__init__()
@@ -85,9 +97,9 @@ class FieldEncoder(nn.Module):
             raise BadInput(f"model.options.frames_per_step: {frames_per_step} is no multiple of 5")
         self.frames_per_step = frames_per_step
         self.bn = BatchNorm(4)
-        self.block1 = FieldBlock(4, 1, 32, 16, (5, 4))
-        self.block2 = FieldBlock(32, 16, 64, 24, (frames_per_step // 5, 4))
-        self.block3 = FieldBlock(64, 24, 96, 32, (1, 1))
+        self.block1 = FieldBlock(4, 1, 32, 16, (5, 4), self.time_padding)
+        self.block2 = FieldBlock(32, 16, 64, 24, (frames_per_step // 5, 4), self.time_padding)
+        self.block3 = FieldBlock(64, 24, 96, 32, (1, 1), self.time_padding)
         bands = n_bins // self.bands_per_output
         self.n_vectors = 32 * bands
         self.n_outputs = width + 2 * self.n_vectors
@@ -110,5 +122,17 @@ class FieldEncoder(nn.Module):
         scalar, vector = self.bn(x[:, :4]), torch.cat([x[:, 4:5], x[:, 5:6]])
         for block in (self.block1, self.block2, self.block3):
             scalar, vector = block(scalar, vector)
+        return self.steps(scalar, vector)
+
+    def steps(self, scalar: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+        """Join the bands of every step.
+
+        Args:
+            scalar: (batch, 96, step, band) of the last block.
+            vector: (2 * batch, 32, step, band).
+
+        Returns:
+            As `scalars_and_vectors`.
+        """
         scalars = functional.relu(self.embed(scalar.transpose(1, 2).flatten(2)))
         return scalars, torch.stack(vector.transpose(1, 2).flatten(2).chunk(2), dim=-1)

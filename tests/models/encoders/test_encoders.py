@@ -100,5 +100,7 @@ def test_an_unknown_encoder_or_temporal_model_is_refused(words, says):
 
 
 def test_a_network_that_needs_vectors_refuses_an_encoder_without():
-    with pytest.raises(BadInput, match="encoder: fused needs one with vectors that rotate with the scene"):
+    with pytest.raises(
+        BadInput, match="encoder: this network needs one with vectors that rotate with the scene"
+    ):
         System(blueprint(features=Part("sound_field"), model=Part("fused", {"encoder": "cnn"}), chunk=1.2))
