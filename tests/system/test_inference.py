@@ -15,6 +15,7 @@ from avseld.io.events import Events
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.system.build import System
 from avseld.system.inference import iterate_heads, join_windows, predict_events, run_windows
+from avseld.system.protocols import Model, complete
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.2, 2.4, 3.61, 7.005])
@@ -72,7 +73,7 @@ def test_a_perfect_network_predicts_the_reference_of_the_whole_recording(seconds
     n_frames = int(seconds * 100)
     label = system.target.encode(wanted, 0.0, n_frames, 0.01)["accdoa"][:, [0, 0, 0]]
     windows = -(-n_frames // 120)
-    system.model = Echo(label, [120 * k - 4 for k in range(windows)])
+    system.model = complete(Echo(label, [120 * k - 4 for k in range(windows)]), Model, "echo")
     found = predict_events(system, partial(stretch, noise(seconds)), round(seconds * 24000))
     assert np.array_equal(np.round(found.onset * 10), np.round(wanted.onset * 10))
     assert np.array_equal(found.label, wanted.label)
