@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from avseld.base.errors import BadInput
 from avseld.features import FEATURES
 from avseld.models import MODELS
+from avseld.models.live_person_attention import loud_so_far
 from avseld.targets import TARGETS
 
 FRAMES, BANDS, PEOPLE = 5, 16, 3
@@ -31,11 +32,17 @@ def network(look_ahead: int = 1, vision: bool = False, **options):
         with torch.no_grad():
             model.visual_branch.trust.bias.fill_(1.0)
             model.visual_branch.upright.fill_(0.5)
+            for layer in (model.visual_branch.beam, model.visual_branch.look[0]):
+                layer.weight.mul_(4)
     return model
 
 
 def sound(n_steps: int = N_STEPS, seed: int = 0) -> torch.Tensor:
-    return torch.randn(1, 6, n_steps * FRAMES, BANDS, generator=torch.Generator().manual_seed(seed))
+    """Create noise whose level changes from step to step."""
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(1, 6, n_steps * FRAMES, BANDS, generator=random)
+    level = 2 * torch.randn(n_steps, generator=random)
+    return x + level.repeat_interleave(FRAMES)[:, None] * torch.tensor([1.0, 1, 1, 0, 0, 0])[:, None, None]
 
 
 def people(n_steps: int = N_STEPS, seed: int = 0) -> torch.Tensor:
@@ -50,12 +57,16 @@ def people(n_steps: int = N_STEPS, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(boxes)
 
 
+def two_scenes() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.cat([sound(), sound(seed=1)]), torch.cat([people(), people(seed=1)])
+
+
 def streamed(model, x, boxes, cuts):
     """Run a stream in pieces that end at some steps, and silence after it: the head without its lag."""
     ahead = model.look_ahead_frames
     x = torch.cat([x, model.encoder.silence(x, ahead)], dim=2)
     if boxes is not None:
-        boxes = torch.cat([boxes, boxes.new_zeros(1, ahead // FRAMES, PEOPLE, 5)], dim=1)
+        boxes = torch.cat([boxes, boxes.new_zeros(len(boxes), ahead // FRAMES, PEOPLE, 5)], dim=1)
     parts, state = [], None
     n_steps = x.shape[2] // FRAMES
     for begin, end in zip([0, *cuts], [*cuts, n_steps], strict=True):
@@ -70,11 +81,11 @@ def streamed(model, x, boxes, cuts):
 @settings(max_examples=12, deadline=None)
 @given(look_ahead=st.integers(0, 3), vision=st.booleans(), cuts=st.sets(st.integers(1, N_STEPS - 1)))
 def test_a_stream_in_pieces_of_any_length_is_the_window_in_one(look_ahead, vision, cuts):
-    model, x = network(look_ahead, vision), sound()
-    boxes = people() if vision else None
+    model, (x, boxes) = network(look_ahead, vision), two_scenes()
+    boxes = boxes if vision else None
     with torch.no_grad():
         whole = model(x, boxes)["accdoa"]
-    assert whole.shape == (1, N_STEPS * FRAMES, *SHAPES["accdoa"]) and whole.abs().max() > 0.02
+    assert whole.shape == (2, N_STEPS * FRAMES, *SHAPES["accdoa"]) and whole.abs().max() > 0.02
     torch.testing.assert_close(streamed(model, x, boxes, sorted(cuts)), whole, rtol=0, atol=1e-5)
 
 
@@ -153,6 +164,22 @@ def test_a_prediction_is_rotated_to_where_people_were_in_its_label_frame(look_ah
         boxes[:, 6, 0] = torch.tensor([0.1, 0.4, 0.2, 0.8, 0.9])
         change = (model(x, boxes)["accdoa"] - blank).abs().amax(dim=(0, 2, 3, 4))[::FRAMES]
     assert (change > 1e-3).nonzero().flatten().tolist() == [6]
+
+
+def test_loud_bands_are_those_above_the_mean_of_the_steps_that_are_remembered():
+    x = torch.zeros(1, 6, 20 * FRAMES, 4)
+    x[:, 0, :, 1] = 2.0  # one band in four
+    x[:, 0, 10 * FRAMES :] += 30
+    known = torch.cat([torch.zeros(1, 3), torch.ones(1, 20)], dim=1)
+    loud, kept = loud_so_far(x, known, 3, None)
+    at = loud[0, ::FRAMES]
+    assert (at[:10, 1] > 0.9).all() and (at[:10, 0] < 0.4).all()
+    assert (at[10] > 0.5).all()  # after a step of silence all is loud,
+    torch.testing.assert_close(at[13:], at[:1].expand(7, -1))  # until it is forgotten
+    first, between = loud_so_far(x[:, :, : 12 * FRAMES], known[:, :15], 3, None)
+    second, after = loud_so_far(x[:, :, 12 * FRAMES :], torch.ones(1, 11), 3, between)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), loud)
+    torch.testing.assert_close(after, kept)
 
 
 @pytest.mark.parametrize("name", ["sound_field", "array_sound_field"])
