@@ -2,18 +2,20 @@
 # Trains networks with different encoders for the same time on the same generated scenes, and scores them in the same rooms.
 #   scripts/compare_encoders.sh [FOLDER] [--minutes M] [--systems "baseline resnet_conformer ..."] [--seeds "0"]
 #     [--augmentations "none rotate mix mask all"] [--augmented SYSTEM] [--recordings N] [--seconds S] [--trial_steps N]
-#     [options of avseld train]
+#     [--baseline SYSTEM] [options of avseld train]
 # FOLDER defaults to encoders. Reverberant, noisy and crowded scenes, first-order ambisonics, sound alone. M minutes of
 # training steps each (10 by default), without start-up and validation: a training of N steps (24) on this machine measures
 # the steps a second of each and chooses the precision; FOLDER/steps.csv keeps them, and can be copied from a quiet machine.
 # SYSTEM (seldnet_2024) is trained with each of the augmentations, too, every other system with rotate. On two cores
-# trainings run one after the other, on all cores. A second call continues. Writes FOLDER/encoders.json and encoders.md.
+# trainings run one after the other, on all cores. A second call continues. Writes FOLDER/encoders.json and encoders.md,
+# with the gain over a SYSTEM (baseline). What a look-ahead of 0, 100 and 300 ms costs: --systems "bidirectional live_0 live_1
+# live_3" --augmented bidirectional --augmentations rotate --baseline bidirectional.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=seldnet_2024 augmentations="none rotate mix mask all"
+minutes=10 seeds=0 recordings=240 seconds=20 trial_steps=24 augmented=seldnet_2024 baseline=baseline augmentations="none rotate mix mask all"
 systems="baseline field_resnet_conformer seldnet_2024 cst resnet_conformer_small resnet_conformer einv2 htsat"
-take_options "minutes seeds recordings seconds trial_steps systems augmented augmentations" "" 0 1 "$@"
+take_options "minutes seeds recordings seconds trial_steps systems augmented augmentations baseline" "" 0 1 "$@"
 folder="${words[0]:-encoders}"
 [ "$trial_steps" -ge 2 ] || refuse "--trial_steps $trial_steps: give at least 2"
 use_environment
@@ -41,8 +43,12 @@ options_of() { # system: sets the array options to its recipe, batch and rate fo
         cst) options=(--config cst_ule --data.batch_size 16) ;;
         einv2) options=(--config einv2 --data.batch_size 4) ;;
         htsat) options=(--config pseldnets_htsat_maccdoa --data.batch_size 4 --optimizer.options.lr 3.0e-4) ;;
+        live_*) # label frames that it looks ahead
+            options=(--config live_foa --model.options.look_ahead "${1#live_}") ;;
+        bidirectional) # the network of live_foa that sees all of a window, in windows as long
+            options=(--config live_foa --model '{name: fused, options: {hidden: 224, vision: false, frames_per_step: 5}}') ;;
         *) refuse "--systems $1: give some of baseline, field_resnet_conformer, seldnet_2024, cst, resnet_conformer_small,
-            resnet_conformer, einv2, htsat" ;;
+            resnet_conformer, einv2, htsat, bidirectional, live_0, live_1, live_3" ;;
     esac
     options+=(--data.prepared "$prepared" --challenge 2023 --schedule '{name: one_cycle, options: {}}' --data.format foa
         --data.train '[fold3]' --data.validate '[fold3_room13, fold3_room14, fold3_room15]' --data.test '[fold4]'
@@ -94,4 +100,4 @@ for seed in $seeds; do
     done
 done
 step "the table"
-python "$root/scripts/table_of_encoders.py" "$folder"
+python "$root/scripts/table_of_encoders.py" "$folder" --baseline "$baseline"

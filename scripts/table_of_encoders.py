@@ -1,10 +1,10 @@
 """Prints and writes the table of the runs of scripts/compare_encoders.sh.
 
-    python scripts/table_of_encoders.py FOLDER [--measured SYSTEM]
+    python scripts/table_of_encoders.py FOLDER [--baseline SYSTEM] [--measured SYSTEM]
 
 FOLDER holds runs named SYSTEM_SEED, or SYSTEM_AUGMENTATION_SEED, each evaluated. Writes FOLDER/encoders.json and
-encoders.md. Scores are means over the seeds; intervals of the gains over `baseline` are 95 % intervals of a paired
-bootstrap over recordings. With --measured, prints the line of a trial training for steps.csv instead.
+encoders.md. Scores are means over the seeds; intervals of the gains over SYSTEM (baseline) are 95 % intervals of a
+paired bootstrap over recordings. With --measured, prints the line of a trial training for steps.csv instead.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from avseld.metrics import score
 from avseld.recipes.listing import system_of
 from avseld.system.reach import reach_of
 
-BASELINE = "baseline"
 YEAR = 2023
 SEGMENT = re.compile(r"step (\d+) of \d+:.* ([\d.]+) s loading, ([\d.]+) s training")
 """in train.log: what was done since the validation before"""
@@ -73,8 +72,8 @@ def describe(run: Path) -> dict[str, float]:
     }
 
 
-def rows_of(folder: Path) -> Iterator[tuple[str, dict]]:
-    """Score every row of runs: its name and its cells."""
+def rows_of(folder: Path, baseline: str) -> Iterator[tuple[str, dict]]:
+    """Score every row of runs, beside a baseline: its name and its cells."""
     prepared = folder / "prepared"
     classes = read_classes(prepared)
     test = [recording for recording in read_manifest(prepared) if recording.fold == "fold4"]
@@ -91,9 +90,9 @@ def rows_of(folder: Path) -> Iterator[tuple[str, dict]]:
             values = [each[name] for each in scores]
             cells[name] = float(np.mean(values))
             cells[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else None
-        if row != BASELINE and BASELINE in runs:
-            pair = {row: predictions, BASELINE: runs[BASELINE]}
-            gained = gains(references, pair, classes, YEAR)[BASELINE]["whole"]["all"]
+        if row != baseline and baseline in runs:
+            pair = {row: predictions, baseline: runs[baseline]}
+            gained = gains(references, pair, classes, YEAR)[baseline]["whole"]["all"]
             cells["gain"] = {measure: list(values) for measure, values in gained.items()}
         yield row, cells
 
@@ -101,16 +100,20 @@ def rows_of(folder: Path) -> Iterator[tuple[str, dict]]:
 def table(rows: dict[str, dict]) -> str:
     """Format the rows as Markdown, the highest F20 first."""
     lines = [
-        "| network | parameters | GFLOP/s | steps | hours of sound | F20 | LE_CD | LR_CD | F20 over the baseline |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        "| network | parameters | GFLOP/s | steps | hours of sound | F20 | LE_CD | LR_CD | F20 over the baseline "
+        "| LE_CD below it |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|---|---|",
     ]
     for name, row in sorted(rows.items(), key=lambda item: -item[1]["F"]):
         deviation = f" ± {100 * row['F_deviation']:.1f}" if row["F_deviation"] is not None else ""
-        gain = "{:+.1f} ({:+.1f} to {:+.1f})".format(*row["gain"]["F"]) if "gain" in row else ""
+        gain, nearer = (
+            "{:+.1f} ({:+.1f} to {:+.1f})".format(*row["gain"][measure]) if "gain" in row else ""
+            for measure in ("F", "LE")
+        )
         lines.append(
             f"| {name} | {row['parameters']:,} | {row['gflop_per_second']:.2f} | {row['steps']:,} "
             f"| {row['sound_h']:.1f} | {100 * row['F']:.1f}{deviation} % | {row['LE']:.1f}° | {100 * row['LR']:.1f} % "
-            f"| {gain} |"
+            f"| {gain} | {nearer} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -121,12 +124,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--baseline", metavar="SYSTEM", default="baseline")
     parser.add_argument("--measured", metavar="SYSTEM")
     args = parser.parse_args()
     if args.measured:
         print(measured(args.folder, args.measured))
         return
-    rows = dict(rows_of(args.folder))
+    rows = dict(rows_of(args.folder, args.baseline))
     text = table(rows)
     (args.folder / "encoders.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     (args.folder / "encoders.md").write_text(text, encoding="utf-8")

@@ -137,9 +137,10 @@ def models(
 
 HEADER = {
     "recipe": "recipe", "parameters": "parameters", "gflop_per_second": "GFLOP/s", "receptive_field_s": "context",
-    "causal": "causal", "steps_per_s": "steps/s",
+    "look_ahead_s": "ahead", "steps_per_s": "steps/s",
 }  # fmt: skip
-"""of the list: GFLOP/s for each second of sound; context, the seconds of sound that enter a label frame"""
+"""of the list: GFLOP/s for each second of sound; context, the seconds of sound that enter a label frame; ahead, those
+that follow it, 0 for a causal network"""
 
 
 def _columns(width: int, about: Mapping[str, Any], measure: bool) -> str:
@@ -147,18 +148,20 @@ def _columns(width: int, about: Mapping[str, Any], measure: bool) -> str:
     if about is HEADER:
         values, last = about, "input -> output"
     else:
-        field = about["receptive_field_s"]
+        spans = {
+            name: "window" if about[name] is None else f"{about[name]:.2f} s"
+            for name in ("receptive_field_s", "look_ahead_s")
+        }
         values = {
             "recipe": about["recipe"],
             "parameters": f"{about['parameters']:,}",
             "gflop_per_second": f"{about['gflop_per_second']:.2f}",
-            "receptive_field_s": "window" if field is None else f"{field:.2f} s",
-            "causal": "yes" if about["causal"] else "no",
+            **spans,
             "steps_per_s": f"{about['steps_per_s']:.2g}" if measure else "",
         }
         last = f"{about['input']}{' + video' if about['video'] else ''} -> {about['output']}"
     line = f"{values['recipe']:<{width}}{values['parameters']:>13}{values['gflop_per_second']:>9}"
-    line += f"{values['receptive_field_s']:>8}{values['causal']:>8}"
+    line += f"{values['receptive_field_s']:>8}{values['look_ahead_s']:>8}"
     line += f"{values['steps_per_s']:>9}" if measure else ""
     return f"{line}  {last}\n"
 

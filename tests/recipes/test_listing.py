@@ -77,6 +77,12 @@ def test_the_list_gives_steps_a_second_where_they_are_measured(capsys, few_recip
     assert len(lines) == 3 and all(float(line.split()[place]) > 0 for line in lines)
 
 
+@pytest.mark.parametrize("recipe", ["live_foa", "live_mic"])
+def test_recipes_for_live_sound_look_ahead_one_label_frame(recipe):
+    about = describe(FOLDER / f"{recipe}.yaml")
+    assert about["look_ahead_s"] == 0.1 and not about["causal"] and about["receptive_field_s"] is None
+
+
 def test_a_recipe_is_found_by_its_name_and_a_file_by_its_path():
     assert recipe_path("av_foa") == str(FOLDER / "av_foa.yaml")
     assert recipe_path("mine/av_foa.yaml") == "mine/av_foa.yaml"

@@ -127,15 +127,31 @@ def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):
         "true",
     )
     small = ("--trial_steps", "2", "--minutes", "0.003", "--data.batch_size", "1", "--data.chunk", "2.48")
-    words = (*corpus, *small, "--systems", "baseline", "--augmented", "baseline", "--augmentations", "rotate")
+    words = (
+        *corpus,
+        *small,
+        "--systems",
+        "baseline live_3",
+        "--augmented",
+        "baseline",
+        "--augmentations",
+        "rotate",
+    )
     served("compare_encoders.sh", tmp_path, *words)
-    (measured,) = (tmp_path / "steps.csv").read_text().splitlines()[1:]
+    measured, _ = (tmp_path / "steps.csv").read_text().splitlines()[1:]
+    assert config(tmp_path / "live_3_0")["model"]["options"]["look_ahead"] == 3
     s_per_step = float(measured.removeprefix("baseline,").split(",")[0])
     assert config(tmp_path / "baseline_0")["steps"] == max(1, int(0.003 * 60 / s_per_step))
     for seed in (0, 1):  # of another network, which gives what the baseline gives
         shutil.copytree(tmp_path / "baseline_0", tmp_path / f"other_none_{seed}")
+    shutil.rmtree(tmp_path / "live_3_0")
+    table = str(ROOT / "scripts" / "table_of_encoders.py")
     monkeypatch.setattr("sys.argv", ["table_of_encoders.py", str(tmp_path)])
-    runpy.run_path(str(ROOT / "scripts" / "table_of_encoders.py"), run_name="__main__")
+    runpy.run_path(table, run_name="__main__")
     rows = json.loads((tmp_path / "encoders.json").read_text())
     assert rows["other_none"]["gain"]["F"] == [0, 0, 0] and rows["other_none"]["F_deviation"] == 0
     assert rows["other_none"]["seeds"] == ["0", "1"] and "gain" not in rows["baseline"]
+    monkeypatch.setattr("sys.argv", ["table_of_encoders.py", str(tmp_path), "--baseline", "other_none"])
+    runpy.run_path(table, run_name="__main__")
+    rows = json.loads((tmp_path / "encoders.json").read_text())
+    assert rows["baseline"]["gain"]["LE"] == [0, 0, 0] and "gain" not in rows["other_none"]
