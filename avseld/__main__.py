@@ -209,6 +209,21 @@ COMMANDS = {
         "thresholds",
         "choose the threshold of each class on validation data",
     ),
+    "stream": Command(
+        "avseld.streaming.stream",
+        "stream",
+        "find events in live sound: of a microphone, a pipe, or a file at its own speed",
+        usage=("--run RUN --input microphone[:ID] | FILE | - [options]", "--list [--run RUN]"),
+        values={
+            "input": "INPUT",
+            "video": "VIDEO",
+            "step": "X|auto",
+            "out": "FILE ...",
+            "send": "ADDRESS ...",
+            "detector": "FILE",
+            "record": "DIR",
+        },
+    ),
     "card": Command("avseld.publishing.card", "card", "write the model card of a run"),
     "push": Command(
         "avseld.publishing.push", "push", "publish a run: to the Hugging Face hub, or as such a folder"

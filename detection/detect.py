@@ -122,7 +122,7 @@ def detect(
     # Nobody is seen before the first frame of a video that starts late.
     before = np.arange(round(float(seen[0]) * fps) if len(seen) else 0) / fps
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
-    return _table(np.concatenate([before, seen]), [nothing] * len(before) + detections, about)
+    return boxes_table(np.concatenate([before, seen]), [nothing] * len(before) + detections, about)
 
 
 def signature(
@@ -174,7 +174,7 @@ def warn_if_unfamiliar(found: dict[str, dict[str, Any]], detector: Detector) -> 
         )
 
 
-def _table(time: np.ndarray, detections: list[Detections], about: dict[str, Any]) -> Boxes:
+def boxes_table(time: np.ndarray, detections: list[Detections], about: dict[str, Any]) -> Boxes:
     """Pad detections to rows of equal length.
 
     Args:

@@ -41,6 +41,28 @@ def detect(video: Path, **options: Any) -> Boxes:
         raise BadInput(str(error).replace("--weights FILE", "--detector FILE")) from error
 
 
+def picture_detector(**options: Any) -> Any:
+    """Load the detector of live pictures that is installed under `avseld.picture_detectors`.
+
+    Args:
+        options: weights, like, fps, width, tiles, threads; see `detection.live.picture_detector`. A detector of another
+            package gets those that it has.
+
+    Returns:
+        (time in seconds, picture (height, width, 3) RGB uint8) -> `Boxes` of one row; with `width`, to which wider
+        pictures are scaled, and `about`, which says how the boxes are made.
+
+    Raises:
+        BadInput: there is no such detector, several without a choice, or it has no weights.
+    """
+    load = _installed("avseld.picture_detectors")
+    known = inspect.signature(load).parameters
+    try:
+        return load(**{name: value for name, value in options.items() if name in known})
+    except BadInput as error:
+        raise BadInput(str(error).replace("--weights FILE", "--detector FILE")) from error
+
+
 def encode(video: Path, n_values: int, yaw: float = 0.0) -> VisualEmbeddings:
     """Compute embeddings of the frames of a video with the encoder that is installed under `avseld.encoders`.
 

@@ -156,3 +156,29 @@ def write_audacity(path: Path, events: Events, classes: Sequence[str]) -> None:
         temporary.write_text(
             "".join(map(audacity_line, listed_events(events, classes))), encoding="utf-8", newline=""
         )
+
+
+def table_head(width: int) -> str:
+    """Write the head of a table of events in the terminal.
+
+    Args:
+        width: of the column of classes.
+    """
+    return f"{'start':>8}  {'end':>8}  {'class':<{width}}  {'azimuth':>7}  {'elevation':>9}\n"
+
+
+def table_row(event: ListedEvent, width: int) -> str:
+    """Write an event as a row of a table in the terminal.
+
+    Args:
+        event: joined.
+        width: of the column of classes.
+    """
+    return (
+        f"{event.onset:8.1f}  {event.offset:8.1f}  {event.name:<{width}}  "
+        f"{_degrees(event.azimuth):>7}  {_degrees(event.elevation):>9}\n"
+    )
+
+
+def _degrees(angle: float) -> str:
+    return "-" if np.isnan(angle) else f"{angle:.0f}°".replace("-0°", "0°")

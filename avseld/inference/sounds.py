@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.printable import printable
-from avseld.inference.event_list import ListedEvent
+from avseld.inference.event_list import ListedEvent, table_head, table_row
 from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
 from avseld.io.cut_off import cut_off_sound
@@ -97,21 +96,7 @@ class Heard:
         """Start, end, class and direction of the longest events, in the order of time."""
         shown = sorted((entry[2] for entry in self._longest), key=lambda event: event.key)
         width = max(len("class"), *(len(event.name) for event in shown), 0)
-        lines = (
-            [f"{'start':>8}  {'end':>8}  {'class':<{width}}  {'azimuth':>7}  {'elevation':>9}"]
-            if shown
-            else []
-        )
-        lines += [
-            f"{event.onset:8.1f}  {event.offset:8.1f}  {event.name:<{width}}  "
-            f"{_degrees(event.azimuth):>7}  {_degrees(event.elevation):>9}"
-            for event in shown
-        ]
-        return "".join(f"{line}\n" for line in lines)
-
-
-def _degrees(angle: float) -> str:
-    return "-" if np.isnan(angle) else f"{angle:.0f}°".replace("-0°", "0°")
+        return "".join([table_head(width) * bool(shown), *(table_row(event, width) for event in shown)])
 
 
 def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:

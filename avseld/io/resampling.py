@@ -14,6 +14,7 @@ import soxr
 
 from avseld.base.errors import BadInput
 from avseld.io.audio import FLOATS, AudioInfo, audio_info, open_sound, read_audio, to_int16
+from avseld.io.block_resampler import QUALITY, BlockResampler, resampled_length
 from avseld.io.channel_map import ChannelMap, Channels, map_for_format
 from avseld.io.formats import format_named
 from avseld.io.sound_track import is_container, track_blocks, track_info, track_subtype
@@ -21,8 +22,6 @@ from avseld.io.suffixes import LOSSY
 
 BLOCK_SAMPLES = 1 << 16
 """samples read at once, so that memory does not grow with the recording"""
-QUALITY = "HQ"
-"""of soxr: 20 bits, as `librosa.resample(..., res_type="soxr_hq")`"""
 MAX_FLOAT = 100.0
 """largest plausible float sample, 40 dB above full scale: beyond it an array holds unscaled integers"""
 FINE = ("PCM_24", "PCM_32", *FLOATS)
@@ -42,11 +41,6 @@ class ReadSection(Protocol):
             n_samples: length.
         """
         ...
-
-
-def resampled_length(n_samples: int, rate: int, sample_rate: int) -> int:
-    """Compute the length of a recording after resampling, rounded up to a sample."""
-    return -(-n_samples * sample_rate // rate)
 
 
 def sound_info(path: Path | str) -> AudioInfo:
@@ -128,28 +122,36 @@ def resampled_blocks(
         BadInput: unreadable, empty, cut off, or with samples that are not finite.
     """
     info = sound_info(path)
+    n_channels = info.channels if chosen is None else chosen.n_channels
+    resampler = BlockResampler(info.sample_rate, sample_rate, n_channels)
+    for block in source_blocks(path):
+        taken = block if chosen is None else chosen.take(block.T).T
+        yield resampler.take(taken)
+    yield resampler.finish()
+    length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
+    if resampler.written != length:
+        raise RuntimeError(f"{resampler.written} samples instead of {length} came out of the resampler")
+
+
+def source_blocks(path: Path | str) -> Iterator[np.ndarray]:
+    """Read a file, or the sound track of a video, block by block at its own rate.
+
+    Args:
+        path: see `sound_info`.
+
+    Yields:
+        (sample, channel) float64.
+
+    Raises:
+        BadInput: unreadable, empty, cut off, or with samples that are not finite.
+    """
+    info = sound_info(path)
     if not info.n_samples:
         raise BadInput(f"{path}: holds no samples; remove it or copy it again")
-    length = resampled_length(info.n_samples, info.sample_rate, sample_rate)
-    n_channels = info.channels if chosen is None else chosen.n_channels
-    stream = soxr.ResampleStream(info.sample_rate, sample_rate, n_channels, dtype="float64", quality=QUALITY)
-    read = written = 0
     for block in track_blocks(path) if is_container(path) else _file_blocks(path, info.n_samples):
-        read += len(block)
         if not np.isfinite(block).all():
             raise BadInput(f"{path}: holds samples that are not finite; export it again")
-        if chosen is not None:
-            block = chosen.take(block.T).T
-        if info.sample_rate != sample_rate:
-            last = read >= info.n_samples
-            # Zeros after the end flush the filter and give the sample that rounding up adds.
-            tail = np.zeros((last * (2 + info.sample_rate // sample_rate), n_channels))
-            block = stream.resample_chunk(np.concatenate([block, tail]), last=last)
-        block = block[: length - written]
-        written += len(block)
         yield block
-    if written != length:
-        raise RuntimeError(f"{written} samples instead of {length} came out of the resampler")
 
 
 def _file_blocks(path: Path | str, n_samples: int) -> Iterator[np.ndarray]:
@@ -165,7 +167,7 @@ def _file_blocks(path: Path | str, n_samples: int) -> Iterator[np.ndarray]:
             yield block
 
 
-def _as_stored(samples: np.ndarray, subtype: str) -> np.ndarray:
+def as_stored(samples: np.ndarray, subtype: str) -> np.ndarray:
     """Round converted samples as the file holds them that preparation writes.
 
     Samples of 24 or 32 bits are rounded there alone: there is no reason to lose them while they are read.
@@ -212,7 +214,7 @@ class ResampledFile:
         if first < self._first:
             self._rewind()
         while self._first + len(self._buffer) < last:
-            block = _as_stored(next(self._blocks), self.subtype)
+            block = as_stored(next(self._blocks), self.subtype)
             passed = min(max(first - self._first, 0), len(self._buffer))
             self._buffer = np.concatenate([self._buffer[passed:], block])
             self._first += passed
@@ -356,7 +358,7 @@ def _scaled(waveform: np.ndarray) -> np.ndarray:
 def _choose_channels(
     path: Path | str, chosen: ChannelMap, subtype: str, start: int, n_samples: int
 ) -> np.ndarray:
-    return _as_stored(chosen.take(read_audio(path, start, n_samples).astype(np.float64)), subtype)
+    return as_stored(chosen.take(read_audio(path, start, n_samples).astype(np.float64)), subtype)
 
 
 def _section(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,12 +27,12 @@ from avseld.io.video import open_panorama
 from avseld.reporting.class_names import names_beside
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
+from avseld.reporting.page import data_text, page_template
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
 from avseld.reporting.tracks import clip_events
 
 log = logging.getLogger(__name__)
 
-TEMPLATE = Path(__file__).with_name("viewer.html")
 MP3_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 FALLBACK_RATE_HZ = 24000
 """for recordings whose rate MP3 does not support"""
@@ -171,11 +170,7 @@ def write_page(out: Path, classes: list[str], recordings: list[dict[str, Any]]) 
         "colours": [colour(label) for label in range(n_colours)],
         "recordings": recordings,
     }
-    # Inside <script>, only "</" and "<!--" end the data; escaped, they are the same JSON.
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    page = TEMPLATE.read_text(encoding="utf-8").replace("@DATA@", text)
+    page = page_template("viewer").replace("@DATA@", data_text(data))
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
 

@@ -13,6 +13,7 @@ from avseld.base.errors import BadInput
 from avseld.base.printable import has_control_characters, printable
 from avseld.base.rates import LABEL_HOP
 from avseld.io.audio import audio_info, check_samples
+from avseld.io.block_resampler import resampled_length
 from avseld.io.channel_map import Channels, map_for_format
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.cut_off_video import cut_off_video
@@ -20,7 +21,7 @@ from avseld.io.events import Events
 from avseld.io.label_files import LabelFile
 from avseld.io.labels import Coordinates
 from avseld.io.manifest import Recording
-from avseld.io.resampling import resampled_length, sound_info
+from avseld.io.resampling import sound_info
 from avseld.io.sound_track import is_container
 from avseld.io.video import panorama_warning, video_info
 from data_prep.check.label_events import repeats

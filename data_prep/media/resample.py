@@ -15,11 +15,11 @@ from avseld.base.job_shards import read_shard
 from avseld.io.array_file import chosen_channels
 from avseld.io.array_setup import ArraySetup
 from avseld.io.audio import FLOATS, audio_info, to_integers
+from avseld.io.block_resampler import resampled_length
 from avseld.io.channel_map import ChannelMap, Channels, channel_map, map_for_format, words_of
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.resampling import (
     resampled_blocks,
-    resampled_length,
     sound_info,
     sound_subtype,
     stored_subtype,
