@@ -11,6 +11,7 @@ import torch
 
 from avseld.base.errors import BadInput
 from avseld.inference.predictor import Predictor
+from avseld.io.array_setup import ArraySetup
 from avseld.streaming.budget import Budget
 from avseld.streaming.clock import Clock, RunningClock, StandingClock
 from avseld.streaming.conversion import Conversion
@@ -82,7 +83,8 @@ def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
         faults.tell = lambda message: [sink.put(message) for sink in sinks]
         watcher = None if sight is None else watcher_of(sight, wishes, clock, timeline, faults, budget)
         parts = Parts(source, clock, timeline, conversion, engine, sinks, faults, budget, watcher, recorder)
-        session = Session(parts, step, wishes.keep)
+        array = wishes.channels if isinstance(wishes.channels, ArraySetup) else None
+        session = Session(parts, step, wishes.keep, array)
         log.info("%s", budget.plan())
         start = _start_message(predictor, source, engine, step)
         for sink in sinks:

@@ -1,11 +1,9 @@
 """From the samples of an input to those of a system: its channels, its format and its rate, block by block."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from avseld.io.block_resampler import BlockResampler
-from avseld.io.channel_map import map_for_format
+from avseld.io.channel_map import Channels, map_for_format
 from avseld.io.resampling import as_stored
 
 
@@ -33,7 +31,7 @@ class Conversion:
         n_channels: int,
         format: str,
         sample_rate: int,
-        channels: Sequence[int | str] | None,
+        channels: Channels | None,
         subtype: str,
         name: str,
     ) -> None:

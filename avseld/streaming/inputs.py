@@ -2,11 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.inference.inputs import sound_files
-from avseld.io.channel_map import n_taken
+from avseld.io.array_setup import ArraySetup
+from avseld.io.channel_map import Channels, n_taken
 from avseld.io.formats import format_named
 from avseld.streaming.clock import Clock
 from avseld.streaming.devices import choose_device, describe_devices, input_devices
@@ -43,21 +45,23 @@ def open_input(wishes: Wishes, format: str, sample_rate: int, clock: Clock) -> S
     return RawSamples(sys.stdin.buffer.raw, rate, n_channels, wishes.pcm_format, wishes.block, clock)
 
 
-def channels_needed(channels: list[int | str] | None, format: str) -> int:
+def channels_needed(channels: Channels | None, format: str) -> int:
     """Return how many channels an input must have.
 
     Args:
-        channels: that are taken, see `avseld.io.channel_map.channel_map`; None for those of the format.
+        channels: that are taken, or the array file; None for those of the format.
         format: of the system.
     """
     if channels is None:
         return format_named(format).channels
-    words = [str(channel).strip() for channel in channels]
+    if isinstance(channels, ArraySetup):
+        return channels.recorded or max(channels.channels)
+    words = [str(channel).strip() for channel in channels] if isinstance(channels, Sequence) else []
     numbers = [int(word) for word in words if word.isdecimal()]
-    return max(numbers) if len(numbers) == len(words) else n_taken(channels)
+    return max(numbers) if numbers and len(numbers) == len(words) else n_taken(channels)
 
 
-def list_devices(format: str | None, sample_rate: int, channels: list[int | str] | None, name: str) -> str:
+def list_devices(format: str | None, sample_rate: int, channels: Channels | None, name: str) -> str:
     """Write a table of the sound devices.
 
     Args:

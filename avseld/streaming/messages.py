@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from avseld.io.array_setup import ArraySetup
 from avseld.io.events import Events
 from avseld.reporting.tracks import TrackFollower
 from avseld.streaming.engine import Stretch
@@ -45,17 +46,19 @@ class Teller:
 
     Args:
         system: that runs.
+        array: of the microphones, which turns directions to the room; None for one that faces the front.
     """
 
-    def __init__(self, system: System) -> None:
-        self._system, self._tracks = system, TrackFollower()
-        self._tracks_of_rows: dict[int, int] = {}
+    def __init__(self, system: System, array: ArraySetup | None = None) -> None:
+        self._system, self._array, self._tracks = system, array, TrackFollower()
 
     def decode(self, stretch: Stretch) -> tuple[Events, np.ndarray | None]:
         """Decode a stretch: its events, and the activity of its label frames (label frame, class)."""
         classes = self._system.blueprint.classes
-        events = decode_heads(self._system, stretch.first, stretch.heads).with_classes(classes).sorted()
-        return events, self._activity(stretch)
+        events = decode_heads(self._system, stretch.first, stretch.heads)
+        if self._array is not None:
+            events = self._array.to_room(events)
+        return events.with_classes(classes), self._activity(stretch)
 
     def update(
         self, stretch: Stretch, events: Events, activity: np.ndarray | None, latencies: np.ndarray
@@ -71,9 +74,10 @@ class Teller:
         system = self._system
         first = stretch.first // system.label_frames
         n_frames = len(next(iter(stretch.heads.values())))
-        numbers = self._tracks.follow(events)
+        ordered = events.sorted()
+        numbers = self._tracks.follow(ordered)
         rows = []
-        for number, event in zip(numbers.tolist(), events, strict=True):
+        for number, event in zip(numbers.tolist(), ordered, strict=True):
             frame = min(max(round(event.onset / system.label_hop) - first, 0), len(latencies) - 1)
             score = None if activity is None else float(activity[frame, event.label])
             rows.append(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avseld.io.array_setup import ArraySetup
 from avseld.streaming.budget import LATENCY, Budget
 from avseld.streaming.clock import Clock
 from avseld.streaming.conversion import Conversion
@@ -69,15 +70,18 @@ class Session:
         parts: its parts.
         step: label frames that are said together, at least.
         keep: skip nothing where the machine is late.
+        array: see `Teller`.
 
     Attributes:
         tally: counts the events.
     """
 
-    def __init__(self, parts: Parts, step: int = 1, keep: bool = False) -> None:
+    def __init__(
+        self, parts: Parts, step: int = 1, keep: bool = False, array: ArraySetup | None = None
+    ) -> None:
         self._parts, self._step = parts, step
         self._keep = keep or not parts.source.live
-        self._teller = Teller(parts.engine.system)
+        self._teller = Teller(parts.engine.system, array)
         self.tally = Tally()
         rate = parts.source.sample_rate
         self._ring = Ring(round((KEPT_RING_S if self._keep else RING_S) * rate), parts.source.n_channels)

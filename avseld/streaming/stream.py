@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,6 +13,8 @@ from avseld.base.errors import BadInput, Interrupted
 from avseld.base.files import takes_paths
 from avseld.inference.predictor import load
 from avseld.inference.thresholds import set_threshold
+from avseld.io.array_file import chosen_channels
+from avseld.io.channel_map import Channels
 from avseld.streaming.assembly import assembled
 from avseld.streaming.inputs import list_devices
 from avseld.streaming.sources import PcmFormat
@@ -29,6 +31,7 @@ def stream(
     list: bool = False,
     video: str | None = None,
     channels: list[int | str] | None = None,
+    array: Path | None = None,
     step: float | Literal["auto"] = 0.1,
     look_ahead: float | None = None,
     simulate: bool = False,
@@ -64,6 +67,8 @@ def stream(
             default the picture of a file that has one.
         channels: of the input, those to take, counted from 1, in the order of the format (2,3,4,5), or their names, or
             ambix, n3d or fuma; see avseld predict.
+        array: array file of the microphones, as avseld calibrate writes it, in place of --channels; four capsules are
+            made ambisonics, and directions are turned to the room.
         step: seconds of events that are found together; auto takes the smallest that this machine holds.
         look_ahead: seconds of sound after an event that are waited for, by default as little as in prediction; networks
             for live sound have one of their own.
@@ -99,8 +104,9 @@ def stream(
     Raises:
         BadInput: files or devices are missing or unusable, or options do not fit together.
     """
+    taken = chosen_channels(channels, array)
     if list:
-        sys.stdout.write(_devices(run, channels, weights))
+        sys.stdout.write(_devices(run, taken, weights))
         return 0
     if run is None or input is None:
         raise BadInput(
@@ -108,7 +114,7 @@ def stream(
             "--list the devices"
         )
     wishes = Wishes(
-        input=input, video=video, channels=channels, step=step, look_ahead=look_ahead, simulate=simulate, clock=clock,
+        input=input, video=video, channels=taken, step=step, look_ahead=look_ahead, simulate=simulate, clock=clock,
         keep=keep, out=_listed(out), send=_listed(send), json=json, view=view, record=record, detector=detector,
         detector_fps=detector_fps, video_offset=video_offset, video_yaw=video_yaw, block=block, rate=rate,
         pcm_rate=pcm_rate, pcm_format=pcm_format, pcm_channels=pcm_channels, threads=threads,
@@ -128,7 +134,7 @@ def _listed(value: Any) -> Any:
     return [] if value is None else [value] if isinstance(value, str | Path) else value
 
 
-def _devices(run: Path | None, channels: Sequence[int | str] | None, weights: Literal["best", "last"]) -> str:
+def _devices(run: Path | None, channels: Channels | None, weights: Literal["best", "last"]) -> str:
     """Write the table of sound devices, for a run if there is one."""
     if run is None:
         return list_devices(None, DEFAULT_RATE_HZ, channels, "")

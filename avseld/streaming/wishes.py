@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from avseld.base.errors import BadInput
+from avseld.io.channel_map import Channels
 from avseld.streaming.sources import PcmFormat
 
 MICROPHONE = "microphone"
@@ -17,7 +18,7 @@ class Wishes:
 
     input: str
     video: str | None = None
-    channels: list[int | str] | None = None
+    channels: Channels | None = None
     step: float | Literal["auto"] = 0.1
     look_ahead: float | None = None
     simulate: bool = False
