@@ -8,7 +8,7 @@ from torch import Tensor
 
 from avseld.io.formats import format_named
 from avseld.system.build import System
-from avseld.system.inference import window_features, window_samples
+from avseld.system.inference import window_features
 
 TOLERANCE = 1e-4
 """largest difference, as a share of the largest value, of the features of a stretch that is cut in two, for features
@@ -27,7 +27,7 @@ class Samples:
 
     def __init__(self, system: System, n_before: int) -> None:
         self._n_fft, self._hop = system.features.stft.n_fft, system.hop_samples
-        self._lead = window_samples(system)[1]
+        self._lead = system.lengths.lead
         self.n_channels = format_named(system.blueprint.format).channels
         self._first = -n_before * self._hop - self._lead
         self._parts = [np.zeros((self.n_channels, -self._first), np.float32)]
@@ -138,7 +138,7 @@ class WindowFrames:
 
 def look_ahead_s(system: System) -> float:
     """Return the seconds of sound after the beginning of a frame that enter its features."""
-    return (system.features.stft.n_fft - window_samples(system)[1]) / system.sample_rate
+    return (system.features.stft.n_fft - system.lengths.lead) / system.sample_rate
 
 
 def stand_alone(system: System) -> bool:

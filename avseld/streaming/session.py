@@ -1,5 +1,6 @@
 """A stream from its input to its outputs: the loop of the thread that computes."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from avseld.streaming.sinks.queued import QueuedSink
 from avseld.streaming.sources import Source
 from avseld.streaming.summary import Tally, summary_message, summary_text
 from avseld.streaming.timeline import Timeline
+
+log = logging.getLogger(__name__)
 
 RING_S = 10.0
 """seconds of sound that may wait while this program stands still"""
@@ -227,6 +230,9 @@ class Session:
     def _finish(self) -> None:
         """Give what is left."""
         parts = self._parts
+        if parts.source.error is not None:
+            log.warning("%s", parts.source.error)
+            parts.faults.report("stopped", parts.timeline.second)
         if lost := self._ring.lost_at_end:
             parts.faults.report("full", parts.timeline.second, lost)
         parts.engine.append(parts.conversion.finish())

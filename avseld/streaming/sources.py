@@ -34,6 +34,7 @@ class Source(Protocol):
         live: whether its sound comes at its own speed, so that work that is late is skipped.
         is_device: whether it is a sound card, whose samples are counted against the clock.
         block_s: seconds that a block is late at most; a stage of the latency.
+        error: what ended it before its time; None for nothing.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Source(Protocol):
     live: bool
     is_device: bool
     block_s: float
+    error: BadInput | None
 
     def start(self, ring: Ring) -> None:
         """Begin to write blocks into a ring."""
@@ -67,6 +69,7 @@ class Microphone:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = True
+    error = None
 
     def __init__(self, device: Device, sample_rate: int, latency: float, clock: Clock) -> None:
         self.name, self.sample_rate, self.n_channels = device.name, sample_rate, device.opened
@@ -221,6 +224,7 @@ class RawSamples:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = False
+    error = None
 
     def __init__(
         self, file: BinaryIO, sample_rate: int, n_channels: int, format: PcmFormat, block: float, clock: Clock
