@@ -69,6 +69,8 @@ class Recorder:
         self._wave.setnchannels(self._n_channels)
         self._wave.setsampwidth(BITS // 8)
         self._wave.setframerate(self._rate)
+        self._wave.writeframes(b"")  # a header
+        self._raw.flush()
 
     def _close(self) -> None:
         self._wave.close()

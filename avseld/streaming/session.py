@@ -128,11 +128,8 @@ class Session:
         try:
             while not stop.is_set() and (seconds is None or parts.timeline.second < seconds):
                 parts.source.pull()
-                block = self._ring.read()
-                if block is not None:
-                    self._take(block)
-                    if self._ring.waiting and parts.engine.ready < parts.engine.n_most:
-                        continue  # all that is there, before the network runs
+                if waiting := self._ring.waiting:
+                    self._take_all(waiting)
                 elif self._ring.ended:
                     break
                 elif parts.source.live:
@@ -150,6 +147,12 @@ class Session:
         if self._parts.clock.now() - self._heard_at > SILENCE_S and not self._has_stopped:
             self._has_stopped = True
             self._parts.faults.report("stopped", self._parts.timeline.second)
+
+    def _take_all(self, waiting: int) -> None:
+        """Take the samples that wait now, before the network runs: so it shows how late it is."""
+        while waiting > 0 and (block := self._ring.read()) is not None:
+            self._take(block)
+            waiting -= len(block.samples)
 
     def _take(self, block: Block) -> None:
         """Check a block, convert it and hand it to the engine; silence stands for what was lost."""

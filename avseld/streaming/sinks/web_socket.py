@@ -2,6 +2,7 @@
 
 import http
 import logging
+import os
 import queue
 import threading
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ class WebSocketServer:
             )
         except OSError as error:
             raise BadInput(
-                f"--send ws:{host}:{port}: {str(error.strerror).lower()}; choose another port"
+                f"--send ws:{host}:{port}: {os.strerror(error.errno or 0).lower()}; choose another port"
             ) from error
         self.port: int = self._server.socket.getsockname()[1]
         self.name = f"ws://{host}:{self.port}"

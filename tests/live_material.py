@@ -1,0 +1,72 @@
+"""What tests of streams share: a small system with random weights, its session, and outputs that remember."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from system_material import blueprint
+
+from avseld.config import Part
+from avseld.streaming.budget import Budget
+from avseld.streaming.clock import Clock, StandingClock
+from avseld.streaming.conversion import Conversion
+from avseld.streaming.engine import Engine
+from avseld.streaming.faults import FaultLog
+from avseld.streaming.messages import Message, Update
+from avseld.streaming.session import Parts, Session
+from avseld.streaming.sinks.queued import QueuedSink
+from avseld.streaming.sources import Source
+from avseld.streaming.timeline import Timeline
+from avseld.system.build import System
+
+
+def small_system(threshold: float = 0.05, **changes: Any) -> System:
+    """An audio-visual network of 1.27 s windows with random weights, which hears something almost everywhere."""
+    torch.manual_seed(0)
+    parts = {
+        "model": Part("avcrnn", {"width": 8, "hidden": 16}),
+        "target": Part("multi_accdoa", {"threshold": threshold}),
+    } | changes
+    return System(blueprint(**parts)).eval()
+
+
+class Memory:
+    """An output that keeps what it gets."""
+
+    name, lost, is_file = "memory", 0, False
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+        self.notices: list[Message] = []
+        self.closed = False
+
+    def update(self, update: Update) -> None:
+        self.updates.append(update)
+
+    def notice(self, message: Message) -> None:
+        self.notices.append(message)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def session_of(
+    system: System, source: Source, clock: Clock | None = None, step: int = 1, keep: bool = False, **more: Any
+) -> tuple[Session, Memory, Parts]:
+    """A session with one output in memory."""
+    clock, faults, memory = clock or StandingClock(), FaultLog(), Memory()
+    conversion = Conversion(
+        source.sample_rate, source.n_channels, system.blueprint.format, system.sample_rate, more.pop("channels", None),
+        source.subtype, source.name,
+    )  # fmt: skip
+    parts = Parts(
+        source, clock, Timeline(clock, source.sample_rate, source.is_device), conversion, Engine(system),
+        [QueuedSink(memory, faults, 10_000)], faults, Budget(), **more,
+    )  # fmt: skip
+    return Session(parts, step, keep), memory, parts
+
+
+def noise(seconds: float, n_channels: int = 4, rate: int = 24000, seed: int = 0) -> np.ndarray:
+    """Noise (sample, channel) float32."""
+    random = np.random.default_rng(seed)
+    return (0.1 * random.normal(size=(round(seconds * rate), n_channels))).astype(np.float32)
