@@ -30,6 +30,18 @@ def small_system(threshold: float = 0.05, **changes: Any) -> System:
     return System(blueprint(**parts)).eval()
 
 
+def live_system(look_ahead: int = 1, vision: bool = False, **changes: Any) -> System:
+    """A network for live sound with random weights and the statistics of other sound."""
+    features = Part("sound_field", {"sample_rate": 24000, "n_fft": 1024, "hop": 480, "n_mels": 32})
+    model = Part("live", {"hidden": 12, "past": 4, "n_boxes": 3, "look_ahead": look_ahead, "vision": vision})
+    system = small_system(**{"features": features, "model": model, "chunk": 1.28} | changes)
+    for module in system.model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+    return system
+
+
 class Memory:
     """An output that keeps what it gets."""
 

@@ -1,17 +1,24 @@
 """The network on a stream, against recordings as a whole and windows that are written out."""
 
+from dataclasses import replace
+from functools import cache, partial
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from live_material import live_system
 from system_material import blueprint, noise, outputs, stretch
 
+from avseld.base.errors import BadInput
 from avseld.config import Part
+from avseld.io.boxes import Boxes
 from avseld.streaming.engine import Engine
 from avseld.streaming.feature_frames import stand_alone
 from avseld.system.build import System
-from avseld.system.inference import window_features
+from avseld.system.inference import iterate_heads, window_features
+from avseld.vision.visual_input import VisualInput
 
 
 def system_of(**changes) -> System:
@@ -115,3 +122,77 @@ def test_a_label_frame_is_given_as_soon_as_its_look_ahead_has_come_and_not_earli
     assert engine.ready == 1
     n_fft = system.features.stft.n_fft
     assert engine.look_ahead_s == pytest.approx(0.05 - 0.01 + n_fft / 2 / 24000)  # of frames, less their hop
+
+
+def as_predicted(system, waveform, visual=None):
+    """Head (frame, ...) as prediction runs a recording."""
+    stretches = iterate_heads(system, partial(stretch, waveform), waveform.shape[1], visual)
+    return torch.cat([only(heads) for _, heads in stretches]).numpy()
+
+
+@pytest.mark.parametrize(("look_ahead", "step", "block"), [(0, 1, 480), (1, 2, 1000), (3, 1, 7777)])
+def test_a_network_with_a_state_says_of_a_stream_what_it_says_of_the_recording(look_ahead, step, block):
+    system, waveform = live_system(look_ahead), noise(3.07)
+    engine = Engine(system)
+    found = streamed(engine, waveform, block, step)
+    assert engine.has_state and found.shape == (153, 3, 3, 13)
+    assert np.abs(found - as_predicted(system, waveform)).max() < 1e-5
+
+
+def test_a_network_with_a_state_that_sees_people_says_of_a_stream_what_it_says_of_the_recording():
+    system, waveform = live_system(vision=True), noise(3.07)
+    with torch.no_grad():
+        system.model.visual_branch.trust.bias.fill_(1.0)
+    about = {"duration": 2.5}  # the video ends before the sound
+    box = np.stack(
+        [np.linspace(0.2, 0.4, 26), np.full(26, 0.3), np.linspace(0.25, 0.45, 26), np.full(26, 0.8)], 1
+    )
+    boxes = Boxes(np.arange(26) / 10, box[:, None], np.full((26, 1), 0.9), np.zeros((26, 1), int), about)
+
+    seen = cache(lambda n: VisualInput(boxes, replace(system.visual_spec, n_label_frames=n)))
+
+    def at(start, n_label_frames):
+        return seen(n_label_frames).at(np.array([start]))
+
+    found = streamed(Engine(system, visual_at=at), waveform)
+    expected = as_predicted(system, waveform, VisualInput(boxes, system.visual_spec).at)
+    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(found - streamed(Engine(system), waveform)).max() > 1e-3
+
+
+def test_after_a_skip_a_network_with_a_state_begins_anew():
+    system, waveform = live_system(), noise(4.0)
+    engine = Engine(system)
+    engine.append(waveform[:, :60_000])
+    engine.run(5)
+    engine.skip(10)
+    engine.append(waveform[:, 60_000:])
+    found = torch.cat([only(part.heads) for part in (engine.run(5), engine.run(7))]).numpy()
+    from_there = Engine(system)
+    lead = system.lengths.lead
+    from_there.append(np.zeros((4, 0), np.float32))
+    from_there._frames._samples._parts = [waveform[:, 36_000 - lead : 36_000]]
+    from_there._frames._samples._first = -lead
+    from_there._frames._computed = from_there._frames._first = 0
+    from_there.append(waveform[:, 36_000:])
+    assert np.abs(found - only(from_there.run(12).heads).numpy()).max() < 1e-5
+
+
+def test_a_network_with_a_state_has_a_look_ahead_of_its_own():
+    with pytest.raises(
+        BadInput, match=r"--look_ahead 0\.3: live has one of its own, of 0\.1 s; leave it out"
+    ):
+        Engine(live_system(), 0.3)
+
+
+def test_windows_end_where_they_are_shorter_than_the_look_ahead(system):
+    with pytest.raises(BadInput, match=r"--look_ahead 1.25: windows have 1.28 s; choose 0 to 1.18"):
+        Engine(system, 1.25)
+    with pytest.raises(BadInput, match="tags whole clips"):
+        Engine(
+            system_of(
+                target=Part("tagging"),
+                model=Part("cnn", {"layers": 5}),
+                features=Part("logmel", {"hop": 240}),
+            )
+        )
