@@ -131,12 +131,13 @@ def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:
     return heard
 
 
-def inner_video(path: Path, predictor: Predictor) -> Path | None:
+def inner_video(path: Path, predictor: Predictor, without: str = "--control blank") -> Path | None:
     """Return a video file for the picture that it holds beside its sound, where the network takes one.
 
     Args:
         path: sound file or video.
         predictor: the trained system.
+        without: option that leaves the picture out.
 
     Returns:
         None without a picture, for a network without visual input, or where the picture has no directions in space:
@@ -155,7 +156,7 @@ def inner_video(path: Path, predictor: Predictor) -> Path | None:
             "%s: the picture is not used, %s%s", path, why, "" if info.flaw else guess_by_shape(info.aspect)
         )
         return None
-    log.info("%s: sound and picture are used; --control blank leaves the picture out", path.name)
+    log.info("%s: sound and picture are used; %s leaves the picture out", path.name, without)
     return path
 
 

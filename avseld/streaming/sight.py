@@ -7,6 +7,7 @@ from typing import Any
 
 from avseld.base.errors import BadInput
 from avseld.inference.detectors import picture_detector
+from avseld.inference.inputs import sound_files
 from avseld.inference.predictor import Predictor
 from avseld.inference.sounds import inner_video
 from avseld.io.boxes import source_of
@@ -20,6 +21,7 @@ from avseld.streaming.wishes import Wishes
 
 log = logging.getLogger(__name__)
 
+NO_VIDEO = "none"
 VIEW_WIDTH = 512
 """pixels of the pictures of a page where no detector asks for more"""
 
@@ -45,9 +47,12 @@ def named_video(wishes: Wishes, predictor: Predictor) -> str | None:
     Raises:
         BadInput: a video for a network whose visual input is not made live.
     """
+    if wishes.video == NO_VIDEO:
+        return None
     name = wishes.video
-    if name is None and wishes.is_file and (inner := inner_video(Path(wishes.input), predictor)) is not None:
-        name = str(inner)
+    if name is None and wishes.is_file:
+        inner = inner_video(sound_files(Path(wishes.input))[0], predictor, f"--video {NO_VIDEO}")
+        name = None if inner is None else str(inner)
     spec = predictor.system.visual_spec
     if name is not None and predictor.system.model.vision and spec.n_values:
         raise BadInput(

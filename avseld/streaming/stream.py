@@ -63,8 +63,8 @@ def stream(
         run: run folder, RUN@STEP, safetensors file, or name of shipped weights.
         input: microphone, microphone:NAME or microphone:ID; a sound file or video; or - for raw samples of a pipe.
         list: list the sound devices, and with --run which of them can serve it, and why not.
-        video: camera, camera:ID, a network stream (rtsp://...) or a video file, for weights with visual input; by
-            default the picture of a file that has one.
+        video: camera, camera:ID, a network stream (rtsp://...) or a video file, for weights with visual input and for
+            --view; by default the picture of a file that has one; none for no picture.
         channels: of the input, those to take, counted from 1, in the order of the format (2,3,4,5), or their names, or
             ambix, n3d or fuma; see avseld predict.
         array: array file of the microphones, as avseld calibrate writes it, in place of --channels; four capsules are

@@ -5,7 +5,6 @@ import html.parser
 import io
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from browser import chromium
 from yolox_material import write_video
 
 from avseld.base.errors import BadInput
@@ -178,10 +178,7 @@ def test_view_names_what_is_missing(run: Path, tmp_path: Path) -> None:
 
 
 def test_page_runs_in_a_browser(page: Path, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("no Chromium or Chrome here")
-    words = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    words = [chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
     words += ["--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
     dom = subprocess.run(words, capture_output=True, timeout=90, check=True).stdout.decode()
     table = dom[dom.index('<tbody id="now">') : dom.index("</tbody>")]
