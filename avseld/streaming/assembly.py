@@ -1,8 +1,9 @@
 """Builds the parts of a stream from what a user asks for, and takes them apart again."""
 
 import logging
+import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -21,10 +22,10 @@ from avseld.streaming.inputs import open_input
 from avseld.streaming.messages import Message
 from avseld.streaming.outputs import open_outputs
 from avseld.streaming.people import Watcher
-from avseld.streaming.record import Recorder
+from avseld.streaming.record import Recorder, check_recording
 from avseld.streaming.session import Parts, Session
 from avseld.streaming.sight import Sight, named_video, open_sight, watcher_of
-from avseld.streaming.sinks.queued import Sink
+from avseld.streaming.sinks.queued import QueuedSink
 from avseld.streaming.sinks.web_socket import LOOPBACK, WebSocketServer
 from avseld.streaming.sources import Source
 from avseld.streaming.timeline import Timeline
@@ -71,25 +72,25 @@ def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
         )
         engine = make()
         step = _plan(budget, wishes, make, engine, convert, source, sight)
+        server = view_server(predictor.classes) if wishes.view else None
+        if wishes.record is not None:
+            check_recording(wishes.record)
+        sinks = open_outputs(system, faults, wishes.out, wishes.send, wishes.json)
         recorder = None
-        more: list[Sink] = []
         if wishes.record is not None:
             recorder = Recorder(wishes.record, source.sample_rate, source.n_channels, faults)
-            more.append(recorder.events)
-        if wishes.view:
-            server = view_server(predictor.classes)
-            more.append(server)
-        sinks = open_outputs(system, faults, wishes.out, wishes.send, wishes.json, more)
-        faults.tell = lambda message: [sink.put(message) for sink in sinks]
+            sinks.append(QueuedSink(recorder.events, faults))
+        if server is not None:
+            sinks.append(QueuedSink(server, faults))
+        faults.tell = partial(_tell_all, sinks)
         watcher = None if sight is None else watcher_of(sight, wishes, clock, timeline, faults, budget)
         parts = Parts(source, clock, timeline, conversion, engine, sinks, faults, budget, watcher, recorder)
         array = wishes.channels if isinstance(wishes.channels, ArraySetup) else None
         session = Session(parts, step, wishes.keep, array)
         log.info("%s", budget.plan())
         start = _start_message(predictor, source, engine, step)
-        for sink in sinks:
-            sink.put(start)
-        if wishes.view:
+        _tell_all(sinks, start)
+        if server is not None:
             _show(server, stack, sight, watcher, timeline)
         try:
             yield session
@@ -100,6 +101,11 @@ def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
                 sink.close()
             if recorder is not None:
                 recorder.close(summary)
+
+
+def _tell_all(sinks: Sequence[QueuedSink], message: Message) -> None:
+    for sink in sinks:
+        sink.put(message)
 
 
 def _show(
@@ -120,7 +126,8 @@ def _show(
         stack.callback(feed.stop)
     address = f"http://{LOOPBACK}:{server.port}/"
     log.info("page: %s", address)
-    webbrowser.open(address)
+    # A browser in the terminal would not return.
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 def _plan(

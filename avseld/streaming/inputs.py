@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from avseld.base.errors import BadInput
 from avseld.inference.inputs import sound_files
@@ -42,7 +43,14 @@ def open_input(wishes: Wishes, format: str, sample_rate: int, clock: Clock) -> S
     n_channels = wishes.pcm_channels or channels_needed(wishes.channels, format)
     rate = wishes.pcm_rate or sample_rate
     log.info("standard input: raw samples, %s, %d channels at %d Hz", wishes.pcm_format, n_channels, rate)
-    return RawSamples(sys.stdin.buffer.raw, rate, n_channels, wishes.pcm_format, wishes.block, clock)
+    return RawSamples(_unbuffered(), rate, n_channels, wishes.pcm_format, wishes.block, clock)
+
+
+def _unbuffered() -> BinaryIO:
+    """Return the standard input without a buffer, in which samples would wait."""
+    buffer: Any = sys.stdin.buffer
+    raw: BinaryIO = buffer.raw
+    return raw
 
 
 def channels_needed(channels: Channels | None, format: str) -> int:

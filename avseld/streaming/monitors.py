@@ -137,7 +137,7 @@ class ChannelMonitor:
         row = full[CLIPPED_IN_A_ROW - 1 :].copy()
         for step in range(1, CLIPPED_IN_A_ROW):
             row &= full[CLIPPED_IN_A_ROW - 1 - step : len(full) - step]
-        for channel in np.flatnonzero(row.any(axis=0)):
+        for channel in np.flatnonzero(row.any(axis=0)).tolist():
             self._faults.report("clipped", time, int(full[:, channel].sum()), self._name(channel))
 
     def _check_still(self, used: np.ndarray, time: float) -> None:
@@ -150,7 +150,7 @@ class ChannelMonitor:
         if still.all():
             return
         alone = np.where(still, self._alone + duration, 0.0)
-        for channel in np.flatnonzero((alone >= DEAD_S) & (self._alone < DEAD_S)):
+        for channel in np.flatnonzero((alone >= DEAD_S) & (self._alone < DEAD_S)).tolist():
             self._faults.report("dead", time, where=self._name(channel))
         self._alone = alone
 

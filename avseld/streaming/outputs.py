@@ -22,7 +22,6 @@ def open_outputs(
     out: Sequence[Path],
     send: Sequence[str],
     json: bool,
-    more: Sequence[Sink] = (),
     terminal: TextIO | None = None,
 ) -> list[QueuedSink]:
     """Open outputs.
@@ -33,17 +32,16 @@ def open_outputs(
         out: files, .csv or .jsonl.
         send: addresses.
         json: write JSON lines on standard output instead of a table.
-        more: outputs that are open already.
         terminal: standard output; None for that of Python.
 
     Raises:
         BadInput: a file that cannot be written, or an address that is none.
     """
     terminal = terminal or sys.stdout
-    sinks: list[Sink] = [JsonLines("standard output", terminal, False) if json else Table(system, terminal)]
+    sinks: list[Sink] = [_listener(address) for address in send]
     sinks += [file_sink(path, system) for path in out]
-    sinks += [_listener(address) for address in send]
-    return [QueuedSink(sink, faults) for sink in (*sinks, *more)]
+    sinks.append(JsonLines("standard output", terminal, False) if json else Table(system, terminal))
+    return [QueuedSink(sink, faults) for sink in sinks]
 
 
 def _listener(address: str) -> Sink:

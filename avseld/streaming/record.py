@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import make_folder, replacing
+from avseld.base.files import check_folder, make_folder, replacing
 from avseld.io.audio import to_integers
 from avseld.streaming.faults import FaultLog
 from avseld.streaming.messages import Message
 from avseld.streaming.sinks.files import JsonLines, open_growing
 
+FIRST = "heard.wav"
 BITS = 24
 """of a sample; sound cards give no more"""
 MOST_BYTES = 1_900_000_000
@@ -42,10 +43,9 @@ class Recorder:
     """
 
     def __init__(self, folder: Path, sample_rate: int, n_channels: int, faults: FaultLog) -> None:
+        check_recording(folder)
         self.folder = folder
         make_folder(folder, "--record")
-        if self._path(1).exists():
-            raise BadInput(f"--record {folder}: holds a recording already; name another folder")
         self._rate, self._n_channels, self._faults = sample_rate, n_channels, faults
         self._number, self._second = 1, 0.0
         self._open()
@@ -56,7 +56,7 @@ class Recorder:
         self._thread.start()
 
     def _path(self, number: int) -> Path:
-        return self.folder / (f"heard_{number}.wav" if number > 1 else "heard.wav")
+        return self.folder / (f"heard_{number}.wav" if number > 1 else FIRST)
 
     def _open(self) -> None:
         """Begin the next file."""
@@ -106,6 +106,17 @@ class Recorder:
         self._close()
         with replacing(self.folder / "stream.json") as temporary:
             temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def check_recording(folder: Path) -> None:
+    """Refuse a folder that holds a recording already, or a file of its name.
+
+    Raises:
+        BadInput: says which.
+    """
+    check_folder(folder, "--record")
+    if (folder / FIRST).exists():
+        raise BadInput(f"--record {folder}: holds a recording already; name another folder")
 
 
 def packed(samples: np.ndarray) -> bytes:

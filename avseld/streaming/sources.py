@@ -19,6 +19,9 @@ PcmFormat = Literal["s16le", "s24le", "s32le", "f32le"]
 """samples of a pipe: signed integers of 16, 24 or 32 bits or floats, little-endian, channels interleaved"""
 BYTES = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 """of a sample"""
+TYPES = {"s16le": "<i2", "s32le": "<i4", "f32le": "<f4"}
+FULL_SCALES = {"s16le": 2.0**15, "s32le": 2.0**31}
+"""of integers"""
 LIVE_SUBTYPE = "FLOAT"
 """kind of the samples of microphones and pipes, which are not rounded"""
 
@@ -69,7 +72,7 @@ class Microphone:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = True
-    error = None
+    error: BadInput | None = None
 
     def __init__(self, device: Device, sample_rate: int, latency: float, clock: Clock) -> None:
         self.name, self.sample_rate, self.n_channels = device.name, sample_rate, device.opened
@@ -224,7 +227,7 @@ class RawSamples:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = False
-    error = None
+    error: BadInput | None = None
 
     def __init__(
         self, file: BinaryIO, sample_rate: int, n_channels: int, format: PcmFormat, block: float, clock: Clock
@@ -279,13 +282,10 @@ def decoded(data: bytes, format: PcmFormat, n_channels: int) -> np.ndarray:
     Returns:
         (sample, channel) float32, integers divided by their full scale; what is no finite number becomes NaN.
     """
-    if format == "f32le":
-        samples = np.frombuffer(data, "<f4").astype(np.float32)
-    elif format == "s24le":
+    if format == "s24le":
         wide = np.zeros((len(data) // 3, 4), np.uint8)
         wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
-        samples = wide.view("<i4")[:, 0] / np.float32(2**31)
+        samples = wide.view("<i4")[:, 0] / 2.0**31
     else:
-        whole = np.frombuffer(data, {"s16le": "<i2", "s32le": "<i4"}[format])
-        samples = (whole / 2.0 ** (8 * BYTES[format] - 1)).astype(np.float32)
-    return samples.reshape(-1, n_channels).astype(np.float32, copy=False)
+        samples = np.frombuffer(data, TYPES[format]) / FULL_SCALES.get(format, 1.0)
+    return samples.reshape(-1, n_channels).astype(np.float32)

@@ -84,8 +84,7 @@ def stream(
         seconds: end after so many.
         detector: weights of the detector of people, or its name; by default YOLOX-tiny, fetched once.
         detector_fps: pictures a second in which people are looked for; by default as in training, else 10.
-        video_offset: second of the sound at which a video file starts; of a camera, the seconds that its pictures are
-            late, negative.
+        video_offset: second of the sound at which a video file starts; -X for a camera whose pictures come X s late.
         video_yaw: azimuth of the middle of the picture, degrees, positive to the left.
         block: seconds that the sound card may hold back.
         rate: Hz to open the sound card with; by default that of the run, or the card's own.

@@ -47,7 +47,7 @@ def cost_of_step(make: Callable[[], Engine], step: int, n_runs: int = N_RUNS) ->
     system = engine.system
     n_samples = round(step * system.label_hop * system.sample_rate)
     random = np.random.default_rng(0)
-    found = []
+    found: list[tuple[float, float, float]] = []
     while len(found) < n_runs:
         engine.append(random.normal(scale=NOISE, size=(engine.n_channels, n_samples)).astype(np.float32))
         if engine.ready >= step:

@@ -203,7 +203,7 @@ def test_the_page_is_served_while_the_stream_runs(folder, monkeypatch, capsys):
     monkeypatch.setattr(
         assembly.webbrowser, "open", lambda address: pages.append((address, urlopen(address).read()))
     )
-    assert stream(folder / "live.safetensors", str(folder / "a.wav"), view=True, seconds=0.5) == 0
+    assert stream(folder / "live.safetensors", str(folder / "a.wav"), view=True, simulate=True) == 0
     ((address, page),) = pages
     assert address.startswith("http://127.0.0.1:") and b"<title>avseld stream</title>" in page
     assert b'"classes":["class 0","class 1"' in page
