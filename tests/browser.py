@@ -39,17 +39,19 @@ class Page:
 
     def value(self, script: str) -> Any:
         """The value of an expression."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self._evaluate(script)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 20.0) -> Any:
-        """Wait until an expression is true."""
+    def _evaluate(self, script: str) -> Any:
+        return self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+
+    def wait(self, script: str, seconds: float = 60.0) -> None:
+        """Wait until an expression is true; while the page is loading it may fail."""
         end = time.monotonic() + seconds
-        while not (value := self.value(script)):
+        while not self._evaluate(script)["result"].get("value") is True:
             assert time.monotonic() < end, f"{script}: {self.value('document.body.innerText')[:500]}"
             time.sleep(0.05)
-        return value
 
 
 @contextmanager
