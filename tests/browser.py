@@ -49,7 +49,7 @@ class Page:
     def wait(self, script: str, seconds: float = 60.0) -> None:
         """Wait until an expression is true; while the page is loading it may fail."""
         end = time.monotonic() + seconds
-        while not self._evaluate(script)["result"].get("value") is True:
+        while self._evaluate(script)["result"].get("value") is not True:
             assert time.monotonic() < end, f"{script}: {self.value('document.body.innerText')[:500]}"
             time.sleep(0.05)
 

@@ -42,15 +42,12 @@ def _whitened(spectrum: Tensor) -> Tensor:
     sounds = power > 0
     inverse = power.rsqrt_().masked_fill_(~sounds, 0)
     real, imaginary = real * inverse, imaginary * inverse
-    pairs = list(combinations(range(spectrum.shape[1]), 2))
-    cross = real.new_empty(len(spectrum), len(pairs), *spectrum.shape[2:], 2)
-    for number, (a, b) in enumerate(pairs):
-        product = (real[:, a] * real[:, b]).addcmul_(imaginary[:, a], imaginary[:, b])
-        cross[:, number, ..., 0] = torch.where(sounds[:, a] & sounds[:, b], product, 1.0)
-        cross[:, number, ..., 1] = (real[:, a] * imaginary[:, b]).addcmul_(
-            imaginary[:, a], real[:, b], value=-1
-        )
-    return torch.view_as_complex(cross)
+    cross = []
+    for a, b in combinations(range(spectrum.shape[1]), 2):
+        cosine = (real[:, a] * real[:, b]).addcmul_(imaginary[:, a], imaginary[:, b])
+        sine = (real[:, a] * imaginary[:, b]).addcmul_(imaginary[:, a], real[:, b], value=-1)
+        cross.append(torch.complex(torch.where(sounds[:, a] & sounds[:, b], cosine, 1.0), sine))
+    return torch.stack(cross, dim=1)
 
 
 def lag_axis(n_lags: int, sample_rate: int, mirrored: bool = False) -> BinAxis:

@@ -5,71 +5,32 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP
 from avseld.inference.event_list import COLUMNS, EventMerger, ListedEvent, audacity_line, list_line
 from avseld.io.clip_events import write_clip_events
-from avseld.io.dcase_csv import CARTESIAN, POLAR, STEREO_2025, Dialect, dcase_lines
-from avseld.io.events import COLUMNS as EVENT_COLUMNS
-from avseld.io.events import Events, event_lines
+from avseld.io.events import Events
 from avseld.io.labels import event_list_of
 from avseld.io.manifest import Recording
+from avseld.io.predictions import PredictionRows
 from avseld.system.build import System
 
-WITHOUT_DISTANCE = Dialect(columns=POLAR[5])
-WITH_DISTANCE = Dialect(columns=CARTESIAN[7], metres_per_unit=1.0)
-"""predictions of 2024, in metres (`cls_data_generator.py` of partha2409/DCASE2024_seld_baseline)"""
-PLANAR = Dialect(columns=STEREO_2025, header=True)
-"""predictions of 2025, in centimetres (README of partha2409/DCASE2025_seld_baseline)"""
 
-
-class PredictionRows:
-    """Formats the rows of one prediction file: a DCASE frame CSV where that can hold them, else onsets and offsets.
-
-    A frame CSV has frames of 100 ms and directions, in the format of the year: with distances as in 2024, planar as
-    in 2025. The systems of 2019 have frames of 20 ms, and sound event detection has no directions.
-
-    Args:
-        system: the system that predicts.
-    """
-
-    def __init__(self, system: System) -> None:
-        self._dialect: Dialect | None = PLANAR if system.target.planar else None
-        self._frames = system.target.task == "seld" and system.label_hop == LABEL_HOP
-
-    @property
-    def header(self) -> str:
-        """The first line; empty for a file without header."""
-        if self._frames:
-            return ",".join(PLANAR.columns) + "\n" if self._dialect is PLANAR else ""
-        return ",".join(EVENT_COLUMNS) + "\n"
-
-    def text(self, events: Events) -> str:
-        """Format events as lines; the first ones of a recording decide whether its rows have distances.
-
-        Args:
-            events: predicted rows, of one recording as the calls before.
-        """
-        if not len(events):
-            return ""
-        if self._dialect is None:
-            has_distance = bool(np.isfinite(events.distance).all())
-            self._dialect = WITH_DISTANCE if has_distance else WITHOUT_DISTANCE
-        lines = dcase_lines(events, self._dialect) if self._frames else event_lines(events)
-        return "".join(f"{line}\n" for line in lines)
+def rows_of(system: System) -> PredictionRows:
+    """Return what formats the predictions of a system."""
+    target = system.target
+    return PredictionRows(target.task == "seld" and system.label_hop == LABEL_HOP, target.planar)
 
 
 def write_prediction(path: Path, events: Events, system: System) -> None:
-    """Write the prediction file of a recording; see `PredictionRows` for its format.
+    """Write the prediction file of a recording; see `avseld.io.predictions` for its format.
 
     Args:
         path: the file to write.
         events: predicted events of one recording.
         system: the system that predicted them.
     """
-    rows = PredictionRows(system)
+    rows = rows_of(system)
     with replacing(path) as temporary:
         temporary.write_text(rows.header + rows.text(events), encoding="utf-8", newline="")
 
@@ -131,7 +92,7 @@ class PredictionFiles:
         self.path = path
         self.list_path = event_list_of(path) if event_list else None
         self.audacity_path = audacity_of(path) if audacity else None
-        self._rows, self._merger = PredictionRows(system), EventMerger(classes, system.target.planar)
+        self._rows, self._merger = rows_of(system), EventMerger(classes, system.target.planar)
         self._stack = ExitStack()
 
     def __enter__(self) -> "PredictionFiles":

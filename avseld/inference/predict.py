@@ -22,7 +22,7 @@ from avseld.inference.inputs import sound_files, videos_of
 from avseld.inference.output import PredictionFiles, write_clip_file, write_prediction
 from avseld.inference.predictor import Predictor, load, predict_all
 from avseld.inference.run_folder import folder_of, recordings_for_weights, recordings_of
-from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show, targets_of
+from avseld.inference.sounds import SoundJob, inner_video, open_page, predict_sound, show
 from avseld.inference.submission import Year, check_submission, write_submission
 from avseld.inference.thresholds import set_threshold
 from avseld.io.array_file import chosen_channels
@@ -30,6 +30,7 @@ from avseld.io.array_setup import ArraySetup
 from avseld.io.channel_map import Channels
 from avseld.io.classes import compare_classes
 from avseld.io.manifest import classes_of_predictions, read_classes, write_class_list
+from avseld.io.predictions import targets_of
 from avseld.io.run_config import prepared_folder
 from avseld.io.run_weights import beside
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from avseld.base.errors import BadInput
 from avseld.base.printable import printable
 from avseld.inference.event_list import ListedEvent, table_head, table_row
 from avseld.inference.output import PredictionFiles, audacity_of
@@ -223,21 +222,3 @@ def _files_of(job: SoundJob, classes: Sequence[str], format: str) -> RecordingFi
         video_yaw=job.options.get("video_yaw", 0.0),
         channels=job.options.get("channels"),
     )
-
-
-def targets_of(out: Path | None, sounds: Sequence[Path]) -> dict[Path, Path]:
-    """Name the csv file of each sound file.
-
-    Args:
-        out: csv file for one recording, folder for several; ./predictions if None.
-        sounds: the recordings.
-
-    Raises:
-        BadInput: one csv file for several recordings.
-    """
-    if out is not None and out.suffix == ".csv":
-        if len(sounds) > 1:
-            raise BadInput(f"--out {out}: one file for {len(sounds)} recordings; give a folder")
-        return {sounds[0]: out}
-    folder = out or Path("predictions")
-    return {path: folder / f"{path.stem}.csv" for path in sounds}

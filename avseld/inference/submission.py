@@ -11,9 +11,9 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
-from avseld.inference.output import PLANAR, WITH_DISTANCE, WITHOUT_DISTANCE
 from avseld.io.dcase_csv import POLAR, Dialect, dcase_lines
 from avseld.io.events import Events
+from avseld.io.predictions import PLANAR, WITH_DISTANCE, WITHOUT_DISTANCE
 from avseld.system.build import System
 
 log = logging.getLogger(__name__)

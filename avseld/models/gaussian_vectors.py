@@ -25,9 +25,8 @@ def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> T
         return answer
     last = n_points - 1
     grid = torch.arange(n_points, dtype=boxes.dtype, device=boxes.device)
-    low, high = (
-        boxes.unflatten(-1, (2, 2)).movedim(-1, -3).unbind(-1)
-    )  # each (..., 2 = width height, n_boxes)
+    low, high = (boxes[..., first : first + 2].transpose(-1, -2) for first in (0, 2))
+    # each (..., 2 = width height, n_boxes)
     centre, half = last * (low + high) / 2, last * (high - low) / 2
     distance = grid - centre[..., None]
     if wrap:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from avseld.base.assignment import assign_rows
 from avseld.io.boxes import PERSON, Boxes
 
 MIN_SCORE = 0.10
@@ -219,11 +220,9 @@ def best_links(live: Sequence[Linkable], time: float, place: np.ndarray, score: 
     """
     if not live or not len(place):
         return {}
-    from scipy.optimize import linear_sum_assignment  # half a second that a start without boxes saves
-
     gap = np.array([time - track.time for track in live])
     cost = _cost(np.array([track.last for track in live]), gap, place, score)
-    pairs = zip(*linear_sum_assignment(cost), strict=True)
+    pairs = zip(*assign_rows(cost), strict=True)
     return {int(one): int(other) for one, other in pairs if cost[one, other] < 1}
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from avseld.base.errors import BadInput
-from avseld.inference.output import PLANAR, WITH_DISTANCE
 from avseld.io.dcase_csv import Dialect, write_dcase
 from avseld.io.events import Events
+from avseld.io.predictions import PLANAR, WITH_DISTANCE
 from avseld.reporting.recording_files import RecordingFiles, from_run
 
 EVENTS = Events.from_rows([(0.1 * f, 0.1 * f + 0.1, 2, 0, 30.0, 0.0, 2.5) for f in range(4)])

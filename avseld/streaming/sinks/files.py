@@ -8,7 +8,7 @@ from typing import TextIO
 from avseld.base.errors import BadInput, CannotWrite
 from avseld.base.files import make_folder
 from avseld.inference.event_list import COLUMNS, EventMerger, ListedEvent, list_line, table_head, table_row
-from avseld.inference.output import PredictionRows
+from avseld.inference.output import rows_of
 from avseld.io.labels import event_list_of
 from avseld.streaming.messages import Message, Update, line
 from avseld.system.build import System
@@ -46,7 +46,7 @@ class CsvFile:
 
     def __init__(self, path: Path, system: System) -> None:
         self.name = str(path)
-        self._format = PredictionRows(system)
+        self._format = rows_of(system)
         self._merger = EventMerger(system.blueprint.classes, system.target.planar)
         self._rows, self._list = open_growing(path), open_growing(event_list_of(path))
         self._rows.write(self._format.header)
