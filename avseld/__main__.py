@@ -107,7 +107,9 @@ def scored_words(words: list[str]) -> list[str]:
     return named
 
 
-SWITCHES = ("json", "jackknife", "check_only", "corrected", "onscreen", "grid", "class_agnostic", "help", "h")
+SWITCHES = (
+    "json", "jackknife", "check_only", "corrected", "onscreen", "grid", "class_agnostic", "legacy", "help", "h",
+)  # fmt: skip
 """options of `score` that may stand alone"""
 
 COMMANDS = {

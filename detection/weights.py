@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import logging
-import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from avseld.base.cache_folder import cache_folder
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, sha256
 from detection.shipped import find, shipped
@@ -83,12 +83,6 @@ def find_weights(backend: str, weights: Path | None = None) -> Path:
         return ours
     names = ", ".join([*shipped(), *RELEASES])
     raise BadInput(f"{weights}: not found; give a weights file, or one of {names}")
-
-
-def cache_folder() -> Path:
-    """Return the folder of downloaded weights: `avseld` in XDG_CACHE_HOME, or in ~/.cache (XDG base directories)."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "avseld"
 
 
 def fetch(release: Release) -> Path:

@@ -10,12 +10,15 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.evaluation.score_imaging import IMAGING, LAST, ImagingOptions, score_imaging, two_folders
+from avseld.evaluation.validity import report
 from avseld.io.dcase_csv import Coordinates
 from avseld.metrics import RULES, Scores, scores_from_counts
 from avseld.metrics.api import count_pairs
 from avseld.metrics.counts import Counts
 from avseld.metrics.fold_choice import complete_from_run
 from avseld.metrics.folders import Pairing, open_pair
+from avseld.metrics.imaging import Definition
 from avseld.metrics.location import concatenate_frames, locate_frames, location_scores, scores_by_overlap
 from avseld.metrics.own import own_scores
 from avseld.metrics.reference_events import CountingEvents
@@ -54,6 +57,9 @@ def score(
     metrics: list[str] | None = None,
     run: Path | None = None,
     segment: float | None = None,
+    definition: Definition | None = None,
+    legacy: bool = False,
+    thin: Path | None = None,
 ) -> int:
     """Score prediction files against label files like the official scorer of a year, or without classes.
 
@@ -61,7 +67,8 @@ def score(
         reference: first word: folder of labels, a prepared folder, or one file: of one recording, or a sheet with a
             column `file`; with 2019-task4 also the task's own file: filename, onset, offset, event_label.
         prediction: second word: folder of predictions, one csv file per recording, matched by name; or one file.
-        challenge: year of the rules, 2018 to 2025, or 2019-task4 for events without directions.
+        challenge: year of the rules, 2018 to 2026, or 2019-task4 for events without directions. 2026 scores energy
+            maps on the sphere: folders of JSON files.
         average: macro or micro; up to 2021 micro only.
         jackknife: add 95 % confidence intervals over recordings.
         json: print one JSON object instead of a table.
@@ -82,6 +89,10 @@ def score(
         metrics: of other packages, package.module:function, computed as well (docs/extending.md).
         run: run folder instead of the two words: its prepared folder, predictions and year.
         segment: 2019-task4, length of a segment in seconds; 1 as in the task's scorer by default, 0.2 in `evaluate`.
+        definition: 2026, date of the rules: 2026-06-30, those of the ranking, 2026-05-28 or 2026-04-02.
+        legacy: 2026, numbers in single precision as in the official code.
+        thin: 2026, folder to write the predictions into with fewer points, so that each file fits a submission, and
+            says what it costs.
 
     Returns:
         Exit status: 2 if a submission is not valid.
@@ -89,6 +100,20 @@ def score(
     Raises:
         BadInput: files do not match or cannot be read; names them.
     """
+    imaging = {"definition": definition, "legacy": legacy, "thin": thin}
+    if str(challenge) == str(IMAGING):
+        unused = {"run": run, "fold": fold, "per": per, "metrics": metrics, "segment": segment}
+        unused |= {"corrected": corrected, "onscreen": onscreen, "grid": grid, "n_classes": n_classes}
+        unused |= {"class_agnostic": class_agnostic, "distance_unit": distance_unit}
+        unused |= {"average": average != "macro", "coordinates": coordinates != "auto"}
+        maps = two_folders(reference, prediction, unused)
+        return score_imaging(
+            *maps, ImagingOptions(definition or LAST, legacy, jackknife, json, missing, check_only, thin)
+        )
+    if given := [name for name, value in imaging.items() if value]:
+        raise BadInput(
+            f"--{given[0]}: is an option of {IMAGING}; give --challenge {IMAGING}, or leave it out"
+        )
     labels, predictions, year, parts_of_run = complete_from_run(reference, prediction, challenge, run)
     chosen = None if year is None else challenge_named(year)
     if chosen == TASK4 and not class_agnostic:
@@ -121,7 +146,7 @@ def score(
     check_options(year, n_classes, onscreen, grid)
     if check_only:
         reasons = problems(labels, predictions, year, n_classes, fold, missing, parts_of_run)
-        return _report(reasons, predictions, year, json)
+        return report(reasons, predictions, year, json)
     rule = rule_of(year)
     pairing = open_pair(
         labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run, coordinates
@@ -163,7 +188,7 @@ def _score_clips(
 ) -> int:
     """Score events of clips without directions; options as for `avseld.metrics.task4.score_task4`."""
     if check_only:
-        return _report(problems_of_clips(labels, predictions, options["fold"]), predictions, TASK4, json)
+        return report(problems_of_clips(labels, predictions, options["fold"]), predictions, TASK4, json)
     result = score_task4(labels, predictions, **options)
     return _print(result, {}, "", ", corrected" if options["corrected"] else "", json)
 
@@ -216,16 +241,3 @@ def _score_without_classes(pairing: Pairing, per: str | None, json: bool) -> int
         lines.append(row(part, [*cells, str(scores.n_references)]))
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _report(reasons: list[str], prediction: Path, challenge: int | str, json: bool) -> int:
-    if json:
-        answer = {"challenge": challenge, "valid": not reasons, "problems": reasons}
-        sys.stdout.write(json_text.dumps(answer) + "\n")
-    elif reasons:
-        sys.stdout.write(
-            "\n".join([f"{prediction}: not a valid submission for {challenge}", *reasons]) + "\n"
-        )
-    else:
-        sys.stdout.write(f"{prediction}: a valid submission for {challenge}\n")
-    return 2 if reasons else 0

@@ -11,6 +11,22 @@ from avseld.io.events import Events
 
 log = logging.getLogger(__name__)
 
+STARSS_CLASSES = (
+    "female_speech",
+    "male_speech",
+    "clapping",
+    "telephone",
+    "laughter",
+    "domestic_sounds",
+    "footsteps",
+    "door",
+    "music",
+    "musical_instrument",
+    "water_tap",
+    "bell",
+    "knock",
+)
+"""of STARSS22, STARSS23 and DCASE2026, in their order"""
 MAX_NAMES = 8
 """class names that a message lists"""
 

@@ -31,20 +31,38 @@ def jackknife(counts: Counts, evaluate: Evaluate, level: float = 0.95) -> tuple[
         BadInput: fewer than two recordings.
     """
     n = len(counts.frames)
-    if n < 2:
-        raise BadInput(f"a jackknife needs two recordings or more, here are {n}; score without --jackknife")
+    _check_number(n)
     whole = counts.sum()
     everything, left_out = evaluate(whole), evaluate(whole - counts)
-    quantile = float(stdtrit(n - 1, 0.5 + level / 2))
     first, second = (
-        {name: _interval(point[name], partial[name], quantile) for name in point}
+        {name: interval_of(point[name], partial[name], level) for name in point}
         for point, partial in zip(everything, left_out, strict=True)
     )
     return first, second
 
 
-def _interval(point: np.ndarray, partial: np.ndarray, quantile: float) -> np.ndarray:
+def _check_number(n: int) -> None:
+    if n < 2:
+        raise BadInput(f"a jackknife needs two recordings or more, here are {n}; score without --jackknife")
+
+
+def interval_of(point: np.ndarray, partial: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Compute a jackknife interval, centred on the bias-corrected estimate.
+
+    Args:
+        point: (...) score of all recordings.
+        partial: (recording, ...) score without each.
+        level: coverage of the interval.
+
+    Returns:
+        (..., 2) low and high.
+
+    Raises:
+        BadInput: fewer than two recordings.
+    """
     n, mean = len(partial), partial.mean(axis=0)
+    _check_number(n)
+    quantile = float(stdtrit(n - 1, 0.5 + level / 2))
     estimate = point - (n - 1) * (mean - point)
     error = np.sqrt((n - 1) * np.square(partial - mean).mean(axis=0))
     return np.stack([estimate - quantile * error, estimate + quantile * error], axis=-1)

@@ -18,6 +18,7 @@ from avseld.base.files import fingerprint, require_folder, takes_paths, visible_
 from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
+from avseld.io.classes import STARSS_CLASSES
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
 from data_prep.corpora.one_class import merge_classes, one_class_list
@@ -36,21 +37,6 @@ from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
-STARSS_CLASSES = (
-    "female_speech",
-    "male_speech",
-    "clapping",
-    "telephone",
-    "laughter",
-    "domestic_sounds",
-    "footsteps",
-    "door",
-    "music",
-    "musical_instrument",
-    "water_tap",
-    "bell",
-    "knock",
-)
 NIGENS_2020_CLASSES = (
     "alarm",
     "crying_baby",
