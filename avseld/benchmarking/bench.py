@@ -10,7 +10,7 @@ from typing import Any, Literal
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 
-What = Literal["train", "predict", "features", "metrics", "detect", "shards"]
+What = Literal["train", "predict", "features", "metrics", "imaging", "detect", "shards"]
 
 
 @takes_paths
@@ -27,11 +27,12 @@ def bench(
         what: train times training steps of av_foa, or of the recipe after --config beside the same network written
             plainly; predict a minute of FOA with cached boxes; features a minute of
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
-            project, else generated ones), with the jackknife, and 10,000 generated recordings; detect a video;
-            shards reading windows from shards beside seeking in files.
+            project, else generated ones), with the jackknife, and 10,000 generated recordings; imaging energy maps of
+            DCASE2026; detect a video; shards reading windows from shards beside seeking in files.
         weights: of the detector, for train, predict and detect; YOLOX-Nano of the user's cache if left out.
         json: print one JSON object as the last line.
-        hours: length of the corpus that shards are measured with, 0.41 GB of disk each, above 20 hours 0.05 GB.
+        hours: length of the corpus that shards are measured with, 0.41 GB of disk each, above 20 hours 0.05 GB; of the
+            recordings that imaging watches the memory in.
         recipe: the same as --config: a recipe, a YAML file or a run folder, for train; options of it may follow.
 
     Raises:
@@ -60,6 +61,10 @@ def _benchmark(
         from avseld.benchmarking.shards import bench_shards
 
         return lambda: bench_shards(hours)
+    if what == "imaging":
+        from avseld.benchmarking.imaging import bench_imaging
+
+        return lambda: bench_imaging(hours)
     if what == "metrics":
         from avseld.benchmarking.metrics import bench_metrics
 
