@@ -100,16 +100,14 @@ def score(
     Raises:
         BadInput: files do not match or cannot be read; names them.
     """
-    imaging = {"definition": definition, "legacy": legacy, "thin": thin}
     if str(challenge) == str(IMAGING):
         unused = {"run": run, "fold": fold, "per": per, "metrics": metrics, "segment": segment}
         unused |= {"corrected": corrected, "onscreen": onscreen, "grid": grid, "n_classes": n_classes}
         unused |= {"class_agnostic": class_agnostic, "distance_unit": distance_unit}
         unused |= {"average": average != "macro", "coordinates": coordinates != "auto"}
-        maps = two_folders(reference, prediction, unused)
-        return score_imaging(
-            *maps, ImagingOptions(definition or LAST, legacy, jackknife, json, missing, check_only, thin)
-        )
+        of_maps = ImagingOptions(definition or LAST, legacy, jackknife, json, missing, check_only, thin)
+        return score_imaging(*two_folders(reference, prediction, unused), of_maps)
+    imaging = {"definition": definition, "legacy": legacy, "thin": thin}
     if given := [name for name, value in imaging.items() if value]:
         raise BadInput(
             f"--{given[0]}: is an option of {IMAGING}; give --challenge {IMAGING}, or leave it out"
@@ -152,23 +150,38 @@ def score(
         labels, predictions, rule, n_classes, missing, distance_unit, fold, parts_of_run, coordinates
     )
     options = ScoringOptions(pairing.n_classes, corrected, pairing.distance, onscreen)
+    result, parts = _scores_of_year(pairing, rule, options, average, jackknife, grid, per)
+    result = replace(result, own=own_scores(metrics or [], pairing))
+    note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
+    return _print(replace(result, classes=pairing.classes), parts, per or "", note, json)
+
+
+def _scores_of_year(
+    pairing: Pairing,
+    rule: Rule,
+    options: ScoringOptions,
+    average: Literal["macro", "micro"],
+    jackknife: bool,
+    grid: bool,
+    per: str | None,
+) -> tuple[Scores, dict[str, Scores]]:
+    """Compute the scores of all recordings, and of each room or number of simultaneous events; see `score`."""
+    year, corrected = rule.year, options.corrected
     events = CountingEvents(pairing, pairing.n_classes)
     counts = count_pairs(events, rule, options, grid)
-    result = scores_from_counts(counts, average, year, jackknife, corrected)
-    result = replace(result, own=own_scores(metrics or [], pairing), n_events=events.total())
-    parts = {}
-    if per:
-        parts = {
-            name: scores_from_counts(
-                part, average, year, jackknife and per == "room" and len(part.frames) > 1, corrected
-            )
-            for name, part in PARTS[per](pairing, counts, rule, options).items()
-        }
+    result = replace(scores_from_counts(counts, average, year, jackknife, corrected), n_events=events.total())
+    if not per:
+        return result, {}
+    parts = {
+        name: scores_from_counts(
+            part, average, year, jackknife and per == "room" and len(part.frames) > 1, corrected
+        )
+        for name, part in PARTS[per](pairing, counts, rule, options).items()
+    }
     if per == "room":
         rooms = np.array([pairing.room(name) or "unknown" for name in pairing.names])
         parts = {room: replace(part, n_events=events.total(rooms == room)) for room, part in parts.items()}
-    note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
-    return _print(replace(result, classes=pairing.classes), parts, per or "", note, json)
+    return result, parts
 
 
 def _print(result: Scores, parts: dict[str, Scores], per: str, note: str, json: bool) -> int:
