@@ -134,7 +134,7 @@ class EquivariantNetwork(nn.Module):
     def _as_head(self, answer: Tensor, n_frames: int) -> Tensor:
         """Bring predictions (batch, step, answer, 3) to the shape of the head (batch, frame, *shape)."""
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
-        return hold(answer.movedim(-1, 2 + self.axis), self.frames_per_step, n_frames)
+        return hold(answer.movedim(answer.ndim - 1, 2 + self.axis), self.frames_per_step, n_frames)
 
     def _moments(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries and keys (batch, pointer, step, N_MOMENT) of the steps, and their directions (..., 2)."""
