@@ -189,6 +189,13 @@ COMMANDS = {
         values={"recipe": "RECIPE", "config": "RECIPE"},
         config="a recipe (avseld models lists them), a YAML file or a run folder; options of it may follow",
     ),
+    "calibrate": Command(
+        "avseld.calibration.calibrate",
+        "calibrate",
+        "find order, polarity and turn of an array of microphones by claps, and write an array file",
+        usage=("--audio CLAPS.wav [--out ARRAY.yaml] [options]",),
+        values={"audio": "FILE", "out": "FILE", "positions": "X,Y,Z,..."},
+    ),
     "models": Command(
         "avseld.recipes.listing",
         "models",

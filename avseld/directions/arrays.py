@@ -59,7 +59,27 @@ class FreeField:
         advance = directions @ np.array(self.positions).T / SPEED_OF_SOUND_M_S
         return np.exp(2j * np.pi * advance[..., None] * frequency)
 
+    @property
+    def normal(self) -> np.ndarray | None:
+        """The unit vector (3,) on a flat array that points up, to the front or to the left; None if it is not flat.
 
+        What arrives from below a flat array looks as if from above it.
+        """
+        centred = np.array(self.positions) - np.mean(self.positions, axis=0)
+        _, size, axes = np.linalg.svd(centred)
+        if size[2] > FLAT * size[0]:
+            return None
+        normal = axes[2]
+        main = max((2, 0, 1), key=lambda axis: round(float(abs(normal[axis])), 6))
+        return normal * np.sign(normal[main])
+
+
+FLAT = 0.05
+"""height of a flat array relative to its width"""
 Microphones = RigidSphere | FreeField
 STARSS23 = RigidSphere()
 """the tetrahedral array of STARSS23 (arXiv 2306.09126)"""
+RADII_M = (0.01, 0.015, 0.02, 0.03, STARSS23.radius, 0.06, 0.09)
+"""radii that are compared where that of a tetrahedron is not known"""
+MIN_RADIUS_GAIN = 1.15
+"""how much better another radius than that of STARSS23 must fit the phases; noise reaches 1.1"""

@@ -20,21 +20,31 @@ def pairs_of(n_channels: int) -> tuple[tuple[int, int], ...]:
     return tuple(combinations(range(n_channels), 2))
 
 
-def coherence(spectrum: np.ndarray) -> np.ndarray:
+def cross_spectra(spectrum: np.ndarray) -> np.ndarray:
+    """Sum the products of channels over windows.
+
+    Args:
+        spectrum: (channel, window, bin) complex.
+
+    Returns:
+        (channel, channel, bin) complex, Hermitian.
+    """
+    return np.einsum("iwf,jwf->ijf", spectrum, spectrum.conj())
+
+
+def coherence(cross: np.ndarray) -> np.ndarray:
     """Compute the complex coherence of each pair of channels.
 
     Args:
-        spectrum: (channel, window, bin) complex; the windows are averaged.
+        cross: (channel, channel, bin), from `cross_spectra`.
 
     Returns:
         (pair times bin,), of magnitude 1 where two channels differ by a delay and a gain.
     """
-    power = np.square(np.abs(spectrum)).sum(axis=1)
-    cross = [
-        (spectrum[i] * spectrum[j].conj()).sum(axis=0) / np.sqrt(np.maximum(power[i] * power[j], 1e-30))
-        for i, j in pairs_of(len(spectrum))
-    ]
-    return np.concatenate(cross)
+    power = np.einsum("iif->if", cross).real
+    return np.concatenate(
+        [cross[i, j] / np.sqrt(np.maximum(power[i] * power[j], 1e-30)) for i, j in pairs_of(len(cross))]
+    )
 
 
 @lru_cache(maxsize=16)
@@ -61,15 +71,20 @@ def steering(
     return (phases / np.abs(phases)).reshape(n_directions, -1).astype(np.complex64)
 
 
-def strongest(coherences: np.ndarray, phases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def strongest(
+    coherences: np.ndarray, phases: np.ndarray, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the direction whose phases fit coherences best.
 
     Args:
         coherences: (frame, pair times bin), each from `coherence`.
         phases: from `steering`.
+        allowed: (direction,) bool, directions that are looked at; None for all.
 
     Returns:
         (frame, 3) unit vectors, and the steered power (frame,), which is at most the number of pairs times bins.
     """
     power = (coherences @ phases.conj().T).real
+    if allowed is not None:
+        power[:, ~allowed] = -np.inf
     return fibonacci_sphere(len(phases))[power.argmax(axis=1)], power.max(axis=1, initial=0.0)

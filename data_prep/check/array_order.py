@@ -12,9 +12,9 @@ import numpy as np
 
 from avseld.base.rotation import angle_of, rotation_matrix
 from avseld.base.sphere import fibonacci_sphere
-from avseld.directions.arrays import STARSS23, RigidSphere
+from avseld.directions.arrays import MIN_RADIUS_GAIN, RADII_M, STARSS23, RigidSphere
 from avseld.directions.bands import in_band
-from avseld.directions.steered_power import coherence, pairs_of, steering, strongest
+from avseld.directions.steered_power import coherence, cross_spectra, pairs_of, steering, strongest
 from avseld.directions.tetrahedra import AS_GIVEN, Order, order_matrices
 from avseld.io.events import Events
 from avseld.io.formats import FORMATS
@@ -29,10 +29,6 @@ N_FFT = 512
 """samples of the windows whose cross-spectra are averaged over a label frame; 21 ms at 24 kHz"""
 N_DIRECTIONS = 1000
 """directions that are compared, 6 degrees apart"""
-RADII_M = (0.01, 0.015, 0.02, 0.03, ARRAY.radius, 0.06, 0.09)
-"""radii that are compared"""
-MIN_RADIUS_GAIN = 1.15
-"""how much better another radius than that of STARSS23 must fit the phases; noise reaches 1.1"""
 COHERENT_SHARE = 0.5
 """share of the frames of a recording that is used, those whose channels fit one direction best"""
 YAW_STEP_DEG = 5
@@ -122,7 +118,7 @@ def measure(recording: Recording, events: Events) -> Measured:
     band = in_band(N_FFT, single.sample_rate, BAND_HZ)
     coherent = np.zeros((len(single.frames), len(pairs_of(ARRAY.channels)) * int(band.sum())), np.complex64)
     for index, sound in enumerate(single.sounds()):
-        coherent[index] = coherence(_spectrum(sound, band))
+        coherent[index] = coherence(cross_spectra(_spectrum(sound, band)))
     sounding = np.abs(coherent).any(axis=1)
     coherent, labelled = coherent[sounding], single.labelled[sounding]
     found = {
