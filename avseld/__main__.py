@@ -193,8 +193,14 @@ COMMANDS = {
         "avseld.calibration.calibrate",
         "calibrate",
         "find order, polarity and turn of an array of microphones by claps, and write an array file",
-        usage=("--audio CLAPS.wav [--out ARRAY.yaml] [options]",),
-        values={"audio": "FILE", "out": "FILE", "positions": "X,Y,Z,..."},
+        usage=("--audio CLAPS.wav [--out FILE] [options]", "--input microphone[:ID] [--out FILE] [options]"),
+        values={
+            "audio": "FILE",
+            "input": "microphone[:ID]",
+            "out": "FILE",
+            "positions": "X,Y,Z,...",
+            "record": "DIR",
+        },
     ),
     "models": Command(
         "avseld.recipes.listing",

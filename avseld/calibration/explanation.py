@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from avseld.base.rotation import angle_of, rotation_angles, rotation_matrix
-from avseld.calibration.candidates import Candidate, Order, Signs
+from avseld.calibration.candidates import Candidate, Signs
+from avseld.directions.tetrahedra import Order
 from avseld.io.geometry import angle_between
 
 MAX_MEAN_MISS_DEG, MAX_MISS_DEG = 12.0, 20.0

@@ -12,6 +12,7 @@ from avseld.calibration.candidates import (
     Candidate,
     energy_ratios,
     evening_gains,
+    have_delays,
     of_ambisonics,
     of_capsules,
     of_microphones,
@@ -32,8 +33,8 @@ LEAST_FIT = {"foa": 0.35, "mic": 0.6, "a_format": 0.6}
 ALIKE_DB = 6.0
 """largest difference between the levels of microphones; of generated rooms, claps have 2.3 and words mostly 4, while
 cardioids have 10 and more (facing away attenuates by 12), ambisonics 11 and more"""
-CLEAR_MISS_DEG = 8.0
-"""by which cardioids may miss the places on average, where nobody says that they are some"""
+CLEARER = 0.7
+"""by which factor cardioids miss the places less than ambisonics do, where nobody says that they are some"""
 LOW_BAND_HZ = (200.0, 1000.0)
 
 
@@ -135,10 +136,10 @@ FITS: dict[str, Callable[..., Fit]] = {
 
 
 def fit_likeliest(arrivals: Sequence[Arrivals], towards: np.ndarray) -> Fit:
-    """Explain the sounds as those of the format that four channels seem to have by their levels.
+    """Explain the sounds as those of the format that four channels seem to have.
 
-    All microphones of an array are about equally loud. Of the others, cardioids never look like ambisonics, while
-    ambisonics may look like the cardioids of an array that lies on its side.
+    All microphones of an array are about equally loud. Cardioids, which face different ways, and ambisonics are not:
+    cardioids of separate capsules differ by delays, and miss the places much less than they would as ambisonics.
 
     Args:
         arrivals: by place, of four channels.
@@ -146,15 +147,22 @@ def fit_likeliest(arrivals: Sequence[Arrivals], towards: np.ndarray) -> Fit:
     """
     if level_spread_db(arrivals) <= ALIKE_DB:
         return fit_microphones(arrivals, towards)
-    ambisonics = fit_ambisonics(arrivals, towards)
-    if ambisonics.best is not None:
-        return ambisonics
-    capsules = fit_capsules(arrivals, towards)
+    ambisonics, capsules = fit_ambisonics(arrivals, towards), fit_capsules(arrivals, towards)
     if capsules.best is None:
         return ambisonics
-    if capsules.best.misses.mean() <= CLEAR_MISS_DEG:
+    if have_delays(arrivals):
+        return capsules
+    if ambisonics.best is not None:
+        return ambisonics
+    if capsules.best.misses.mean() <= CLEARER * least_miss(ambisonics, towards):
         return capsules
     return replace(ambisonics, hint="; if they are four cardioid capsules, give --format a_format")
+
+
+def least_miss(fit: Fit, towards: np.ndarray) -> float:
+    """Return the degrees by which the best candidate misses the places on average, whether it is believed or not."""
+    able = [each for each in fit.candidates if each.fit >= LEAST_FIT[fit.format]]
+    return min((float(explain(each, towards).misses.mean()) for each in able), default=np.inf)
 
 
 def level_spread_db(arrivals: Sequence[Arrivals]) -> float:

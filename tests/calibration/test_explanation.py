@@ -208,6 +208,25 @@ def test_the_format_is_the_one_that_explains_what_is_heard():
         assert fit_likeliest(arrivals(sound), TOWARDS).format == format
 
 
+def delayed(levels, radius):
+    """Give cardioids (place, channel) the delays of capsules at a distance in metres from their middle."""
+    advance = TOWARDS @ FACING.T * radius / 343
+    return levels[..., None] * np.exp(2j * np.pi * advance[..., None] * FREQUENCY)
+
+
+def test_delays_tell_supercardioids_from_ambisonics():
+    supercardioids = 0.4 + 0.6 * TOWARDS @ FACING.T
+    assert fit_likeliest(arrivals(flat(supercardioids)), TOWARDS).format == "foa"
+    assert fit_likeliest(arrivals(delayed(supercardioids, 0.013)), TOWARDS).format == "a_format"
+
+
+def test_capsules_that_are_heard_roughly_are_to_be_named():
+    """Coincident hypercardioids, of places that are off by 18 degrees, might be ambisonics."""
+    rough = 0.3 + 0.7 * unit_vector([0, 72, 0], [18, 0, 90]) @ FACING.T
+    fit = fit_likeliest(arrivals(flat(rough)), TOWARDS)
+    assert fit.best is None and fit.hint == "; if they are four cardioid capsules, give --format a_format"
+
+
 def test_only_orders_whose_first_channel_may_be_w_are_candidates():
     candidates = of_ambisonics(arrivals(flat(ambisonics(TOWARDS, 30.0))))
     assert {each.order[0] for each in candidates if each.fit > 0.5} == {0}
