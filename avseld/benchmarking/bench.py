@@ -10,7 +10,7 @@ from typing import Any, Literal
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 
-What = Literal["train", "predict", "features", "metrics", "imaging", "detect", "shards"]
+What = Literal["train", "predict", "features", "metrics", "imaging", "detect", "shards", "stream"]
 
 
 @takes_paths
@@ -28,8 +28,10 @@ def bench(
             plainly; predict a minute of FOA with cached boxes; features a minute of
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
             project, else generated ones), with the jackknife, and 10,000 generated recordings; imaging energy maps of
-            DCASE2026; detect a video; shards reading windows from shards beside seeking in files.
-        weights: of the detector, for train, predict and detect; YOLOX-Nano of the user's cache if left out.
+            DCASE2026; detect a video; shards reading windows from shards beside seeking in files; stream the latency
+            of live events beside that of windows a second apart.
+        weights: of the detector, for train, predict, detect and stream; YOLOX-Nano of the user's cache if left out, and
+            people_drawn for stream.
         json: print one JSON object as the last line.
         hours: length of the corpus that shards are measured with, 0.41 GB of disk each, above 20 hours 0.05 GB; of the
             recordings that imaging watches the memory in.
@@ -65,6 +67,10 @@ def _benchmark(
         from avseld.benchmarking.imaging import bench_imaging
 
         return lambda: bench_imaging(hours)
+    if what == "stream":
+        from avseld.benchmarking.live import bench_stream
+
+        return lambda: bench_stream(weights)
     if what == "metrics":
         from avseld.benchmarking.metrics import bench_metrics
 

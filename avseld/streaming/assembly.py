@@ -6,11 +6,9 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 
-from avseld.base.errors import BadInput
 from avseld.inference.predictor import Predictor
 from avseld.io.array_setup import ArraySetup
 from avseld.streaming.budget import Budget
@@ -22,6 +20,7 @@ from avseld.streaming.inputs import open_input
 from avseld.streaming.messages import Message
 from avseld.streaming.outputs import open_outputs
 from avseld.streaming.people import Watcher
+from avseld.streaming.plan import plan
 from avseld.streaming.record import Recorder, check_recording
 from avseld.streaming.session import Parts, Session
 from avseld.streaming.sight import Sight, named_video, open_sight, watcher_of
@@ -30,7 +29,7 @@ from avseld.streaming.sinks.web_socket import LOOPBACK, WebSocketServer
 from avseld.streaming.sources import Source
 from avseld.streaming.timeline import Timeline
 from avseld.streaming.view import PictureFeed, view_server
-from avseld.streaming.warm_up import cost_of_picture, cost_of_step, delay_of, smallest_step
+from avseld.streaming.warm_up import delay_of
 from avseld.streaming.wishes import Wishes
 
 log = logging.getLogger(__name__)
@@ -64,14 +63,12 @@ def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
         if name is not None and (system.model.vision or wishes.view):
             sight = open_sight(name, wishes, predictor, clock, timeline)
             stack.callback(sight.pictures.close)
-        make = partial(
-            Engine,
-            system,
-            wishes.look_ahead,
-            None if sight is None or sight.people is None else sight.people.visual_at,
-        )
-        engine = make()
-        step = _plan(budget, wishes, make, engine, convert, source, sight)
+        people = None if sight is None else sight.people
+        engine = Engine(system, wishes.look_ahead, None if people is None else people.visual_at)
+        if source.sample_rate != system.sample_rate:
+            budget.planned["resampling"] = delay_of(convert(), source.n_channels, source.sample_rate)
+        budget.planned["block"] = source.block_s
+        step = plan(budget, wishes, engine, None if sight is None else sight.detector)
         server = view_server(predictor.classes) if wishes.view else None
         if wishes.record is not None:
             check_recording(wishes.record)
@@ -128,46 +125,6 @@ def _show(
     log.info("page: %s", address)
     # A browser in the terminal would not return.
     threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
-
-def _plan(
-    budget: Budget,
-    wishes: Wishes,
-    make: Any,
-    engine: Engine,
-    convert: Any,
-    source: Source,
-    sight: Sight | None,
-) -> int:
-    """Measure what a step costs, plan the latency, and return the step in label frames.
-
-    Raises:
-        BadInput: a step that is no whole number of label frames, or longer than the windows.
-    """
-    system = engine.system
-    if wishes.step == "auto":
-        step, cost, holds = smallest_step(make, system.label_hop)
-        log.info(
-            "step %g s: %s", step * system.label_hop, "the smallest that this machine holds" if holds else ""
-        )
-    else:
-        step = round(wishes.step / system.label_hop)
-        if step < 1 or abs(step * system.label_hop - wishes.step) > 1e-6 or step > engine.n_most:
-            raise BadInput(
-                f"--step {wishes.step:g}: {system.blueprint.model.name} gives events every {system.label_hop:g} s; "
-                f"choose a multiple of it, up to {engine.n_most * system.label_hop:g}"
-            )
-        cost = cost_of_step(make, step)
-    budget.planned["block"] = source.block_s
-    if source.sample_rate != system.sample_rate:
-        budget.planned["resampling"] = delay_of(convert(), source.n_channels, source.sample_rate)
-    budget.planned["step"] = step * system.label_hop
-    budget.planned["look-ahead"] = engine.look_ahead_s
-    if wishes.clock_runs:
-        budget.planned |= {"features": cost.features, "network": cost.network}
-        if sight is not None and sight.detector is not None:
-            budget.planned["detector"] = cost_of_picture(sight.detector)
-    return step
 
 
 def _start_message(predictor: Predictor, source: Source, engine: Engine, step: int) -> Message:

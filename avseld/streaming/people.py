@@ -64,11 +64,16 @@ class PeopleLog:
         self._tracker = LiveTracker(spec.n_boxes) if spec.tracks and spec.live else None
         self._tracks: deque[np.ndarray] = deque()
         self._lock = threading.Lock()
+        self._seen: dict[int, VisualInput] = {}
+        """number of label frames -> visual input of the pictures so far"""
         self.ended = np.inf
         """second from which on nobody is seen, where the pictures have stopped"""
 
     def add(self, row: Boxes) -> None:
-        """Take the boxes of the next picture, a table of one row."""
+        """Take the boxes of the next picture, a table of one row, and follow the people to it.
+
+        The thread that looks does this, so that the network finds it done.
+        """
         with self._lock:
             self._rows.append(row)
             if self._tracker is not None:
@@ -78,6 +83,10 @@ class PeopleLog:
                 self._rows.popleft()
                 if self._tracks:
                     self._tracks.popleft()
+            rows, tracks, lengths = list(self._rows), list(self._tracks), list(self._seen)
+        seen = {length: self._visual_input(rows, tracks, length) for length in lengths}
+        with self._lock:
+            self._seen = seen
 
     def visual_at(self, start: float, n_label_frames: int) -> np.ndarray:
         """Look up visual input: (1, *shape), zeros where nobody is seen.
@@ -88,15 +97,24 @@ class PeopleLog:
         """
         with self._lock:
             rows, tracks, ended = list(self._rows), list(self._tracks), self.ended
-        spec = replace(self._spec, n_label_frames=n_label_frames, tracks=self._spec.tracks and not tracks)
+            seen = self._seen.get(n_label_frames)
         if not rows:
-            return np.zeros((1, *spec.shape), np.float32)
+            return np.zeros((1, *replace(self._spec, n_label_frames=n_label_frames).shape), np.float32)
+        if seen is None:
+            seen = self._visual_input(rows, tracks, n_label_frames)
+            with self._lock:
+                self._seen.setdefault(n_label_frames, seen)
+        seen.duration = ended
+        return seen.at(np.array([start]))
+
+    def _visual_input(self, rows: list[Boxes], tracks: list[np.ndarray], n_label_frames: int) -> VisualInput:
+        """Build the visual input of the pictures so far."""
+        spec = replace(self._spec, n_label_frames=n_label_frames, tracks=self._spec.tracks and not tracks)
         table = _joined(rows)
-        about = {"start": max(float(table.time[0]), 0.0), "duration": ended}
-        seen = VisualInput(replace(table, about=about), spec)
+        seen = VisualInput(replace(table, about={"start": max(float(table.time[0]), 0.0)}), spec)
         if tracks:
             seen.people = np.stack(tracks)
-        return seen.at(np.array([start]))
+        return seen
 
     def newest(self) -> Boxes | None:
         """Return the boxes of the newest picture."""

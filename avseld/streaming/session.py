@@ -113,14 +113,14 @@ class Session:
         """Exit status."""
         return self._parts.faults.status
 
-    def run(self, stop: threading.Event, seconds: float | None = None) -> None:
+    def run(self, stop: threading.Event | None = None, seconds: float | None = None) -> None:
         """Run until the input ends.
 
         Args:
-            stop: set to end earlier.
+            stop: set to end earlier; None for never.
             seconds: length after which to end; None for no limit.
         """
-        parts = self._parts
+        parts, stop = self._parts, stop or threading.Event()
         self._heard_at = parts.clock.now()
         parts.source.start(self._ring)
         if parts.watcher is not None:

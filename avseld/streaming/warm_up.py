@@ -1,15 +1,20 @@
 """What a step costs on this machine, measured before a stream begins; and the smallest step that it holds."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
+from avseld.io.boxes import PERSON, Boxes
 from avseld.streaming.conversion import Conversion
 from avseld.streaming.engine import Engine
-from avseld.streaming.people import PictureDetector
+from avseld.streaming.people import PeopleLog, PictureDetector
+from avseld.streaming.runners import VisualAt
+from avseld.system.build import System
 
 STEPS_S = (0.1, 0.2, 0.3, 0.5, 1.0)
 """steps that are tried, in the order in which the machine may hold them"""
@@ -18,6 +23,10 @@ LARGEST_SHARE = 0.7
 N_RUNS, N_FIRST = 12, 3
 """steps that are run, and those of them at the beginning that do not count: libraries choose their algorithms then"""
 NOISE = 0.05
+N_PEOPLE = 4
+"""in the pictures that a step is measured with"""
+CROWD_S = 8.0
+"""for which they are seen: longer than windows and what is remembered before them"""
 
 
 @dataclass(frozen=True)
@@ -68,29 +77,70 @@ def delay_of(conversion: Conversion, n_channels: int, rate: int) -> float:
     return float(np.mean(delays[10:]))
 
 
-def smallest_step(make: Callable[[], Engine], label_hop: float = LABEL_HOP) -> tuple[int, Cost, bool]:
+def smallest_step(make: Callable[[], Engine], n_most: int, label_hop: float = LABEL_HOP) -> tuple[int, Cost]:
     """Find the smallest step that this machine holds while it does what else it does for the stream.
 
     Args:
         make: builds an engine.
+        n_most: label frames of the longest step.
         label_hop: seconds of a label frame.
 
     Returns:
-        Label frames of the step, its cost, and whether the machine holds it; the longest one if it holds none.
+        Label frames of the step, and its cost; the longest one if the machine holds none.
     """
-    steps = sorted({max(round(seconds / label_hop), 1) for seconds in STEPS_S})
-    step, cost, holds = steps[0], Cost(0.0, 0.0, 0.0), False
+    steps = sorted({min(max(round(seconds / label_hop), 1), n_most) for seconds in STEPS_S})
     for step in steps:
         cost = cost_of_step(make, step)
-        holds = cost.most <= LARGEST_SHARE * step * label_hop
-        if holds:
+        if cost.most <= LARGEST_SHARE * step * label_hop:
             break
-    return step, cost, holds
+    return step, cost
+
+
+@contextmanager
+def looking(detector: PictureDetector | None) -> Iterator[None]:
+    """Let a detector run beside the block as it runs beside a stream; None for none."""
+    if detector is None:
+        yield
+        return
+    stopped, pause = threading.Event(), 1 / float(detector.about["fps"])
+    pixels = _grey(detector)
+
+    def look() -> None:
+        while not stopped.wait(pause):
+            detector(0.0, pixels)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def crowd_of(system: System, fps: float) -> VisualAt:
+    """Return the visual input of some people who stand still, to measure what following them costs.
+
+    Args:
+        system: takes boxes.
+        fps: pictures a second.
+    """
+    people = PeopleLog(system.visual_spec, system.run_frames * system.hop)
+    left = np.linspace(0, 0.9, N_PEOPLE)
+    box = np.stack([left, 0 * left + 0.4, left + 0.05, 0 * left + 0.8], axis=-1)[None]
+    score, label = np.full((1, N_PEOPLE), 0.9), np.full((1, N_PEOPLE), PERSON)
+    for number in range(round(CROWD_S * fps)):
+        people.add(Boxes(np.array([number / fps]), box, score, label))
+    return people.visual_at
+
+
+def _grey(detector: PictureDetector) -> np.ndarray:
+    return np.full((detector.width // 2, detector.width, 3), 114, np.uint8)
 
 
 def cost_of_picture(detector: PictureDetector) -> float:
     """Return the seconds that a detector takes for a picture, median of some grey ones."""
-    pixels = np.full((detector.width // 2, detector.width, 3), 114, np.uint8)
+    pixels = _grey(detector)
     found = []
     for _ in range(N_FIRST + 5):
         begin = time.perf_counter()
