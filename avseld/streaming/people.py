@@ -122,18 +122,15 @@ class PeopleLog:
 
 
 def _joined(rows: list[Boxes]) -> Boxes:
-    """Join tables, padding them to the same number of boxes."""
+    """Join tables of one row, padding them to the same number of boxes."""
     most = max(row.score.shape[1] for row in rows)
-
-    def padded(name: str, value: float) -> np.ndarray:
-        arrays = [getattr(row, name) for row in rows]
-        widths = [[(0, 0), (0, most - array.shape[1]), *[(0, 0)] * (array.ndim - 2)] for array in arrays]
-        return np.concatenate(
-            [np.pad(array, width, constant_values=value) for array, width in zip(arrays, widths, strict=True)]
-        )
-
-    time = np.concatenate([row.time for row in rows])
-    return Boxes(time, padded("box", 0), padded("score", 0), padded("label", -1))
+    box = np.zeros((len(rows), most, 4), np.float32)
+    score = np.zeros((len(rows), most), np.float32)
+    label = np.full((len(rows), most), -1, np.int16)
+    for number, row in enumerate(rows):
+        n = row.score.shape[1]
+        box[number, :n], score[number, :n], label[number, :n] = row.box[0], row.score[0], row.label[0]
+    return Boxes(np.array([row.time[0] for row in rows]), box, score, label)
 
 
 class Watcher:
