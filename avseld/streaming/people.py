@@ -124,8 +124,8 @@ class PeopleLog:
 def _joined(rows: list[Boxes]) -> Boxes:
     """Join tables of one row, padding them to the same number of boxes."""
     most = max(row.score.shape[1] for row in rows)
-    box = np.zeros((len(rows), most, 4), np.float32)
-    score = np.zeros((len(rows), most), np.float32)
+    box = np.zeros((len(rows), most, 4), rows[0].box.dtype)
+    score = np.zeros((len(rows), most), rows[0].score.dtype)
     label = np.full((len(rows), most), -1, np.int16)
     for number, row in enumerate(rows):
         n = row.score.shape[1]
