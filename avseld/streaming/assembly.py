@@ -36,12 +36,13 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
+def assembled(predictor: Predictor, wishes: Wishes, stop: threading.Event | None = None) -> Iterator[Session]:
     """Build a session; at the end of the block its outputs are closed.
 
     Args:
         predictor: the trained system.
         wishes: options that fit together.
+        stop: set when nobody reads standard output any more.
 
     Raises:
         BadInput: an input, a video or an output cannot be opened.
@@ -72,7 +73,7 @@ def assembled(predictor: Predictor, wishes: Wishes) -> Iterator[Session]:
         server = view_server(predictor.classes) if wishes.view else None
         if wishes.record is not None:
             check_recording(wishes.record)
-        sinks = open_outputs(system, faults, wishes.out, wishes.send, wishes.json)
+        sinks = open_outputs(system, faults, wishes.out, wishes.send, wishes.json, stop)
         recorder = None
         if wishes.record is not None:
             recorder = Recorder(wishes.record, source.sample_rate, source.n_channels, faults)

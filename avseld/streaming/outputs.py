@@ -1,6 +1,7 @@
 """The outputs that a user asks for, each behind a queue of its own."""
 
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -22,6 +23,7 @@ def open_outputs(
     out: Sequence[Path],
     send: Sequence[str],
     json: bool,
+    broken: threading.Event | None = None,
     terminal: TextIO | None = None,
 ) -> list[QueuedSink]:
     """Open outputs.
@@ -32,6 +34,7 @@ def open_outputs(
         out: files, .csv or .jsonl.
         send: addresses.
         json: write JSON lines on standard output instead of a table.
+        broken: set when nobody reads standard output any more.
         terminal: standard output; None for that of Python.
 
     Raises:
@@ -40,8 +43,8 @@ def open_outputs(
     terminal = terminal or sys.stdout
     sinks: list[Sink] = [_listener(address) for address in send]
     sinks += [file_sink(path, system) for path in out]
-    sinks.append(JsonLines("standard output", terminal, False) if json else Table(system, terminal))
-    return [QueuedSink(sink, faults) for sink in sinks]
+    shown: Sink = JsonLines("standard output", terminal, False) if json else Table(system, terminal)
+    return [*(QueuedSink(sink, faults) for sink in sinks), QueuedSink(shown, faults, broken=broken)]
 
 
 def _listener(address: str) -> Sink:

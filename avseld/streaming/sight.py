@@ -11,6 +11,7 @@ from avseld.inference.inputs import sound_files
 from avseld.inference.predictor import Predictor
 from avseld.inference.sounds import inner_video
 from avseld.io.boxes import source_of
+from avseld.reporting.recording_files import panorama_of
 from avseld.streaming.budget import Budget
 from avseld.streaming.camera import Camera, Film, Pictures, is_camera
 from avseld.streaming.clock import Clock
@@ -52,6 +53,8 @@ def named_video(wishes: Wishes, predictor: Predictor) -> str | None:
     name = wishes.video
     if name is None and wishes.is_file:
         inner = inner_video(sound_files(Path(wishes.input))[0], predictor, f"--video {NO_VIDEO}")
+        if inner is None and wishes.view:
+            inner = panorama_of(sound_files(Path(wishes.input))[0])
         name = None if inner is None else str(inner)
     spec = predictor.system.visual_spec
     if name is not None and predictor.system.model.vision and spec.n_values:

@@ -122,9 +122,10 @@ def stream(
     predictor = load(run, weights, device)
     set_threshold(predictor.system, threshold)
     stop = threading.Event()
-    with ended_by_signals(stop), assembled(predictor, wishes) as session:
+    with ended_by_signals(stop), assembled(predictor, wishes, stop) as session:
         session.run(stop, seconds)
     sys.stderr.write(session.summary_text)
+    sys.stdout.flush()  # a pipe that nobody reads ends the command here
     return session.status
 
 

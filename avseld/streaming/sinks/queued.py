@@ -46,10 +46,13 @@ class QueuedSink:
         sink: the output.
         faults: gets what a file lost.
         depth: messages that wait for it; of more, the newest are lost and counted.
+        broken: set when the program at the other end of a pipe has gone.
     """
 
-    def __init__(self, sink: Sink, faults: FaultLog, depth: int = DEPTH) -> None:
-        self.sink, self._faults = sink, faults
+    def __init__(
+        self, sink: Sink, faults: FaultLog, depth: int = DEPTH, broken: threading.Event | None = None
+    ) -> None:
+        self.sink, self._faults, self._broken = sink, faults, broken
         self._queue: queue.Queue[Update | Message | None] = queue.Queue(depth)
         self._dropped = 0
         self._until = 0.0
@@ -92,7 +95,10 @@ class QueuedSink:
                 log.debug("%s: %s", self.sink.name, error)
                 if self.sink.is_file:
                     self._faults.report("output", self._until, where=self.sink.name)
+                if self._broken is not None and isinstance(error, BrokenPipeError):
+                    self._broken.set()
         try:
             self.sink.close()
         except OSError as error:
-            log.warning("%s: %s", self.sink.name, error)
+            if self._broken is None or not self._broken.is_set():
+                log.warning("%s: %s", self.sink.name, error)
