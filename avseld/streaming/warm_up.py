@@ -119,19 +119,20 @@ def looking(detector: PictureDetector | None) -> Iterator[None]:
 
 
 def crowd_of(system: System, fps: float) -> VisualAt:
-    """Return the visual input of some people who stand still, to measure what following them costs.
+    """Return the visual input of some people who stand still, the same at all times, to measure what they cost.
 
     Args:
         system: takes boxes.
         fps: pictures a second.
     """
-    people = PeopleLog(system.visual_spec, system.run_frames * system.hop)
+    window = system.run_frames * system.hop
+    people = PeopleLog(system.visual_spec, window)
     left = np.linspace(0, 0.9, N_PEOPLE)
     box = np.stack([left, 0 * left + 0.4, left + 0.05, 0 * left + 0.8], axis=-1)[None]
     score, label = np.full((1, N_PEOPLE), 0.9), np.full((1, N_PEOPLE), PERSON)
     for number in range(round(CROWD_S * fps)):
         people.add(Boxes(np.array([number / fps]), box, score, label))
-    return people.visual_at
+    return lambda start, n_label_frames: people.visual_at(CROWD_S - window, n_label_frames)
 
 
 def _grey(detector: PictureDetector) -> np.ndarray:
