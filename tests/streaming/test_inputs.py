@@ -165,7 +165,7 @@ def test_a_microphone_hands_on_every_block_with_the_time_at_which_it_was_heard(p
     device = choose_device("", 4)
     blocks = read_all(Microphone(device, 24000, 0.02, CardClock(card)), ring)
     assert np.array_equal(np.concatenate([block.samples for block in blocks]), card.waveform)
-    assert np.allclose([block.time for block in blocks], 1000 + 0.02 * np.arange(50), atol=1e-6)
+    assert np.allclose([block.time for block in blocks], 1000 + 0.02 * np.arange(50), rtol=0, atol=1e-6)
     assert [number for number, block in enumerate(blocks) if block.overflow] == [7]
 
 

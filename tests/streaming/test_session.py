@@ -29,10 +29,10 @@ def run(session, memory, parts, stop=None, seconds=None):
     return concatenate(update.events for update in memory.updates)
 
 
-def of_file(system, tmp_path, sound, rate=24000, **options):
-    soundfile.write(tmp_path / "a.wav", sound, rate, subtype="PCM_16")
+def of_file(system, tmp_path, sound, block=0.02, **options):
+    soundfile.write(tmp_path / "a.wav", sound, 24000, subtype="PCM_16")
     clock = StandingClock()
-    session, memory, parts = session_of(system, SoundFile(tmp_path / "a.wav", 0.02, clock), clock, **options)
+    session, memory, parts = session_of(system, SoundFile(tmp_path / "a.wav", block, clock), clock, **options)
     return run(session, memory, parts), memory, parts, session
 
 
@@ -58,10 +58,10 @@ def test_every_label_frame_is_said_once_in_order(system, tmp_path):
 
 
 def test_the_latency_of_the_method_is_that_of_the_plan(system, tmp_path):
-    _, memory, parts, _ = of_file(system, tmp_path, noise(3.0), step=2)
+    _, memory, parts, _ = of_file(system, tmp_path, noise(3.0), block=0.013, step=2)
     wanted = 0.2 + parts.engine.look_ahead_s
     latencies = np.array([update.latency for update in memory.updates[:-1]])
-    assert (latencies >= wanted - 1e-9).all() and (latencies < wanted + 0.02 + 1e-9).all()
+    assert (latencies >= wanted - 1e-9).all() and (latencies < wanted + 0.013 + 1e-9).all()
 
 
 def test_rows_name_class_track_direction_score_and_latency(system, tmp_path):

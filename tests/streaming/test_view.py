@@ -108,6 +108,21 @@ def test_picture_and_people_are_shown_behind_the_directions(page):
     assert min(edge) > 150
 
 
+def test_the_page_goes_on_while_the_next_picture_is_decoded(page):
+    one, server, _, seen = page
+    one.value("decode = createImageBitmap; last = picture; 0")
+    one.value(
+        "createImageBitmap = async blob => { await new Promise(go => setTimeout(go, 300)); return decode(blob); }; 0"
+    )
+    seen["picture"] = Picture(2.0, np.full((64, 128, 3), (20, 250, 20), np.uint8))
+    for number in range(20):
+        server.update(update(4.0 + 0.1 * number, 0.0, 0.0))
+        one.wait(f"document.getElementById('clock').textContent === '{4.1 + 0.1 * number:.1f} s'", 5.0)
+    one.wait("picture !== last && !stale")
+    assert pixel(one, 170, 20)[1] > 130
+    one.value("createImageBitmap = decode; 0")
+
+
 def test_faults_are_listed_also_those_from_before_the_page_was_opened(page):
     one, _, faults, _ = page
     faults.report("gap", 4.25, 480)
