@@ -60,7 +60,7 @@ NAMES = {
     "kernel expansion channels max_offset max_steps depths patch n_outputs sed_features n_tracks",
     COUNT: "batch_size accumulate steps validate_every keep_every num_nodes patience every epochs steps_per_epoch "
     "T_max evaluate_training total_steps",
-    NUMBER_OF: "n_recurrent n_attention frames bins n after workers warmup rounding",
+    NUMBER_OF: "n_recurrent n_attention frames bins n after workers warmup rounding look_ahead past",
     POSITIVE: "floor high_hz alias_hz top_db stretch label_hop chunk inference_chunk listen clip max_lr div_factor "
     "shuffle_buffer "
     "final_div_factor factor distance_scale first adapter_ratio",

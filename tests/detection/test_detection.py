@@ -23,7 +23,7 @@ from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.io.video import sample_frames
 from detection.__main__ import main
 from detection.backends.onnx import PADDING_GREY, cells, decode, letterbox, suppress
-from detection.detect import GENERATOR, _table, boxes_of_video, detect
+from detection.detect import GENERATOR, boxes_of_video, boxes_table, detect
 from detection.detector import Detections, Detector, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,7 +183,7 @@ def test_people_are_kept_before_objects_of_higher_score():
     score = np.linspace(0.9, 0.5, 30)
     label = np.full(30, 56)
     label[[28, 29]] = 0
-    table = _table(
+    table = boxes_table(
         np.zeros(1), [Detections(np.tile(np.float32([0, 0, 0.5, 0.5]), (30, 1)), score, label)], {}
     )
     assert table.score.shape == (1, 12) and (table.label[0] == 0).sum() == 2

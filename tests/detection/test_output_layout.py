@@ -9,7 +9,7 @@ from onnx import TensorProto, checker, helper, numpy_helper, save
 
 from avseld.base.errors import BadInput
 from detection.backends.onnx import STRIDES, cells, load
-from detection.detect import _table
+from detection.detect import boxes_table
 from detection.detector import Detections, near_picture
 
 HEIGHT, WIDTH = 64, 128
@@ -147,5 +147,5 @@ def test_boxes_far_outside_the_picture_are_not_written():
         ]
     )
     assert near_picture(box).tolist() == [True, False, False, False, True, False]
-    table = _table(np.zeros(1), [Detections(box, np.linspace(1, 0.5, 6), np.zeros(6, int))], {})
+    table = boxes_table(np.zeros(1), [Detections(box, np.linspace(1, 0.5, 6), np.zeros(6, int))], {})
     assert table.score[0].tolist() == pytest.approx([1.0, 0.6], abs=1e-3)

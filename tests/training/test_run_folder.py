@@ -174,7 +174,8 @@ def test_a_killed_run_of_a_network_that_draws_resumes_to_the_weights_of_an_unint
 ):
     def fused(name, **changes):
         return learn(
-            "av_foa_fused", prepared, tmp_path / name, 3, {"batch_size": 2, "chunk": 1.0}, validate_every=1,
+            "av_foa_fused", prepared, tmp_path / name, 3,
+            {"batch_size": 2, "chunk": 1.0, "validate": ["fold3_room5"]}, validate_every=1,
             options={"model": {"video_dropout": 0.5, "hidden": 16}}, update=Update(average=0.9),
             augment=[Part("rotate"), Part("mix"), Part("mask")], **changes,
         )  # fmt: skip
