@@ -224,6 +224,12 @@ COMMANDS = {
         "thresholds",
         "choose the threshold of each class on validation data",
     ),
+    "export": Command(
+        "avseld.exporting.export",
+        "export",
+        "write a trained network as ONNX, compared with the original; it runs without PyTorch",
+        values={"run": "RUN", "out": "DIR", "length": "dynamic|SECONDS"},
+    ),
     "stream": Command(
         "avseld.streaming.stream",
         "stream",

@@ -333,7 +333,7 @@ def open_array(
         tail = np.zeros((len(samples), 2 + int(rate // sample_rate)), np.float32)
         longer = np.concatenate([samples, tail], axis=1)
         samples = np.ascontiguousarray(soxr.resample(longer.T, rate, sample_rate, QUALITY).T[:, :length])
-    return partial(_section, samples), samples.shape[1]
+    return partial(section_of, samples), samples.shape[1]
 
 
 def _scaled(waveform: np.ndarray) -> np.ndarray:
@@ -361,7 +361,7 @@ def _choose_channels(
     return as_stored(chosen.take(read_audio(path, start, n_samples).astype(np.float64)), subtype)
 
 
-def _section(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
+def section_of(waveform: np.ndarray, start: int, n_samples: int) -> np.ndarray:
     """Cut a segment from an array (channel, sample), with zeros beyond its ends, like `read_audio` from a file."""
     first, last = max(start, 0), min(start + n_samples, waveform.shape[1])
     segment = np.zeros((len(waveform), n_samples), np.float32)

@@ -68,9 +68,14 @@ def iterate_features(
         yield first, joined[:, : int(part.n_frames[0]) - first].numpy()
 
 
+def windows_at_once(system: System, batch_size: int) -> int:
+    """Return how many windows of inference run at once for a number of training windows."""
+    return max(1, batch_size * system.window_frames // system.run_frames)
+
+
 def _batches(system: System, grid: WindowGrid, batch_size: int | None) -> Iterator[tuple[int, WindowGrid]]:
     """Share the windows of a recording out among batches: number of the first one, and the windows."""
-    windows = max(1, _training_windows(system, batch_size) * system.window_frames // system.run_frames)
+    windows = windows_at_once(system, _training_windows(system, batch_size))
     for begin in range(0, len(grid), windows):
         yield begin, grid[begin : begin + windows]
 
