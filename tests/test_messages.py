@@ -27,7 +27,7 @@ CALLS = {
         "view": "--audio audio/a.wav --prediction predictions/a.csv --out out/a.html",
         "predict": "--run run --audio audio/a.wav --out out/a.csv",
         "evaluate": "--run run", "compare": "run run", "locate": "--prepared nowhere", "thresholds": "--run run",
-        "calibrate": "--audio audio/a.wav --out out/a.yaml", "stream": "--run run --input audio/a.wav",
+        "calibrate": "--audio audio/a.wav --out out/a.yaml", "stream": "--run run --input audio/a.wav", "export": "--run run --out out/onnx",
         "card": "--run run", "push": "--run run --out out/push", "models": "", "weights": "", "bench": "nothing",
         "features": "--config av_foa_quick --prepared prepared --fold a --out out/features",
         "train": "--config av_foa_quick --data.prepared prepared --data.validate a --steps 0 --out out/run",

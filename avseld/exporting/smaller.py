@@ -101,7 +101,7 @@ def with_bytes(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _store_in_bytes(graph: onnx.GraphProto, tensor: onnx.TensorProto, value: np.ndarray, kept: int) -> None:
-    """Store a weight as whole numbers and their scale, one for all values of its last axes but the `kept` first ones."""
+    """Store a weight as whole numbers and scales, one for all values of each of its `kept` first axes."""
     name = tensor.name
     largest = np.abs(value).max(axis=tuple(range(kept, value.ndim)), keepdims=True)
     scale = (np.maximum(largest, np.finfo(np.float32).tiny) / LARGEST).astype(np.float32)

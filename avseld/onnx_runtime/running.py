@@ -54,8 +54,8 @@ class Graph:
         ]
         if names != [set(description.inputs), set(description.outputs)]:
             raise BadInput(
-                f"the graph takes {', '.join(sorted(names[0]))} and gives {', '.join(sorted(names[1]))}, other than its "
-                "description says; export the network again"
+                f"the graph takes {', '.join(sorted(names[0]))} and gives {', '.join(sorted(names[1]))}, other than "
+                "its description says; export the network again"
             )
 
     def windows(

@@ -1,0 +1,1 @@
+"""Trained networks as ONNX: recorded, compared with the original, made smaller."""
