@@ -40,6 +40,10 @@ class AccdoaDecoder:
         vector = mean_of_groups(np.tanh(vector) if self.bounded else vector, group)
         distance = mean_of_groups(distance, group)
         threshold = per_class(self.threshold, prediction.shape[1])
-        frame, label = np.nonzero(np.linalg.norm(vector, axis=-1) > threshold)
+        length = np.linalg.norm(vector, axis=-1)
+        frame, label = np.nonzero(length > threshold)
         metres = distance[frame, label, 0] if self.distance else None
-        return rows(frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, metres)
+        return rows(
+            frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, metres,
+            confidence=length[frame, label],
+        )  # fmt: skip

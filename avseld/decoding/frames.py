@@ -80,6 +80,7 @@ def rows(
     hop: float,
     distance: np.ndarray | None = None,
     onscreen: np.ndarray | None = None,
+    confidence: np.ndarray | None = None,
 ) -> Events:
     """Make a table of events, each one label frame long.
 
@@ -91,6 +92,7 @@ def rows(
         hop: seconds between label frames.
         distance: (row,) metres, None if unknown.
         onscreen: (row,) 0 or 1, None if unknown.
+        confidence: (row,) activity that was decided on, which is at most 1 here; None if unknown.
     """
     azimuth, elevation = direction(vector)
     unknown = np.full(len(frame), np.nan)
@@ -103,6 +105,7 @@ def rows(
         elevation,
         unknown if distance is None else distance,
         unknown if onscreen is None else onscreen,
+        confidence=None if confidence is None else np.minimum(confidence, 1.0),
     )
 
 

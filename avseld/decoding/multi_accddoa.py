@@ -56,13 +56,17 @@ class MultiAccddoaDecoder:
         value = np.concatenate([vector, np.maximum(distance, 0), sigmoid(logit)], axis=-1)
         value = mean_of_groups(value, round(LABEL_HOP / hop))
         threshold = per_class(self.threshold, prediction.shape[1])[:, None]
-        active = np.linalg.norm(value[..., :3], axis=-1) > threshold
+        length = np.linalg.norm(value[..., :3], axis=-1)
+        active = length > threshold
         merged, left = merge_close_tracks(value, active, PAIRS, value[..., :3], self.unify_deg)
         if self.legacy:
             merged[..., 4:] = value[..., 4:]
         frame, label, track = np.nonzero(left)
         chosen = merged[frame, label, track]
-        return rows(frame, label, track, chosen[:, :3], LABEL_HOP, chosen[:, 3], self._onscreen(chosen))
+        return rows(
+            frame, label, track, chosen[:, :3], LABEL_HOP, chosen[:, 3], self._onscreen(chosen),
+            length[frame, label, track],
+        )  # fmt: skip
 
     def _onscreen(self, chosen: np.ndarray) -> np.ndarray | None:
         """Read on-screen (row,), 0 or 1, from values (row, axis)."""

@@ -64,7 +64,9 @@ class MultiAccdoaDecoder:
         frame, label, chosen = frame[row], label[row], values[row, track]
         azimuth, elevation = chosen.T if self.legacy else direction(chosen)
         unknown = np.full(len(frame), np.nan)
-        return Events(frame * LABEL_HOP, (frame + 1) * LABEL_HOP, label, track, azimuth, elevation, unknown)
+        onset, offset = frame * LABEL_HOP, (frame + 1) * LABEL_HOP
+        confidence = activity[row, track]
+        return Events(onset, offset, label, track, azimuth, elevation, unknown, confidence=confidence)
 
     def _mean_vectors(self, output: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
         """Average activity (label frame, class, track) and, weighted by it, vectors (label frame, class, track, axis).

@@ -35,4 +35,7 @@ class SedCoordinatesDecoder:
         position = mean_of_groups(np.asarray(output["coordinates"], np.float64).swapaxes(1, 2), group)
         frame, label = np.nonzero(probability > per_class(self.threshold, probability.shape[1]))
         chosen = position[frame, label]
-        return rows(frame, label, np.zeros_like(frame), chosen, LABEL_HOP, np.linalg.norm(chosen, axis=-1))
+        return rows(
+            frame, label, np.zeros_like(frame), chosen, LABEL_HOP, np.linalg.norm(chosen, axis=-1),
+            confidence=probability[frame, label],
+        )  # fmt: skip

@@ -70,4 +70,7 @@ class SedDoaDecoder:
         vector = axes.read(np.tanh(prediction) if axes.bounded else prediction, self.stretch)
         vector = mean_of_groups(vector, group)
         frame, label = np.nonzero(probability > per_class(self.threshold, probability.shape[1]))
-        return rows(frame, label, np.zeros_like(frame), vector[frame, label], label_hop)
+        return rows(
+            frame, label, np.zeros_like(frame), vector[frame, label], label_hop,
+            confidence=probability[frame, label],
+        )  # fmt: skip

@@ -41,5 +41,6 @@ class SedDoaDistanceDecoder:
             vector = mean_of_groups(np.tanh(np.asarray(output["doa"], np.float64)).swapaxes(1, 2), group)
         frame, label = np.nonzero(probability > per_class(self.threshold, probability.shape[1]))
         return rows(
-            frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, distance[frame, label]
-        )
+            frame, label, np.zeros_like(frame), vector[frame, label], LABEL_HOP, distance[frame, label],
+            confidence=probability[frame, label],
+        )  # fmt: skip

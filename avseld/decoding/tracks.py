@@ -41,4 +41,5 @@ class TracksDecoder:
         frame, track = np.nonzero(probability.max(axis=-1) > threshold[best])
         order = np.lexsort((track, best[frame, track], frame))
         frame, track = frame[order], track[order]
-        return rows(frame, best[frame, track], track, vector[frame, track], LABEL_HOP)
+        chosen, sure = best[frame, track], probability.max(axis=-1)[frame, track]
+        return rows(frame, chosen, track, vector[frame, track], LABEL_HOP, confidence=sure)

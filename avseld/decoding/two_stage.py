@@ -45,7 +45,8 @@ class TwoStageDecoder:
         """
         chosen = nearest_frame(len(output["sed"]), hop, self.label_hop)
         threshold = per_class(self.threshold, output["sed"].shape[1])
-        frame, label = np.nonzero(sigmoid(output["sed"][chosen]) > threshold)
+        probability = sigmoid(output["sed"][chosen])
+        frame, label = np.nonzero(probability > threshold)
         azimuth = elevation = np.full(len(frame), np.nan)
         if self.directions:
             degrees = np.degrees(np.asarray(output["doa"], np.float64)[chosen])[frame, :, label]
@@ -59,6 +60,7 @@ class TwoStageDecoder:
             azimuth,
             elevation,
             unknown,
+            confidence=probability[frame, label],
         )
 
     def _in_range(self, degrees: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from avseld.inference.choice import (
     warn_of_capsules,
     weights_for,
 )
+from avseld.inference.energy_maps import check_maps, maps_path, write_maps
 from avseld.inference.inputs import sound_files, videos_of
 from avseld.inference.output import PredictionFiles, write_clip_file, write_prediction
 from avseld.inference.predictor import Predictor, load, predict_all
@@ -64,6 +65,7 @@ def predict(
     legacy: bool | None = None,
     threshold: float | None = None,
     submission: Year | None = None,
+    maps: Path | None = None,
 ) -> None:
     """Predict sound files and videos, or a fold of a prepared folder, into DCASE csv files.
 
@@ -101,11 +103,14 @@ def predict(
         threshold: decision threshold in place of the recipe's, 0 to 1; higher gives fewer events.
         submission: year of a challenge: write a fold as the files that it asks for, into RUN/submission_YEAR by default
             (2019: frame of 20 ms, class, azimuth, elevation as whole numbers).
+        maps: folder for energy maps of DCASE2026, NAME.json for each recording: those of the network, or a Gaussian
+            of 10 degrees around each direction.
 
     Raises:
         BadInput: files are missing or unusable.
     """
     taken = chosen_channels(channels, array)
+    check_folder(maps, "--maps")
     options = {
         "channels": taken, "detector": detector, "detector_fps": detector_fps,
         "video_offset": video_offset, "video_yaw": video_yaw,
@@ -120,7 +125,7 @@ def predict(
         check_folder(out, "--out")
         predictor = load(run, weights, device, legacy)
         set_threshold(predictor.system, threshold)
-        _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity, submission)
+        _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity, submission, maps)
         return
     if submission is not None:
         raise BadInput(
@@ -145,7 +150,10 @@ def predict(
         picture = videos.get(path.stem)
         if picture is None and control != "blank":
             picture = inner_video(path, predictor)
-        jobs.append(SoundJob(path, targets[path], picture, options, events is not False, audacity))
+        if maps is not None:
+            check_maps(predictor.system, predictor.classes)
+        own_maps = None if maps is None else maps_path(maps, targets[path].stem)
+        jobs.append(SoundJob(path, targets[path], picture, options, events is not False, audacity, own_maps))
     for predictor in predictors.values():
         set_threshold(predictor.system, threshold)
     for job in tqdm(jobs, desc="predict", unit="recording", disable=True if len(jobs) == 1 else None):
@@ -223,6 +231,7 @@ def _predict_fold(
     event_list: bool,
     audacity: bool,
     submission: int | None,
+    maps: Path | None,
 ) -> None:
     """Predict a fold of a prepared folder; arguments as for `predict`."""
     home = folder_of(run)
@@ -238,8 +247,12 @@ def _predict_fold(
     if submission is not None:
         _refuse_beside_submission(submission, {"events": event_list, "audacity": audacity})
         check_submission(predictor.system, submission, classes)
+    if maps is not None:
+        check_maps(predictor.system, classes)
     predictions = predict_all(predictor, recordings, control, class_map=class_map)
     for name, found in predictions.items():
+        if maps is not None:
+            write_maps(maps_path(maps, name), found)
         path = folder / f"{name}.csv"
         if submission is not None:
             write_submission(path, found, submission)

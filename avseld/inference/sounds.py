@@ -13,10 +13,12 @@ from typing import Any
 from tqdm import tqdm
 
 from avseld.base.printable import printable
+from avseld.inference.energy_maps import write_maps
 from avseld.inference.event_list import ListedEvent, table_head, table_row
 from avseld.inference.output import PredictionFiles, audacity_of
 from avseld.inference.predictor import Predictor
 from avseld.io.cut_off import cut_off_sound
+from avseld.io.events import Events, concatenate
 from avseld.io.labels import event_list_of
 from avseld.io.picture import guess_by_shape
 from avseld.io.resampling import sound_info
@@ -45,6 +47,7 @@ class SoundJob:
         options: further arguments of `Predictor.stretches`: channels, detector, ...
         event_list: also write NAME.events.csv.
         audacity: also write NAME.txt.
+        maps: file of energy maps to write, or None.
     """
 
     path: Path
@@ -53,12 +56,14 @@ class SoundJob:
     options: dict[str, Any] = field(default_factory=dict)
     event_list: bool = True
     audacity: bool = False
+    maps: Path | None = None
 
     @property
     def files(self) -> list[Path]:
         """The files that are written."""
         lists = [event_list_of(self.target)] if self.event_list else []
-        return [self.target, *lists, *([audacity_of(self.target)] if self.audacity else [])]
+        more = [*([audacity_of(self.target)] if self.audacity else []), *([self.maps] if self.maps else [])]
+        return [self.target, *lists, *more]
 
 
 class Heard:
@@ -116,6 +121,7 @@ def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:
         log.warning("%s", shortened)
     heard = Heard(job.path.name, duration)
     parts = predictor.stretches(job.path, job.video, **job.options)
+    mapped: list[Events] = []
     with (
         PredictionFiles(job.target, predictor.system, predictor.classes, job.event_list, job.audacity) as files,
         tqdm(
@@ -125,8 +131,11 @@ def predict_sound(predictor: Predictor, job: SoundJob) -> Heard:
     ):  # fmt: skip
         for until, events in parts:
             heard.add(files.add(events, until))
+            mapped += [events] if job.maps is not None else []
             bar.update(min(round(until), bar.total or 0) - bar.n)
         heard.add(files.finish())
+    if job.maps is not None:
+        write_maps(job.maps, concatenate(mapped))
     return heard
 
 

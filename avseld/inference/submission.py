@@ -78,14 +78,14 @@ def write_submission(path: Path, events: Events, year: int) -> None:
         year: the challenge.
     """
     dialect = FORMATS[year]
-    events = _one_a_frame(events, dialect.hop)
+    events = one_a_frame(events, dialect.hop)
     lines = [",".join(dialect.columns)] if dialect.header else []
     lines += dcase_lines(events, dialect) if len(events) else []
     with replacing(path) as temporary:
         temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
 
 
-def _one_a_frame(events: Events, hop: float) -> Events:
+def one_a_frame(events: Events, hop: float) -> Events:
     """Keep, of rows shorter than a frame of the file, those in the middle of one: each row of a frame counts.
 
     Args:

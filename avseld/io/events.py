@@ -76,6 +76,8 @@ class Events:
 
     classes: tuple[str, ...] = field(default=(), kw_only=True)
     """class names by index, where known; they take no part in comparisons"""
+    confidence: np.ndarray | None = field(default=None, kw_only=True)
+    """(row,) how sure a system is of its prediction, 0 to 1, where known; it takes no part in comparisons"""
 
     def __post_init__(self) -> None:
         if self.onscreen is None:
@@ -172,7 +174,10 @@ class Events:
 
     def select(self, rows: np.ndarray | slice) -> "Events":
         """Select rows by a mask, by indices or by a slice."""
-        return Events(*(getattr(self, name)[rows] for name in ARRAYS), classes=self.classes)
+        confidence = None if self.confidence is None else self.confidence[rows]
+        return Events(
+            *(getattr(self, name)[rows] for name in ARRAYS), classes=self.classes, confidence=confidence
+        )
 
     def sorted(self) -> "Events":
         """Sort by onset, class, source; rows that tie keep their order."""
@@ -181,16 +186,8 @@ class Events:
     def within(self, start: float, stop: float) -> "Events":
         """Cut out the events between two times, seconds; the result counts time from `start`."""
         kept = self.select((self.offset > start) & (self.onset < stop))
-        return Events(
-            np.maximum(kept.onset, start) - start,
-            np.minimum(kept.offset, stop) - start,
-            kept.label,
-            kept.source,
-            kept.azimuth,
-            kept.elevation,
-            kept.distance,
-            kept.onscreen,
-            classes=self.classes,
+        return replace(
+            kept, onset=np.maximum(kept.onset, start) - start, offset=np.minimum(kept.offset, stop) - start
         )
 
     @property
@@ -200,12 +197,15 @@ class Events:
 
 
 def concatenate(parts: Iterable[Events]) -> Events:
-    """Join tables, in their order; class names are kept where no two tables have different ones."""
+    """Join tables, in their order; class names are kept where no two tables differ, confidences where all have them."""
     parts = list(parts) or [Events.empty()]
     names = {part.classes for part in parts if part.classes}
+    confidences = [part.confidence for part in parts if part.confidence is not None]
+    known = len(confidences) == len(parts)
     return Events(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS),
         classes=names.pop() if len(names) == 1 else (),
+        confidence=np.concatenate(confidences) if known else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Scores of energy maps on the sphere: DCASE2026 Task 3, semantic acoustic imaging, by the dates of its definitions."""
 
+from avseld.metrics.imaging.directions import maps_of_directions
 from avseld.metrics.imaging.first_definition import MaskScores
 from avseld.metrics.imaging.folders import MapPairs, Missing, match_files, open_maps, score_masks
 from avseld.metrics.imaging.matching import Records
@@ -14,6 +15,7 @@ __all__ = [
     "Missing",
     "Records",
     "jackknife",
+    "maps_of_directions",
     "match_files",
     "open_maps",
     "score_masks",
