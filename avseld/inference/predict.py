@@ -127,13 +127,7 @@ def predict(
         set_threshold(predictor.system, threshold)
         _predict_fold(predictor, run, prepared, fold, out, control, bool(events), audacity, submission, maps)
         return
-    if submission is not None:
-        raise BadInput(
-            f"--submission {submission}: is written for the recordings of a prepared folder; prepare the evaluation "
-            "set (--no_labels), and give --prepared in place of sound files"
-        )
-    if control == "shuffled":
-        raise BadInput("--control shuffled: needs the recordings of a prepared folder, not sound files")
+    _refuse_options_of_folds(submission, control)
     sounds = sound_files(audio)
     videos, targets = videos_of(video, sounds), targets_of(out, sounds)
     if run is None:
@@ -174,6 +168,17 @@ def _refuse(given: dict[str, Any]) -> None:
         if value is not None:
             shown = "" if value is True else f" {value}"
             raise BadInput(f"--{name}{shown}: needs --audio, the sound of the recording")
+
+
+def _refuse_options_of_folds(submission: int | None, control: str) -> None:
+    """Refuse what only the recordings of a prepared folder have."""
+    if submission is not None:
+        raise BadInput(
+            f"--submission {submission}: is written for the recordings of a prepared folder; prepare the evaluation "
+            "set (--no_labels), and give --prepared in place of sound files"
+        )
+    if control == "shuffled":
+        raise BadInput("--control shuffled: needs the recordings of a prepared folder, not sound files")
 
 
 def _say_choices(formats: dict[Path, str], given: bool) -> None:
