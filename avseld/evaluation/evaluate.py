@@ -16,6 +16,7 @@ from avseld.base.next_step import tell_next
 from avseld.data.windows import reference
 from avseld.evaluation.ablation import gain_table, gains, read_parts
 from avseld.evaluation.board import write_board
+from avseld.evaluation.front_back import KEY, front_back_of, front_back_table
 from avseld.evaluation.judging import judge, scores_of
 from avseld.evaluation.score_tables import class_table, table, write_class_scores
 from avseld.evaluation.validation import tell_how_scored
@@ -30,6 +31,7 @@ from avseld.io.manifest import Recording, classes_of_predictions, read_class_lis
 from avseld.io.people_classes import people_classes
 from avseld.io.run_config import prepared_folder, read_config
 from avseld.io.run_weights import beside
+from avseld.metrics.cones import ConeScores
 from avseld.reporting import clip_figure, figure, overlay
 from avseld.system.build import System
 
@@ -128,6 +130,8 @@ def evaluate(
     if results[chosen[0]]["classwise"]:
         sys.stdout.write(f"\n{class_table(results[chosen[0]], classes)}\n")
         write_class_scores(folder / "classes.csv", results[chosen[0]], classes)
+    if told := {control: row[KEY] for control, row in results.items() if KEY in row}:
+        sys.stdout.write(f"\n{front_back_table(told)}\n")
     if gained:
         sys.stdout.write("\n" + gain_table(chosen[0], gained) + "\n")
     if about["selected_on_test"]:
@@ -184,7 +188,25 @@ def _predict_and_score(
     """Return predictions by recording, their scores, and frame probabilities where the target computes them."""
     judged = judge(predictor, recordings, references, control, seed, year, class_map)
     scores = scores_of(judged, predictor, references, year, classes)
-    return judged.predictions, scores.as_dict(), judged.probabilities
+    told = scores.as_dict()
+    if predictor.task == "seld":
+        pairs = (references, judged.predictions)
+        told[KEY] = _front_back(recordings, *pairs, len(classes), year, scores.average).as_dict()
+    return judged.predictions, told, judged.probabilities
+
+
+def _front_back(
+    recordings: Sequence[Recording],
+    references: dict[str, Events],
+    predictions: dict[str, Events],
+    n_classes: int,
+    year: int,
+    average: str,
+) -> ConeScores:
+    """Score front-back confusions and errors on the cone of confusion; see `front_back_of`."""
+    labels = {recording.name: recording.labels for recording in recordings}
+    stereo = all(recording.format == "stereo" for recording in recordings)
+    return front_back_of(references, predictions, labels, n_classes, year, average, stereo)
 
 
 def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:

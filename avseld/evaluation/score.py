@@ -2,6 +2,7 @@
 
 import json as json_text
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.evaluation.front_back import KEY, front_back_of, front_back_table
 from avseld.evaluation.score_imaging import IMAGING, LAST, ImagingOptions, score_imaging, two_folders
 from avseld.evaluation.validity import report
 from avseld.io.dcase_csv import Coordinates
@@ -54,6 +56,7 @@ def score(
     n_classes: int | None = None,
     grid: bool = False,
     class_agnostic: bool = False,
+    front_back: bool = False,
     metrics: list[str] | None = None,
     run: Path | None = None,
     segment: float | None = None,
@@ -86,6 +89,8 @@ def score(
         grid: 2019, quantize directions to the 10-degree grid, as its stand-alone script does.
         class_agnostic: score directions alone, every row as a sound whatever its class: median angle, recall within
             20 degrees and false rows a minute, by number of simultaneous reference sounds; no year is needed.
+        front_back: add front-back confusions and errors on the cone of confusion with their intervals, and the
+            localization error with directions mirrored to the front and without (docs/front_back.md).
         metrics: of other packages, package.module:function, computed as well (docs/extending.md).
         run: run folder instead of the two words: its prepared folder, predictions and year.
         segment: 2019-task4, length of a segment in seconds; 1 as in the task's scorer by default, 0.2 in `evaluate`.
@@ -103,7 +108,7 @@ def score(
     if str(challenge) == str(IMAGING):
         unused = {"run": run, "fold": fold, "per": per, "metrics": metrics, "segment": segment}
         unused |= {"corrected": corrected, "onscreen": onscreen, "grid": grid, "n_classes": n_classes}
-        unused |= {"class_agnostic": class_agnostic, "distance_unit": distance_unit}
+        unused |= {"class_agnostic": class_agnostic, "front_back": front_back, "distance_unit": distance_unit}
         unused |= {"average": average != "macro", "coordinates": coordinates != "auto"}
         of_maps = ImagingOptions(definition or LAST, legacy, jackknife, json, missing, check_only, thin)
         return score_imaging(*two_folders(reference, prediction, unused), of_maps)
@@ -116,7 +121,7 @@ def score(
     chosen = None if year is None else challenge_named(year)
     if chosen == TASK4 and not class_agnostic:
         unused = {"distance_unit": distance_unit, "coordinates": coordinates != "auto", "per": per}
-        refuse_unused(unused | {"onscreen": onscreen, "grid": grid, "n_classes": n_classes})
+        refuse_unused(unused | {"onscreen": onscreen, "grid": grid, "n_classes": n_classes, KEY: front_back})
         taken: dict[str, Any] = {
             "average": average, "jackknife": jackknife, "corrected": corrected, "missing": missing, "fold": fold,
             "parts": parts_of_run, "metrics": metrics or [], "segment_s": segment or SEGMENT_S,
@@ -128,9 +133,8 @@ def score(
         )
     if class_agnostic:
         others = {"onscreen": onscreen, "grid": grid, "corrected": corrected, "jackknife": jackknife}
-        others |= {"check_only": check_only, "metrics": bool(metrics), "n_classes": n_classes is not None}
-        if given := [name for name, value in others.items() if value]:
-            raise BadInput(f"--{given[0]}: means nothing with --class_agnostic; leave one of them out")
+        others |= {"front_back": front_back, "check_only": check_only, "metrics": bool(metrics)}
+        _refuse_with_classes_left_out(others | {"n_classes": n_classes is not None})
         pairing = open_pair(
             labels, predictions, rule_of(2023), ANY_CLASS, missing, "none", fold, parts_of_run, coordinates
         )
@@ -153,7 +157,15 @@ def score(
     result, parts = _scores_of_year(pairing, rule, options, average, jackknife, grid, per)
     result = replace(result, own=own_scores(metrics or [], pairing))
     note = (f" of {pairing.fold}" if pairing.fold else "") + (", corrected" if corrected else "")
-    return _print(replace(result, classes=pairing.classes), parts, per or "", note, json)
+    cones = _front_back(pairing, year, result.average) if front_back else {}
+    return _print(replace(result, classes=pairing.classes), parts, per or "", note, json, cones)
+
+
+def _refuse_with_classes_left_out(given: Mapping[str, object]) -> None:
+    """Refuse options, by name, that mean nothing where every row is a sound whatever its class."""
+    for name, value in given.items():
+        if value:
+            raise BadInput(f"--{name}: means nothing with --class_agnostic; leave one of them out")
 
 
 def _scores_of_year(
@@ -184,15 +196,32 @@ def _scores_of_year(
     return result, parts
 
 
-def _print(result: Scores, parts: dict[str, Scores], per: str, note: str, json: bool) -> int:
-    """Print scores as a table or as one JSON object; arguments as for `avseld.metrics.table.table`."""
+def _front_back(pairing: Pairing, year: int, average: str) -> dict[str, Any]:
+    """Score front-back confusions and errors on the cone of confusion."""
+    pairs = {name: pairing.pair(name) for name in pairing.names}
+    references, predictions = ({name: each[side] for name, each in pairs.items()} for side in (0, 1))
+    files = {name: path for name, path in pairing.reference.items() if isinstance(path, Path)}
+    return front_back_of(references, predictions, files, pairing.n_classes, year, average).as_dict()
+
+
+def _print(
+    result: Scores,
+    parts: dict[str, Scores],
+    per: str,
+    note: str,
+    json: bool,
+    cones: Mapping[str, Any] | None = None,
+) -> int:
+    """Print scores as a table or as one JSON object; arguments as for `table` and `front_back_table`."""
     if json:
         whole: dict[str, Any] = result.as_dict()
         if per:
             whole["per_" + per] = {name: _without_classes(part) for name, part in parts.items()}
-        sys.stdout.write(json_text.dumps(whole) + "\n")
+        sys.stdout.write(json_text.dumps(whole | ({KEY: dict(cones)} if cones else {})) + "\n")
     else:
         sys.stdout.write(table(result, result.classes, parts, per, note))
+        if cones:
+            sys.stdout.write(f"\n{front_back_table({'all': cones})}\n")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Tables of one evaluation: scores by visual input, and of each class, as text and as a csv file."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         title: [SCORES[name].text_with_unit(row.get(name)) for name in names]
         for title, row in results.items()
     }
-    return _aligned([label_of(name, names) for name in names], rows)
+    return aligned([label_of(name, names) for name in names], rows.items())
 
 
 def class_table(scores: Mapping[str, Any], classes: Sequence[str]) -> str:
@@ -43,18 +43,18 @@ def class_table(scores: Mapping[str, Any], classes: Sequence[str]) -> str:
         ]
         for index, title in enumerate(classes)
     }
-    return _aligned([*(label_of_class(name, scores) for name in names), *counted], rows)
+    return aligned([*(label_of_class(name, scores) for name in names), *counted], rows.items())
 
 
-def _aligned(headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    """Align the cells of rows, by title, under their headings."""
-    width = max(map(len, rows)) + 2
+def aligned(headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Align the cells of rows, each with its title, under their headings."""
+    lines = [("", headings), *rows]
+    width = max(len(title) for title, _ in lines) + 2
     columns = [max(COLUMN, len(heading) + 2) for heading in headings]
-    lines = {"": headings, **rows}
     return "\n".join(
         f"{title:<{width}}"
-        + "".join(f"{cell:>{column}}" for cell, column in zip(cells, columns, strict=True))
-        for title, cells in lines.items()
+        + "".join(f"{cell:>{column}}" for cell, column in zip(cells, columns, strict=True)).rstrip()
+        for title, cells in lines
     )
 
 

@@ -174,6 +174,36 @@ SCORES: Mapping[str, ScoreDefinition] = MappingProxyType(
             "rows without a reference sound within 20 degrees, a minute, without classes",
             digits=0,
         ),
+        "LE_unfolded": ScoreDefinition(
+            "LE unfolded", "mean angle of pairs of a frame, front and back told apart", unit="°", digits=1
+        ),
+        "LE_folded": ScoreDefinition(
+            "LE folded",
+            "mean angle of pairs of a frame, both mirrored to the front: what stereo can know",
+            unit="°",
+            digits=1,
+        ),
+        "confusions": ScoreDefinition(
+            "front-back", "share of pairs whose prediction is on the wrong side of the frontal plane"
+        ),
+        "confusions_far": ScoreDefinition(
+            "far", "share of front-back confusions of references more than 20 degrees off the frontal plane"
+        ),
+        "lateral_error": ScoreDefinition(
+            "lateral", "mean difference of the angles from the median plane", unit="°", digits=1
+        ),
+        "polar_error": ScoreDefinition(
+            "polar",
+            "mean angle on the cone of confusion, of references within 30 degrees of the median plane",
+            unit="°",
+            digits=1,
+        ),
+        "polar_error_folded": ScoreDefinition(
+            "polar folded",
+            "mean angle on the cone of confusion with both mirrored to the front",
+            unit="°",
+            digits=1,
+        ),
         "seld_score": ScoreDefinition(
             "SELD",
             "mean of the normalized errors of a year, 0 is perfect",

@@ -32,6 +32,7 @@ from avseld.io.manifest import (
     read_manifest,
     with_labels,
 )
+from avseld.io.unfolded import UNFOLDED_SUFFIX
 from avseld.metrics.fold_choice import ALL, choose_fold
 from avseld.metrics.odd_rows import OddRows
 from avseld.metrics.rules import TASK4, Rule
@@ -276,7 +277,7 @@ def sources_of(side: Reference, what: str) -> dict[str, Source]:
         return {recording.name: recording.labels for recording in read_manifest(folder) if recording.labels}
     files: dict[str, Source] = {}
     paths = visible_files(folder, (".csv",)) or visible_files(folder, TABLES)
-    paths = [path for path in paths if not path.name.endswith(EVENT_LIST_SUFFIX)]
+    paths = [path for path in paths if not path.name.endswith((EVENT_LIST_SUFFIX, UNFOLDED_SUFFIX))]
     if len(paths) == 1:
         return _of_one_file(paths[0])
     for path in paths:

@@ -14,13 +14,14 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import fingerprint, require_folder, takes_paths, visible_files
+from avseld.base.files import fingerprint, replacing, require_folder, takes_paths, visible_files
 from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.classes import STARSS_CLASSES
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
+from avseld.io.unfolded import UNFOLDED_SUFFIX, read_unfolded, unfolded_beside
 from data_prep.corpora.one_class import merge_classes, one_class_list
 from data_prep.corpora.prepared_folder import Share, boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
@@ -178,6 +179,8 @@ def dcase(
     boxes = {recording.name: _boxes_of(recording, raw, corpus) for recording in recordings}
     for recording in recordings:
         _copy_boxes(recording, prepared, boxes[recording.name])
+        if not one_class:
+            _copy_unfolded(recording, prepared, len(classes))
     write_prepared(
         prepared, recordings, labels, classes, Share(own_shard, names, key_of(dcase, given, names))
     )
@@ -239,7 +242,8 @@ def _first(paths: Iterable[Path]) -> Path | None:
 
 def _note_leftovers(raw: Path, corpus: Dataset, names: set[str], findings: Findings) -> None:
     for folder, suffix in ((corpus.labels, ".csv"), (corpus.videos[-1], ".mp4")):
-        unpaired = {path.stem for path in visible_files(raw / folder, (suffix,))} - names
+        files = visible_files(raw / folder, (suffix,))
+        unpaired = {path.stem for path in files if not path.name.endswith(UNFOLDED_SUFFIX)} - names
         if unpaired:
             findings.warning(
                 f"{raw / folder}: {len(unpaired)} files without audio ({example(unpaired)}); left out"
@@ -281,6 +285,15 @@ def _boxes_of(recording: Recording, raw: Path, corpus: Dataset) -> Boxes | None:
             f"{recording.boxes}: boxes of another video than {original}; remove or generate them anew"
         )
     return replace(boxes, about=boxes.about | {"video": fingerprint(recording.video)})
+
+
+def _copy_unfolded(recording: Recording, prepared: Path, n_classes: int) -> None:
+    """Copy the labels before they were mirrored to the front, where they lie beside the labels."""
+    if recording.labels is None or not (source := unfolded_beside(recording.labels)).is_file():
+        return
+    read_unfolded(source, n_classes)
+    with replacing(prepared / "labels" / f"{recording.name}{UNFOLDED_SUFFIX}", keep_same=True) as temporary:
+        temporary.write_bytes(source.read_bytes())
 
 
 def _copy_boxes(recording: Recording, prepared: Path, boxes: Boxes | None) -> None:

@@ -12,6 +12,7 @@ from avseld.base.next_step import tell_next
 from avseld.io.audio import audio_info
 from avseld.io.events import Events, write_events
 from avseld.io.manifest import Recording, manifest_text, read_manifest, read_manifest_file, write_manifest
+from avseld.io.unfolded import UNFOLDED_SUFFIX
 from data_prep.corpora.recordings import example
 from data_prep.parts import Parts, all_parts, forget_parts, part_name
 
@@ -70,7 +71,8 @@ def write_prepared(
         _write_list(prepared, entries, classes)
         return
     read_earlier(prepared)
-    remove_partial(prepared / "labels", labels)
+    unfolded = Path(UNFOLDED_SUFFIX).stem
+    remove_partial(prepared / "labels", [*labels, *(name + unfolded for name in labels)])
     _write_labels(places, labels)
     parts = Parts(prepared, share.key)
     parts.put(part_name(share.shard), manifest_text(prepared.absolute(), entries))
@@ -91,7 +93,8 @@ def _write_list(prepared: Path, entries: Sequence[Recording], classes: Sequence[
     """Write the list of all recordings, whose files are there."""
     write_manifest(prepared, entries, classes)
     labelled = {one.name for one in entries if one.labels is not None}
-    stray = {path.stem for path in visible_files(prepared / "labels", (".csv",))} - labelled
+    files = visible_files(prepared / "labels", (".csv",))
+    stray = {path.name.removesuffix(UNFOLDED_SUFFIX).removesuffix(".csv") for path in files} - labelled
     if stray:
         log.warning(
             "%s: %d label files belong to no recording (first: %s.csv); remove them if they are of no use",

@@ -54,6 +54,9 @@ def test_a_target_without_distance_has_the_scores_of_validation_in_every_year(tm
         assert int(row["events"]) == scores["events"][index]
     assert sum(scores["events"]) > 0
     printed = capsys.readouterr().out.splitlines()
+    cones, row = scores["front_back"], next(i for i, line in enumerate(printed) if "front-back" in line) + 1
+    assert cones["pairs"] > 0 and printed[row].split()[-1] == str(cones["pairs"])
+    assert f"{cones['LE_folded']:.1f}°" in printed[row] and f"{cones['confusions']:.3f}" in printed[row]
     start = next(i for i, line in enumerate(printed) if line.endswith("events"))
     assert [line.split()[:2] for line in printed[start + 1 : start + 4]] == [name.split() for name in names]
     with pytest.raises(BadInput, match="no rules for challenge '2030'"):

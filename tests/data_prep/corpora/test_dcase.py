@@ -305,3 +305,34 @@ def test_the_manifest_is_plain_csv_with_relative_paths(tmp_path):
     shutil.move(raw, tmp_path / "moved")
     (recording,) = read_manifest(tmp_path / "moved" / "prepared")
     assert recording.audio.is_file() and recording.video.is_file() and recording.labels.is_file()
+
+
+UNFOLDED = "frame,class,source,azimuth,elevation,distance,viewing_angle\n"
+
+
+def write_stereo(raw, name="fold4_room8_mix003_deg010_start0000"):
+    """Write a clip in the layout of DCASE 2025, with the labels before they were mirrored to the front."""
+    write_sound(raw / "stereo_dev" / "dev-test-tau" / f"{name}.wav", 0.5, channels=2)
+    labels = raw / "metadata_dev" / "dev-test-tau" / f"{name}.csv"
+    labels.parent.mkdir(parents=True)
+    labels.write_text("frame,class,source,azimuth,distance,onscreen\n0,1,0,-30,250,1\n3,0,1,10,90,0\n")
+    beside = labels.with_name(f"{name}.unfolded.csv")
+    beside.write_text(UNFOLDED + "0,1,0,-30,5,250,10\n3,0,1,170,-5,90,10\n")
+    return beside
+
+
+def test_labels_before_mirroring_come_along_and_are_no_recording(tmp_path, caplog):
+    beside = write_stereo(tmp_path / "raw")
+    assert dcase(tmp_path / "raw", tmp_path / "prepared", "stereo2025", "stereo") == 0
+    (recording,) = read_manifest(tmp_path / "prepared")
+    events = read_events(recording.labels)
+    assert events.azimuth.tolist() == [-30, 10] and events.onscreen.tolist() == [1, 0]
+    assert (tmp_path / "prepared/labels" / beside.name).read_bytes() == beside.read_bytes()
+    assert "without audio" not in caplog.text and "belong to no recording" not in caplog.text
+
+
+def test_labels_before_mirroring_of_another_class_list_are_refused(tmp_path):
+    beside = write_stereo(tmp_path / "raw")
+    beside.write_text(UNFOLDED + "0,13,0,-30,5,250,10\n")
+    with pytest.raises(BadInput, match=r"unfolded\.csv:2: class 13"):
+        dcase(tmp_path / "raw", tmp_path / "prepared", "stereo2025", "stereo")
