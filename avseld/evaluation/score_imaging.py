@@ -38,6 +38,8 @@ N_CLASSES = len(STARSS_CLASSES)
 MAX_PROBLEMS = 20
 """problems that are named; the rest is counted"""
 MEBIBYTE = 1024 * 1024
+WORTH_PROCESSES = 4
+"""recordings from which on starting processes costs less than it saves"""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def score_imaging(reference: Path, prediction: Path, options: ImagingOptions) ->
         if options.jackknife or options.thin:
             raise BadInput(f"--definition {FIRST}: has no --jackknife and no --thin; leave them out")
         return _print_masks(score_masks(pairs), pairs, options.json)
-    records = match_files(pairs)
+    records = match_files(pairs, jobs=0 if len(pairs.names) >= WORTH_PROCESSES else 1)
     scores = scores_of(records, options.definition, options.legacy)
     intervals = jackknife(records, options.definition, options.legacy) if options.jackknife else {}
     answer = {**scores.as_dict(), **({"interval": intervals} if intervals else {})}
