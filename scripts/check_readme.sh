@@ -51,7 +51,9 @@ for line in lines:
     if line.startswith("|"):
         for command in re.findall(r"`((?:avseld|scripts/)[^`]*)`", line):
             if " " in command and not re.search(r"[A-Z]\w*/NAME", command):
-                emit(command, options.pop(0) if options else "")
+                more = options.pop(0) if options else ""
+                if not more.startswith("not run"):
+                    emit(command, more)
         options = []
     elif line in ("```bash", "```python"):
         block = []
@@ -64,7 +66,9 @@ for line in lines:
             print("begin 'a python block'\npython >>log 2>&1 - <<'BLOCK'\n" + "\n".join(block) + "\nBLOCK")
         else:
             for command in filter(None, block):
-                emit(command, options.pop(0) if options else "")
+                more = options.pop(0) if options else ""
+                if not more.startswith("not run"):
+                    emit(command, more)
         options = []
 print(f"[ {count} -gt 0 ]")
 PYTHON
