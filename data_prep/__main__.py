@@ -39,6 +39,11 @@ COMMANDS = {
     ),
     "positions": Command("data_prep.positions", "positions", "convert position tracks to frame csv"),
     "binaural": Command("data_prep.media.binaural", "binaural", "render first-order ambisonics binaurally"),
+    "energy_maps": Command(
+        "data_prep.imaging.command",
+        "energy_maps",
+        "make the energy maps of DCASE2026 from 32-channel recordings and their labels",
+    ),
     "split": Command("data_prep.split", "split", "split recordings into parts, clips of one together"),
     "shards": Command(
         "data_prep.shards",

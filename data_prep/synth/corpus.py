@@ -82,7 +82,8 @@ def synth(
         recordings: number of recordings, training and test together; of tut2018, of every overlap and split.
         seconds: duration of each, in tenths of a second; by default that of the corpus (60, 30 for tut2018, 10 for
             task4).
-        formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo.
+        formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo,
+            eigenmike (32 capsules without their sphere, in eigen_dev, for energy_maps), eigenmike_rigid (on it).
         preset: difficulty: simple, easy (the default), reverberant, noisy or crowded; starss: numbers of sources,
             lengths, classes, elevations and motion as in the labels of STARSS22; locator: the same with any sounds, in
             any room and noise, and with errors of the microphones, to train networks that locate sounds of any kind

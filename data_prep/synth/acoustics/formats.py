@@ -8,9 +8,12 @@ import numpy as np
 from pyroomacoustics.directivities import DirectionVector, Directivity, FigureEight, Omnidirectional
 
 from avseld.base.errors import BadInput
+from avseld.directions.eigenmike import N_CAPSULES
 from data_prep.media.head_responses import read_sofa
 from data_prep.synth.acoustics.receivers import (
     CIRCULAR_ARRAY,
+    EIGENMIKE,
+    OPEN_EIGENMIKE,
     SPHERICAL_HEAD,
     TETRAHEDRAL_ARRAY,
     MeasuredHead,
@@ -68,6 +71,10 @@ RECEIVER_FORMATS = {
     "binaural": ReceiverFormat("binaural_dev", diffuse_power=(1.0,) * 2, receiver=SPHERICAL_HEAD),
     # Cardioids facing left and right: sum and difference of W (mid) and Y (side).
     "stereo": ReceiverFormat("stereo_dev", mixdown=((0.5, 0.5, 0.0, 0.0), (0.5, -0.5, 0.0, 0.0))),
+    "eigenmike": ReceiverFormat("eigen_dev", diffuse_power=(1.0,) * N_CAPSULES, receiver=OPEN_EIGENMIKE),
+    "eigenmike_rigid": ReceiverFormat(
+        "eigen_rigid_dev", diffuse_power=(1.0,) * N_CAPSULES, receiver=EIGENMIKE
+    ),
 }
 
 LAYOUT_FORMATS = {"circular": ReceiverFormat("", diffuse_power=(1.0,) * 8, receiver=CIRCULAR_ARRAY)}
@@ -78,7 +85,7 @@ def receiver_format(name: str, sofa: str | None = None) -> ReceiverFormat:
     """Look up a format by name.
 
     Args:
-        name: foa, mic, binaural, stereo, or circular of TUT Sound Events 2018.
+        name: foa, mic, binaural, stereo, eigenmike, eigenmike_rigid, or circular of TUT Sound Events 2018.
         sofa: path of a SOFA file, whose head replaces the spherical head in binaural.
 
     Raises:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy.fft import irfft, rfft, rfftfreq
 
-from avseld.base.physics import SPEED_OF_SOUND_M_S
+from avseld.base.physics import EIGENMIKE_RADIUS_M, SPEED_OF_SOUND_M_S
 from avseld.base.sphere import fibonacci_sphere, on_sphere
+from avseld.directions.eigenmike import CAPSULES_DEG, capsule_positions
 from avseld.io.formats import FORMATS
 from avseld.io.geometry import unit_vector
 from data_prep.media.head_responses import EAR_AZIMUTH_DEG, HEAD_ORDER, HEAD_RADIUS_M, read_sofa
@@ -27,6 +28,8 @@ N_FFT = 8192
 """samples of an early response, 0.34 s; the image sources of the rooms that are drawn last 0.14 s at most"""
 N_FFT_COHERENCE = 512
 """samples; resolution of 47 Hz of the diffuse coherence, which is a smooth function of frequency"""
+COHERENCE_FLOOR = 1e-6
+"""power of independent noise in each of up to eight channels, by that of the diffuse field"""
 SPHERE_ORDER = 30
 """order of the series for the array, well above kr = 9 at 12 kHz"""
 PRE_ONSET_SAMPLES = 8
@@ -141,6 +144,9 @@ CIRCULAR_ARRAY = OpenArray(
         for angle in 2 * np.pi * np.arange(N_CIRCLE) / N_CIRCLE
     )
 )
+EIGENMIKE = SphericalArray(CAPSULES_DEG, EIGENMIKE_RADIUS_M)
+OPEN_EIGENMIKE = OpenArray(tuple(map(tuple, capsule_positions().tolist())))
+"""the same capsules without the sphere: what the labels of DCASE2026 suppose"""
 Receiver = SphericalArray | MeasuredHead | OpenArray
 
 
@@ -195,7 +201,9 @@ def _coherence_factor(receiver: Receiver) -> np.ndarray:
     """Factor the diffuse covariance: (frequency, channel, channel), applied to independent channels."""
     spectra = receiver.spectra(direction_grid(), N_FFT_COHERENCE)
     covariance = np.einsum("kcf,kdf->fcd", spectra, spectra.conj()) / N_GRID_DIRECTIONS
-    return np.linalg.cholesky(covariance + 1e-6 * np.eye(receiver.channels))
+    # Single precision leaves errors that grow with the matrix; at low frequencies all channels are nearly the same.
+    floor = COHERENCE_FLOOR * max(1, receiver.channels / 8)
+    return np.linalg.cholesky(covariance + floor * np.eye(receiver.channels))
 
 
 def diffuse_field(receiver: Receiver, white: np.ndarray) -> np.ndarray:
