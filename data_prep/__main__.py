@@ -25,6 +25,11 @@ COMMANDS = {
     "dcase": Command(
         "data_prep.corpora.dcase", "dcase", "make a prepared folder from STARSS23 or a corpus of its layout"
     ),
+    "stairs26": Command(
+        "data_prep.corpora.stairs26",
+        "stairs26",
+        "make a prepared folder from STAIRS26 (DCASE2026 Task 3): four of 32 channels, energy maps",
+    ),
     "tut": Command(
         "data_prep.corpora.tut",
         "tut",

@@ -42,6 +42,7 @@ CALLS = {
         "positions": "--source track.csv --target out/positions --rate 10",
         "binaural": "--source audio --target out/binaural --sofa times.csv", "dcase": "--raw prepared --prepared out/a",
         "tut": "--raw prepared --prepared out/a", "task4": "--raw prepared --prepared out/a",
+        "stairs26": "--raw prepared --prepared out/a",
         "synth": "--out out/synth --preset nothing", "pictures": "--out out/pictures --presets nothing",
         "energy_maps": "--source audio --labels predictions --target out/maps",
         "convolve": "--sounds audio --responses nowhere --out out/convolved",

@@ -210,6 +210,13 @@ def takes(format: str, n_channels: int) -> bool:
     return n_channels == expected or (n_channels, expected) == (STEREO_CHANNELS, 1)
 
 
+MONO_REMEDY = (
+    "the `datasets` library averages channels to one where it decodes sound: take the files themselves "
+    "(Audio(decode=False))"
+)
+"""what may have made one channel of many"""
+
+
 def wrong_channels(n_channels: int, format: str, command: str = "", named: bool = True) -> str:
     """Say that a file has another number of channels than a format, and what to do.
 
@@ -223,7 +230,8 @@ def wrong_channels(n_channels: int, format: str, command: str = "", named: bool 
     text = f"{n_channels} channels instead of {expected} for {format}; "
     if n_channels < expected:
         others = [name for name, each in FORMATS.items() if each.channels == n_channels]
-        return text + (f"is it {' or '.join(others)} (--format)?" if others else "name the right format")
+        text += f"is it {' or '.join(others)} (--format)?" if others else "name the right format"
+        return f"{text}; {MONO_REMEDY}" if n_channels == 1 else text
     some = ",".join(map(str, range(1, expected + 1)))
     if format == "foa" and n_channels in AMBISONIC_CHANNELS:
         return (

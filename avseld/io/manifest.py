@@ -42,12 +42,14 @@ class Recording:
     """azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left"""
     prompt: str = ""
     """description in words: what sounds from where"""
+    maps: Path | None = None
+    """energy maps of the labels (`avseld.io.energy_maps`)"""
     embeddings: Path | None = field(default=None, compare=False, metadata={"column": False})
     """visual embeddings of the video, where they were computed: always frames/NAME.npz, so not a column of the file"""
 
 
 VIDEO_COLUMNS = ("video_offset", "video_yaw")
-OPTIONAL_COLUMNS = (*VIDEO_COLUMNS, "prompt")
+OPTIONAL_COLUMNS = (*VIDEO_COLUMNS, "prompt", "maps")
 """columns that are written only where a recording has them"""
 VIDEO_LIMITS = {"video_offset": 86_400.0, "video_yaw": 360.0}
 """largest magnitudes of them: a day, a turn"""
@@ -55,7 +57,7 @@ ALL_COLUMNS = tuple(each.name for each in fields(Recording) if each.metadata.get
 COLUMNS = tuple(name for name in ALL_COLUMNS if name not in OPTIONAL_COLUMNS)
 MAX_ROOMS = 20
 """rooms that a message lists"""
-PATH_COLUMNS = ("audio", "video", "boxes", "labels")
+PATH_COLUMNS = ("audio", "video", "boxes", "labels", "maps")
 
 
 def write_manifest(prepared: Path | str, recordings: Iterable[Recording], classes: Sequence[str]) -> None:
@@ -346,7 +348,7 @@ def _recording(row: list[str], columns: tuple[str, ...], path: Path, line: int, 
         if abs(value) > VIDEO_LIMITS[name]:
             raise BadInput(f"{path}:{line}: {name} {value:g} is beyond {VIDEO_LIMITS[name]:g}; correct it")
     paths = {
-        key: Path(os.path.normpath(prepared / cells[key])) if cells[key] else None for key in PATH_COLUMNS
+        key: Path(os.path.normpath(prepared / cells[key])) if cells.get(key) else None for key in PATH_COLUMNS
     }
     return Recording(
         name=cells["name"],

@@ -22,6 +22,7 @@ from avseld.io.classes import STARSS_CLASSES
 from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
 from avseld.io.unfolded import UNFOLDED_SUFFIX, read_unfolded, unfolded_beside
+from data_prep.corpora.checksums import verify
 from data_prep.corpora.one_class import merge_classes, one_class_list
 from data_prep.corpora.prepared_folder import Share, boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
@@ -130,6 +131,7 @@ def dcase(
     one_class: str = "",
     video_offset: str | None = None,
     video_yaw: str | None = None,
+    checksums: Path | None = None,
     shard: str | None = None,
 ) -> int:
     """Make a prepared folder from a corpus as it is unpacked; the corpus itself is only read.
@@ -151,6 +153,8 @@ def dcase(
             it by the camera's own sound track; or a csv with the columns file and video_offset.
         video_yaw: azimuth of the middle of the picture in the directions of the labels, degrees, positive to the left;
             or a csv with the columns file and video_yaw.
+        checksums: published MD5 sums that the files are compared with: an index of soundata, the record of Zenodo as
+            JSON, or the output of md5sum.
         shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
             SLURM job array. The last one writes the manifest. See docs/clusters.md.
 
@@ -162,6 +166,7 @@ def dcase(
     classes = one_class_list(one_class) if one_class else corpus.classes
     check_place(prepared, raw, [*corpus.audio.values(), corpus.labels, *corpus.videos, corpus.boxes])
     recordings = find(raw, corpus, format, findings, no_labels)
+    verify(raw, checksums)
     if folds:
         recordings = _of_folds(recordings, folds, raw)
     rules = LabelRules(len(corpus.classes), corpus.metres_per_unit, "polar", beyond)

@@ -336,3 +336,12 @@ def test_labels_before_mirroring_of_another_class_list_are_refused(tmp_path):
     beside.write_text(UNFOLDED + "0,13,0,-30,5,250,10\n")
     with pytest.raises(BadInput, match=r"unfolded\.csv:2: class 13"):
         dcase(tmp_path / "raw", tmp_path / "prepared", "stereo2025", "stereo")
+
+
+def test_a_file_of_another_published_checksum_stops_the_preparation(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1], seconds=0.5)
+    sums = tmp_path / "sums.md5"
+    sums.write_text(f"{'0' * 32}  metadata_dev/dev-train-sony/{NAMES[0]}.csv\n")
+    with pytest.raises(BadInput, match=rf"{NAMES[0]}\.csv: its MD5 is .*sums\.md5 says 0000"):
+        dcase(raw, tmp_path / "prepared", checksums=sums)
+    assert not (tmp_path / "prepared" / "manifest.csv").exists()
