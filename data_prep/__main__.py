@@ -42,6 +42,11 @@ COMMANDS = {
     "cut": Command(
         "data_prep.media.cut", "cut", "cut long recordings into clips: audio, video and labels together"
     ),
+    "stereo": Command(
+        "data_prep.stereo.command",
+        "stereo",
+        "make stereo clips with a camera's picture from 360-degree recordings (DCASE2025 Task 3)",
+    ),
     "positions": Command("data_prep.positions", "positions", "convert position tracks to frame csv"),
     "binaural": Command("data_prep.media.binaural", "binaural", "render first-order ambisonics binaurally"),
     "energy_maps": Command(

@@ -38,6 +38,7 @@ CALLS = {
         "check": "prepared", "split": "--prepared prepared --times clips.json",
         "lists": "--prepared prepared --out out/lists", "shards": "--prepared prepared --out out/shards",
         "statistics": "prepared/labels out/statistics.json", "resample": "--source audio --target out/resampled",
+        "stereo": "--source prepared --target out/stereo --clips 1 --video none",
         "cut": "--source audio --target out/cut --times times.csv", "resize": "--source audio --target out/resized",
         "positions": "--source track.csv --target out/positions --rate 10",
         "binaural": "--source audio --target out/binaural --sofa times.csv", "dcase": "--raw prepared --prepared out/a",

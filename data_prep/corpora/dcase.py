@@ -81,6 +81,8 @@ class Dataset:
     labels: str = "metadata_dev"
     videos: tuple[str, ...] = ("video_360x180_dev", "video_dev")
     """folders in order of preference; the last one holds the originals"""
+    unfolded: str = "unfolded_dev"
+    """folder of stereo labels before they were mirrored to the front, where they do not lie beside the labels"""
     boxes: str = "boxes_dev"
     """folder of the exact boxes that the scene generator writes"""
     name: str = r"(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+"
@@ -185,7 +187,7 @@ def dcase(
     for recording in recordings:
         _copy_boxes(recording, prepared, boxes[recording.name])
         if not one_class:
-            _copy_unfolded(recording, prepared, len(classes))
+            _copy_unfolded(recording, prepared, raw, corpus)
     write_prepared(
         prepared, recordings, labels, classes, Share(own_shard, names, key_of(dcase, given, names))
     )
@@ -292,11 +294,15 @@ def _boxes_of(recording: Recording, raw: Path, corpus: Dataset) -> Boxes | None:
     return replace(boxes, about=boxes.about | {"video": fingerprint(recording.video)})
 
 
-def _copy_unfolded(recording: Recording, prepared: Path, n_classes: int) -> None:
-    """Copy the labels before they were mirrored to the front, where they lie beside the labels."""
-    if recording.labels is None or not (source := unfolded_beside(recording.labels)).is_file():
+def _copy_unfolded(recording: Recording, prepared: Path, raw: Path, corpus: Dataset) -> None:
+    """Copy the labels before they were mirrored to the front: from beside the labels, or from the folder for them."""
+    if recording.labels is None:
         return
-    read_unfolded(source, n_classes)
+    in_folder = raw / corpus.unfolded / recording.labels.relative_to(raw / corpus.labels)
+    source = _first([unfolded_beside(recording.labels), in_folder])
+    if source is None:
+        return
+    read_unfolded(source, len(corpus.classes))
     with replacing(prepared / "labels" / f"{recording.name}{UNFOLDED_SUFFIX}", keep_same=True) as temporary:
         temporary.write_bytes(source.read_bytes())
 

@@ -82,7 +82,9 @@ def test_no_format_has_two_defaults():
 
 
 def test_a_name_that_is_none_of_them_is_answered_by_the_names():
-    with pytest.raises(BadInput, match="audio_foa_generated, av_foa_generated, live_foa, live_mic, locator_foa"):
+    with pytest.raises(
+        BadInput, match="audio_foa_generated, av_foa_generated, live_foa, live_mic, locator_foa"
+    ):
         load("locater_foa")
     assert find("../weights/locator_foa") is None
 
