@@ -10,7 +10,9 @@ from typing import Any, Literal
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 
-What = Literal["train", "predict", "features", "metrics", "imaging", "detect", "shards", "stream"]
+What = Literal[
+    "train", "predict", "features", "metrics", "imaging", "energy_maps", "detect", "shards", "stream"
+]
 
 
 @takes_paths
@@ -27,9 +29,9 @@ def bench(
         what: train times training steps of av_foa, or of the recipe after --config beside the same network written
             plainly; predict a minute of FOA with cached boxes; features a minute of
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
-            project, else generated ones), with the jackknife, and 10,000 generated recordings; imaging energy maps of
-            DCASE2026; detect a video; shards reading windows from shards beside seeking in files; stream the latency
-            of live events beside that of windows a second apart.
+            project, else generated ones), with the jackknife, and 10,000 generated recordings; imaging scores of energy
+            maps of DCASE2026; energy_maps those maps made from 32 channels; detect a video; shards reading windows from
+            shards beside seeking in files; stream the latency of live events beside that of windows a second apart.
         weights: of the detector, for train, predict, detect and stream; YOLOX-Nano of the user's cache if left out, and
             people_drawn for stream.
         json: print one JSON object as the last line.
@@ -87,7 +89,7 @@ def _benchmark(
         from avseld.benchmarking.recordings import bench_prediction
 
         return lambda: bench_prediction(weights)
-    found = [point for point in entry_points(group="avseld.benchmarks") if point.name == "detect"]
+    found = [point for point in entry_points(group="avseld.benchmarks") if point.name == what]
     if not found:
-        raise BadInput("detect: no detector is installed; install the project anew")
+        raise BadInput(f"{what}: no package with this benchmark is installed; install the project anew")
     return lambda: found[0].load()(weights)

@@ -176,11 +176,23 @@ def _plain(one: EnergyMap, digits: int) -> dict[str, Any]:
         "instance_id": one.instance,
         "category_id": one.label,
         "distance": None if np.isnan(one.distance) else _short(one.distance, digits),
-        "segmentation": [
-            [[_short(value, digits) for value in point] for point in points] for points in one.polygons
-        ],
+        "segmentation": [_points(points, digits) for points in one.polygons],
     }
     return plain if np.isnan(one.score) else {**plain, "score": round(float(one.score), digits)}
+
+
+def _points(points: np.ndarray, digits: int) -> list[list[float | int]]:
+    """Round points (point, 3), column by column: a minute of labels has a million of them."""
+    columns = np.round(points, digits).reshape(-1, N_VALUES).T
+    return [list(point) for point in zip(*map(_column, columns), strict=True)]
+
+
+def _column(values: np.ndarray) -> list[float | int]:
+    """Return numbers, those without decimals as integers."""
+    whole = values.astype(int)
+    if (whole == values).all():
+        return whole.tolist()
+    return [int(value) if value.is_integer() else value for value in values.tolist()]
 
 
 def _short(value: float, digits: int) -> float | int:
