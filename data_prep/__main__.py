@@ -30,6 +30,16 @@ COMMANDS = {
         "stairs26",
         "make a prepared folder from STAIRS26 (DCASE2026 Task 3): four of 32 channels, energy maps",
     ),
+    "soundata": Command(
+        "data_prep.corpora.soundata",
+        "soundata",
+        "make a prepared folder from a data set that soundata has downloaded",
+    ),
+    "realseld": Command(
+        "data_prep.corpora.realseld",
+        "realseld",
+        "make a prepared folder from a task of RealSELD (layout of the HEAR benchmark)",
+    ),
     "tut": Command(
         "data_prep.corpora.tut",
         "tut",

@@ -20,6 +20,7 @@ from avseld.base.files import takes_paths
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.base.rates import LABEL_HOP
 from avseld.base.sphere import unit_vector
+from avseld.directions.eigenmike import N_CAPSULES, TETRAHEDRON
 from avseld.io.audio import audio_info
 from avseld.io.channel_map import MONO_REMEDY
 from avseld.io.classes import STARSS_CLASSES
@@ -47,9 +48,8 @@ log = logging.getLogger(__name__)
 
 STAIRS26 = Dataset(STARSS_CLASSES, audio={"mic": "eigen_dev"})
 MAPS = "labels_dev"
-CAPSULES = (6, 10, 26, 22)
-"""channels of the Eigenmike, counted from 1, in the order of STARSS23's microphones"""
-N_CHANNELS = 32
+CAPSULES = tuple(number + 1 for number in TETRAHEDRON)
+"""channels of the Eigenmike, counted from 1, in the order of STARSS23's microphones: 6, 10, 26, 22"""
 LABEL_RULES = LabelRules(len(STARSS_CLASSES), STAIRS26.metres_per_unit, "polar")
 
 
@@ -126,14 +126,14 @@ def check_channels(path: Path) -> None:
         BadInput: names the file, and what may have changed it.
     """
     info = audio_info(path, sample_rate=STAIRS26.sample_rate)
-    if info.channels == N_CHANNELS:
+    if info.channels == N_CAPSULES:
         return
     why = "take the files of 32ch_audio_dev.zip themselves"
     if info.channels == 1:
         why = f"{MONO_REMEDY}; {why}"
     elif info.channels == len(CAPSULES):
         why = f"{why}; four channels of the array are prepared by avseld-prep dcase --format mic, or avseld-prep own"
-    raise BadInput(f"{path}: {info.channels} channels instead of {N_CHANNELS}; {why}")
+    raise BadInput(f"{path}: {info.channels} channels instead of {N_CAPSULES}; {why}")
 
 
 def take_capsules(

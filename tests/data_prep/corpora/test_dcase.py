@@ -316,6 +316,7 @@ def write_stereo(raw, name="fold4_room8_mix003_deg010_start0000"):
     labels = raw / "metadata_dev" / "dev-test-tau" / f"{name}.csv"
     labels.parent.mkdir(parents=True)
     labels.write_text("frame,class,source,azimuth,distance,onscreen\n0,1,0,-30,250,1\n3,0,1,10,90,0\n")
+    write_video(raw / "video_dev" / "dev-test-tau" / f"{name}.mp4", 15, width=64, height=36)
     beside = labels.with_name(f"{name}.unfolded.csv")
     beside.write_text(UNFOLDED + "0,1,0,-30,5,250,10\n3,0,1,170,-5,90,10\n")
     return beside
@@ -326,7 +327,10 @@ def test_labels_before_mirroring_come_along_and_are_no_recording(tmp_path, caplo
     assert dcase(tmp_path / "raw", tmp_path / "prepared", "stereo2025", "stereo") == 0
     (recording,) = read_manifest(tmp_path / "prepared")
     events = read_events(recording.labels)
+    assert (recording.fold, recording.room, recording.format) == ("fold4", "room8", "stereo")
+    assert recording.video is not None and recording.video.parts[-3] == "video_dev"
     assert events.azimuth.tolist() == [-30, 10] and events.onscreen.tolist() == [1, 0]
+    assert events.distance.tolist() == [2.5, 0.9] and "panorama" not in caplog.text
     assert (tmp_path / "prepared/labels" / beside.name).read_bytes() == beside.read_bytes()
     assert "without audio" not in caplog.text and "belong to no recording" not in caplog.text
 
