@@ -31,19 +31,23 @@ class HasTurns(Protocol):
         """-1 reflects up and down."""
 
 
-def map_places(rotations: Sequence[HasTurns]) -> np.ndarray:
+def map_places(
+    rotations: Sequence[HasTurns], n_rows: int = MAP_ROWS, n_columns: int = MAP_COLUMNS
+) -> np.ndarray:
     """Find where each value of a rotated map comes from.
 
     Args:
         rotations: any number.
+        n_rows: of the map.
+        n_columns: of the map, a multiple of 4.
 
     Returns:
-        (rotation, value = 72) place in the map before, rows from the top, columns from azimuth 180 to -180 degrees.
+        (rotation, value) place in the map before, rows from the top, columns from azimuth 180 to -180 degrees.
     """
     places = []
     for rotation in rotations:
-        rows = np.arange(MAP_ROWS)[:: rotation.up]
+        rows = np.arange(n_rows)[:: rotation.up]
         # The picture's left edge is azimuth 180: to the left is towards lower columns.
-        columns = np.roll(np.arange(MAP_COLUMNS)[:: rotation.sign], -rotation.quarter * MAP_COLUMNS // 4)
-        places.append((rows[:, None] * MAP_COLUMNS + columns).ravel())
+        columns = np.roll(np.arange(n_columns)[:: rotation.sign], -rotation.quarter * n_columns // 4)
+        places.append((rows[:, None] * n_columns + columns).ravel())
     return np.stack(places)

@@ -24,6 +24,7 @@ from avseld.base.event_batch import wrap as wrap_batch
 from avseld.io.events import Events, concatenate
 from avseld.io.formats import format_named
 from avseld.io.geometry import unit_vector, wrap
+from avseld.io.sphere_grid import COLUMNS, ROWS
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,12 @@ class Rotation:
         return np.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=-1)
 
     def events(self, events: Events) -> Events:
-        """Rotate the directions of events."""
+        """Rotate the directions of events, and their energy maps."""
         azimuth = wrap(self.sign * events.azimuth + 90.0 * self.quarter)
-        return replace(events, azimuth=azimuth, elevation=self.up * events.elevation)
+        energies = events.energies
+        if energies is not None:
+            energies = energies.moved(map_places([self], ROWS, COLUMNS)[0])
+        return replace(events, azimuth=azimuth, elevation=self.up * events.elevation, energies=energies)
 
     def boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Rotate boxes of an equirectangular video frame.

@@ -24,6 +24,7 @@ from avseld.io.audio import audio_info, read_audio
 from avseld.io.cut_off import cut_off_sound
 from avseld.io.events import ARRAYS, Events, read_events
 from avseld.io.formats import format_named
+from avseld.io.label_maps import with_maps
 from avseld.io.labels import line_of_row
 from avseld.io.manifest import Recording
 from avseld.system.build import System
@@ -37,12 +38,17 @@ SceneChange = Callable[[Window, np.random.Generator, Callable[[], Window]], Wind
 """(window, chance, draws another window) -> window, see `avseld.augment.scenes`"""
 
 
-def reference(recording: Recording, n_classes: int) -> Events:
+def reference(recording: Recording, n_classes: int, with_energies: bool = False) -> Events:
     """Read the labels of a recording.
 
+    Args:
+        recording: of a manifest.
+        n_classes: classes.
+        with_energies: also read the energy maps of the labels; rows are label frames then.
+
     Raises:
-        BadInput: no labels, an unknown class, labels beyond the end of the audio, or audio of another length than the
-            manifest says.
+        BadInput: no labels or maps, an unknown class, labels beyond the end of the audio, or audio of another length
+            than the manifest says.
     """
     if recording.labels is None:
         raise BadInput(f"{recording.name}: the manifest names no labels; prepare it with its metadata")
@@ -58,7 +64,14 @@ def reference(recording: Recording, n_classes: int) -> Events:
             f"{recording.labels}: labels until {events.duration:.1f} s, but {recording.audio} ends at "
             f"{recording.duration:.1f} s; they belong to another recording"
         )
-    return events
+    if not with_energies:
+        return events
+    if recording.maps is None:
+        raise BadInput(
+            f"{recording.name}: the manifest names no energy maps; prepare it with those of the labels, or train with "
+            "--target.options.energies gaussian"
+        )
+    return with_maps(events, recording.maps, n_classes)
 
 
 def check_annotation(
@@ -227,7 +240,8 @@ class Windows(WindowSource):
         self.length = np.array([self._check(recording, data.format) for recording in recordings])
         n_classes = len(system.blueprint.classes)
         self.events = [
-            reference(recording, n_classes) if labelled else Events.empty() for recording in recordings
+            reference(recording, n_classes, system.target.needs_maps) if labelled else Events.empty()
+            for recording in recordings
         ]
         check_annotation(self.target, recordings, self.events, self.n_frames, self.hop)
         shown = visual_inputs(recordings, data.video, self.visual_spec, seed)

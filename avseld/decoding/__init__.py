@@ -12,6 +12,7 @@ from avseld.decoding.multi_accdoa import MultiAccdoaDecoder
 from avseld.decoding.sed_coordinates import SedCoordinatesDecoder
 from avseld.decoding.sed_doa import SedDoaDecoder
 from avseld.decoding.sed_doa_distance import SedDoaDistanceDecoder
+from avseld.decoding.sphere_map import SphereMapDecoder
 from avseld.decoding.tagging import TaggingDecoder
 from avseld.decoding.tracks import TracksDecoder
 from avseld.decoding.two_stage import TwoStageDecoder
@@ -28,5 +29,6 @@ DECODERS: dict[str, type[Decoder]] = {
     "tagging": TaggingDecoder,
     "activity": ActivityDecoder,
     "bins": BinsDecoder,
+    "sphere_map": SphereMapDecoder,
 }
 """name of an output format, as in `avseld.targets.TARGETS` -> its decoder"""

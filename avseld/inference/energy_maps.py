@@ -10,7 +10,7 @@ from avseld.inference.submission import one_a_frame
 from avseld.io.classes import STARSS_CLASSES
 from avseld.io.energy_maps import MAX_FILE_BYTES, write_energy_maps
 from avseld.io.events import Events
-from avseld.metrics.imaging import maps_of_directions, thin_to
+from avseld.metrics.imaging import maps_of, thin_to
 from avseld.system.build import System
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def write_maps(path: Path, events: Events) -> None:
         path: the file.
         events: predicted, of the whole recording.
     """
-    maps = maps_of_directions(one_a_frame(events, LABEL_HOP))
+    maps = maps_of(one_a_frame(events, LABEL_HOP))
     if write_energy_maps(path, maps) <= MAX_FILE_BYTES:
         return
     kept, level, left_out = thin_to(maps, MAX_FILE_BYTES)

@@ -28,8 +28,9 @@ import numpy as np
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
 from avseld.base.rates import LABEL_HOP, frames_within
-from avseld.io.events import Events, check_row, number, parse, read_lines, read_table
+from avseld.io.events import Events, check_row, number, parse, read_lines
 from avseld.io.geometry import direction, unit_vector
+from avseld.io.number_table import read_table
 from avseld.io.row_checks import are_frames, are_sources, check_source, warn_of_odd_distances
 from avseld.io.sheet_columns import EXAMPLES
 from avseld.io.tables import delimiter_of

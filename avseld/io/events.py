@@ -10,7 +10,9 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing
+from avseld.io.number_table import read_table
 from avseld.io.row_checks import are_sources, check_source, warn_of_odd_distances
+from avseld.io.row_maps import RowMaps, concatenate_maps
 from avseld.io.text import read_text
 
 COLUMNS = ("onset", "offset", "class", "source", "azimuth", "elevation", "distance")
@@ -78,6 +80,8 @@ class Events:
     """class names by index, where known; they take no part in comparisons"""
     confidence: np.ndarray | None = field(default=None, kw_only=True)
     """(row,) how sure a system is of its prediction, 0 to 1, where known; it takes no part in comparisons"""
+    energies: RowMaps | None = field(default=None, kw_only=True)
+    """(row, cell of `avseld.io.sphere_grid`) energy map of the source in its label frame, where known; likewise"""
 
     def __post_init__(self) -> None:
         if self.onscreen is None:
@@ -161,6 +165,10 @@ class Events:
         """
         return replace(self, classes=tuple(classes))
 
+    def with_energies(self, energies: RowMaps) -> "Events":
+        """Return the same table with an energy map for each row."""
+        return replace(self, energies=energies)
+
     @classmethod
     def empty(cls) -> "Events":
         """Return a table without events."""
@@ -174,9 +182,11 @@ class Events:
 
     def select(self, rows: np.ndarray | slice) -> "Events":
         """Select rows by a mask, by indices or by a slice."""
-        confidence = None if self.confidence is None else self.confidence[rows]
         return Events(
-            *(getattr(self, name)[rows] for name in ARRAYS), classes=self.classes, confidence=confidence
+            *(getattr(self, name)[rows] for name in ARRAYS),
+            classes=self.classes,
+            confidence=None if self.confidence is None else self.confidence[rows],
+            energies=None if self.energies is None else self.energies[rows],
         )
 
     def sorted(self) -> "Events":
@@ -197,15 +207,17 @@ class Events:
 
 
 def concatenate(parts: Iterable[Events]) -> Events:
-    """Join tables, in their order; class names are kept where no two tables differ, confidences where all have them."""
+    """Join tables, in their order; class names are kept where no two differ, optional columns where all have them."""
     parts = list(parts) or [Events.empty()]
     names = {part.classes for part in parts if part.classes}
-    confidences = [part.confidence for part in parts if part.confidence is not None]
-    known = len(confidences) == len(parts)
+    filled = [part for part in parts if len(part)] or parts[:1]
+    confidences = [part.confidence for part in filled if part.confidence is not None]
+    energies = [part.energies for part in filled if part.energies is not None]
     return Events(
         *(np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS),
         classes=names.pop() if len(names) == 1 else (),
-        confidence=np.concatenate(confidences) if known else None,
+        confidence=np.concatenate(confidences) if len(confidences) == len(filled) else None,
+        energies=concatenate_maps(energies) if len(energies) == len(filled) else None,
     )
 
 
@@ -292,38 +304,6 @@ def _classes_beside(path: Path) -> tuple[str, ...]:
         if (folder / "classes.txt").is_file():
             return tuple(name.strip() for name in read_lines(folder / "classes.txt") if name.strip())
     return ()
-
-
-def read_table(lines: Sequence[str], width: int, empty_is_nan: bool = False) -> np.ndarray | None:
-    """Parse rows of numbers to a table (row, column), fast; empty lines are left out.
-
-    Args:
-        lines: without header.
-        width: number of columns.
-        empty_is_nan: read empty cells as NaN instead of refusing them.
-
-    Returns:
-        None where a row has another width or a cell is not a finite number; read row by row to name it.
-    """
-    text = "\n".join(lines)
-    if "n" in text or "N" in text:  # nan and inf, which numpy would take
-        return None
-    if not text.strip():
-        return np.zeros((0, width))
-    if empty_is_nan:
-        lines = _filled(text).split("\n")
-    try:
-        table = np.loadtxt(lines, delimiter=",", comments=None, ndmin=2)
-    except ValueError:
-        return None
-    return table if table.shape[1] == width and not np.isinf(table).any() else None
-
-
-def _filled(text: str) -> str:
-    """Write nan into empty cells."""
-    for _ in range(2):  # neighbouring empty cells share a comma
-        text = text.replace(",,", ",nan,").replace("\n,", "\nnan,").replace(",\n", ",nan\n")
-    return ("nan" if text.startswith(",") else "") + text + ("nan" if text.endswith(",") else "")
 
 
 def _suspicious(table: np.ndarray, n_classes: int | None) -> bool:

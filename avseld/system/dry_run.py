@@ -16,6 +16,7 @@ from torch import Tensor
 from avseld.base.errors import BadInput
 from avseld.io.events import Events
 from avseld.io.formats import format_named
+from avseld.io.row_maps import RowMaps
 
 if TYPE_CHECKING:
     from avseld.system.build import System
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 NOISE_LEVEL = 0.1
 """standard deviation of the noise, full scale 1"""
 
-ONE_EVENT = Events.from_rows([(0.0, 0.5, 0, 0, 30.0, 10.0, 2.0)])
-"""label of the window: half a second of class 0"""
+ONE_EVENT = Events.from_rows([(0.0, 0.5, 0, 0, 30.0, 10.0, 2.0)]).with_energies(
+    RowMaps(np.ones(1, int), np.zeros(1, np.uint16), np.ones(1, np.float32))
+)
+"""label of the window: half a second of class 0, with energy in one cell"""
 
 
 @contextmanager

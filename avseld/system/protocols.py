@@ -156,6 +156,7 @@ class Target(Protocol):
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
         decoder: what `decode` does, of `avseld.decoding.DECODERS`: a runtime without torch decodes with it. Systems
             whose target has none cannot be exported.
+        needs_maps: whether labels are energy maps: the events to encode then have `energies`.
         by_frame: whether the labels of a window are those of the whole recording, frame by frame: a corpus cached on a
             device then keeps them.
         encode_batch: `encode` for a batch of windows on a device: (events of the windows, their starts (window,) in
@@ -178,6 +179,7 @@ class Target(Protocol):
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
     decoder: Decoder | None = None
+    needs_maps: bool = False
     by_frame: bool = True
     encode_batch: Callable[[EventBatch, Tensor, int, float], dict[str, Tensor]] | None = None
 

@@ -8,6 +8,7 @@ from avseld.targets.multi_accdoa import MultiACCDOA
 from avseld.targets.sed_coordinates import SedCoordinates
 from avseld.targets.sed_doa import SedDoa
 from avseld.targets.sed_doa_distance import SedDoaDistance
+from avseld.targets.sphere_map import SphereMap
 from avseld.targets.tagging import Tagging
 from avseld.targets.tracks import Tracks
 from avseld.targets.two_stage import TwoStageTarget
@@ -24,4 +25,5 @@ TARGETS = {
     "tagging": Tagging,
     "activity": Activity,
     "bins": DirectionBins,
+    "sphere_map": SphereMap,
 }

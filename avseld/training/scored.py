@@ -146,7 +146,8 @@ def of_validation(
         BadInput: labels that lack what the target is trained with.
     """
     system = validator.system
-    references = [reference(recording, len(system.blueprint.classes)) for recording in recordings]
+    n_classes, with_energies = len(system.blueprint.classes), system.target.needs_maps
+    references = [reference(recording, n_classes, with_energies) for recording in recordings]
     check_annotation(system.target, recordings, references, windows.n_frames, windows.hop)
     shown = visual_inputs(recordings, data.video, windows.visual_spec, windows.seed)
     visual = [shown[recording.name] for recording in recordings]

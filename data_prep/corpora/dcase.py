@@ -85,6 +85,8 @@ class Dataset:
     """folder of stereo labels before they were mirrored to the front, where they do not lie beside the labels"""
     boxes: str = "boxes_dev"
     """folder of the exact boxes that the scene generator writes"""
+    maps: str = "labels_dev"
+    """folder of the energy maps of the labels (DCASE2026), NAME_std.json"""
     name: str = r"(?P<fold>fold\d+)_(?P<room>room\d+)_mix\d+"
     metres_per_unit: float = 0.01
     sample_rate: int = 24000
@@ -235,6 +237,7 @@ def find(
                 video=_first(raw / videos / below.with_suffix(".mp4") for videos in corpus.videos),
                 boxes=_first([raw / corpus.boxes / below.with_suffix(".npz")]),
                 labels=labels if labels.is_file() else None,
+                maps=_first([(raw / corpus.maps / below).with_name(f"{name}_std.json")]),
                 fold=parts.get("fold", ""),
                 room=parts.get("room", ""),
             )

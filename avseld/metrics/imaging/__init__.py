@@ -4,6 +4,7 @@ from avseld.metrics.imaging.directions import maps_of_directions
 from avseld.metrics.imaging.first_definition import MaskScores
 from avseld.metrics.imaging.folders import MapPairs, Missing, match_files, open_maps, score_masks
 from avseld.metrics.imaging.matching import Records
+from avseld.metrics.imaging.predicted import maps_of
 from avseld.metrics.imaging.scores import Definition, ImagingScores, jackknife, scores_of
 from avseld.metrics.imaging.thinning import thin_to
 
@@ -15,6 +16,7 @@ __all__ = [
     "Missing",
     "Records",
     "jackknife",
+    "maps_of",
     "maps_of_directions",
     "match_files",
     "open_maps",

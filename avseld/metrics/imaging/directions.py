@@ -13,6 +13,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.energy_maps import HEIGHT, WIDTH, EnergyMap
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
+from avseld.io.label_maps import CENTIMETRES
 from avseld.metrics.imaging.drawing import COLUMNS, ROWS
 from avseld.metrics.imaging.thinning import PIXEL_X, PIXEL_Y
 
@@ -20,7 +21,6 @@ SIGMA_DEG = 10.0
 """of the Gaussian by which the official labels are multiplied"""
 RADIUS_DEG = 2 * SIGMA_DEG
 """beyond which nothing is drawn"""
-CENTIMETRES = 100.0
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
+from avseld.io.energy_maps import write_energy_maps
 from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
@@ -116,6 +117,15 @@ def test_resized_videos_are_preferred_with_their_own_boxes(tmp_path):
     boxes = read_boxes(recording.boxes, recording.video)  # refuses those of another video
     assert boxes.about["detector"] == "generator"
     assert np.array_equal(boxes.box, boxes_of(video).box)
+
+
+def test_energy_maps_of_the_labels_are_named_where_they_lie_beside(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:2])
+    path = raw / "labels_dev" / "dev-train-sony" / f"{NAMES[0]}_std.json"
+    write_energy_maps(path, [])
+    dcase(raw, tmp_path / "prepared")
+    maps = {recording.name: recording.maps for recording in read_manifest(tmp_path / "prepared")}
+    assert maps == {NAMES[0]: path, NAMES[1]: None}
 
 
 def test_boxes_of_a_detector_survive_a_second_preparation(tmp_path):

@@ -1,0 +1,160 @@
+"""Energy maps on the sphere: the activity of each class and how its energy is spread over directions (DCASE2026).
+
+A network gives, for each class, coefficients of spherical harmonics; their sum is the logit of the energy in a
+direction. A single peak of any width around any direction then takes the first order alone, three coefficients that
+are a vector in that direction, as in ACCDOA; higher orders make sources that are wide, bent, or several.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.decoding.sphere_map import GAIN, OFFSET, SphereMapDecoder, harmonics_of_cells
+from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
+from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
+
+SIGMA_DEG = 10.0
+"""of the Gaussian by which the official labels are multiplied (docs/sources.md, DCASE2026)"""
+CUT_DEG = 2 * SIGMA_DEG
+TINY = 1e-6
+
+
+class SphereMap:
+    """Encode, loss and decode of energy maps on the cells of `avseld.io.sphere_grid`.
+
+    Args:
+        n_classes: classes.
+        order: of the spherical harmonics.
+        energies: maps, those of the labels; or gaussian, drawn around each annotated direction.
+        frames_per_label: feature frames of a label frame of 100 ms.
+        threshold: a class is active above this probability; one, or one of each class.
+        apart_deg: peaks of a class that are closer are one source, degrees.
+        peak_share: of the largest energy of a class, below which a peak is no source.
+        map_weight: weight of the loss of the maps; that of the activity has 1.
+
+    Raises:
+        BadInput: another kind of energies.
+    """
+
+    by_frame = False
+
+    def __init__(
+        self,
+        n_classes: int,
+        order: int = 6,
+        energies: str = "maps",
+        frames_per_label: int = 5,
+        threshold: Thresholds = 0.5,
+        apart_deg: float = 30.0,
+        peak_share: float = 0.5,
+        map_weight: float = 0.3,
+    ) -> None:
+        if energies not in ("maps", "gaussian"):
+            raise BadInput(f"energies: '{energies}' is none of maps, gaussian")
+        per_class(threshold, n_classes)
+        self.n_classes, self.order, self.frames_per_label = n_classes, order, frames_per_label
+        self.threshold, self.apart_deg, self.peak_share = threshold, apart_deg, peak_share
+        self.map_weight = map_weight
+        self.needs_maps = energies == "maps"
+        self.shapes = {"maps": (n_classes, 1 + (order + 1) ** 2)}
+
+    def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
+        """Encode the reference of a window; a label frame of it has the sources that sound in its middle.
+
+        Args:
+            events: the whole recording.
+            start: start of the window, seconds.
+            n_frames: frames.
+            hop: seconds between frames.
+
+        Returns:
+            energy: (whole label frame, class, cell) float16, the largest of the sources of a class.
+
+        Raises:
+            BadInput: a label frame has another number of frames than `frames_per_label`, or rows without direction,
+                or without map where it is needed.
+        """
+        if round(LABEL_HOP / hop) != self.frames_per_label:
+            raise BadInput(
+                f"frames_per_label: {self.frames_per_label}, but a label frame has {LABEL_HOP / hop:g} frames of the "
+                "features; give their number"
+            )
+        n_labels = n_frames // self.frames_per_label
+        first, stop = (
+            np.ceil((time - start) / LABEL_HOP - 0.5 - TINY).clip(0, n_labels).astype(int)
+            for time in (events.onset, events.offset)
+        )
+        heard = np.flatnonzero(stop > first)
+        energy = np.zeros((n_labels, self.n_classes, N_CELLS), np.float16)
+        for row, values in zip(heard, self._energies(events.select(heard)), strict=True):
+            place = energy[first[row] : stop[row], events.label[row]]
+            np.maximum(place, values, out=place)
+        return {"energy": energy}
+
+    def _energies(self, events: Events) -> np.ndarray:
+        """Return the energies of rows (row, cell), of the labels or drawn."""
+        if self.needs_maps:
+            if events.energies is None and len(events):
+                raise BadInput(
+                    "labels without energy maps; prepare them with the maps of the labels, or give "
+                    "--target.options.energies gaussian"
+                )
+            return np.zeros((0, N_CELLS)) if events.energies is None else events.energies.dense(N_CELLS)
+        if np.isnan(events.azimuth).any() or np.isnan(events.elevation).any():
+            raise BadInput("labels without direction cannot train energy maps; choose another target")
+        centres = unit_vector(events.azimuth, events.elevation)
+        angle = np.degrees(np.arccos(np.clip(centres @ DIRECTIONS.T, -1, 1)))
+        return np.where(angle <= CUT_DEG, np.exp(-0.5 * (angle / SIGMA_DEG) ** 2), 0)
+
+    def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the cross-entropy of the activity, and of the maps of active classes soft IoU and cross-entropy.
+
+        The cross-entropy of a map is over its mass, the sum of its energies, and weighted by the areas of the cells,
+        as the IoU is.
+
+        Args:
+            output: maps (batch, frame, class, 1 + harmonic); frames after the last whole label frame are left out.
+            target: energy (batch, label frame, class, cell).
+
+        Returns:
+            loss, and its parts activity and iou (1 - soft IoU) without weights: scalars.
+        """
+        energy = target["energy"]
+        n_labels = energy.shape[1]
+        maps = output["maps"][:, : n_labels * self.frames_per_label]
+        maps = maps.unflatten(1, (n_labels, self.frames_per_label)).mean(dim=2)
+        active = energy.amax(dim=-1) > 0
+        activity = functional.binary_cross_entropy_with_logits(maps[..., 0], active.to(maps))
+        coefficients, reference = maps[..., 1:][active], energy[active].to(maps)
+        cells = torch.from_numpy(harmonics_of_cells(self.order)).to(maps)
+        area = torch.from_numpy(AREA).to(maps)
+        logit = GAIN * coefficients @ cells.T + OFFSET
+        found = logit.sigmoid()
+        shared = (area * torch.minimum(found, reference)).sum(dim=-1)
+        union = (area * torch.maximum(found, reference)).sum(dim=-1)
+        mass = (area * reference).sum(dim=-1).clamp(min=1.0)
+        entropy = functional.binary_cross_entropy_with_logits(logit, reference, weight=area, reduction="none")
+        n_maps = max(len(reference), 1)
+        iou = (1 - shared / union.clamp(min=TINY)).sum() / n_maps
+        spread = (entropy.sum(dim=-1) / mass).sum() / n_maps
+        return {
+            "loss": activity + self.map_weight * (iou + spread), "activity": activity, "iou": iou, "spread": spread,
+        }  # fmt: skip
+
+    def class_activity(self, output: dict[str, Tensor]) -> Tensor:
+        """Return the probability of each class (batch, frame, class)."""
+        return output["maps"][..., 0].sigmoid()
+
+    @property
+    def decoder(self) -> SphereMapDecoder:
+        """What decodes, without torch."""
+        return SphereMapDecoder(self.order, self.threshold, self.apart_deg, self.peak_share)
+
+    def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
+        """Decode a stretch of a recording; see `SphereMapDecoder.decode`."""
+        return self.decoder.decode(output, hop)
