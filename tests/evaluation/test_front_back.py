@@ -6,6 +6,8 @@ import pytest
 from score_material import failure, run
 
 from avseld.base.errors import BadInput
+from avseld.evaluation.front_back import front_back_of
+from avseld.io.events import Events
 from avseld.io.unfolded import read_unfolded
 
 HEADER = "frame,class,source,azimuth,distance,onscreen\n"
@@ -71,6 +73,21 @@ def test_labels_of_all_directions_are_scored_by_great_circles(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)["front_back"]
     assert found["LE_unfolded"] == pytest.approx(120) and found["LE_folded"] == pytest.approx(0, abs=1e-6)
     assert found["confusions"] == 1 and found["pairs"] == 2 and found["interval"] == {}
+
+
+def test_mirrored_labels_of_stereo_recordings_are_known_by_the_format_in_other_years():
+    events = Events.from_rows([(0, 0.1, 1, 0, 20, 0, 1.0)])
+    sides = ({"a": events}, {"a": events}, {})
+    assert not front_back_of(*sides, 13, 2023, stereo=True).unfolded
+    assert front_back_of(*sides, 13, 2023).unfolded  # ambisonics: every sound may be in front
+    behind = Events.from_rows([(0, 0.1, 1, 0, 120, 0, 1.0)])
+    assert front_back_of({"a": behind}, {"a": events}, {}, 13, 2023, stereo=True).values["confusions"] == 1
+
+
+def test_a_recording_without_prediction_has_no_pairs():
+    events = Events.from_rows([(0, 0.1, 1, 0, 20, 0, 1.0)])
+    found = front_back_of({"a": events, "b": events}, {"a": events}, {}, 13, 2023)
+    assert found.pairs == 1 and found.values["LE_unfolded"] == pytest.approx(0)
 
 
 def test_confusions_are_not_asked_for_where_there_are_no_classes(stereo, capsys):
