@@ -47,7 +47,7 @@ from data_prep.media.resample import resample_audio
 log = logging.getLogger(__name__)
 
 STAIRS26 = Dataset(STARSS_CLASSES, audio={"mic": "eigen_dev"})
-MAPS = "labels_dev"
+MAPS = STAIRS26.maps
 CAPSULES = tuple(number + 1 for number in TETRAHEDRON)
 """channels of the Eigenmike, counted from 1, in the order of STARSS23's microphones: 6, 10, 26, 22"""
 LABEL_RULES = LabelRules(len(STARSS_CLASSES), STAIRS26.metres_per_unit, "polar")
