@@ -7,6 +7,7 @@ from avseld.base.engines import read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import make_folder, replacing, require_folder, takes_paths, visible_files
 from avseld.base.job_shards import read_shard
+from avseld.base.next_step import beside, tell_next
 from avseld.base.rates import LABEL_HOP
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.energy_maps import SUFFIXES, write_energy_maps
@@ -58,9 +59,12 @@ def energy_maps(
     due = _with_labels(pair(source, target, SOUNDS), source, labels, names)
     with alone_in(target):
         _claim(target, names)
-    return int(
-        work_through(own_shard.of(due, "recordings"), make_maps, _is_up_to_date, "energy maps", workers) > 0
-    )
+    if work_through(own_shard.of(due, "recordings"), make_maps, _is_up_to_date, "energy maps", workers):
+        return 1
+    corpus = source.parent
+    if source.name == "eigen_dev" and target == corpus / "labels_dev":
+        tell_next("avseld-prep", "stairs26", "--raw", corpus, "--prepared", beside(corpus, "prepared"))
+    return 0
 
 
 def make_maps(source: Path, target: Path, labels: Path, corrected: tuple[str, ...] = ()) -> str:

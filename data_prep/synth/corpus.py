@@ -33,6 +33,8 @@ from data_prep.synth.video.writer import check_width, frame_rate
 
 log = logging.getLogger(__name__)
 
+EIGENMIKE_FORMATS = ("eigenmike", "eigenmike_rigid")
+"""formats of 32 channels, from which energy maps are made"""
 OPTIONS_FILE = "synth.json"
 """file in the corpus folder that holds the options"""
 BANKS = ("soundbank", "images", "sofa", "like")
@@ -83,7 +85,7 @@ def synth(
         seconds: duration of each, in tenths of a second; by default that of the corpus (60, 30 for tut2018, 10 for
             task4).
         formats: audio formats, separated by commas: foa, mic (the rigid-sphere array of STARSS23), binaural, stereo,
-            eigenmike (32 capsules without their sphere, in eigen_dev, for energy_maps), eigenmike_rigid (on it).
+            eigenmike (32 capsules without their sphere, for energy_maps) or eigenmike_rigid (on it), in eigen_dev.
         preset: difficulty: simple, easy (the default), reverberant, noisy or crowded; starss: numbers of sources,
             lengths, classes, elevations and motion as in the labels of STARSS22; locator: the same with any sounds, in
             any room and noise, and with errors of the microphones, to train networks that locate sounds of any kind
@@ -213,6 +215,9 @@ def _numbers(name: str, words: str | int) -> tuple[int, ...]:
 
 def _preparation(out: Path, options: CorpusOptions) -> list[str | Path]:
     """Return the command with its options that prepares a corpus, or the first part of it."""
+    if set(options.formats) & set(EIGENMIKE_FORMATS):
+        sound, labels, maps = (out / name for name in ("eigen_dev", "metadata_dev", "labels_dev"))
+        return ["energy_maps", "--source", sound, "--labels", labels, "--target", maps]
     folders: list[str | Path] = ["--raw", out, "--prepared", beside(out, "prepared")]
     if options.layout == "tut2018":
         numbers = ["--overlap", str(options.overlaps[0]), "--split", str(options.splits[0])]
@@ -274,6 +279,9 @@ def _check(options: CorpusOptions) -> None:
         raise BadInput(
             f"formats {unknown if options.formats else ''}: choose from {', '.join(RECEIVER_FORMATS)}"
         )
+    eigenmike = [name for name in options.formats if name in EIGENMIKE_FORMATS]
+    if eigenmike and (len(eigenmike) > 1 or options.layout != "starss23"):
+        raise BadInput(f"formats {', '.join(eigenmike)}: choose one of them, in layout starss23 (eigen_dev)")
     if min(options.recordings, options.train_rooms, options.test_rooms) < 1:
         raise BadInput("recordings, train_rooms and test_rooms: give at least 1 each")
     if not 0 <= options.test_share <= 1:

@@ -72,9 +72,7 @@ RECEIVER_FORMATS = {
     # Cardioids facing left and right: sum and difference of W (mid) and Y (side).
     "stereo": ReceiverFormat("stereo_dev", mixdown=((0.5, 0.5, 0.0, 0.0), (0.5, -0.5, 0.0, 0.0))),
     "eigenmike": ReceiverFormat("eigen_dev", diffuse_power=(1.0,) * N_CAPSULES, receiver=OPEN_EIGENMIKE),
-    "eigenmike_rigid": ReceiverFormat(
-        "eigen_rigid_dev", diffuse_power=(1.0,) * N_CAPSULES, receiver=EIGENMIKE
-    ),
+    "eigenmike_rigid": ReceiverFormat("eigen_dev", diffuse_power=(1.0,) * N_CAPSULES, receiver=EIGENMIKE),
 }
 
 LAYOUT_FORMATS = {"circular": ReceiverFormat("", diffuse_power=(1.0,) * 8, receiver=CIRCULAR_ARRAY)}

@@ -196,6 +196,8 @@ def test_sound_and_image_banks_are_used(
         ({"seconds": 6.05}, "tenths"),
         ({"preset": "hard"}, "preset"),
         ({"formats": "quad"}, "formats"),
+        ({"formats": "eigenmike,eigenmike_rigid"}, "formats"),
+        ({"formats": "eigenmike", "layout": "task4"}, "formats"),
         ({"width": 181}, "width"),
         ({"fps": 0.0}, "fps"),
         ({"test_share": 1.5}, "test_share"),
