@@ -3,6 +3,7 @@
 import json as json_format
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,16 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 
 What = Literal[
-    "train", "predict", "features", "metrics", "imaging", "energy_maps", "detect", "shards", "stream"
+    "train",
+    "predict",
+    "features",
+    "metrics",
+    "imaging",
+    "energy_maps",
+    "detect",
+    "shards",
+    "stream",
+    "stereo",
 ]
 
 
@@ -89,7 +99,19 @@ def _benchmark(
         from avseld.benchmarking.recordings import bench_prediction
 
         return lambda: bench_prediction(weights)
-    found = [point for point in entry_points(group="avseld.benchmarks") if point.name == what]
+    if what == "stereo":
+        return _installed(what, "converter")
+    return partial(_installed(what, "detector"), weights)
+
+
+def _installed(name: str, kind: str) -> Callable[..., dict[str, Any]]:
+    """Return the benchmark of a part that is no part of the library.
+
+    Raises:
+        BadInput: the project was installed before it was there.
+    """
+    found = [point for point in entry_points(group="avseld.benchmarks") if point.name == name]
     if not found:
-        raise BadInput(f"{what}: no package with this benchmark is installed; install the project anew")
-    return lambda: found[0].load()(weights)
+        raise BadInput(f"{name}: no {kind} is installed; install the project anew")
+    benchmark: Callable[..., dict[str, Any]] = found[0].load()
+    return benchmark
