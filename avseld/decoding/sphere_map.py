@@ -13,7 +13,7 @@ from avseld.io.events import Events
 from avseld.io.row_maps import RowMaps
 from avseld.io.sphere_grid import AREA, COLUMNS, DIRECTIONS, ROWS
 
-GAIN, OFFSET = 16.0, -3.0
+GAIN, OFFSET = 16.0, -5.0
 """logit of an energy = GAIN * harmonics + OFFSET: coefficients of the size of 1 make peaks of some 20 degrees"""
 LEAST_SHARE = 0.02
 """of a source's largest energy, below which a cell has none"""

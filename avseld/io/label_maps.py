@@ -35,7 +35,7 @@ def with_maps(events: Events, path: Path, n_classes: int) -> Events:
         BadInput: the file cannot be read.
     """
     maps = {one.key: one for one in merge_doubled(read_energy_maps(path, n_classes=n_classes))}
-    rows = _by_frame(events)
+    rows = by_frame(events)
     frames = np.round(rows.onset / LABEL_HOP).astype(int)
     keys = list(zip(frames.tolist(), rows.label.tolist(), rows.source.tolist(), strict=True))
     found = [_relative(maps[key]) if key in maps else RowMaps.from_dense(NOTHING) for key in keys]
@@ -44,8 +44,12 @@ def with_maps(events: Events, path: Path, n_classes: int) -> Events:
     return concatenate([replace(rows, energies=energies), unclaimed]).with_classes(events.classes).sorted()
 
 
-def _by_frame(events: Events) -> Events:
-    """Cut events into rows of one label frame each, those that begin within an event."""
+def by_frame(events: Events) -> Events:
+    """Cut events into rows of one label frame each, those that begin within an event.
+
+    Args:
+        events: with times.
+    """
     first = np.round(events.onset / LABEL_HOP).astype(int)
     count = np.maximum(np.round(events.offset / LABEL_HOP).astype(int) - first, 0)
     row = np.repeat(np.arange(len(events)), count)

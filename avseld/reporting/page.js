@@ -70,6 +70,21 @@ function frames({ pen, width, height }, boxes) {
     if (right + shift > 0 && left + shift < 1) pen.strokeRect((left + shift) * width, top * height, (right - left) * width, (bottom - top) * height);
 }
 
+// Energy maps of a frame of 100 ms: of each sound its pixels with energy, in the colour of its class.
+function glow({ pen, width, height }, { rows, columns, sounds }, frame) {
+  const wide = width / columns, high = height / rows;
+  for (const [, label, steps, levels] of sounds.filter(sound => sound[0] === frame && !hidden.has(sound[1]))) {
+    let place = 0;
+    pen.fillStyle = colourOf(label);
+    steps.forEach((step, i) => {
+      place += step;
+      pen.globalAlpha = .75 * levels[i] / 9;
+      pen.fillRect(place % columns * wide, Math.floor(place / columns) * high, wide + .3, high + .3);
+    });
+  }
+  pen.globalAlpha = 1;
+}
+
 // Direction under the pointer.
 function pointed(event) {
   const box = event.currentTarget.getBoundingClientRect();

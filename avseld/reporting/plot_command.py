@@ -1,6 +1,7 @@
 """The command `plot`: a figure or an overlay of one recording, or the figures of a run."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,12 +10,15 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, takes_paths
 from avseld.io.array_file import read_array
+from avseld.io.energy_maps import FRAME_S
 from avseld.io.events import Events
 from avseld.io.feature_files import names_in, open_features, read_description
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
 from avseld.io.run_weights import beside
+from avseld.io.video import open_panorama
 from avseld.reporting.class_names import names_beside
+from avseld.reporting.energy_maps import maps_beside, maps_figure
 from avseld.reporting.feature_figures import feature_figure
 from avseld.reporting.figures import figure
 from avseld.reporting.published_figures import SIDE_BY_SIDE, side_by_side
@@ -52,6 +56,7 @@ def plot(
     all: bool = False,
     style: Literal["one", "six", "xyz", "seven"] = "one",
     features: Path | None = None,
+    maps: list[Path] | None = None,
 ) -> None:
     """Draw spectrogram, activity and directions (png, pdf, svg), or directions on the 360-degree video (mp4).
 
@@ -83,6 +88,8 @@ def plot(
             xyz side by side, with x, y and z as in the figure of SELDnet (seven is another name of it).
         features: folder that `avseld features` wrote: draw the maps of its recordings, or of --recording, below the
             events, into `out` or FOLDER/figures.
+        maps: with --recording or --audio, files or folders of energy maps (DCASE2026), separated by commas: draw those
+            of the moment --start over the 360-degree picture, a panel for each.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
@@ -115,8 +122,25 @@ def plot(
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
     if audio is not None and video is not None and out.suffix.lower() != VIDEO_SUFFIX:
         log.warning("%s: a figure shows no video; write an mp4 to draw on the video", out)
-    draw(files, out, start, stop, fps, width, style)
+    if maps:
+        _draw_maps(files, maps, out, start, width)
+    else:
+        draw(files, out, start, stop, fps, width, style)
     log.info("%s", out)
+
+
+def _draw_maps(files: RecordingFiles, maps: Sequence[Path], out: Path, start: float, width: int) -> None:
+    """Draw the energy maps of a moment; arguments as for `plot`."""
+    if out.suffix.lower() not in FIGURE_SUFFIXES:
+        raise BadInput(f"--out {out}: energy maps of a moment are a picture; name a png, pdf or svg")
+    background = None
+    if files.video is not None:
+        with open_panorama(files.video, width, files.video_offset, files.video_yaw) as source:
+            background, _ = source.at(start)
+    panels = {str(place): maps_beside(place, files.name) for place in maps}
+    drawn = maps_figure(panels, int(start / FRAME_S + 1e-6), files.classes, background)
+    with replacing(out) as temporary:
+        drawn.savefig(temporary)
 
 
 def _plot_features(

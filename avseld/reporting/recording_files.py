@@ -44,6 +44,8 @@ class RecordingFiles:
     """channels of the audio to take, see `avseld.io.channel_map`; None for all"""
     prompt: str = ""
     """description in words"""
+    maps: Path | None = None
+    """energy maps: a folder that has some of the recording, or their file"""
 
     def load_events(self, metres_per_unit: float | None = None) -> tuple[Events | None, Events | None]:
         """Read reference and prediction.

@@ -27,6 +27,7 @@ from avseld.io.video import open_panorama
 from avseld.reporting.class_names import names_beside
 from avseld.reporting.colours import COLOURS, colour
 from avseld.reporting.downmix import stereo_blocks
+from avseld.reporting.energy_maps import maps_beside, page_maps
 from avseld.reporting.page import data_text, page_template
 from avseld.reporting.recording_files import RecordingFiles, from_prepared, from_run, panorama_of
 from avseld.reporting.tracks import clip_events
@@ -62,6 +63,7 @@ def view(
     video_offset: float = 0.0,
     video_yaw: float = 0.0,
     array: Path | None = None,
+    maps: Path | None = None,
 ) -> None:
     """Write an HTML file that shows and plays recordings with reference and prediction, without network access.
 
@@ -86,6 +88,7 @@ def view(
         video_offset: with --video, the second of the audio at which it starts.
         video_yaw: with --video, the azimuth of the middle of its picture, degrees.
         array: with --audio, the array file that `avseld calibrate` wrote, as for `avseld predict`.
+        maps: energy maps of DCASE2026 to lay over the picture: a folder of NAME.json or NAME_std.json, or one file.
 
     Raises:
         BadInput: files are missing or unusable, or options do not fit together.
@@ -115,6 +118,7 @@ def view(
         raise BadInput("--out is missing; name the html file to write")
     if not chosen_files:
         raise BadInput(f"{prepared}: no recording in its manifest; make it anew with avseld-prep")
+    chosen_files = [replace(files, maps=maps) for files in chosen_files]
     write_view(out, chosen_files, first, seconds, picture_every, metres_per_unit)
 
 
@@ -196,6 +200,7 @@ def _recording(
         "reference": None if reference is None else _table(clip_events(reference, 0.0, stop)),
         "prediction": None if prediction is None else _table(clip_events(prediction, 0.0, stop)),
         "boxes": None if boxes is None else _boxes(boxes, stop),
+        "maps": None if files.maps is None else page_maps(maps_beside(files.maps, files.name), stop),
     }
 
 

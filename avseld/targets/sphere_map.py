@@ -21,6 +21,8 @@ from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
 SIGMA_DEG = 10.0
 """of the Gaussian by which the official labels are multiplied (docs/sources.md, DCASE2026)"""
 CUT_DEG = 2 * SIGMA_DEG
+DISC = N_CELLS * (1 - np.cos(np.radians(CUT_DEG))) / 2
+"""cells of a disc of that radius"""
 TINY = 1e-6
 
 
@@ -114,22 +116,22 @@ class SphereMap:
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the cross-entropy of the activity, and of the maps of active classes soft IoU and cross-entropy.
 
-        The cross-entropy of a map is over its mass, the sum of its energies, and weighted by the areas of the cells,
-        as the IoU is.
+        The activity is summed over classes, so that the few active ones weigh as much in it as in the maps. Both losses
+        of a map weigh its cells by their areas; the cross-entropy is over those of a disc of 20 degrees.
 
         Args:
             output: maps (batch, frame, class, 1 + harmonic); frames after the last whole label frame are left out.
             target: energy (batch, label frame, class, cell).
 
         Returns:
-            loss, and its parts activity and iou (1 - soft IoU) without weights: scalars.
+            loss, and its parts without weights: activity, iou (1 - soft IoU) and spread, the cross-entropy: scalars.
         """
         energy = target["energy"]
         n_labels = energy.shape[1]
         maps = output["maps"][:, : n_labels * self.frames_per_label]
         maps = maps.unflatten(1, (n_labels, self.frames_per_label)).mean(dim=2)
         active = energy.amax(dim=-1) > 0
-        activity = functional.binary_cross_entropy_with_logits(maps[..., 0], active.to(maps))
+        activity = self.n_classes * functional.binary_cross_entropy_with_logits(maps[..., 0], active.to(maps))
         coefficients, reference = maps[..., 1:][active], energy[active].to(maps)
         cells = torch.from_numpy(harmonics_of_cells(self.order)).to(maps)
         area = torch.from_numpy(AREA).to(maps)
@@ -137,11 +139,10 @@ class SphereMap:
         found = logit.sigmoid()
         shared = (area * torch.minimum(found, reference)).sum(dim=-1)
         union = (area * torch.maximum(found, reference)).sum(dim=-1)
-        mass = (area * reference).sum(dim=-1).clamp(min=1.0)
         entropy = functional.binary_cross_entropy_with_logits(logit, reference, weight=area, reduction="none")
         n_maps = max(len(reference), 1)
         iou = (1 - shared / union.clamp(min=TINY)).sum() / n_maps
-        spread = (entropy.sum(dim=-1) / mass).sum() / n_maps
+        spread = entropy.sum() / (DISC * n_maps)
         return {
             "loss": activity + self.map_weight * (iou + spread), "activity": activity, "iou": iou, "spread": spread,
         }  # fmt: skip

@@ -115,6 +115,18 @@ def test_weights_are_trained_anew(served, tmp_path, name):
     assert (tmp_path / name / "model.safetensors").is_file() and (tmp_path / f"{name}.log").stat().st_size
 
 
+def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
+    rooms = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true", "--data.batch_size", "1")
+    size = ("--recordings", "4", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
+    said = served("compare_imaging.sh", tmp_path, *size, *rooms)
+    targets = [config(tmp_path / f"{name}_0")["target"]["name"] for name in ("directions", "maps")]
+    assert targets == ["multi_accdoa", "sphere_map"]
+    scores = json.loads((tmp_path / "imaging.json").read_text())
+    assert list(scores) == ["directions_0", "labels", "maps_0"]
+    assert scores["labels"]["micro_mAP"] > 0.1 > scores["maps_0"]["micro_mAP"]
+    assert "| map head (`sphere_map`) | 0 |" in said
+
+
 def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):
     corpus = (
         "--recordings",
