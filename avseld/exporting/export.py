@@ -5,10 +5,10 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import avseld
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.next_step import tell_next
@@ -175,7 +175,7 @@ def _write(
         without_video = _write_graph(ExportedWindows(system, False), count, folder / WITHOUT_VIDEO, precision)
     stream = module if isinstance(module, ExportedStream) else None
     about = Description(
-        avseld=avseld.__version__,
+        avseld=version("avseld"),
         name=name,
         graph=graph,
         without_video=without_video,
