@@ -113,7 +113,8 @@ class FaultLog:
     """Collects faults; any thread may report one.
 
     Args:
-        tell: called with each occurrence as a dictionary; None for nobody.
+        tell: called with each occurrence as a dictionary, of outputs with the first one alone: what is said of an
+            output that takes nothing would be lost in turn, without end. None for nobody.
     """
 
     def __init__(self, tell: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -137,7 +138,7 @@ class FaultLog:
             line, told = fault.line, fault.as_dict()
         if new:
             log.warning("%s; %s", line, KINDS[kind].remedy)
-        if self.tell is not None:
+        if self.tell is not None and (new or KINDS[kind].status != OUTPUT):
             self.tell(told)
 
     @property

@@ -9,7 +9,7 @@ from typing import TextIO
 from avseld.base.errors import BadInput
 from avseld.streaming.faults import FaultLog
 from avseld.streaming.sinks.datagrams import Osc, UdpJson
-from avseld.streaming.sinks.files import JsonLines, Table, file_sink
+from avseld.streaming.sinks.files import JsonLines, Table, check_ending, file_sink
 from avseld.streaming.sinks.queued import QueuedSink, Sink
 from avseld.streaming.sinks.web_socket import LOOPBACK, WebSocketServer
 from avseld.system.build import System
@@ -41,6 +41,8 @@ def open_outputs(
         BadInput: a file that cannot be written, or an address that is none.
     """
     terminal = terminal or sys.stdout
+    for path in out:  # before one of them is written anew
+        check_ending(path)
     sinks: list[Sink] = [_listener(address) for address in send]
     sinks += [file_sink(path, system) for path in out]
     shown: Sink = JsonLines("standard output", terminal, False) if json else Table(system, terminal)

@@ -4,11 +4,12 @@ import json
 import queue
 import threading
 import wave
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from avseld.base.errors import BadInput
+from avseld.base.errors import BadInput, CannotWrite
 from avseld.base.files import check_folder, make_folder, replacing
 from avseld.io.audio import to_integers
 from avseld.streaming.faults import FaultLog
@@ -100,12 +101,19 @@ class Recorder:
                 self._faults.report("output", self._second, where=str(self._path(self._number)))
 
     def close(self, summary: Message) -> None:
-        """Write what waits, and the summary into stream.json."""
-        self._queue.put(None)
-        self._thread.join(PATIENCE_S)
-        self._close()
-        with replacing(self.folder / "stream.json") as temporary:
-            temporary.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Write what waits, but not for ever, and the summary into stream.json; what fails is a fault."""
+        with suppress(queue.Full):
+            self._queue.put(None, timeout=PATIENCE_S)
+            self._thread.join(PATIENCE_S)
+        try:
+            if self._thread.is_alive():
+                raise CannotWrite(f"{self._path(self._number)}: the disk takes nothing")
+            self._close()
+            with replacing(self.folder / "stream.json") as temporary:
+                text = json.dumps(summary, indent=1, ensure_ascii=False)
+                temporary.write_text(text + "\n", encoding="utf-8")
+        except (OSError, BadInput):
+            self._faults.report("output", self._second, where=str(self.folder))
 
 
 def check_recording(folder: Path) -> None:

@@ -84,6 +84,31 @@ def test_a_full_disk_is_a_fault_and_the_stream_goes_on():
     assert sink.lost == 3 and (fault.kind, fault.where, fault.count) == ("output", "stuck", 3)
 
 
+def test_outputs_that_take_nothing_are_told_of_each_other_once():
+    faults, slow = FaultLog(), [Stuck(), Stuck()]
+    sinks = [QueuedSink(one, faults, depth=5) for one in slow]
+    faults.tell = lambda message: [sink.put(message) for sink in sinks]
+    for number in range(20):
+        for sink in sinks:
+            sink.put(update(number))
+    assert faults.all[0].count >= 20
+    for one in slow:
+        one.go.set()
+
+
+def test_a_file_on_a_full_disk_does_not_keep_other_outputs_busy():
+    faults, full, other = FaultLog(), Stuck(OSError(28, "No space left on device")), Stuck()
+    full.go.set()
+    other.go.set()
+    sinks = [QueuedSink(full, faults), QueuedSink(other, faults)]
+    faults.tell = lambda message: [sink.put(message) for sink in sinks]
+    for number in range(10):
+        sinks[0].put(update(number))
+    for sink in sinks:
+        sink.close()
+    assert len(other.got) == 1 and 10 <= faults.all[0].count <= 11
+
+
 @pytest.fixture(scope="module")
 def streamed(tmp_path_factory):
     """A system, what it said of noise, and the files of the stream and of the same events written at once."""
@@ -185,6 +210,14 @@ def waits_for(condition):
     assert condition()
 
 
+def handshake(server):
+    """What a client says first."""
+    return (
+        f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
+
+
 def test_clients_of_a_web_socket_come_and_go(server):
     server.notice({"type": "start", "input": "x"})
     address = f"ws://127.0.0.1:{server.port}"
@@ -206,10 +239,7 @@ def test_clients_of_a_web_socket_come_and_go(server):
 
 def test_a_client_that_does_not_read_loses_messages_and_the_others_do_not(server):
     lazy = socket.create_connection(("127.0.0.1", server.port))
-    lazy.sendall(
-        f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
+    lazy.sendall(handshake(server))
     with connect(f"ws://127.0.0.1:{server.port}") as eager:
         waits_for(lambda: server.n_clients == 2)
         for number in range(300):
@@ -217,6 +247,21 @@ def test_a_client_that_does_not_read_loses_messages_and_the_others_do_not(server
             assert eager.recv(timeout=5)[0] == number % 256
     assert 0 < server.lost < 300
     lazy.close()
+
+
+def test_clients_that_do_not_read_or_say_nothing_hold_up_no_end():
+    server = WebSocketServer()
+    lazy, silent = (socket.create_connection(("127.0.0.1", server.port)) for _ in range(2))
+    lazy.sendall(handshake(server))
+    waits_for(lambda: server.n_clients == 1)
+    waits_for(lambda: server.send(bytes(100_000)) or server.lost > 0)
+    ended = threading.Thread(target=server.close, daemon=True)
+    begin = time.monotonic()
+    ended.start()
+    ended.join(8)
+    assert not ended.is_alive() and time.monotonic() - begin < 4
+    lazy.close()
+    silent.close()
 
 
 def test_only_pages_of_this_server_may_listen(server):
@@ -276,6 +321,24 @@ def test_what_is_recorded_can_be_read_at_any_time_and_holds_what_was_heard(tmp_p
     assert json.loads((tmp_path / "kept" / "stream.json").read_text()) == {"type": "summary"}
     with pytest.raises(BadInput, match="holds a recording already; name another folder"):
         Recorder(tmp_path / "kept", 16000, 6, faults)
+
+
+def test_a_disk_that_is_full_or_hangs_at_the_end_of_a_recording_is_a_fault(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("avseld.streaming.record.PATIENCE_S", 0.1)
+    go = threading.Event()
+    for name, method in (("full", full), ("hangs", lambda *_: go.wait())):
+        faults = FaultLog()
+        recorder = Recorder(tmp_path / name, 16000, 1, faults)
+        with monkeypatch.context() as patch:
+            patch.setattr("wave.Wave_write.writeframes", method)
+            patch.setattr("wave.Wave_write.close", method)
+            recorder.put(noise(0.1, 1, 16000))
+            recorder.close({})
+        assert faults.status == 7
+    go.set()
 
 
 def test_a_recording_goes_on_in_another_file_before_programs_refuse_its_size(tmp_path, monkeypatch):

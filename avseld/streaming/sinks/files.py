@@ -13,6 +13,9 @@ from avseld.io.labels import event_list_of
 from avseld.streaming.messages import Message, Update, line
 from avseld.system.build import System
 
+CSV, JSON_LINES = ".csv", (".jsonl", ".ndjson")
+"""endings of files"""
+
 
 def open_growing(path: Path) -> TextIO:
     """Open a text file that others read while it grows; what a killed program leaves are whole lines.
@@ -144,8 +147,17 @@ def file_sink(path: Path, system: System) -> CsvFile | JsonLines:
     Raises:
         BadInput: another ending, or it cannot be written.
     """
-    if path.suffix.lower() == ".csv":
+    check_ending(path)
+    if path.suffix.lower() == CSV:
         return CsvFile(path, system)
-    if path.suffix.lower() in (".jsonl", ".ndjson"):
-        return JsonLines(str(path), open_growing(path))
-    raise BadInput(f"--out {path}: name a .csv (DCASE rows) or a .jsonl (JSON lines)")
+    return JsonLines(str(path), open_growing(path))
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file of another ending.
+
+    Raises:
+        BadInput: says which there are.
+    """
+    if path.suffix.lower() not in (CSV, *JSON_LINES):
+        raise BadInput(f"--out {path}: name a .csv (DCASE rows) or a .jsonl (JSON lines)")

@@ -4,8 +4,11 @@ import http
 import logging
 import os
 import queue
+import socket
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from avseld.base.errors import BadInput
@@ -14,13 +17,27 @@ from avseld.streaming.messages import Message, Update, line
 CLIENT_DEPTH = 100
 """messages that wait for one client; a slower one loses the newest"""
 LOOPBACK = "127.0.0.1"
+OPEN_S = 2.0
+"""seconds that a client has to say what it wants; browsers open connections in advance that say nothing"""
+CLOSE_S = 1.0
+"""seconds that the end of a stream waits for clients, and again for their good-bye"""
 
 
 class _Client:
-    """Messages that wait for one client."""
+    """Messages that wait for one client.
 
-    def __init__(self) -> None:
+    Args:
+        connection: of websockets.
+    """
+
+    def __init__(self, connection: Any) -> None:
         self.queue: queue.Queue[str | bytes | None] = queue.Queue(CLIENT_DEPTH)
+        self._connection = connection
+
+    def cut(self) -> None:
+        """End the connection at once: whatever waits for the client returns."""
+        with suppress(OSError):
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
 
 
 class WebSocketServer:
@@ -58,7 +75,14 @@ class WebSocketServer:
         quiet.setLevel(logging.CRITICAL)
         try:
             self._server = serve(
-                self._attend, host, port, process_request=self._answer, logger=quiet, server_header=None
+                self._attend,
+                host,
+                port,
+                process_request=self._answer,
+                logger=quiet,
+                server_header=None,
+                open_timeout=OPEN_S,
+                close_timeout=CLOSE_S,
             )
         except OSError as error:
             raise BadInput(
@@ -91,37 +115,43 @@ class WebSocketServer:
 
     def send(self, data: str | bytes) -> None:
         """Send text or bytes to all clients; those that are slow lose it."""
-        with self._lock:
-            clients = list(self._clients)
-        for client in clients:
+        for client in self._connected():
             try:
                 client.queue.put_nowait(data)
             except queue.Full:
                 self.lost += 1
 
     def close(self) -> None:
-        """Say good-bye to all clients and end."""
+        """Say good-bye to all clients and end; those that do not read are cut off."""
+        end = time.monotonic() + CLOSE_S
+        for client in self._connected():
+            with suppress(queue.Full):
+                client.queue.put(None, timeout=max(end - time.monotonic(), 0.0))
+        ended = threading.Thread(target=self._server.shutdown, name=f"{self.name} ends", daemon=True)
+        ended.start()  # refuses new ones, and waits for those that are connected
+        ended.join(max(end - time.monotonic(), 0.1))
+        while ended.is_alive():
+            for client in self._connected():
+                client.cut()
+            ended.join(0.05)
+
+    def _connected(self) -> list[_Client]:
         with self._lock:
-            clients = list(self._clients)
-        for client in clients:
-            try:
-                client.queue.put(None, timeout=1.0)
-            except queue.Full:
-                continue
-        self._server.shutdown()
+            return list(self._clients)
 
     def _attend(self, connection: Any) -> None:
         """Send what comes to one client, until it goes."""
         from websockets.exceptions import ConnectionClosed
 
-        client = _Client()
-        for text in list(self._greeting.values()):
-            client.queue.put(text)
+        client = _Client(connection)
         with self._lock:
             self._clients.add(client)
         try:
+            for text in list(self._greeting.values()):
+                connection.send(text)
             while (data := client.queue.get()) is not None:
                 connection.send(data)
+            connection.close()  # here, where it can be cut off
         except (ConnectionClosed, OSError):
             pass
         finally:
