@@ -32,6 +32,7 @@ class Card:
         flagged: numbers of blocks before which it says that it lost some.
         knows_time: whether it fills in when a block was heard.
         stops_after: blocks after which it is unplugged.
+        stays: plugged in when it has given everything, until it is closed.
     """
 
     waveform: np.ndarray
@@ -43,6 +44,7 @@ class Card:
     flagged: Sequence[int] = ()
     knows_time: bool = True
     stops_after: int | None = None
+    stays: bool = False
     name: str = "Array"
     interface: str = "ALSA"
     rates: Sequence[int] = (24000, 48000)
@@ -113,6 +115,8 @@ class InputStream:
                 time.sleep(0.0002)
             if self._closed.is_set():
                 return
+        if card.stays:
+            self._closed.wait()
         self._finished()
 
 

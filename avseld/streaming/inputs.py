@@ -47,7 +47,15 @@ def open_input(wishes: Wishes, format: str, sample_rate: int, clock: Clock) -> S
 
 
 def _unbuffered() -> BinaryIO:
-    """Return the standard input without a buffer, in which samples would wait."""
+    """Return the standard input without a buffer, in which samples would wait.
+
+    Raises:
+        BadInput: it is closed, or a terminal.
+    """
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        raise BadInput(
+            "--input -: nothing is piped into standard input; arecord -f S16_LE -c 4 -r 24000 | avseld stream --input -"
+        )
     buffer: Any = sys.stdin.buffer
     raw: BinaryIO = buffer.raw
     return raw

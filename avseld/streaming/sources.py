@@ -1,8 +1,8 @@
 """Where sound comes from: a microphone, a file, or raw samples of another program; all write blocks into a ring."""
 
+import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol
@@ -14,6 +14,8 @@ from avseld.io.resampling import sound_info, sound_subtype, source_blocks
 from avseld.streaming.clock import Clock, StandingClock
 from avseld.streaming.devices import Device, load_sounddevice
 from avseld.streaming.ring import Ring
+
+log = logging.getLogger(__name__)
 
 PcmFormat = Literal["s16le", "s24le", "s32le", "f32le"]
 """samples of a pipe: signed integers of 16, 24 or 32 bits or floats, little-endian, channels interleaved"""
@@ -72,14 +74,15 @@ class Microphone:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = True
-    error: BadInput | None = None
 
     def __init__(self, device: Device, sample_rate: int, latency: float, clock: Clock) -> None:
         self.name, self.sample_rate, self.n_channels = device.name, sample_rate, device.opened
         self.block_s = latency
+        self.error: BadInput | None = None
         self._clock, self._device = clock, device
         self._stream: Any = None
         self._ring: Ring | None = None
+        self._stopped = False
 
     def start(self, ring: Ring) -> None:
         """Open the device.
@@ -99,7 +102,7 @@ class Microphone:
                 dtype="float32",
                 latency=self.block_s,
                 callback=self._heard,
-                finished_callback=ring.end,
+                finished_callback=self._ended,
             )
             self._stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
@@ -118,11 +121,19 @@ class Microphone:
         duration = n_samples / self.sample_rate
         self._ring.write(samples, now - (age if age > 0 else duration), 0, bool(status.input_overflow))
 
+    def _ended(self) -> None:
+        """End the ring; called by the driver, also where the device was unplugged."""
+        assert self._ring is not None
+        if not self._stopped:
+            self.error = BadInput(f"{self.name}: gives no sound any more; is it still plugged in?")
+        self._ring.end()
+
     def pull(self) -> None:
         """Do nothing: the driver writes."""
 
     def stop(self) -> None:
         """Close the device."""
+        self._stopped = True
         if self._stream is not None:
             self._stream.close()
 
@@ -227,7 +238,6 @@ class RawSamples:
     subtype = LIVE_SUBTYPE
     live = True
     is_device = False
-    error: BadInput | None = None
 
     def __init__(
         self, file: BinaryIO, sample_rate: int, n_channels: int, format: PcmFormat, block: float, clock: Clock
@@ -237,6 +247,7 @@ class RawSamples:
         self._frame_bytes = BYTES[format] * n_channels
         self._at_once = max(round(block * sample_rate), 1) * self._frame_bytes
         self._stopped = threading.Event()
+        self.error: BadInput | None = None
         self.rest = 0
         """bytes at the end that make no whole sample"""
 
@@ -246,10 +257,8 @@ class RawSamples:
 
     def _read(self, ring: Ring) -> None:
         """Copy what comes; where the ring is full, the pipe waits, and with it the program that writes."""
-        left = b""
-        while not self._stopped.is_set() and (
-            data := os.read(self._file.fileno(), self._at_once - len(left))
-        ):
+        left, count = b"", 0
+        while data := self._bytes(self._at_once - len(left)):
             data = left + data
             whole = len(data) // self._frame_bytes * self._frame_bytes
             left = data[whole:]
@@ -257,11 +266,39 @@ class RawSamples:
                 continue
             samples = decoded(data[:whole], self._format, self.n_channels)
             heard = self._clock.now() - len(samples) / self.sample_rate
-            while ring.room < len(samples) and not self._stopped.is_set():
-                time.sleep(self.block_s / 4)
+            while ring.room < len(samples):
+                if self._stopped.wait(self.block_s / 4):  # what nobody wants any more is not lost
+                    return
             ring.write(samples, heard)
+            count += len(samples)
         self.rest = len(left)
+        if not self._stopped.is_set():
+            self._check(count)
         ring.end()
+
+    def _bytes(self, most: int) -> bytes:
+        """Read what has come, and wait for something; nothing at the end."""
+        if self._stopped.is_set():
+            return b""
+        try:
+            return os.read(self._file.fileno(), most)
+        except OSError as error:
+            self.error = BadInput(f"--input -: {self.name} cannot be read ({error.strerror}); give it a pipe")
+            return b""
+
+    def _check(self, n_samples: int) -> None:
+        """Say what is wrong with a pipe that has come to its end."""
+        if self.rest:
+            log.warning(
+                "%s: %d bytes at its end make no sample of %d channels; check --pcm_format and --pcm_channels",
+                self.name,
+                self.rest,
+                self.n_channels,
+            )
+        if not n_samples and self.error is None:
+            self.error = BadInput(
+                f"--input -: {self.name} holds no samples; does the program before the pipe run?"
+            )
 
     def pull(self) -> None:
         """Do nothing: a thread reads."""

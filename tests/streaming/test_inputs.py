@@ -141,6 +141,13 @@ def test_an_input_needs_as_many_channels_as_the_highest_that_is_taken(channels, 
     assert channels_needed(channels, "foa") == needed
 
 
+def waits_until(condition):
+    end = time.monotonic() + 3
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.002)
+    assert condition()
+
+
 def read_all(source, ring, seconds=5.0):
     """Blocks that a source writes until its end."""
     source.start(ring)
@@ -174,7 +181,22 @@ def test_a_microphone_that_is_unplugged_ends_its_ring(plugged):
     plugged(card)
     ring = Ring(24000, 4)
     card.taken = lambda: ring.waiting == 0
-    assert len(read_all(Microphone(choose_device("", 4), 24000, 0.02, CardClock(card)), ring)) == 10
+    source = Microphone(choose_device("", 4), 24000, 0.02, CardClock(card))
+    assert len(read_all(source, ring)) == 10
+    assert "is it still plugged in" in str(source.error)
+
+
+def test_a_microphone_that_is_closed_has_not_stopped_by_itself(plugged):
+    card = Card(noise(0.2, 4), stays=True)
+    plugged(card)
+    ring = Ring(24000, 4)
+    source = Microphone(choose_device("", 4), 24000, 0.02, CardClock(card))
+    source.start(ring)
+    waits_until(lambda: ring.waiting == 4800)
+    source.stop()
+    while ring.read():
+        pass
+    assert ring.ended and source.error is None
 
 
 def test_a_file_on_a_standing_clock_moves_the_clock(tmp_path):
@@ -238,6 +260,35 @@ def test_a_pipe_is_read_in_pieces_of_any_length_and_its_rest_is_counted():
     writer.join()
     assert np.array_equal(np.concatenate([block.samples for block in blocks]) * 32768, sound)
     assert source.rest == 3 and not any(block.lost for block in blocks)
+
+
+def pipe_source(ring, data=b""):
+    """Raw samples of a pipe, to which the returned end writes."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, data)
+    source = RawSamples(os.fdopen(read_end, "rb", buffering=0), 24000, 2, "s16le", 0.02, RunningClock())
+    return source, write_end
+
+
+def test_a_pipe_without_a_sample_and_one_that_ends_within_a_sample_are_said(caplog):
+    for data, n_blocks in ((b"", 0), (bytes(403), 1)):
+        ring = Ring(5000, 2)
+        source, write_end = pipe_source(ring, data)
+        os.close(write_end)
+        assert len(read_all(source, ring)) == n_blocks
+        assert (source.error is None) == (n_blocks > 0)
+    assert "3 bytes at its end make no sample of 2 channels; check --pcm_format" in caplog.text
+
+
+def test_what_a_pipe_holds_when_a_stream_ends_is_not_lost():
+    ring = Ring(700, 2)
+    source, write_end = pipe_source(ring, bytes(4 * 4000))
+    source.start(ring)
+    waits_until(lambda: ring.waiting == 480)
+    source.stop()
+    time.sleep(0.03)  # the thread that reads looks for room every 5 ms
+    assert ring.lost_at_end == 0
+    os.close(write_end)
 
 
 def converted(path, format, rate, channels, block):

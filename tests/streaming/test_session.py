@@ -37,6 +37,7 @@ def of_file(system, tmp_path, sound, block=0.02, **options):
 
 
 def of_card(system, card, monkeypatch, record=None, **options):
+    card.stays = card.stops_after is None
     module = sounddevice_of(card)
     for room in (devices, sources):
         monkeypatch.setattr(room, "load_sounddevice", lambda: module)
@@ -46,7 +47,7 @@ def of_card(system, card, monkeypatch, record=None, **options):
     if record is not None:
         parts.recorder = Recorder(record, card.rate, 4, parts.faults)
     card.taken = lambda: session._ring.waiting == 0
-    events = run(session, memory, parts)
+    events = run(session, memory, parts, seconds=len(card.waveform) / card.rate)
     if record is not None:
         parts.recorder.close(session.summary)
     return events, memory, parts, session
@@ -96,6 +97,13 @@ def test_blocks_that_a_card_loses_are_reported_and_the_times_after_them_stay_rig
     assert (
         soundfile.info(tmp_path / "kept" / "heard.wav").frames == 8 * 24000
     )  # silence stands for what was lost
+
+
+def test_a_card_that_is_unplugged_ends_the_stream_and_sets_the_exit_status(system, monkeypatch):
+    _, memory, parts, session = of_card(system, Card(noise(2.0), stops_after=50), monkeypatch)
+    (fault,) = parts.faults.all
+    assert (fault.kind, fault.first, session.status) == ("stopped", 1.0, 3)
+    assert memory.updates[-1].until == pytest.approx(1.0)
 
 
 def test_a_channel_without_sound_sets_the_exit_status(system, tmp_path):

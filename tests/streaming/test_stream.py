@@ -115,7 +115,8 @@ def test_the_table_lists_the_events_and_the_summary_the_latency(folder, capsys):
 def test_raw_samples_of_a_pipe_are_heard_as_a_file_of_them(folder, tmp_path, monkeypatch):
     samples = soundfile.read(folder / "a.wav", dtype="int16")[0].tobytes()
     read_end, write_end = os.pipe()
-    pipe = SimpleNamespace(buffer=SimpleNamespace(raw=os.fdopen(read_end, "rb", buffering=0)))
+    raw = os.fdopen(read_end, "rb", buffering=0)
+    pipe = SimpleNamespace(buffer=SimpleNamespace(raw=raw), closed=False, isatty=lambda: False)
     monkeypatch.setattr("sys.stdin", pipe)
     writer = threading.Thread(target=lambda: os.write(write_end, samples) and os.close(write_end))
     writer.start()
@@ -123,6 +124,22 @@ def test_raw_samples_of_a_pipe_are_heard_as_a_file_of_them(folder, tmp_path, mon
     writer.join()
     predict(folder / "live.safetensors", audio=[folder / "a.wav"], out=tmp_path / "file.csv")
     assert shared_rows(tmp_path / "pipe.csv", tmp_path / "file.csv") == 1.0
+
+
+@pytest.mark.parametrize("stdin", [None, SimpleNamespace(closed=False, isatty=lambda: True)])
+def test_a_standard_input_into_which_nothing_is_piped_is_refused(folder, stdin, monkeypatch):
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(BadInput, match="nothing is piped into standard input; arecord"):
+        stream(folder / "live.safetensors", "-")
+
+
+def test_a_file_is_not_written_anew_where_another_output_is_refused(folder, tmp_path):
+    (tmp_path / "a.csv").write_text("of yesterday")
+    with pytest.raises(BadInput, match=r"name a \.csv"):
+        stream(
+            folder / "live.safetensors", str(folder / "a.wav"), out=[tmp_path / "a.csv", tmp_path / "b.txt"]
+        )
+    assert (tmp_path / "a.csv").read_text() == "of yesterday"
 
 
 def test_ctrl_c_ends_a_stream_with_whole_files_and_the_summary(folder, tmp_path):
@@ -195,16 +212,15 @@ def test_faults_set_the_exit_status_of_the_command(folder, tmp_path, capsys):
 
 def test_a_microphone_is_heard_through_an_array_file(folder, tmp_path, monkeypatch, capsys):
     write_array(tmp_path / "array.yaml", ArraySetup("foa", (2, 3, 4, 5), yaw=90.0, recorded=6))
-    card = Card(noise(2.0, 6, 48000), rate=48000, block=960, rates=(48000,))
+    card = Card(noise(2.0, 6, 48000), rate=48000, block=960, rates=(48000,), stays=True)
     module = sounddevice_of(card)
     for room in (devices, sources):
         monkeypatch.setattr(room, "load_sounddevice", lambda: module)
     monkeypatch.setattr(assembly, "RunningClock", lambda: RunningClock())
     card.now = time.monotonic()
     card.taken = lambda: time.sleep(0.001) or True
-    status = stream(
-        folder / "live.safetensors", "microphone", array=tmp_path / "array.yaml", keep=True, json=True
-    )
+    run, array = folder / "live.safetensors", tmp_path / "array.yaml"
+    status = stream(run, "microphone", array=array, keep=True, json=True, seconds=2.0)
     said = lines(capsys.readouterr().out)
     assert status == 0 and card.opened["channels"] == 6 and said[0]["sample_rate"] == 48000
     assert sum(one["type"] == "event" for one in said) > 20 and said[-1]["seconds"] == 2.0
