@@ -77,7 +77,7 @@ def export(
     precision = "int8" if int8 else "float16" if float16 else "float32"
     predictor = load_run(run, weights, "cpu", legacy)
     set_threshold(predictor.system, threshold)
-    with writing_folder(out, DESCRIPTION) as folder:
+    with writing_folder(out, (DESCRIPTION, GRAPH), (WITHOUT_VIDEO,)) as folder:
         about = export_system(predictor.system, str(run), folder, precision, length, measure, seed)
     sys.stdout.write(described(about.measured))
     log.info("%s", out)

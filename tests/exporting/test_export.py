@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from avseld.__main__ import main
 from avseld.base.errors import BadInput
 from avseld.exporting.export import export_system
+from avseld.exporting.folder import writing_folder
 from avseld.exporting.smaller import PRECISIONS
 from avseld.onnx_runtime import load
 from avseld.recipes import FOLDER
@@ -160,6 +161,28 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, capsys):
         main(["export", "--run", "locator_foa", "--out", str(tmp_path)])
     assert "holds something else" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_an_export_into_the_folder_of_an_earlier_one_leaves_other_files_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    marks = ("description.json", "network.onnx")
+    for words in (("old", "old", "old"), ("new", "new")):  # the second one has no graph without video
+        with writing_folder(Path(), marks, ("without_video.onnx",)) as folder:
+            for name, word in zip((*marks, "without_video.onnx"), words, strict=False):
+                (folder / name).write_text(word)
+        (tmp_path / "take.csv").write_text("mine")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == dict.fromkeys(marks, "new") | {"take.csv": "mine"}
+
+
+def test_a_description_of_another_program_is_something_else(tmp_path):
+    (tmp_path / "description.json").write_text("mine")
+    with (
+        pytest.raises(BadInput, match="holds something else"),
+        writing_folder(tmp_path, ("description.json", "x")),
+    ):
+        pass
+    assert (tmp_path / "description.json").read_text() == "mine"
 
 
 def test_a_changed_graph_or_description_is_refused(exported, tmp_path):
