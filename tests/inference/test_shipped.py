@@ -15,11 +15,17 @@ from safetensors.torch import save_file
 
 from avseld.__main__ import main
 from avseld.base.errors import BadInput
+from avseld.exporting.export import export_system
+from avseld.exporting.material import generate
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load
 from avseld.inference.run_folder import folder_of, recordings_for_weights
 from avseld.io.geometry import unit_vector
+from avseld.onnx_runtime import load as load_exported
+from avseld.onnx_runtime.__main__ import write_predictions
 from avseld.recipes import FOLDER
+from avseld.streaming.engine import Engine
+from avseld.system.inference import iterate_heads
 from avseld.weights import find, shipped
 from avseld.weights.pack import pack
 
@@ -134,3 +140,36 @@ def test_a_weights_file_in_a_run_folder_stands_for_the_run(tmp_path):
     (tmp_path / "config.yaml").touch()
     assert folder_of(tmp_path / "last.safetensors") == folder_of(tmp_path) == tmp_path
     assert folder_of(Path("locator_foa")) is None
+
+
+@pytest.mark.parametrize("name", ["live_foa", "live_mic"])
+def test_weights_for_live_sound_say_in_a_stream_what_they_say_in_prediction(name):
+    system = load(name).system
+    sound = generate(system, 7.03, seed=2)
+    n_samples = sound.waveform.shape[1]
+    expected = torch.cat(
+        [heads["accdoa"] for _, heads in iterate_heads(system, sound.read, n_samples, None, 1)]
+    )
+    engine, parts = Engine(system), []
+    for first in range(0, n_samples, 1000):
+        engine.append(sound.waveform[:, first : first + 1000])
+        if engine.ready:
+            parts.append(engine.run(engine.ready))
+    found = torch.cat([part.heads["accdoa"] for part in [*parts, *engine.finish()]])
+    assert found.shape == expected.shape and expected.abs().max() > 0.5
+    assert (found - expected).abs().max() < 1e-4
+
+
+def test_exported_weights_for_live_sound_of_microphones_write_the_csv_of_prediction(tmp_path):
+    system = load("live_mic").system
+    export_system(system, "live_mic", tmp_path, measure=False)  # fails without parity
+    sound = generate(system, 4.1, seed=2)
+    soundfile.write(tmp_path / "take.wav", sound.waveform.T, system.sample_rate, subtype="PCM_24")
+    write_predictions(load_exported(tmp_path), tmp_path / "take.wav", tmp_path / "exported.csv")
+    predict(Path("live_mic"), audio=[tmp_path / "take.wav"], out=tmp_path / "predicted.csv")
+    ours, theirs = (
+        np.loadtxt(tmp_path / f"{each}.csv", delimiter=",", ndmin=2) for each in ("exported", "predicted")
+    )
+    assert len(ours) > 5
+    np.testing.assert_array_equal(ours[:, :3], theirs[:, :3])
+    np.testing.assert_allclose(ours[:, 3:], theirs[:, 3:], atol=2e-3)
