@@ -38,7 +38,7 @@ def published_clip(sound: Path, video: Path, target: Path, start: int, deg: int)
     reader.set(cv2.CAP_PROP_POS_FRAMES, round(start * 0.1 * fps))
     places = _places(rows, columns, deg)
     writer = cv2.VideoWriter(f"{target}.mp4", cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))
-    for _ in range(round(5 * fps)):
+    for _ in range(round(N_FRAMES * 0.1 * fps)):
         there, frame = reader.read()
         if not there:
             break

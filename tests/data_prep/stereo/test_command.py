@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from avseld.base.errors import BadInput
+from avseld.benchmarking import stereo_published
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.labels import read_labels
 from avseld.io.manifest import read_manifest
@@ -237,3 +238,19 @@ def test_options_that_cannot_be_are_refused_in_one_line(raw, tmp_path, options, 
     with pytest.raises(BadInput, match=said):
         stereo(raw, tmp_path / "clips", **{"clips": 2, "seconds": 1, **options})
     assert not list((tmp_path / "clips").rglob("*.wav"))
+
+
+def test_the_official_way_of_the_benchmark_gives_the_same_clip(raw, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(stereo_published, "N_FRAMES", 10)
+    made = next((clips / "video_dev").rglob("*.mp4"))
+    name = made.stem[: made.stem.index("_deg")]
+    sound, video = (next(raw.rglob(f"{name}{suffix}")) for suffix in (".wav", ".mp4"))
+    stereo_published.published_clip(
+        sound, video, tmp_path / "a", int(made.stem[-4:]), int(made.stem[-13:-10])
+    )
+    ours = next((clips / "stereo_dev").rglob(f"{made.stem}.wav"))
+    np.testing.assert_allclose(
+        soundfile.read(tmp_path / "a.wav")[0], soundfile.read(ours)[0], atol=1.01 / 32768
+    )
+    official, here = luma(tmp_path / "a.mp4").astype(float), luma(made).astype(float)
+    assert official.shape == here.shape and np.abs(official - here).mean() < 4
