@@ -125,7 +125,9 @@ class Microphone:
         """End the ring; called by the driver, also where the device was unplugged."""
         assert self._ring is not None
         if not self._stopped:
-            self.error = BadInput(f"{self.name}: gives no sound any more; is it still plugged in?")
+            self.error = BadInput(
+                f"{self.name}: gives no sound any more; is it plugged in, and allowed to this program?"
+            )
         self._ring.end()
 
     def pull(self) -> None:
