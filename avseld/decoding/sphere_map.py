@@ -40,17 +40,20 @@ class SphereMapDecoder:
         threshold: a class is active above this probability; one, or one of each class.
         apart_deg: peaks of a class that are closer are one source, degrees.
         peak_share: of the largest energy of the map, below which a peak is no source.
+        radius_deg: a source has no energy farther from its peak, as labels have none; a network that is not sure of the
+            direction makes wide maps, whose overlap with any label is small.
     """
 
     order: int = 6
     threshold: Thresholds = 0.5
     apart_deg: float = 30.0
     peak_share: float = 0.5
+    radius_deg: float = 20.0
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode sources in label frames of 100 ms.
 
-        Every cell of an active class belongs to the nearest peak. The direction of a source is the mean of its cells,
+        Every cell near a peak of an active class belongs to the nearest one. The direction of a source is the mean of its cells,
         weighted by the square of their energy; its confidence the probability of the class, times the share of its
         peak in the largest one.
 
@@ -91,9 +94,11 @@ class SphereMapDecoder:
         energies = sigmoid(GAIN * coefficients @ harmonics_of_cells(self.order).T + OFFSET)
         energies /= energies.max(axis=1, keepdims=True)
         number, share, found = [], [], []
+        near = np.cos(np.radians(self.radius_deg))
         for place, energy in enumerate(energies):
             peaks = self._peaks(energy)
-            owner = (DIRECTIONS @ DIRECTIONS[peaks].T).argmax(axis=1)
+            cosine = DIRECTIONS @ DIRECTIONS[peaks].T
+            owner = np.where(cosine.max(axis=1) >= near, cosine.argmax(axis=1), -1)
             for source, peak in enumerate(peaks):
                 own = np.where((owner == source) & (energy >= LEAST_SHARE * energy[peak]), energy, 0)
                 number.append(place)
