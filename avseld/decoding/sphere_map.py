@@ -40,8 +40,8 @@ class SphereMapDecoder:
         threshold: a class is active above this probability; one, or one of each class.
         apart_deg: peaks of a class that are closer are one source, degrees.
         peak_share: of the largest energy of the map, below which a peak is no source.
-        radius_deg: a source has no energy farther from its peak, as labels have none; a network that is not sure of the
-            direction makes wide maps, whose overlap with any label is small.
+        radius_deg: a source has no energy farther from its peak, as labels have none; a network that is not sure of
+            the direction makes wide maps, whose overlap with any label is small.
     """
 
     order: int = 6
@@ -53,7 +53,8 @@ class SphereMapDecoder:
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode sources in label frames of 100 ms.
 
-        Every cell near a peak of an active class belongs to the nearest one. The direction of a source is the mean of its cells,
+        Every cell near a peak of an active class belongs to the nearest one. The direction of a source
+        is the mean of its cells,
         weighted by the square of their energy; its confidence the probability of the class, times the share of its
         peak in the largest one.
 
