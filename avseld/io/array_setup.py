@@ -14,6 +14,8 @@ from avseld.base.sphere import unit_vector
 from avseld.io.channel_map import ChannelMap
 from avseld.io.events import Events
 from avseld.io.geometry import direction, wrap
+from avseld.io.row_maps import RowMaps
+from avseld.io.sphere_grid import N_CELLS, rotated
 
 ArrayFormat = Literal["foa", "mic", "a_format"]
 CAPSULES_DEG = ((45.0, 35.264), (-45.0, -35.264), (135.0, -35.264), (-135.0, 35.264))
@@ -158,13 +160,17 @@ def ambisonics_of(facing: np.ndarray) -> np.ndarray:
 
 
 def _turned(events: Events, matrix: np.ndarray) -> Events:
-    """Turn the directions of events; an elevation that is not known stays so, and is taken as 0 for the azimuth."""
+    """Turn the directions of events and their energy maps; an unknown elevation stays so, and is taken as 0."""
     vectors = unit_vector(events.azimuth, np.nan_to_num(events.elevation)) @ matrix.T
     azimuth, elevation = direction(vectors)
     placed = ~np.isnan(events.azimuth)
     known = placed & ~np.isnan(events.elevation)
+    energies = events.energies
+    if energies is not None:
+        energies = RowMaps.from_dense(rotated(energies.dense(N_CELLS), matrix))
     return replace(
         events,
         azimuth=np.where(placed, wrap(azimuth), events.azimuth),
         elevation=np.where(known, elevation, events.elevation),
+        energies=energies,
     )

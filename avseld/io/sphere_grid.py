@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from avseld.io.energy_maps import HEIGHT, WIDTH
-from avseld.io.geometry import unit_vector
+from avseld.io.geometry import direction, unit_vector
 
 ROWS, COLUMNS = 24, 48
 N_CELLS = ROWS * COLUMNS
@@ -68,3 +68,21 @@ def at_pixels(energies: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     wide[:6], wide[-6:] = wide[6], wide[-7]
     column, row = (x + 0.5) / CELL_DEG - 0.5, (y + 0.5) / CELL_DEG - 0.5
     return np.maximum(map_coordinates(wide, [row + 6, column + 6], order=3), 0)
+
+
+def rotated(energies: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn maps by a rotation of the directions.
+
+    Args:
+        energies: (row, cell).
+        matrix: (3, 3), of column vectors.
+
+    Returns:
+        (row, cell) float32, interpolated between cells; energies below a thousandth of a map's largest are left out.
+    """
+    azimuth, elevation = direction(DIRECTIONS @ matrix)  # where each cell was before
+    x, y = WIDTH / 2 - azimuth - 0.5, HEIGHT / 2 - elevation - 0.5
+    turned = np.zeros(energies.shape, np.float32)
+    for place, row in enumerate(energies):
+        turned[place] = at_pixels(row, x, y)
+    return np.where(turned >= 1e-3 * turned.max(axis=1, keepdims=True, initial=0), turned, 0)

@@ -60,6 +60,8 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--channels", help="channels to take, counted from 1, or ambix, n3d, fuma: 1,2,3,4")
     parser.add_argument("--threads", type=int, help="of the computation; one per core by default")
     given = parser.parse_args(words)
+    if given.threads is not None and given.threads < 1:
+        parser.error(f"--threads {given.threads}: give at least 1")
     try:
         network = load(given.folder, given.threads)
         for path, target in targets_of(given.out, given.recordings).items():

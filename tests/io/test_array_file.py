@@ -15,6 +15,8 @@ from avseld.io.events import Events
 from avseld.io.geometry import angle_between, direction, unit_vector
 from avseld.io.manifest import read_manifest
 from avseld.io.resampling import open_recording, read_sound
+from avseld.io.row_maps import RowMaps
+from avseld.io.sphere_grid import DIRECTIONS, N_CELLS
 from avseld.reporting.downmix import stereo_blocks
 from data_prep.corpora.own import own
 from data_prep.media.resample import resample
@@ -120,6 +122,17 @@ def test_what_turned_microphones_find_is_turned_into_the_room_and_back(yaw, pitc
     assert angle_between(unit_vector(moved.azimuth, moved.elevation), room) < 1e-6
     back = setup.to_array(moved)
     assert angle_between(unit_vector(back.azimuth, back.elevation), unit_vector(*heard)) < 1e-6
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "roll"), [(90.0, 0.0, 0.0), (-37.0, 25.0, 10.0)])
+def test_the_energy_map_of_what_turned_microphones_find_is_turned_with_its_direction(yaw, pitch, roll):
+    heard = at(20.0, 15.0)
+    energies = np.exp(-0.5 * (np.degrees(np.arccos(DIRECTIONS @ unit_vector(20.0, 15.0))) / 15) ** 2)
+    events = heard.with_energies(RowMaps.from_dense(energies[None]))
+    turned = ArraySetup("mic", yaw=yaw, pitch=pitch, roll=roll).to_room(events)
+    there = unit_vector(float(turned.azimuth[0]), float(turned.elevation[0]))
+    expected = np.exp(-0.5 * (np.degrees(np.arccos(np.clip(DIRECTIONS @ there, -1, 1))) / 15) ** 2)
+    assert np.abs(turned.energies.dense(N_CELLS)[0] - expected).max() < 0.02
 
 
 def test_rows_without_direction_stay_and_ambisonics_are_not_turned_twice():
