@@ -56,7 +56,7 @@ SHARE_BELOW_1 = Range(0, 1, below=True)
 NAMES = {
     SAMPLES: "sample_rate n_fft win_length hop gcc_fft",
     SIZE: "n_mels width widths hidden narrow layers n_layers n_heads feedforward token n_blocks n_boxes n_points "
-    "n_values bin_pooling frame_pooling median_frames frames_per_step frames_per_output "
+    "n_values bin_pooling frame_pooling median_frames frames_per_step frames_per_output frames_per_label "
     "kernel expansion channels max_offset max_steps depths patch n_outputs sed_features n_tracks",
     COUNT: "batch_size accumulate steps validate_every keep_every num_nodes patience every epochs steps_per_epoch "
     "T_max evaluate_training total_steps",
@@ -65,11 +65,12 @@ NAMES = {
     "shuffle_buffer "
     "final_div_factor factor distance_scale first adapter_ratio",
     NOT_NEGATIVE: "lr low_hz sed_weight doa_weight distance_weight coordinates_weight smooth salt gain_db last "
-    "eta_min eps weight_decay adapter_scale",
+    "eta_min eps weight_decay adapter_scale map_weight",
     SHARE: "high low threshold tag_threshold rising holding chance video_dropout pct_start momentum base_momentum "
-    "max_momentum dampening beta",
+    "max_momentum dampening beta peak_share",
     SHARE_BELOW_1: "dropout betas average stochastic_depth",
-    Range(0, 180): "unify_deg",
+    Range(0, 180): "unify_deg apart_deg",
+    Range(1, 16, whole=True): "order",
     Range(0, 90): "grid_deg",
     Range(0, 2**32 - 1, whole=True): "seed",
 }
