@@ -63,8 +63,8 @@ def test_every_command_that_takes_shards_is_on_the_page_and_the_others_are_named
     page = PAGE.read_text()
     shared, others = page.split("These are not shared out")
     rows = "".join(re.findall(r"^\| `avseld.*?\|", shared, flags=re.M))
-    listed = set(re.findall(r"`(?:avseld-prep |avseld-detect )?([a-z0-9]+)`", rows))
-    named = set(re.findall(r"`(?:avseld-detect )?([a-z0-9]+)`", others.split("\n\n")[0]))
+    listed = set(re.findall(r"`(?:avseld-prep |avseld-detect )?([a-z0-9_]+)`", rows))
+    named = set(re.findall(r"`(?:avseld-detect )?([a-z0-9_]+)`", others.split("\n\n")[0]))
     for program in ("avseld-prep", "avseld-detect"):
         for name, command in PROGRAMS[program].COMMANDS.items():
             function = getattr(import_module(command.module), command.function)
