@@ -70,7 +70,7 @@ NAMES = {
     "max_momentum dampening beta peak_share",
     SHARE_BELOW_1: "dropout betas average stochastic_depth",
     Range(0, 180): "unify_deg apart_deg",
-    Range(1, 16, whole=True): "order",
+    Range(1, 16, whole=True): "sh_order",
     Range(0, 90): "grid_deg",
     Range(0, 2**32 - 1, whole=True): "seed",
 }

@@ -36,7 +36,7 @@ class SphereMapDecoder:
     """Decodes activity and energy map of each class into its sources: the peaks of the map.
 
     Args:
-        order: of the spherical harmonics.
+        sh_order: largest order of the spherical harmonics.
         threshold: a class is active above this probability; one, or one of each class.
         apart_deg: peaks of a class that are closer are one source, degrees.
         peak_share: of the largest energy of the map, below which a peak is no source.
@@ -44,7 +44,7 @@ class SphereMapDecoder:
             the direction makes wide maps, whose overlap with any label is small.
     """
 
-    order: int = 6
+    sh_order: int = 6
     threshold: Thresholds = 0.5
     apart_deg: float = 30.0
     peak_share: float = 0.5
@@ -59,7 +59,7 @@ class SphereMapDecoder:
         peak in the largest one.
 
         Args:
-            output: maps (frame, class, 1 + (order + 1)^2): logit of the activity, then coefficients of the map.
+            output: maps (frame, class, 1 + (sh_order + 1)^2): logit of the activity, then coefficients of the map.
             hop: seconds between frames.
 
         Returns:
@@ -92,7 +92,7 @@ class SphereMapDecoder:
             Of each source the number of its map, the share of its peak in the largest one, and energies (cell,) over
             their largest.
         """
-        energies = sigmoid(GAIN * coefficients @ harmonics_of_cells(self.order).T + OFFSET)
+        energies = sigmoid(GAIN * coefficients @ harmonics_of_cells(self.sh_order).T + OFFSET)
         energies /= energies.max(axis=1, keepdims=True)
         number, share, found = [], [], []
         near = np.cos(np.radians(self.radius_deg))

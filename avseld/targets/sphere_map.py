@@ -31,7 +31,7 @@ class SphereMap:
 
     Args:
         n_classes: classes.
-        order: of the spherical harmonics.
+        sh_order: largest order of the spherical harmonics.
         energies: maps, those of the labels; or gaussian, drawn around each annotated direction.
         frames_per_label: feature frames of a label frame of 100 ms.
         threshold: a class is active above this probability; one, or one of each class.
@@ -48,7 +48,7 @@ class SphereMap:
     def __init__(
         self,
         n_classes: int,
-        order: int = 6,
+        sh_order: int = 6,
         energies: str = "maps",
         frames_per_label: int = 5,
         threshold: Thresholds = 0.5,
@@ -59,11 +59,11 @@ class SphereMap:
         if energies not in ("maps", "gaussian"):
             raise BadInput(f"energies: '{energies}' is none of maps, gaussian")
         per_class(threshold, n_classes)
-        self.n_classes, self.order, self.frames_per_label = n_classes, order, frames_per_label
+        self.n_classes, self.sh_order, self.frames_per_label = n_classes, sh_order, frames_per_label
         self.threshold, self.apart_deg, self.peak_share = threshold, apart_deg, peak_share
         self.map_weight = map_weight
         self.needs_maps = energies == "maps"
-        self.shapes = {"maps": (n_classes, 1 + (order + 1) ** 2)}
+        self.shapes = {"maps": (n_classes, 1 + (sh_order + 1) ** 2)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Encode the reference of a window; a label frame of it has the sources that sound in its middle.
@@ -133,7 +133,7 @@ class SphereMap:
         active = energy.amax(dim=-1) > 0
         activity = self.n_classes * functional.binary_cross_entropy_with_logits(maps[..., 0], active.to(maps))
         coefficients, reference = maps[..., 1:][active], energy[active].to(maps)
-        cells = torch.from_numpy(harmonics_of_cells(self.order)).to(maps)
+        cells = torch.from_numpy(harmonics_of_cells(self.sh_order)).to(maps)
         area = torch.from_numpy(AREA).to(maps)
         logit = GAIN * coefficients @ cells.T + OFFSET
         found = logit.sigmoid()
@@ -154,7 +154,7 @@ class SphereMap:
     @property
     def decoder(self) -> SphereMapDecoder:
         """What decodes, without torch."""
-        return SphereMapDecoder(self.order, self.threshold, self.apart_deg, self.peak_share)
+        return SphereMapDecoder(self.sh_order, self.threshold, self.apart_deg, self.peak_share)
 
     def decode(self, output: dict[str, np.ndarray], hop: float) -> Events:
         """Decode a stretch of a recording; see `SphereMapDecoder.decode`."""

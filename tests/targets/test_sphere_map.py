@@ -117,7 +117,7 @@ def test_turning_the_scene_turns_its_maps(rotation):
 
 
 def test_the_gradient_of_the_loss_is_that_of_its_differences():
-    target = SphereMap(2, order=2, energies="gaussian", frames_per_label=1)
+    target = SphereMap(2, sh_order=2, energies="gaussian", frames_per_label=1)
     events = rows((0, 1, 0, 10, 0))
     labels = {"energy": torch.from_numpy(target.encode(events, 0.0, 1, 0.1)["energy"])[None].double()}
     heads = torch.randn(1, 1, 2, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 0.3

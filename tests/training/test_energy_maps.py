@@ -15,7 +15,7 @@ from avseld.io.events import read_events
 from avseld.io.manifest import read_manifest, write_manifest
 from avseld.metrics.imaging import maps_of_directions
 
-TARGET = {"order": 3, "frames_per_label": 10, "threshold": 0.0, "peak_share": 1.0}
+TARGET = {"sh_order": 3, "frames_per_label": 10, "threshold": 0.0, "peak_share": 1.0}
 
 
 @pytest.fixture(scope="module")
