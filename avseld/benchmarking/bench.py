@@ -41,7 +41,8 @@ def bench(
             four channels in one thread; metrics 54 recordings (the real system's outputs where they lie beside the
             project, else generated ones), with the jackknife, and 10,000 generated recordings; imaging scores of energy
             maps of DCASE2026; energy_maps those maps made from 32 channels; detect a video; shards reading windows from
-            shards beside seeking in files; stream the latency of live events beside that of windows a second apart.
+            shards beside seeking in files; stream the latency of live events beside that of windows a second apart;
+            stereo clips of DCASE2025.
         weights: of the detector, for train, predict, detect and stream; YOLOX-Nano of the user's cache if left out, and
             people_drawn for stream.
         json: print one JSON object as the last line.
@@ -99,9 +100,9 @@ def _benchmark(
         from avseld.benchmarking.recordings import bench_prediction
 
         return lambda: bench_prediction(weights)
-    if what == "stereo":
-        return _installed(what, "converter")
-    return partial(_installed(what, "detector"), weights)
+    if what == "detect":
+        return partial(_installed(what, "detector"), weights)
+    return _installed(what, "data preparation")
 
 
 def _installed(name: str, kind: str) -> Callable[..., dict[str, Any]]:

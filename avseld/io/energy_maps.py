@@ -16,17 +16,30 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, require_file
+from avseld.base.sphere import unit_vector
 
 SUFFIXES = ("", "_std", "_inference")
 """what may follow the name of a recording in the name of its file: labels are NAME_std.json, the first scripts wrote
 NAME_inference.json"""
 WIDTH, HEIGHT = 360, 180
 """pixels of the sphere, one a degree"""
+CENTIMETRES = 100.0
+"""of a metre: the unit of distances"""
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """largest file of a submission; the official evaluator stops at a larger one"""
 FRAME_S = 0.1
 N_VALUES = 3
 """of a point: x, y, energy"""
+
+
+def directions_of_pixels(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the unit vectors (pixel, 3) of pixels.
+
+    Args:
+        x: (pixel,) stands for the degree from x to x + 1 of the panorama, whose left edge is azimuth 180.
+        y: (pixel,) for that from y to y + 1 from the top.
+    """
+    return unit_vector(WIDTH / 2 - (x + 0.5), HEIGHT / 2 - (y + 0.5))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.io.energy_maps import EnergyMap, merge_doubled, read_energy_maps
+from avseld.io.energy_maps import CENTIMETRES, EnergyMap, merge_doubled, read_energy_maps
 from avseld.io.events import Events, concatenate
 from avseld.io.geometry import direction
 from avseld.io.row_maps import RowMaps, concatenate_maps
 from avseld.io.sphere_grid import DIRECTIONS, N_CELLS, from_points
 
-CENTIMETRES = 100.0
 TINY = 1e-8
 """largest energy of a map that counts as none"""
 NOTHING = np.zeros((1, N_CELLS), np.float32)

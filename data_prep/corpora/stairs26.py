@@ -19,15 +19,14 @@ from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.base.rates import LABEL_HOP
-from avseld.base.sphere import unit_vector
 from avseld.directions.eigenmike import N_CAPSULES, TETRAHEDRON
 from avseld.io.audio import audio_info
 from avseld.io.channel_map import MONO_REMEDY
 from avseld.io.classes import STARSS_CLASSES
 from avseld.io.energy_maps import (
-    HEIGHT,
-    WIDTH,
+    CENTIMETRES,
     EnergyMap,
+    directions_of_pixels,
     files_of,
     merge_doubled,
     read_energy_maps,
@@ -195,18 +194,24 @@ def events_of(maps: Sequence[EnergyMap]) -> Events:
     """Return the centres of energy maps as events of a label frame each.
 
     Args:
-        maps: of a recording. A number x stands for the degree from x to x + 1 of the panorama, whose left edge is
-            azimuth 180, and y for that from y to y + 1 from the top.
+        maps: of a recording.
     """
     rows = []
     for one in maps:
         x, y, energy = np.concatenate([np.zeros((0, 3)), *one.polygons]).T
         if not energy.sum() > 0:
             continue
-        pixels = unit_vector(WIDTH / 2 - (x + 0.5), HEIGHT / 2 - (y + 0.5))
-        azimuth, elevation = map(float, direction(energy @ pixels))
+        azimuth, elevation = map(float, direction(energy @ directions_of_pixels(x, y)))
         onset = one.frame * LABEL_HOP
         rows.append(
-            (onset, onset + LABEL_HOP, one.label, one.instance, azimuth, elevation, one.distance / 100)
+            (
+                onset,
+                onset + LABEL_HOP,
+                one.label,
+                one.instance,
+                azimuth,
+                elevation,
+                one.distance / CENTIMETRES,
+            )
         )
     return Events.from_rows(rows) if rows else Events.empty()

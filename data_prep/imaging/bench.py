@@ -28,11 +28,10 @@ NOISE = 0.01
 REPEATS = 3
 
 
-def bench_energy_maps(weights: Path | None = None, seconds: float = SECONDS) -> dict[str, Any]:
+def bench_energy_maps(seconds: float = SECONDS) -> dict[str, Any]:
     """Time the maps of a generated recording, from wav and csv to JSON, in this process.
 
     Args:
-        weights: unused; benchmarks of the detector take it.
         seconds: of the recording.
 
     Returns:

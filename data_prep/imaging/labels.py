@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.io.energy_maps import EnergyMap, merge_doubled
+from avseld.io.energy_maps import CENTIMETRES, EnergyMap, merge_doubled
 from avseld.io.events import Events
 from data_prep.imaging.outlines import around_sound, filled_outlines, standardised
 from data_prep.imaging.pictures import pictures
@@ -19,7 +19,6 @@ CORRECTIONS = {
     "first_row": "the first row of the labels too, which the generator takes for a header",
 }
 """defects of the label generator that can be corrected, by name"""
-CENTIMETRES = 100.0
 
 
 def maps_of_sounds(spectra: np.ndarray, events: Events, corrected: Collection[str] = ()) -> list[EnergyMap]:

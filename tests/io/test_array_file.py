@@ -127,11 +127,11 @@ def test_what_turned_microphones_find_is_turned_into_the_room_and_back(yaw, pitc
 @pytest.mark.parametrize(("yaw", "pitch", "roll"), [(90.0, 0.0, 0.0), (-37.0, 25.0, 10.0)])
 def test_the_energy_map_of_what_turned_microphones_find_is_turned_with_its_direction(yaw, pitch, roll):
     heard = at(20.0, 15.0)
-    energies = np.exp(-0.5 * (np.degrees(np.arccos(DIRECTIONS @ unit_vector(20.0, 15.0))) / 15) ** 2)
+    energies = np.exp(-0.5 * (angle_between(DIRECTIONS, unit_vector(20.0, 15.0)) / 15) ** 2)
     events = heard.with_energies(RowMaps.from_dense(energies[None]))
     turned = ArraySetup("mic", yaw=yaw, pitch=pitch, roll=roll).to_room(events)
     there = unit_vector(float(turned.azimuth[0]), float(turned.elevation[0]))
-    expected = np.exp(-0.5 * (np.degrees(np.arccos(np.clip(DIRECTIONS @ there, -1, 1))) / 15) ** 2)
+    expected = np.exp(-0.5 * (angle_between(DIRECTIONS, there) / 15) ** 2)
     assert np.abs(turned.energies.dense(N_CELLS)[0] - expected).max() < 0.02
 
 

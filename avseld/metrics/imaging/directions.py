@@ -10,10 +10,9 @@ from functools import lru_cache
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.io.energy_maps import HEIGHT, WIDTH, EnergyMap
+from avseld.io.energy_maps import CENTIMETRES, EnergyMap, directions_of_pixels
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
-from avseld.io.label_maps import CENTIMETRES
 from avseld.metrics.imaging.drawing import COLUMNS, ROWS
 from avseld.metrics.imaging.thinning import PIXEL_X, PIXEL_Y
 
@@ -29,12 +28,11 @@ def pixel_grid() -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         (pixel, 2) x and y in degrees of a file, that fall on whole pixels of the picture or just beside, and (pixel, 3)
-        unit vectors of their directions. A number x stands for the degree from x to x + 1 of the panorama, whose left
-        edge is azimuth 180.
+        unit vectors of their directions.
     """
     x, y = np.meshgrid(PIXEL_X[0, :COLUMNS], PIXEL_Y[0, :ROWS])
-    azimuth, elevation = WIDTH / 2 - (x.ravel() + 0.5), HEIGHT / 2 - (y.ravel() + 0.5)
-    return np.stack([x.ravel(), y.ravel()], axis=1), unit_vector(azimuth, elevation)
+    x, y = x.ravel(), y.ravel()
+    return np.stack([x, y], axis=1), directions_of_pixels(x, y)
 
 
 def maps_of_directions(events: Events) -> list[EnergyMap]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from avseld.base.sphere import unit_vector
 from avseld.directions.eigenmike import TETRAHEDRON, capsule_positions, steering
 from avseld.io.events import Events
-from avseld.io.geometry import direction
+from avseld.io.geometry import angle_between, direction
 from data_prep.imaging.bands import BAND_CENTRES_HZ, band_spectra
 from data_prep.imaging.labels import CORRECTIONS, maps_of_sounds
 from data_prep.imaging.outlines import around_sound, filled_outlines
@@ -39,11 +39,11 @@ def test_the_map_of_a_plane_wave_is_strongest_where_it_comes_from(
 ) -> None:
     spectra = band_spectra(plane_waves([(azimuth, elevation)], seed=seed))
     energies = np.median(sparse_maps(spectra, own_wavelengths=True), axis=1)
-    angle = np.degrees(np.arccos(lattice()[np.argmax(energies[-1])] @ unit_vector(azimuth, elevation)))
-    assert angle < SPACING_DEG
+    wave = unit_vector(azimuth, elevation)
+    assert angle_between(lattice()[np.argmax(energies[-1])], wave) < SPACING_DEG
     made = maps_of_sounds(spectra, events([(1, 3, 0, azimuth, elevation)]), tuple(CORRECTIONS))
     assert len(made) == 1
-    assert np.degrees(np.arccos(strongest(made[0].polygons) @ unit_vector(azimuth, elevation))) < SPACING_DEG
+    assert angle_between(strongest(made[0].polygons), wave) < SPACING_DEG
 
 
 @pytest.mark.parametrize(("momentum", "own_wavelengths"), [(False, False), (True, False), (False, True)])
