@@ -52,7 +52,7 @@ def _pixels_around() -> np.ndarray:
 
 
 def at_pixels(energies: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Interpolate maps between cells by cubic splines, around the seam.
+    """Interpolate maps between cells by cubic splines, around the seam and over the poles.
 
     Args:
         energies: (cell,).
@@ -64,8 +64,11 @@ def at_pixels(energies: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     from scipy.ndimage import map_coordinates  # slow to import, and needed by those alone that write maps
 
-    wide = np.pad(energies.reshape(ROWS, COLUMNS).astype(np.float64), ((6, 6), (6, 6)), mode="wrap")
-    wide[:6], wide[-6:] = wide[6], wide[-7]
+    picture = energies.reshape(ROWS, COLUMNS).astype(np.float64)
+    beyond = np.roll(
+        picture[::-1], COLUMNS // 2, axis=1
+    )  # a meridian goes on beyond a pole as the opposite one
+    wide = np.pad(np.concatenate([beyond[-6:], picture, beyond[:6]]), ((0, 0), (6, 6)), mode="wrap")
     column, row = (x + 0.5) / CELL_DEG - 0.5, (y + 0.5) / CELL_DEG - 0.5
     return np.maximum(map_coordinates(wide, [row + 6, column + 6], order=3), 0)
 
