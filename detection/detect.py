@@ -12,6 +12,7 @@ from avseld.base.files import fingerprint
 from avseld.base.prefetch import prefetch
 from avseld.io.boxes import PERSON, Boxes
 from avseld.io.video import VideoInfo, sample_frames, video_info
+from detection.backends.placed import PlacedDetector
 from detection.backends.tiles import TiledDetector
 from detection.detector import Backend, Detections, Detector, load, near_picture
 from detection.familiarity import Familiarity
@@ -47,6 +48,7 @@ def boxes_of_video(
     threads: int = 0,
     tiles: int = 1,
     like: str | None = None,
+    field_deg: float = 0.0,
 ) -> Boxes:
     """Detect boxes in one video.
 
@@ -60,6 +62,8 @@ def boxes_of_video(
         tiles: number of overlapping tiles a 360-degree frame is cut into; 1 processes it whole.
         like: SHA-256 of the weights that made other boxes; those are taken if they come with the package and `weights`
             is None.
+        field_deg: horizontal field of view of a perspective picture that a detector of panoramas looks at; 0 for a
+            panorama.
 
     Raises:
         BadInput: the video or the weights cannot be used.
@@ -67,10 +71,35 @@ def boxes_of_video(
     if weights is None and like is not None and (card := card_of(like)) is not None:
         weights = card.path
     video_info(video)  # a wrong path is reported before weights are fetched
-    detector = in_tiles(load(backend, weights, threads), tiles)
+    detector = seen_as(load(backend, weights, threads), tiles, field_deg)
     found = detect(Path(video), detector, fps, width)
     warn_if_unfamiliar({Path(video).name: found.about}, detector)
     return found
+
+
+def seen_as(detector: Detector, tiles: int = 1, field_deg: float = 0.0) -> Detector:
+    """Wrap a detector so that it processes panoramas in tiles, or perspective pictures as parts of panoramas.
+
+    Args:
+        detector: of whole pictures.
+        tiles: number of tiles; 1 for none.
+        field_deg: horizontal field of view of perspective pictures, degrees; 0 for pictures as they are.
+
+    Raises:
+        BadInput: both, or a number out of range.
+    """
+    if field_deg and tiles != 1:
+        raise BadInput(
+            f"field_deg {field_deg:g}: a perspective picture is not cut into tiles; give one of the two"
+        )
+    return PlacedDetector(detector, field_deg) if field_deg else in_tiles(detector, tiles)
+
+
+def view_of(detector: Detector) -> dict[str, Any]:
+    """Describe how a detector looks at pictures, if not as they are: number of tiles, or field of view."""
+    if isinstance(detector, TiledDetector):
+        return {"tiles": detector.n_tiles}
+    return {"field_deg": detector.field_deg} if isinstance(detector, PlacedDetector) else {}
 
 
 def in_tiles(detector: Detector, tiles: int) -> Detector:
@@ -129,9 +158,8 @@ def signature(
     detector: Detector, video: str, info: VideoInfo, fps: float, width: int | None
 ) -> dict[str, Any]:
     """List what must be equal for existing boxes to be kept."""
-    tiles = {"tiles": detector.n_tiles} if isinstance(detector, TiledDetector) else {}
     return (
-        tiles
+        view_of(detector)
         | info.placing
         | {
             "detector": detector.name,

@@ -7,7 +7,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import Boxes
-from detection.detect import boxes_table, in_tiles
+from detection.detect import boxes_table, seen_as, view_of
 from detection.detector import Detector, load
 from detection.shipped import card_of
 
@@ -23,7 +23,7 @@ class PictureDetector:
 
     def __init__(self, detector: Detector, fps: float, width: int | None = None) -> None:
         self._detector, self.width = detector, width or detector.size
-        self.about: dict[str, Any] = {
+        self.about: dict[str, Any] = view_of(detector) | {
             "detector": detector.name, "weights": detector.weights, "fps": fps, "looked_at": self.width
         }  # fmt: skip
 
@@ -44,6 +44,7 @@ def picture_detector(
     threads: int = 1,
     tiles: int = 1,
     like: str | None = None,
+    field_deg: float = 0.0,
 ) -> PictureDetector:
     """Load a detector of live pictures; arguments as for `detection.detect.boxes_of_video`.
 
@@ -55,6 +56,7 @@ def picture_detector(
         threads: processor threads; one leaves the others to the network of the sound.
         tiles: overlapping tiles a 360-degree picture is cut into.
         like: SHA-256 of weights; those are taken if they come with the package and `weights` is None.
+        field_deg: horizontal field of view of perspective pictures, for a detector of panoramas; 0 for panoramas.
 
     Raises:
         BadInput: the weights cannot be used, or fewer than one picture in ten seconds.
@@ -63,7 +65,4 @@ def picture_detector(
         raise BadInput(f"--detector_fps {fps:g}: choose 0.1 pictures a second or more")
     if weights is None and like is not None and (card := card_of(like)) is not None:
         weights = card.path
-    detector = PictureDetector(in_tiles(load("onnx", weights, threads), tiles), fps, width)
-    if tiles > 1:
-        detector.about["tiles"] = tiles
-    return detector
+    return PictureDetector(seen_as(load("onnx", weights, threads), tiles, field_deg), fps, width)

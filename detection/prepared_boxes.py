@@ -19,7 +19,7 @@ from avseld.base.next_step import tell_next
 from avseld.io.boxes import read_boxes, write_boxes
 from avseld.io.manifest import Recording, read_classes, read_manifest, write_manifest
 from avseld.io.video import VideoInfo, check_panorama, video_info
-from detection.detect import GENERATOR, detect, in_tiles, signature, warn_if_unfamiliar
+from detection.detect import GENERATOR, detect, seen_as, signature, warn_if_unfamiliar
 from detection.detector import Backend, Detector, load
 
 logger = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class DetectorOptions:
     threads: int
     mmdet_config: Path | None
     tiles: int
+    field_deg: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def boxes(
     width: int | None = None,
     threads: int = 0,
     tiles: int = 1,
+    field_deg: float = 0.0,
     mmdet_config: Path | None = None,
     replace_generated: bool = False,
     force: bool = False,
@@ -99,6 +101,8 @@ def boxes(
         threads: processor threads; 0 leaves the choice to the backend, and with --engine shares out the cores.
         tiles: number of overlapping tiles a 360-degree frame is cut into; 1 processes it whole, as published. More
             find smaller people, in as many times the computing time.
+        field_deg: horizontal field of view of perspective pictures, degrees, for a detector of panoramas such as
+            people_drawn, which is shown them as large as they would be there; 0 shows it pictures as they are.
         mmdet_config: configuration of another mmdet YOLOX than YOLOX-tiny; a Python file, which is executed.
         replace_generated: detect people where the generator wrote boxes, too.
         force: detect everything anew, also what the generator wrote.
@@ -124,13 +128,13 @@ def boxes(
     rest = [job for job in found if job not in generated]
     detected = 0
     if rest:
-        detector = in_tiles(load(backend, weights, threads, mmdet_config), tiles)
+        detector = seen_as(load(backend, weights, threads, mmdet_config), tiles, field_deg)
         logger.info("detector: YOLOX, backend %s, weights %s", detector.name, detector.weights[:8])
         stale = _stale(rest, detector, fps, width, force)
         threads = threads if workers is None else threads or threads_of_call(workers)
         # A name of weights is no relative path, which a worker elsewhere would be given as an absolute one.
         named = weights if weights is None or weights.is_file() else str(weights)
-        options = DetectorOptions(backend, named, threads, mmdet_config, tiles)
+        options = DetectorOptions(backend, named, threads, mmdet_config, tiles, field_deg)
         made = _detect_all(stale, detector, options, fps, width, failures, workers)
         warn_if_unfamiliar(made, detector)
         detected = len(made)
@@ -190,8 +194,11 @@ def _is_generated(job: DetectionJob) -> bool:
 
 
 def _is_done(existing: dict[str, Any], signature: dict[str, Any]) -> bool:
-    """Return whether boxes have a signature; one without `tiles` is of whole frames."""
-    return signature.items() <= existing.items() and existing.get("tiles") == signature.get("tiles")
+    """Return whether boxes have a signature; one without `tiles` and `field_deg` is of frames as they are."""
+    parts = ("tiles", "field_deg")
+    return signature.items() <= existing.items() and all(
+        existing.get(part) == signature.get(part) for part in parts
+    )
 
 
 def _stale(
@@ -267,7 +274,8 @@ def _detect_with(job: DetectionJob, options: DetectorOptions, fps: float, width:
     if getattr(LOADED, "options", None) != options:
         weights = None if options.weights is None else Path(options.weights)
         detector = load(options.backend, weights, options.threads, options.mmdet_config)
-        LOADED.detector, LOADED.options = in_tiles(detector, options.tiles), options
+        LOADED.detector = seen_as(detector, options.tiles, options.field_deg)
+        LOADED.options = options
     return _detect_one(job, LOADED.detector, fps, width, lambda _: None)
 
 

@@ -96,7 +96,10 @@ def _rotated_boxes(array: Any, boxes: Any, quarter: Any, sign: Any, up: Any) -> 
     """
     present = (boxes[..., :4] != 0).any(-1)
     centre = 1 - (boxes[..., 0] + boxes[..., 2]) / 2  # rises with azimuth
-    centre = (0.5 + sign * (centre - 0.5) + 0.25 * quarter) % 1.0
+    centre = 0.5 + sign * (centre - 0.5) + 0.25 * quarter
+    centre = array.where(
+        quarter == 0, centre, centre % 1.0
+    )  # a reflection leads over no seam: a picture may have none
     half_width = (boxes[..., 2] - boxes[..., 0]) / 2
     top, bottom = boxes[..., 1], boxes[..., 3]
     top, bottom = array.where(up < 0, 1 - bottom, top), array.where(up < 0, 1 - top, bottom)

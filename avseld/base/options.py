@@ -89,6 +89,7 @@ NAMES_OF_COMMANDS = {
     Range(0.001, 1e6): "rate",
     Range(0.01, 1e6): "picture_every",
     Range(1, 16, whole=True): "tiles",
+    Range(0, 160): "field_deg",
     Range(0, 10_000, whole=True): "label",
     Range(-360, 360): "turn video_yaw",
     Range(-86_400, 86_400): "video_offset",

@@ -13,7 +13,7 @@ from avseld.augment.checks import (
     check_scene_change,
 )
 from avseld.augment.maps import N_MAP_VALUES
-from avseld.augment.scenes import VisualLayout, Window
+from avseld.augment.scenes import VisualLayout, Window, rotations
 from avseld.base.errors import BadInput
 from avseld.base.options import check_options
 from avseld.base.plugins import comes_from_elsewhere
@@ -33,7 +33,10 @@ def augmentation(system: System, parts: list[Part], format: str) -> list[SceneCh
         BadInput: an unknown name or option, or a change that the channel format does not allow.
     """
     check_names([part.name for part in parts])
-    if "rotate" in [part.name for part in parts] and not system.model.wrap:
+    turned = "rotate" in [part.name for part in parts] and any(
+        rotation.quarter for rotation, _ in rotations(format)
+    )
+    if turned and not system.model.wrap:
         log.warning(
             "rotate may turn people across the picture's seam, where this network does not see them whole; give "
             "--model.options.wrap true"

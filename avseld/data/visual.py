@@ -12,7 +12,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.config import VideoControl
 from avseld.data.folds import visible
 from avseld.io.alignment import boxes_of, embeddings_of
-from avseld.io.boxes import source_of
+from avseld.io.boxes import is_perspective, source_of
 from avseld.io.manifest import Recording
 from avseld.vision.visual_input import VisualInput, VisualSpec
 
@@ -79,6 +79,26 @@ def visual_inputs(
             replace(other, duration=0.0) if other is not recording else recording, spec
         )
     return shown
+
+
+def warn_about_edges(visuals: Iterable[VisualInput | None], wrap: bool) -> None:
+    """Warn about boxes of perspective pictures for a network that lets boxes continue beyond the seam of a panorama.
+
+    Args:
+        visuals: as from `visual_inputs`.
+        wrap: whether the network does so.
+    """
+    seen = [visual.boxes.about for visual in visuals if visual is not None and visual.boxes is not None]
+    flat = [about for about in seen if is_perspective(about)]
+    if wrap and flat:
+        log.warning(
+            "boxes of %d of %d videos are of pictures such as %g x %g, which are no panoramas: the network takes both "
+            "of their edges for one place; give --model.options.wrap false, or another model that has it",
+            len(flat),
+            len(seen),
+            flat[0]["width"],
+            flat[0]["height"],
+        )
 
 
 def box_sources(visuals: Iterable[VisualInput | None]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The detectors of people and encoders of video frames that are installed, as entry points of packages."""
 
 import inspect
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,21 @@ DEFAULT = "default"
 """name of the entry point that is taken where nobody names another"""
 
 
+OPTIONS = {"fps": "fps", "looked_at": "width", "tiles": "tiles", "field_deg": "field_deg", "weights": "like"}
+"""entry of the description of boxes -> option of a detector that makes such boxes"""
+
+
+def options_like(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """List the options of a detector that makes boxes as those of a training were made; none if in several ways.
+
+    Args:
+        sources: each way, as from `avseld.io.boxes.source_of`.
+    """
+    if len(sources) != 1:
+        return {}
+    return {OPTIONS[key]: value for key, value in sources[0].items() if key in OPTIONS}
+
+
 def detect(video: Path, **options: Any) -> Boxes:
     """Detect the people in a video with the detector that is installed under `avseld.detectors`.
 
@@ -22,8 +38,8 @@ def detect(video: Path, **options: Any) -> Boxes:
 
     Args:
         video: the file.
-        options: weights, like, fps, width, tiles; a detector of another package gets those that it has. Weights that
-            are the name of an installed detector or of its package, not of a file, choose this detector.
+        options: weights, like, fps, width, tiles, field_deg; a detector of another package gets those that it has.
+            Weights that are the name of an installed detector or of its package, not of a file, choose this detector.
 
     Raises:
         BadInput: the video is unreadable, or there is no detector, several without a choice, or it has no weights.
@@ -45,8 +61,8 @@ def picture_detector(**options: Any) -> Any:
     """Load the detector of live pictures that is installed under `avseld.picture_detectors`.
 
     Args:
-        options: weights, like, fps, width, tiles, threads; see `detection.live.picture_detector`. A detector of another
-            package gets those that it has.
+        options: weights, like, fps, width, tiles, field_deg, threads; see `detection.live.picture_detector`. A
+            detector of another package gets those that it has.
 
     Returns:
         (time in seconds, picture (height, width, 3) RGB uint8) -> `Boxes` of one row; with `width`, to which wider

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from avseld.base.errors import BadInput
 from avseld.data.visual import box_sources, visual_inputs
 from avseld.decoding.windows import Reader, VisualAt
-from avseld.inference.detectors import detect, encode
+from avseld.inference.detectors import detect, encode, options_like
 from avseld.io.alignment import aligned, delayed
 from avseld.io.array_setup import ArraySetup
 from avseld.io.boxes import Boxes, describe_source, read_boxes, source_of
@@ -240,11 +240,7 @@ class Predictor:
 
     def _detect(self, video: Path, detector: Path | str | None, fps: float | None) -> Boxes:
         """Detect people as the training's boxes were made, where the options do not say otherwise."""
-        options: dict[str, Any] = {}
-        known = self.system.blueprint.boxes_from
-        if len(known) == 1:
-            names = {"fps": "fps", "looked_at": "width", "tiles": "tiles", "weights": "like"}
-            options = {names[key]: value for key, value in known[0].items() if key in names}
+        options = options_like(self.system.blueprint.boxes_from)
         options |= {"fps": fps} if fps is not None else {}
         options |= {"weights": Path(detector)} if detector is not None else {}
         return detect(video, **options)

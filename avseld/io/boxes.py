@@ -9,11 +9,12 @@ import numpy as np
 
 from avseld.io.geometry import Array, from_frame
 from avseld.io.npz import check_numbers, check_times, latest, read_npz, write_npz
+from avseld.io.picture import ASPECT_TOLERANCE, PANORAMA_ASPECT
 
 PERSON = 0
 """class id of a person in COCO, whose classes YOLOX has"""
 COMMAND = "avseld-detect boxes"
-SOURCE_KEYS = ("detector", "weights", "fps", "looked_at", "tiles", "noise")
+SOURCE_KEYS = ("detector", "weights", "fps", "looked_at", "tiles", "field_deg", "noise")
 """entries of the description that say how boxes were made: all but those of the video itself"""
 SHOWN_DIGITS = 8
 """digits of a hash that messages show"""
@@ -103,8 +104,20 @@ def centre_direction(box: np.ndarray) -> tuple[Array, Array]:
     return from_frame((box[..., 0] + box[..., 2]) / 2, (box[..., 1] + box[..., 3]) / 2)
 
 
+def is_perspective(about: Mapping[str, Any]) -> bool:
+    """Tell boxes of a picture that by its shape is no panorama: it has no seam, and pixels are no angles.
+
+    Args:
+        about: description of a boxes file; without the size of the picture it is taken for a panorama.
+    """
+    width, height = about.get("width"), about.get("height")
+    if not width or not height:
+        return False
+    return abs(width / height - PANORAMA_ASPECT) > ASPECT_TOLERANCE
+
+
 def source_of(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick what says how boxes were made: detector, weights (hash), frames per second, width of the picture, tiles.
+    """Pick what says how boxes were made: detector, weights (hash), frames per second, and how it looked at pictures.
 
     Args:
         about: description of a boxes file.
@@ -127,6 +140,8 @@ def describe_source(source: Mapping[str, Any]) -> str:
         words.append(f"{source['looked_at']} pixels wide")
     if "tiles" in source:
         words.append(f"{source['tiles']} tiles")
+    if "field_deg" in source:
+        words.append(f"pictures of {source['field_deg']:g} degrees as parts of panoramas")
     if "noise" in source:
         words.append("with simulated errors")
     return ", ".join(words)

@@ -18,7 +18,7 @@ ABOUT = "about"
 """name of the array that holds the description, a JSON object"""
 LATE_S = 1.0
 """time after the end of its video at which a row may be: headers are not exact"""
-NUMBERS = ("fps", "duration", "start", "width", "height", "looked_at", "tiles", "yaw")
+NUMBERS = ("fps", "duration", "start", "width", "height", "looked_at", "tiles", "field_deg", "yaw")
 """entries of the description that are numbers, where they are there"""
 
 _ONE_HEADER_AT_A_TIME = threading.Lock()

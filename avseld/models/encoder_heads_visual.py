@@ -29,6 +29,7 @@ class VisualEncoderHeads(EncoderHeads):
         n_layers: of the decoder.
         n_heads: of its attention.
         feedforward: width within its layers.
+        wrap: let boxes continue beyond the seam of the picture; False for perspective pictures, which have none.
 
     Raises:
         BadInput: an unknown encoder, temporal model, option or word, or features that the encoder can't take.
@@ -49,16 +50,17 @@ class VisualEncoderHeads(EncoderHeads):
         n_layers: int = 2,
         n_heads: int = 8,
         feedforward: int = 2048,
+        wrap: bool = True,
     ) -> None:
         super().__init__(n_features, n_bins, shapes, encoder, temporal, hidden, activation)
         check_visual(visual)
-        self.vision = visual != "none"
+        self.vision, self.wrap = visual != "none", wrap
         self.visual_input = visual if self.vision else "boxes"
         self.n_boxes = n_boxes if visual != "embeddings" else 0
         self.n_values = n_values if visual in ("embeddings", "both") else 0
         if self.vision:
             self.visual_attention = VisualAttention(
-                self.width, visual, n_values, n_boxes, n_layers, feedforward, n_heads
+                self.width, visual, n_values, n_boxes, n_layers, feedforward, n_heads, wrap
             )
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:

@@ -13,7 +13,8 @@ def gaussian_vectors(boxes: Tensor, n_points: int = 37, wrap: bool = False) -> T
     As in sony/audio-visual-seld-dcase2023 @ d712445, `object_detection.py`.
 
     Args:
-        boxes: (..., n_boxes, 4), x0 y0 x1 y1 in 0..1 of an equirectangular frame.
+        boxes: (..., n_boxes, 4), x0 y0 x1 y1 in 0..1 of an equirectangular frame, or of a perspective one, whose points
+            stand for places on the picture (for column x and height y as shares: x = i / (n_points - 1)).
         n_points: points of the grid.
         wrap: let the Gaussian along the width continue on the other side of the seam at +-180 degrees.
 

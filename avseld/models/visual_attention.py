@@ -36,6 +36,7 @@ class VisualAttention(nn.Module):
         n_layers: of the decoder.
         feedforward: width within them.
         n_heads: of their attention.
+        wrap: let boxes continue beyond the seam of the picture; False for perspective pictures, which have none.
 
     Raises:
         BadInput: an unknown word, or heads that do not divide the width.
@@ -50,9 +51,11 @@ class VisualAttention(nn.Module):
         n_layers: int = 2,
         feedforward: int = 2048,
         n_heads: int = 8,
+        wrap: bool = True,
     ) -> None:
         super().__init__()
         check_visual(visual)
+        self.wrap = wrap
         if n_heads < 1 or width % n_heads:
             raise BadInput(f"n_heads: a width of {width} is no multiple of {n_heads} heads; choose others")
         self.n_boxes = n_boxes if visual in ("boxes", "both") else 0
@@ -89,7 +92,7 @@ class VisualAttention(nn.Module):
         boxes, values = visual.split([5 * self.n_boxes, self.n_values], dim=2)
         parts = []
         if self.n_boxes:
-            vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, wrap=True)
+            vectors = gaussian_vectors(boxes.unflatten(2, (self.n_boxes, 5))[..., :4], N_POINTS, self.wrap)
             parts.append(self.boxes_embed_to_d_model(vectors.flatten(2)))
         if self.n_values:
             parts.append(self.visual_embed_to_d_model(values))
@@ -129,6 +132,7 @@ class SeldNetVisual(SeldNet):
         n_attention: as in `SeldNet`.
         n_heads: as in `SeldNet`.
         dropout: as in `SeldNet`.
+        wrap: let boxes continue beyond the seam of the picture; False for perspective pictures, which have none.
 
     Raises:
         BadInput: an unknown word, poolings of different number, or bins that do not suffice.
@@ -155,6 +159,7 @@ class SeldNetVisual(SeldNet):
         n_attention: int = 2,
         n_heads: int = 8,
         dropout: float = 0.05,
+        wrap: bool = True,
     ) -> None:
         super().__init__(
             n_features, n_bins, shapes, width, bin_pooling, frame_pooling, hidden, n_recurrent, n_attention,
@@ -162,13 +167,13 @@ class SeldNetVisual(SeldNet):
         )  # fmt: skip
         visual = "embeddings" if visual == "frames" else visual
         check_visual(visual)
-        self.visual, self.vision = visual, visual != "none"
+        self.visual, self.vision, self.wrap = visual, visual != "none", wrap
         self.visual_input = "boxes" if visual == "none" else visual
         self.n_boxes = n_boxes if visual in ("none", "boxes", "both") else 0
         self.n_values = n_values if visual in ("embeddings", "both") else 0
         if not self.vision:
             return
-        attention = VisualAttention(hidden, visual, n_values, n_boxes, n_layers, feedforward, n_heads)
+        attention = VisualAttention(hidden, visual, n_values, n_boxes, n_layers, feedforward, n_heads, wrap)
         self.visual_attention = [
             attention
         ]  # in a list: its layers are those of this network, with the published names

@@ -3,10 +3,9 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from avseld.base.errors import BadInput
-from avseld.inference.detectors import picture_detector
+from avseld.inference.detectors import options_like, picture_detector
 from avseld.inference.inputs import sound_files
 from avseld.inference.predictor import Predictor
 from avseld.inference.sounds import inner_video
@@ -110,11 +109,7 @@ def watcher_of(
 
 def _detector(wishes: Wishes, predictor: Predictor) -> PictureDetector:
     """Load a detector as it made the boxes of the training, where the options do not say otherwise."""
-    options: dict[str, Any] = {}
-    known = predictor.system.blueprint.boxes_from
-    if len(known) == 1:
-        names = {"fps": "fps", "looked_at": "width", "tiles": "tiles", "weights": "like"}
-        options = {names[key]: value for key, value in known[0].items() if key in names}
+    options = options_like(predictor.system.blueprint.boxes_from)
     options |= {"fps": wishes.detector_fps} if wishes.detector_fps is not None else {}
     options |= {"weights": wishes.detector} if wishes.detector is not None else {}
     detector: PictureDetector = picture_detector(**options)

@@ -30,7 +30,7 @@ from avseld.data.folds import choose
 from avseld.data.loader import explaining_workers
 from avseld.data.shard_windows import ShardWindows
 from avseld.data.statistics import learn_from_windows
-from avseld.data.visual import box_sources
+from avseld.data.visual import box_sources, warn_about_edges
 from avseld.data.windows import SceneChange, Windows, WindowSource
 from avseld.evaluation.validation import Validator, check_label_frames, tell_how_scored
 from avseld.io.manifest import Recording, read_classes
@@ -190,6 +190,7 @@ def _learner(recipe: Recipe, system: System, learn: bool) -> Learner:
     scenes = augmentation(system, recipe.augment or [], data.format)
     windows = _windows(parts["train"], system, data, recipe.seed, scenes)
     system.blueprint = replace(system.blueprint, boxes_from=box_sources(windows.visual_inputs))
+    warn_about_edges(windows.visual_inputs, system.model.wrap)
     learner = Learner(
         system,
         windows,

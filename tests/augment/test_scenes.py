@@ -76,6 +76,12 @@ def test_binaural_and_stereo_channels_are_exchanged():
         rotations("mono")
 
 
+def test_a_person_cut_by_the_edge_of_a_stereo_picture_does_not_come_in_on_its_other_side():
+    _, (mirror, _) = rotations("stereo")
+    cut = np.array([[-0.2, 0.1, 0.1, 0.9, 0.8]], np.float32)
+    np.testing.assert_allclose(mirror.boxes(cut), [[0.9, 0.1, 1.2, 0.9, 0.8]], atol=1e-6)
+
+
 @given(st.sampled_from(ALL_ROTATIONS), AZIMUTH, ELEVATION)
 def test_a_rotation_keeps_angles_and_the_vertical(rotation, azimuth, elevation):
     one, other = unit_vector(azimuth, elevation), unit_vector(17.0, -8.0)

@@ -10,7 +10,7 @@ from avseld.base.errors import BadInput
 from avseld.config import Data, Part
 from avseld.data.folds import choose, with_video
 from avseld.data.loader import Numbers, Prefetcher, loader
-from avseld.data.visual import load_visual_input, visual_inputs
+from avseld.data.visual import load_visual_input, visual_inputs, warn_about_edges
 from avseld.data.windows import Windows, check_annotation, reference
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.events import Events, read_events, write_events
@@ -18,6 +18,7 @@ from avseld.io.manifest import Recording, read_manifest, write_manifest
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.targets import TARGETS
+from avseld.vision.visual_input import VisualInput, VisualSpec
 
 CLASSES = [f"class {number}" for number in range(13)]
 NAMES = ["fold3_room1_mix001", "fold3_room1_mix002", "fold3_room5_mix001", "fold4_room9_mix001"]
@@ -135,6 +136,21 @@ def test_recordings_without_video_are_dropped_and_counted(prepared, caplog):
     assert with_video(recordings) == recordings[2:]
     assert "2 of 4 recordings are left out" in caplog.text
     assert "1 without video, 1 without boxes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("height", "wrap", "warned"), [(360, True, True), (360, False, False), (320, True, False)]
+)
+def test_a_network_that_lets_boxes_over_the_edge_is_told_of_pictures_without_a_seam(
+    caplog, height, wrap, warned
+):
+    logging.getLogger("avseld").propagate = True
+    about = {"width": 640, "height": height, "duration": 1.0}
+    boxes = Boxes(
+        np.zeros(1), np.array([[[0.1, 0.1, 0.2, 0.9]]]), np.full((1, 1), 0.9), np.zeros((1, 1)), about
+    )
+    warn_about_edges([VisualInput(boxes, VisualSpec()), None], wrap)
+    assert ("--model.options.wrap false" in caplog.text) == warned
 
 
 def test_shuffling_gives_every_recording_the_boxes_of_another(prepared):

@@ -4,35 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from yolox_material import panorama, write_video
+from yolox_material import Bright, panorama, write_video
 
 from avseld.base.errors import BadInput
 from avseld.io.boxes import PERSON
 from detection.backends.tiles import TiledDetector
 from detection.detect import boxes_of_video, in_tiles
-from detection.detector import Detections, load
+from detection.detector import load
 from detection.prepared_boxes import _is_done
 
 WIDE, HIGH = 720, 360
-
-
-class Bright:
-    """Detector of bright areas, one colour channel per person, exact to the pixel."""
-
-    name, weights, size = "bright", "none", 416
-
-    def __call__(self, frames):
-        return [self.one(frame) for frame in frames]
-
-    def one(self, frame):
-        boxes = []
-        for channel in range(3):
-            rows, columns = np.nonzero(frame[..., channel] > 128)
-            if len(rows):
-                edges = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
-                boxes.append(edges / np.array([frame.shape[1], frame.shape[0]] * 2))
-        n = len(boxes)
-        return Detections(np.array(boxes).reshape(n, 4), np.full(n, 0.9), np.full(n, PERSON))
 
 
 @settings(max_examples=30, deadline=None)

@@ -3,7 +3,7 @@ import pytest
 
 from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
-from avseld.io.boxes import Boxes, centre_direction, people, read_boxes, write_boxes
+from avseld.io.boxes import Boxes, centre_direction, is_perspective, people, read_boxes, write_boxes
 
 
 def some(n=5, k=3, **about) -> Boxes:
@@ -104,3 +104,16 @@ def test_a_time_has_the_latest_row_not_after_it():
 def test_the_centre_of_a_box_is_converted_to_a_direction():
     azimuth, elevation = centre_direction(np.array([[0.2, 0.2, 0.3, 0.3], [0.95, 0.4, 1.05, 0.6]]))
     assert azimuth == pytest.approx([90, -180]) and elevation == pytest.approx([45, 0])
+
+
+@pytest.mark.parametrize(
+    ("about", "perspective"),
+    [
+        ({"width": 1920, "height": 960}, False),
+        ({"width": 360, "height": 180}, False),
+        ({"width": 640, "height": 360}, True),
+        ({}, False),
+    ],
+)
+def test_boxes_of_a_picture_of_another_shape_than_2_to_1_are_of_no_panorama(about, perspective):
+    assert is_perspective(about) == perspective

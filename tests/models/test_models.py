@@ -5,6 +5,7 @@ import torch
 from avseld.base.errors import BadInput
 from avseld.models import AudioVisualCRNN
 from avseld.models.gaussian_vectors import gaussian_vectors
+from avseld.models.visual_attention import VisualAttention
 
 SHAPES = {"accdoa": (3, 3, 13)}
 
@@ -112,6 +113,18 @@ def test_a_box_across_the_seam_appears_on_both_sides_on_request():
     assert torch.equal(open_ended[1], closed[1])
     inside = torch.tensor([[0.4, 0.4, 0.5, 0.6]], dtype=torch.float64)
     assert torch.allclose(gaussian_vectors(inside), gaussian_vectors(inside, wrap=True), atol=1e-12)
+
+
+@pytest.mark.parametrize("wrap", [True, False])
+def test_attention_takes_the_edges_of_a_perspective_picture_for_two_places(wrap):
+    attention = VisualAttention(
+        16, "boxes", n_boxes=1, n_layers=1, feedforward=8, n_heads=2, wrap=wrap
+    ).eval()
+    seen = torch.tensor([[0.0, 0.2, 0.1, 0.8, 0.9], [1.0, 0.2, 1.1, 0.8, 0.9]])[:, None, None].repeat(
+        1, 4, 1, 1
+    )
+    left, right = attention(torch.ones(2, 4, 16), seen)
+    assert torch.allclose(left, right, atol=1e-6) == wrap
 
 
 def test_a_box_without_width_stays_finite():

@@ -1,11 +1,16 @@
 import json
 import re
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+from avseld.io.manifest import Recording, pick
 from avseld.recipes import FOLDER, listing, recipe_path
 from avseld.recipes.listing import describe, models, system_of
+from data_prep.corpora.dcase import DATASETS
+from data_prep.stereo.clips import StereoClip
 
 PUBLISHED = {
     "av_foa": 763_701,
@@ -99,3 +104,19 @@ def test_recipes_whose_labels_are_merged_have_one_class(tmp_path):
     copy.write_text((FOLDER / "locator_foa.yaml").read_text())
     assert describe(copy)["classes"] == 1
     assert describe(FOLDER / "av_foa.yaml")["classes"] == 13
+
+
+@pytest.mark.parametrize(
+    "recipe", ["seldnet_2025_stereo", "seldnet_2025_stereo_av", "resnet_conformer_stereo"]
+)
+def test_stereo_recipes_find_their_folds_among_clips_of_starss23(recipe):
+    recordings = []
+    for name in ("fold3_room9_mix001", "fold3_room21_mix013", "fold4_room8_mix003"):
+        clip = StereoClip(name, deg=12, start=30, n_frames=50).name
+        parts = re.fullmatch(DATASETS["stereo2025"].name, clip).groupdict()
+        recordings.append(Recording(clip, Path(f"{clip}.wav"), "stereo", **parts))
+    data = yaml.safe_load(Path(recipe_path(recipe)).read_text())["data"]
+    train, validate, test = (pick(recordings, data[part], part) for part in ("train", "validate", "test"))
+    assert (
+        {each.fold for each in train} == {"fold3"} and {each.fold for each in test} == {"fold4"} and validate
+    )
