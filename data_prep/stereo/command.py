@@ -118,11 +118,9 @@ def _clips(
     if times is not None:
         return read_clips(times, lengths, n_frames)
 
-    def clipped(clip: StereoClip) -> bool:
-        whole = sources[clip.recording]
-        return whole.exceeds(clip, plan.azimuths(whole, clip))
-
-    return draw_clips(lengths, n_clips, n_frames, seed, clipped)
+    return draw_clips(
+        lengths, n_clips, n_frames, seed, lambda clip: plan.exceeds(sources[clip.recording], clip)
+    )
 
 
 def _check_same(target: Path, made_with: dict[str, object]) -> None:

@@ -55,6 +55,10 @@ class Plan:
         """Compute the azimuth that the camera looks at at each sample; one number for one that stands still."""
         return self.path.azimuth(clip.deg, np.arange(clip.n_frames * source.hop) / source.sample_rate)
 
+    def exceeds(self, source: Source, clip: StereoClip) -> bool:
+        """Return whether the stereo of a clip exceeds full scale."""
+        return source.exceeds(clip, self.azimuths(source, clip))
+
 
 def convert(source: Source, clips: Sequence[StereoClip], plan: Plan) -> int:
     """Make the clips of one recording that are not there; the video is decoded once for all of them.

@@ -5,21 +5,23 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import soundfile
 
 from avseld.base.errors import BadInput
-from avseld.benchmarking import stereo_published
 from avseld.io.dcase_csv import read_dcase
 from avseld.io.labels import read_labels
 from avseld.io.manifest import read_manifest
 from avseld.io.unfolded import read_unfolded, unfolded_beside
 from data_prep.corpora.dcase import dcase
+from data_prep.stereo import published
 from data_prep.stereo.camera import DCASE2025, View, source_pixels
 from data_prep.stereo.command import stereo
-from data_prep.stereo.film import Film, film
-from data_prep.stereo.picture import picture_of_camera
+from data_prep.stereo.film import film
+from data_prep.stereo.film_writer import Film, planes_of
+from data_prep.stereo.picture import Lens
 
 RATE, FPS, WIDTH = 24000, 10, 720
 NAMES = ("fold3_room21_mix013", "fold3_room22_mix001", "fold4_room23_mix001")
@@ -202,9 +204,71 @@ def test_a_picture_equals_a_literal_bilinear_one():
             )
         )  # fmt: skip
         grey = np.full((240, 480), 128, np.uint8)
-        found = picture_of_camera((plane, grey, grey), DCASE2025, view)[:360]
+        found, rest = np.zeros((360, 640), np.uint8), np.zeros((180, 320), np.uint8)
+        Lens(DCASE2025).take([(plane, grey, grey)], [(found, rest, rest)], view)
         assert np.abs(found - expected).max() < 6 and np.abs(found - expected).mean() < 0.6
     assert plane.std() > 30
+
+
+def blank() -> tuple[np.ndarray, ...]:
+    return np.zeros((360, 640), np.uint8), np.zeros((180, 320), np.uint8), np.zeros((180, 320), np.uint8)
+
+
+@pytest.mark.parametrize("deg", [0, 171])
+def test_pictures_looked_up_together_equal_those_looked_up_one_by_one(deg):
+    generator = np.random.default_rng(0)
+    panoramas = [
+        tuple(generator.integers(0, 256, size, np.uint8) for size in ((180, 360), (90, 180), (90, 180)))
+        for _ in range(6)
+    ]
+    alone, together = [blank() for _ in panoramas], [blank() for _ in panoramas]
+    lens = Lens(DCASE2025)
+    for panorama, picture in zip(panoramas, alone, strict=True):
+        lens.take([panorama], [picture], View(-deg))
+    lens.take(panoramas, together, View(-deg))
+    for one, other in zip(alone, together, strict=True):
+        assert all((a == b).all() and a.std() > 20 for a, b in zip(one, other, strict=True))
+
+
+def decibels(found: np.ndarray, expected: np.ndarray) -> float:
+    """Peak signal-to-noise ratio."""
+    return 10 * np.log10(255**2 / np.mean((found.astype(float) - expected) ** 2))
+
+
+def test_a_film_shows_what_the_camera_saw_better_than_the_official_file(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).uniform(0, 255, (36, 72))
+    scene = cv2.resize(noise, (WIDTH, WIDTH // 2), interpolation=cv2.INTER_CUBIC).clip(16, 235)
+    with av.open(str(tmp_path / "scene.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt, stream.options = (
+            WIDTH,
+            WIDTH // 2,
+            "yuv420p",
+            {"crf": "5"},
+        )
+        for number in range(10):
+            grey = np.full((WIDTH * 3 // 4, WIDTH), 128, np.uint8)
+            grey[: WIDTH // 2] = np.roll(scene, number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, "yuv420p")))
+        container.mux(stream.encode(None))
+    film(tmp_path / "scene.mp4", [Film(tmp_path / "ours.mp4", 0, 10, lambda number: View(-30))], DCASE2025)
+    with av.open(str(tmp_path / "scene.mp4")) as container:
+        panoramas = [planes_of(frame) for frame in container.decode(video=0)]
+    seen = [blank() for _ in panoramas]
+    Lens(DCASE2025).take(panoramas, seen, View(-30))
+    ours = decibels(luma(tmp_path / "ours.mp4"), np.stack([planes[0] for planes in seen]))
+    monkeypatch.setattr(published, "N_FRAMES", 10)
+    soundfile.write(tmp_path / "scene.wav", np.zeros((RATE, 4)), RATE)
+    pictures = []
+    look_up = published._look_up
+    monkeypatch.setattr(
+        published, "_look_up", lambda *words: pictures.append(look_up(*words)) or pictures[-1]
+    )
+    published.published_clip(tmp_path / "scene.wav", tmp_path / "scene.mp4", tmp_path / "official", 0, 30)
+    grey = [cv2.cvtColor(picture.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)[:360] for picture in pictures]
+    official = decibels(luma(tmp_path / "official.mp4"), np.stack(grey))
+    assert ours > official > 30
+    assert (tmp_path / "ours.mp4").stat().st_size < 3 * (tmp_path / "official.mp4").stat().st_size
 
 
 @pytest.mark.parametrize("gop", [10, 1000])
@@ -241,13 +305,11 @@ def test_options_that_cannot_be_are_refused_in_one_line(raw, tmp_path, options, 
 
 
 def test_the_official_way_of_the_benchmark_gives_the_same_clip(raw, clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(stereo_published, "N_FRAMES", 10)
+    monkeypatch.setattr(published, "N_FRAMES", 10)
     made = next((clips / "video_dev").rglob("*.mp4"))
     name = made.stem[: made.stem.index("_deg")]
     sound, video = (next(raw.rglob(f"{name}{suffix}")) for suffix in (".wav", ".mp4"))
-    stereo_published.published_clip(
-        sound, video, tmp_path / "a", int(made.stem[-4:]), int(made.stem[-13:-10])
-    )
+    published.published_clip(sound, video, tmp_path / "a", int(made.stem[-4:]), int(made.stem[-13:-10]))
     ours = next((clips / "stereo_dev").rglob(f"{made.stem}.wav"))
     np.testing.assert_allclose(
         soundfile.read(tmp_path / "a.wav")[0], soundfile.read(ours)[0], atol=1.01 / 32768
