@@ -1,8 +1,10 @@
 """Mean and standard deviation of features over training windows."""
 
+import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,9 @@ from avseld.system.build import System
 from avseld.system.roles import learn_role_statistics
 
 STATISTICS_WINDOWS = 256
-"""training windows from which the mean and standard deviation of the features are computed"""
+"""training windows from which the mean and standard deviation of the features are computed, at most"""
+COVERAGE = 4
+"""times that so many windows cover a small corpus; more of them say nothing new"""
 
 
 def learn_from_windows(system: System, windows: WindowSource, given: Iterable[str] = ()) -> None:
@@ -57,4 +61,10 @@ def measured(system: System, windows: WindowSource) -> Standardize:
 
 
 def _waveforms(windows: WindowSource) -> Iterator[Tensor]:
-    return (torch.from_numpy(windows.waveform(number))[None] for number in range(STATISTICS_WINDOWS))
+    return (torch.from_numpy(windows.waveform(number))[None] for number in range(_enough(windows)))
+
+
+def _enough(windows: WindowSource) -> int:
+    """Return the number of windows that are measured: as many as cover the recordings several times, at most 256."""
+    windows_in_all = float(np.maximum(windows.length / windows.n_samples, 1).sum())
+    return min(STATISTICS_WINDOWS, math.ceil(COVERAGE * windows_in_all))
