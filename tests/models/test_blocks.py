@@ -16,19 +16,31 @@ WORKER = """
 import sys
 import torch
 import torch.distributed
-from test_blocks import LAYERS, run
+from test_blocks import CASES, LAYERS, run
 
-rank, folder, half, kind = int(sys.argv[1]), sys.argv[2], sys.argv[3] == "half", sys.argv[4]
+rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
 saved = torch.load(f"{folder}/input.pt", weights_only=True)
-layer = LAYERS[kind]()
-layer.load_state_dict(saved["state"])
-out = run(layer, saved["x"][rank::2], saved["weight"][rank::2], half)
-gradient = [weight.grad for weight in layer.parameters()]
-for one in gradient:
-    torch.distributed.all_reduce(one)
-torch.save({"out": out, "state": layer.state_dict(), "gradient": gradient}, f"{folder}/{rank}.pt")
+found = []
+for (kind, half, _), state in zip(CASES, saved["states"]):
+    layer = LAYERS[kind]()
+    layer.load_state_dict(state)
+    out = run(layer, saved["x"][rank::2], saved["weight"][rank::2], half)
+    gradient = [weight.grad for weight in layer.parameters()]
+    for one in gradient:
+        torch.distributed.all_reduce(one)
+    found.append({"out": out, "state": layer.state_dict(), "gradient": gradient})
+torch.save(found, f"{folder}/{rank}.pt")
 """
+CASES = [
+    ("plain", False, 1e-5),
+    ("plain", True, 3e-2),
+    ("channels last", False, 1e-5),
+    ("channels last", True, 3e-2),
+    ("pooled", False, 1e-5),
+    ("pooled", True, 3e-2),
+]
+"""layers, whether in half precision, tolerance"""
 N_CHANNELS, POOL = 5, (2, 4)
 
 
@@ -71,27 +83,29 @@ def run(layer: nn.Module, x: torch.Tensor, weight: torch.Tensor, half: bool) -> 
     return out.detach()
 
 
-@pytest.mark.parametrize(
-    ("kind", "half", "tolerance"),
-    [
-        ("plain", False, 1e-5),
-        ("plain", True, 3e-2),
-        ("channels last", False, 1e-5),
-        ("channels last", True, 3e-2),
-        ("pooled", False, 1e-5),
-        ("pooled", True, 3e-2),
-    ],
-)
-def test_two_processes_normalize_as_one_process_does(tmp_path, kind, half, tolerance):
+def new_layer(kind: str) -> nn.Module:
+    """Make a layer with the same weights each time."""
+    torch.manual_seed(0)
+    return LAYERS[kind]()
+
+
+@pytest.fixture(scope="module")
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw a batch, and the weights of its outputs."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(4, 3, 16, 12, generator=generator) * 2 + 1
-    weight = torch.randn(4, N_CHANNELS, 16, 12, generator=generator)
-    torch.manual_seed(0)
-    layer = LAYERS[kind]()
-    torch.save({"state": layer.state_dict(), "x": x, "weight": weight}, tmp_path / "input.pt")
+    return x, torch.randn(4, N_CHANNELS, 16, 12, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def of_two_processes(tmp_path_factory, batch) -> list[list[dict]]:
+    """Run every case in two processes, each on every second item of the batch: process -> case -> results."""
+    folder = tmp_path_factory.mktemp("processes")
+    states = [new_layer(kind).state_dict() for kind, _, _ in CASES]
+    torch.save({"states": states, "x": batch[0], "weight": batch[1]}, folder / "input.pt")
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(rank), str(tmp_path), "half" if half else "full", kind],
+            [sys.executable, "-c", WORKER, str(rank), str(folder)],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
@@ -101,8 +115,14 @@ def test_two_processes_normalize_as_one_process_does(tmp_path, kind, half, toler
     for worker in workers:
         _, error = worker.communicate(timeout=120)
         assert worker.returncode == 0, error
-    parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
-    out = run(layer, x, weight, half)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize(("kind", "half", "tolerance"), CASES)
+def test_two_processes_normalize_as_one_process_does(batch, of_two_processes, kind, half, tolerance):
+    parts = [found[CASES.index((kind, half, tolerance))] for found in of_two_processes]
+    layer = new_layer(kind)
+    out = run(layer, *batch, half)
     for rank in range(2):
         assert parts[rank]["out"].dtype == out.dtype
         torch.testing.assert_close(parts[rank]["out"], out[rank::2], atol=tolerance, rtol=tolerance)

@@ -14,6 +14,7 @@ import data_prep.__main__
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ("--steps", "1", "--validate_every", "1", "--data.batch_size", "2", "--data.inference_chunk", "3")
 SELDNET = (*SMALL, "--model.options.width", "8")
+TWO_STAGE = (*SMALL, "--model.options.widths", "[8, 16, 16, 16]")
 
 SELDNET_CALLS = {
     "ansim": ("tut2018", ("--dataset", "ansim", "--overlap", "2", "--split", "3"), ()),
@@ -57,14 +58,16 @@ def test_seldnet_trains_on_each_of_its_data_sets(served, corpus, tmp_path, name)
 
 def test_two_stage_initializes_its_second_stage_from_the_first_and_scores_the_folds(served, corpus, tmp_path):
     data = corpus("dcase2019", "--formats", "mic")
-    said = served("train_two_stage.sh", data, tmp_path, "--format", "mic", "--folds", "2", "--quick", *SMALL)
+    said = served(
+        "train_two_stage.sh", data, tmp_path, "--format", "mic", "--folds", "2", "--quick", *TWO_STAGE
+    )
     assert re.search(r"^ +ER +F .*\nall .*$", said.split("== all folds")[1], flags=re.M)
     assert config(tmp_path / "fold2")["init_from"]["roles"] == {"sed": str(tmp_path / "fold2_sed")}
 
 
 def test_two_stage_trains_on_ambisonics(served, corpus, tmp_path):
     data = corpus("dcase2019", "--formats", "foa")
-    served("train_two_stage.sh", data, tmp_path, "--format", "foa", "--folds", "1", *SMALL)
+    served("train_two_stage.sh", data, tmp_path, "--format", "foa", "--folds", "1", *TWO_STAGE)
     assert config(tmp_path / "fold1")["features"]["name"] == "logmel_iv"
 
 
@@ -100,7 +103,7 @@ def test_the_general_system_trains_its_modules_and_aligns_them(served, corpus, g
 def test_task_4_trains_each_network_and_from_each_kind_of_labels(
     served, corpus, tmp_path, layers, labels, more
 ):
-    words = ("--layers", layers, "--labels", labels, *more, *SMALL)
+    words = ("--layers", layers, "--labels", labels, *more, *SMALL, "--model.options.narrow", "8")
     said = served("train_sed_task4.sh", corpus("task4"), tmp_path / "run", *words)
     assert "untrained" in said
     assert config(tmp_path / "run")["data"]["train"] == (["weak"] if labels == "weak" else ["synthetic"])
@@ -108,16 +111,17 @@ def test_task_4_trains_each_network_and_from_each_kind_of_labels(
 
 @pytest.mark.parametrize("name", ["locator_foa", "locator_mic", "locator_stereo"])
 def test_weights_are_trained_anew(served, tmp_path, name):
-    words = ("--hours", "0.02", "--jobs", "1", "--seed", "1", "--steps", "10", "--data.batch_size", "2")
+    words = ("--hours", "0.02", "--jobs", "1", "--seed", "1", "--steps", "10", "--validate_every", "10")
+    small = ("--data.batch_size", "2")
     one_room = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true")
-    said = served("train_weights.sh", name, tmp_path, *words, *one_room)
+    said = served("train_weights.sh", name, tmp_path, *words, *small, *one_room)
     assert re.search(r"allow_overlap: (\d+) of \1 recordings to validate on are trained on, too", said)
     assert (tmp_path / name / "model.safetensors").is_file() and (tmp_path / f"{name}.log").stat().st_size
 
 
 def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
     rooms = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true", "--data.batch_size", "1")
-    size = ("--recordings", "8", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
+    size = ("--recordings", "4", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
     said = served("compare_imaging.sh", tmp_path, *size, *rooms)
     targets = [config(tmp_path / f"{name}_0")["target"]["name"] for name in ("directions", "maps")]
     assert targets == ["multi_accdoa", "sphere_map"]
@@ -128,27 +132,11 @@ def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
 
 
 def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):
-    corpus = (
-        "--recordings",
-        "4",
-        "--seconds",
-        "3",
-        "--data.validate",
-        "[fold3_room1]",
-        "--data.allow_overlap",
-        "true",
-    )
+    validated = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true")
+    corpus = ("--recordings", "4", "--seconds", "3", *validated)
     small = ("--trial_steps", "2", "--minutes", "0.003", "--data.batch_size", "1", "--data.chunk", "2.48")
-    words = (
-        *corpus,
-        *small,
-        "--systems",
-        "baseline live_3",
-        "--augmented",
-        "baseline",
-        "--augmentations",
-        "rotate",
-    )
+    systems = ("--systems", "baseline live_3", "--augmented", "baseline", "--augmentations", "rotate")
+    words = (*corpus, *small, *systems)
     served("compare_encoders.sh", tmp_path, *words)
     measured, _ = (tmp_path / "steps.csv").read_text().splitlines()[1:]
     assert config(tmp_path / "live_3_0")["model"]["options"]["look_ahead"] == 3
