@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import lightning
 import numpy as np
+import torch
 
 from avseld.base.errors import BadInput
 from avseld.base.files import check_folder, replacing, takes_paths
@@ -217,7 +217,7 @@ def untrained_predictor(predictor: Predictor, seed: int) -> Predictor:
         seed: of the weights.
     """
     system = predictor.system
-    lightning.seed_everything(seed, verbose=False)
+    torch.manual_seed(seed)
     fresh = System(system.blueprint)
     fresh.features.load_state_dict(system.features.state_dict())
     return Predictor(fresh.to(system.device))

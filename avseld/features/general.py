@@ -25,6 +25,7 @@ from avseld.features.histogram import (
     STEP_DEG,
     Histograms,
 )
+from avseld.features.log_mel import unit_intensity
 from avseld.features.mel import Mel, decibel
 from avseld.features.spectral import Stft, check_hop, power_of
 from avseld.features.statistics import Standardize, standardizer
@@ -62,8 +63,7 @@ class _Intensity(nn.Module):
         return maps_of("intensity", "yzx", "", self.mel.axis, 0, first_bin)
 
     def forward(self, spectra: "_Spectra") -> Tensor:
-        intensity = (spectra.short[:, :1].conj() * spectra.short[:, 1:]).real
-        return self.mel(intensity / (intensity.norm(dim=1, keepdim=True) + 1e-8))
+        return self.mel(unit_intensity(spectra.short[:, :1], spectra.short[:, 1:], 1e-8))
 
 
 class _Correlation(nn.Module):

@@ -83,18 +83,29 @@ def _over_energy(spectrum: Tensor) -> Tensor:
 def _over_length(spectrum: Tensor) -> Tensor:
     """Divide the intensity vector by its length; axes x y z (sharathadavanne/seld-dcase2020 @ 384ad9b)."""
     # A list of indices would be uploaded each time.
-    return _unit_intensity(spectrum[:, :1], torch.cat([spectrum[:, 3:], spectrum[:, 1:3]], dim=1), 1e-8)
+    return unit_intensity(spectrum[:, :1], torch.cat([spectrum[:, 3:], spectrum[:, 1:3]], dim=1), 1e-8)
 
 
 def _over_length_yzx(spectrum: Tensor) -> Tensor:
     """Divide the intensity vector by its length; axes y z x (yinkalario/EIN-SELD @ 9f42da2)."""
-    return _unit_intensity(spectrum[:, :1], spectrum[:, 1:], torch.finfo(torch.float32).eps)
+    return unit_intensity(spectrum[:, :1], spectrum[:, 1:], torch.finfo(torch.float32).eps)
 
 
-def _unit_intensity(omni: Tensor, dipoles: Tensor, tiny: float) -> Tensor:
-    """Compute the intensity vector of every bin over its length, which a tiny number keeps from zero."""
+def unit_intensity(omni: Tensor, dipoles: Tensor, tiny: float) -> Tensor:
+    """Compute the intensity vector of every bin over its length, which a tiny number keeps from zero.
+
+    Args:
+        omni: (batch, 1, frame, bin) complex.
+        dipoles: (batch, axis, frame, bin) complex.
+        tiny: added to the length.
+
+    Returns:
+        (batch, axis, frame, bin).
+    """
     intensity = (omni.conj() * dipoles).real
-    return intensity / (intensity.norm(dim=1, keepdim=True) + tiny)
+    # PyTorch's norm over an axis of three takes fifty times longer on a CPU.
+    length = intensity.square().sum(dim=1, keepdim=True).sqrt()
+    return intensity / (length + tiny)
 
 
 INTENSITIES = {"energy": _over_energy, "length": _over_length, "length_yzx": _over_length_yzx}

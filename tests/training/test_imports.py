@@ -41,6 +41,14 @@ def test_predicting_with_shipped_weights_loads_neither_signal_processing_of_othe
     assert not {name.split(".")[0] for name in modules} & (LATER - {"av"} | {"scipy", "lightning"})
 
 
+def test_evaluating_loads_neither_the_training_nor_other_peoples_features():
+    modules = loaded("import avseld.evaluation.evaluate")
+    assert "torch" in modules
+    assert not {name.split(".")[0] for name in modules} & (
+        {"lightning", "torchmetrics", "librosa", "torchvision", "onnxruntime", "pandas", "sklearn"}
+    )
+
+
 def test_logged_values_and_metrics_of_torchmetrics_work_in_lightning_afterwards():
     code = """
         import avseld.training.train, torch, lightning, torchmetrics

@@ -20,9 +20,9 @@ def tau2019(tmp_path_factory):
 
 
 def test_two_stage_learns_events_and_then_directions(tau2019, tmp_path):
-    small = {"widths": [16, 32, 64, 128]}
+    small = {"widths": [8, 16, 32, 64]}
     heard = {
-        "data": {"format": "foa", "listen": 12.0},
+        "data": {"format": "foa", "inference_chunk": 12.0},
         "features": Part(
             "logmel_iv", {"sample_rate": 32000, "n_fft": 1024, "win_length": None, "hop": 320, "n_mels": 64}
         ),
