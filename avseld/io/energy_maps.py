@@ -16,6 +16,7 @@ import numpy as np
 
 from avseld.base.errors import BadInput
 from avseld.base.files import replacing, require_file
+from avseld.base.garbage import no_garbage_search
 from avseld.base.sphere import unit_vector
 
 SUFFIXES = ("", "_std", "_inference")
@@ -80,6 +81,11 @@ def read_energy_maps(path: Path, predicted: bool = False, n_classes: int | None 
         BadInput: no such file, no JSON of this kind, or a value out of its range; names the annotation.
     """
     require_file(path)
+    with no_garbage_search():
+        return _parsed(path, predicted, n_classes)
+
+
+def _parsed(path: Path, predicted: bool, n_classes: int | None) -> list[EnergyMap]:
     try:
         with path.open("rb") as file:
             content = json.load(file)

@@ -7,10 +7,10 @@ and rounding alone chooses between them (docs/sources.md, DCASE2026).
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay, QhullError
 
 from avseld.io.energy_maps import HEIGHT, WIDTH
+from avseld.metrics.imaging.triangles import values_at
 
 ROWS, COLUMNS = 50, 100
 """of the picture, of which a pixel has 3.6 degrees"""
@@ -85,9 +85,7 @@ def interpolated(
     rows = np.arange(max(int(np.ceil(y.min())), 0), min(int(np.floor(y.max())), ROWS - 1) + 1)
     if not len(columns) or not len(rows):
         return rows, columns, np.full((len(rows), len(columns)), np.nan)
-    across, down = np.meshgrid(columns, rows)
-    values = LinearNDInterpolator(triangles, energy)(across, down)
-    return rows, columns, np.maximum(values, 0)
+    return rows, columns, np.maximum(values_at(triangles, energy, rows, columns), 0)
 
 
 def _dots(x: np.ndarray, y: np.ndarray, energy: np.ndarray, picture: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from avseld.base.errors import BadInput
 from avseld.io.energy_maps import EnergyMap, files_of, read_energy_maps
 from avseld.metrics.imaging.first_definition import MaskScores, mask_scores
 from avseld.metrics.imaging.matching import Records, concatenate_records, match
-from avseld.metrics.imaging.pictures import draw_file, draw_references
+from avseld.metrics.imaging.pictures import draw_predictions, draw_references
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def match_files(pairs: MapPairs, n_classes: int = N_CLASSES, jobs: int = 1) -> R
 
 
 def _match_recording(reference: Path, prediction: Path | None, n_classes: int) -> Records:
-    predicted = [] if prediction is None else draw_file(prediction, True, n_classes)
+    predicted = [] if prediction is None else draw_predictions(prediction, n_classes)
     return match(draw_references(reference, n_classes), predicted, n_classes)
 
 

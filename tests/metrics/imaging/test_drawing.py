@@ -1,5 +1,7 @@
 """Drawing of energy maps: seam, thinning, references kept on disk."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from avseld.io.energy_maps import EnergyMap, write_energy_maps
 from avseld.metrics.imaging.drawing import COLUMNS, ROWS, draw
-from avseld.metrics.imaging.pictures import draw_references
+from avseld.metrics.imaging.pictures import KEPT_FILES, draw_predictions, draw_references
 from avseld.metrics.imaging.thinning import LEVELS, PIXEL_X, PIXEL_Y, thin, thin_to
 
 
@@ -121,3 +123,41 @@ def test_changed_labels_are_drawn_anew(labels):
     before = draw_references(labels, 13)
     write_energy_maps(labels, [EnergyMap(0, 0, 0, (disc(10, 40, 12),))])
     assert len(draw_references(labels, 13)) == 1 != len(before)
+
+
+@pytest.fixture
+def predictions(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    maps = [EnergyMap(n, n % 3, 0, (disc(100 + n, 90, 12, n),), score=0.1 * n) for n in range(5)]
+    write_energy_maps(tmp_path / "a.json", maps)
+    return tmp_path / "a.json", maps
+
+
+def test_the_same_maps_with_other_confidences_in_another_order_are_not_drawn_again(predictions, monkeypatch):
+    path, maps = predictions
+    first = draw_predictions(path, 13)
+    assert [one.score for one in first] == pytest.approx([one.score for one in maps])
+    monkeypatch.setattr("avseld.metrics.imaging.pictures.draw", None)
+    write_energy_maps(path, [replace(one, score=0.9) for one in maps[3:0:-1]])
+    for one, number in zip(draw_predictions(path, 13), (3, 2, 1), strict=True):
+        assert (one.frame, one.label, one.score) == (number, number % 3, 0.9)
+        np.testing.assert_array_equal(one.picture, first[number].picture)
+
+
+def test_a_map_with_other_energies_at_the_same_points_is_drawn_again(predictions):
+    path, maps = predictions
+    first = draw_predictions(path, 13)
+    points = maps[2].polygons[0].copy()
+    points[points[:, 1] > 90, 2] = 0.1
+    write_energy_maps(path, [*maps[:2], replace(maps[2], polygons=(points,))])
+    second = draw_predictions(path, 13)
+    np.testing.assert_array_equal(second[1].picture, first[1].picture)
+    assert np.abs(second[2].picture - first[2].picture).max() > 0.3
+
+
+def test_only_the_latest_predictions_of_a_recording_are_kept(predictions, tmp_path):
+    path, maps = predictions
+    for number in range(KEPT_FILES + 3):
+        write_energy_maps(path, [replace(maps[0], frame=number)])
+        draw_predictions(path, 13)
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == KEPT_FILES
