@@ -18,22 +18,56 @@ from avseld.io.energy_maps import write_energy_maps
 from avseld.io.events import read_events
 from avseld.io.label_maps import by_frame
 from avseld.io.manifest import Recording, read_manifest
-from avseld.metrics.imaging import MapPairs, jackknife, maps_of_directions, match_files, scores_of
+from avseld.metrics.imaging import (
+    MapPairs,
+    Records,
+    jackknife,
+    jackknife_of_gain,
+    maps_of_directions,
+    match_files,
+    scores_of,
+)
 
 KNOWN = "labels"
 """row of the directions of the labels, drawn"""
 TITLES = {
     "directions": "Multi-ACCDOA, directions drawn as Gaussians",
-    "maps": "map head (`sphere_map`)",
+    "maps": "map head, lobes of learned widths (`sphere_lobes`)",
+    "typical": "lobes of 14 degrees, not learned",
+    "harmonics": "map head, spherical harmonics (`sphere_map`)",
     KNOWN: "directions of the labels, drawn as Gaussians",
 }
 
 
-def score(predictions: Mapping[str, Path], recordings: Mapping[str, Recording]) -> dict[str, Any]:
-    """Score the files of a system by the definition of the published ranking."""
+def matched(folder: Path, recordings: Mapping[str, Recording]) -> Records:
+    """Match the files of a system with the labels."""
     references = {name: recording.maps for name, recording in recordings.items() if recording.maps}
-    records = match_files(MapPairs(references, {name: predictions[name] for name in references}))
-    return scores_of(records).whole | {"interval": jackknife(records)}
+    return match_files(MapPairs(references, {name: folder / f"{name}.json" for name in references}))
+
+
+def scored(system: str, records: Mapping[str, Records]) -> dict[str, Any]:
+    """Score a system by the definition of the published ranking, and its gain over directions with the same seed."""
+    scores = scores_of(records[system]).whole | {"interval": jackknife(records[system])}
+    name, _, seed = system.partition("_")
+    base = records.get(f"directions_{seed}")
+    if base is not None and name != "directions":
+        gain = {key: value - scores_of(base).whole[key] for key, value in scores.items() if key != "interval"}
+        scores |= {"gain": gain, "gain_interval": jackknife_of_gain(records[system], base)}
+    return scores
+
+
+def row(name: str, values: Mapping[str, Any]) -> str:
+    """Write the row of a system."""
+    system, _, seed = name.partition("_")
+    low, high = values["interval"]["macro_mAP"]
+    cells = [f"{values['macro_mAP']:.3f} ({low:.3f} to {high:.3f})"]
+    cells += [f"{values[key]:.3f}" for key in ("macro_pearson", "micro_mAP", "micro_pearson")]
+    if "gain" in values:
+        low, high = values["gain_interval"]["macro_mAP"]
+        cells.append(f"{values['gain']['macro_mAP']:+.3f} ({low:+.3f} to {high:+.3f})")
+    else:
+        cells.append("")
+    return f"| {TITLES.get(system, system)} | {seed} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -47,16 +81,10 @@ def main() -> None:
     for name, recording in tested.items():
         assert recording.labels is not None
         write_energy_maps(drawn / f"{name}.json", maps_of_directions(by_frame(read_events(recording.labels))))
-    scores = {}
-    for system in sorted((folder / "maps_of").iterdir()):
-        scores[system.name] = score({name: system / f"{name}.json" for name in tested}, tested)
-    lines = ["| system | seed | macro mAP | macro r | micro mAP | micro r |", "|---|--:|--:|--:|--:|--:|"]
-    for name, values in scores.items():
-        system, _, seed = name.partition("_")
-        low, high = values["interval"]["macro_mAP"]
-        cells = [f"{values['macro_mAP']:.3f} ({low:.3f} to {high:.3f})"]
-        cells += [f"{values[key]:.3f}" for key in ("macro_pearson", "micro_mAP", "micro_pearson")]
-        lines.append(f"| {TITLES.get(system, system)} | {seed} | {' | '.join(cells)} |")
+    records = {system.name: matched(system, tested) for system in sorted((folder / "maps_of").iterdir())}
+    scores = {system: scored(system, records) for system in records}
+    lines = ["| system | seed | macro mAP | macro r | micro mAP | micro r | macro mAP over directions |"]
+    lines += ["|---|--:|--:|--:|--:|--:|---|", *(row(name, values) for name, values in scores.items())]
     for path, text in (
         ("imaging.md", "\n".join(lines) + "\n"),
         ("imaging.json", json.dumps(scores, indent=1)),

@@ -12,6 +12,7 @@ from avseld.decoding.multi_accdoa import MultiAccdoaDecoder
 from avseld.decoding.sed_coordinates import SedCoordinatesDecoder
 from avseld.decoding.sed_doa import SedDoaDecoder
 from avseld.decoding.sed_doa_distance import SedDoaDistanceDecoder
+from avseld.decoding.sphere_lobes import SphereLobesDecoder
 from avseld.decoding.sphere_map import SphereMapDecoder
 from avseld.decoding.tagging import TaggingDecoder
 from avseld.decoding.tracks import TracksDecoder
@@ -30,5 +31,6 @@ DECODERS: dict[str, type[Decoder]] = {
     "activity": ActivityDecoder,
     "bins": BinsDecoder,
     "sphere_map": SphereMapDecoder,
+    "sphere_lobes": SphereLobesDecoder,
 }
 """name of an output format, as in `avseld.targets.TARGETS` -> its decoder"""

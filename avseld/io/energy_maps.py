@@ -29,6 +29,10 @@ CENTIMETRES = 100.0
 MAX_FILE_BYTES = 20 * 1024 * 1024
 """largest file of a submission; the official evaluator stops at a larger one"""
 FRAME_S = 0.1
+SIGMA_DEG = 10.0
+"""of the Gaussian by which the official labels are multiplied"""
+REACH_DEG = 2 * SIGMA_DEG
+"""beyond which nothing is drawn"""
 N_VALUES = 3
 """of a point: x, y, energy"""
 

@@ -27,6 +27,8 @@ N_POINTERS = 12
 """directions of the sound from which predictions are made"""
 ATTENTION_LOSS_WEIGHT = 0.02
 """weight of the attention loss beside squared errors of direction: 0.01 to 0.03 gave the same (docs/vision.md)"""
+VECTORS = "accdoa"
+"""head whose values rotate with the scene, (..., axis = x y z, class); those of other heads stay as they are"""
 N_MOMENT = 8
 """width of queries and keys between the steps of a window"""
 
@@ -37,7 +39,7 @@ class EquivariantNetwork(nn.Module):
     Args:
         n_features: shape of the audio features, those of `sound_field`.
         n_bins: shape of the audio features, those of `sound_field`.
-        shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
+        shapes: accdoa, (..., x y z, class), of Multi-ACCDOA or ACCDOA, and heads that do not rotate, such as widths.
         hidden: units of the GRU in each direction.
         bidirectional: whether there are two directions.
         n_boxes: people at a time.
@@ -69,10 +71,10 @@ class EquivariantNetwork(nn.Module):
         encoder: Choice,
     ) -> None:
         super().__init__()
-        self.head, self.shape = next(iter(shapes.items()))
-        self.axis = len(self.shape) - 2
-        if len(shapes) > 1 or self.axis < 0 or self.shape[self.axis] != 3:
+        if VECTORS not in shapes or shapes[VECTORS][-2] != 3:
             raise BadInput("target: this network predicts directions x y z; choose multi_accdoa or accdoa")
+        self.head, self.shape = VECTORS, shapes[VECTORS]
+        self.axis = len(self.shape) - 2
         n_answers = math.prod(self.shape) // 3
         self.n_boxes, self.vision, self.video_dropout = n_boxes, vision, video_dropout
         self.encoder = build_encoder(
@@ -94,6 +96,10 @@ class EquivariantNetwork(nn.Module):
         self.upward = nn.Linear(n_state, n_answers)
         self.query = nn.Sequential(nn.Linear(n_state, 128), nn.ReLU())
         self.mixture = nn.Linear(128, n_answers * N_POINTERS)
+        self.scalar_shapes = {name: shape for name, shape in shapes.items() if name != self.head}
+        self.scalars = nn.ModuleDict(
+            {name: nn.Linear(n_state, math.prod(shape)) for name, shape in self.scalar_shapes.items()}
+        )
         if not vision:
             return
         n_tracks = math.prod(self.shape[: self.axis])
@@ -114,11 +120,12 @@ class EquivariantNetwork(nn.Module):
         Returns:
             `loss`, which is minimised, and its parts `fused`, `audio` and `attention`.
         """
-        labels = {self.head: batch[self.head][:, : output[self.head].shape[1]]}
-        answer = target.loss({self.head: output[self.head]}, labels)["loss"]
+        labels = batch | {self.head: batch[self.head][:, : output[self.head].shape[1]]}
+        losses = target.loss(output, labels)
+        answer = losses["loss"]
         if "share" not in output:
-            return {"loss": answer}
-        audio = target.loss({self.head: output["audio"]}, labels)["loss"]
+            return losses
+        audio = target.loss(output | {self.head: output["audio"]}, labels)["loss"]
         n_steps, fps = output["share"].shape[1], self.frames_per_step
         middle = slice(fps // 2, n_steps * fps, fps)
         reference = target.assigned(
@@ -135,6 +142,13 @@ class EquivariantNetwork(nn.Module):
         """Bring predictions (batch, step, answer, 3) to the shape of the head (batch, frame, *shape)."""
         answer = answer.unflatten(2, [size for place, size in enumerate(self.shape) if place != self.axis])
         return hold(answer.movedim(answer.ndim - 1, 2 + self.axis), self.frames_per_step, n_frames)
+
+    def _scalars(self, state: Tensor, n_frames: int) -> dict[str, Tensor]:
+        """Predict the heads that stay when the scene rotates: (batch, frame, *shape) each."""
+        return {
+            name: hold(layer(state).unflatten(-1, self.scalar_shapes[name]), self.frames_per_step, n_frames)
+            for name, layer in self.scalars.items()
+        }
 
     def _moments(self, state: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries and keys (batch, pointer, step, N_MOMENT) of the steps, and their directions (..., 2)."""

@@ -21,7 +21,7 @@ class FusedCRNN(EquivariantNetwork):
     Args:
         n_features: shape of the audio features, those of `sound_field`.
         n_bins: shape of the audio features, those of `sound_field`.
-        shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
+        shapes: accdoa, (..., x y z, class), of Multi-ACCDOA or ACCDOA, and heads that do not rotate, such as widths.
         hidden: units of the GRU in each direction.
         n_boxes: people at a time.
         vision: False removes the visual branch: the audio-only baseline.
@@ -68,7 +68,7 @@ class FusedCRNN(EquivariantNetwork):
             visual: (batch, label frame, n_boxes, 5), x0 y0 x1 y1 and the score, 0 where there is no box; or None.
 
         Returns:
-            The head: (batch, frame, *shape), constant over a label frame.
+            The heads: (batch, frame, *shape), constant over a label frame.
 
         Raises:
             BadInput: the window is too short, or the boxes are those of another rate.
@@ -82,13 +82,13 @@ class FusedCRNN(EquivariantNetwork):
         state = self.gru(torch.cat([scalars, length(mixed, -1)], dim=-1))[0]
         answer, query, pointers = self._predict(state, self._point(state, vectors))
         if not self.vision:
-            return {self.head: self._as_head(answer, n_frames)}
+            return {self.head: self._as_head(answer, n_frames)} | self._scalars(state, n_frames)
         boxes = self._boxes(visual, n_steps, scalars)
         audio = (part.detach() for part in (answer, query, mixed, pointers))
         rotated, share, direction = self.visual_branch(
             x[:, :, : n_steps * self.frames_per_step], boxes, *audio
         )
-        output = {self.head: self._as_head(rotated, n_frames)}
+        output = {self.head: self._as_head(rotated, n_frames)} | self._scalars(state, n_frames)
         if self.training:
             output |= {"audio": self._as_head(answer, n_frames), "share": share, "direction": direction}
         return output

@@ -45,7 +45,7 @@ class LiveCRNN(EquivariantNetwork):
     Args:
         n_features: shape of the audio features, those of `sound_field`.
         n_bins: shape of the audio features, those of `sound_field`.
-        shapes: one head, (..., 3) at its end, x y z; Multi-ACCDOA or ACCDOA.
+        shapes: accdoa alone, (..., x y z, class), of Multi-ACCDOA or ACCDOA.
         hidden: units of the GRU.
         look_ahead: label frames after a label frame that are known when it is predicted.
         past: label frames before a label frame that attention reaches.
@@ -77,6 +77,10 @@ class LiveCRNN(EquivariantNetwork):
         frames_per_step: int = 5,
         encoder: Choice = "causal_sound_field",
     ) -> None:
+        if len(shapes) > 1:
+            raise BadInput(
+                "target: this network predicts directions alone, live; choose multi_accdoa or accdoa"
+            )
         for option, value in {"look_ahead": look_ahead, "past": past}.items():
             if value < 0:
                 raise BadInput(f"model.options.{option}: {value} label frames; give 0 or more")

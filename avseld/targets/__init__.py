@@ -8,6 +8,7 @@ from avseld.targets.multi_accdoa import MultiACCDOA
 from avseld.targets.sed_coordinates import SedCoordinates
 from avseld.targets.sed_doa import SedDoa
 from avseld.targets.sed_doa_distance import SedDoaDistance
+from avseld.targets.sphere_lobes import SphereLobes
 from avseld.targets.sphere_map import SphereMap
 from avseld.targets.tagging import Tagging
 from avseld.targets.tracks import Tracks
@@ -26,4 +27,5 @@ TARGETS = {
     "activity": Activity,
     "bins": DirectionBins,
     "sphere_map": SphereMap,
+    "sphere_lobes": SphereLobes,
 }

@@ -10,20 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from avseld.base.errors import BadInput
-from avseld.base.rates import LABEL_HOP
 from avseld.decoding.sphere_map import GAIN, OFFSET, SphereMapDecoder, harmonics_of_cells
 from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.io.energy_maps import REACH_DEG
 from avseld.io.events import Events
-from avseld.io.geometry import unit_vector
-from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
+from avseld.io.sphere_grid import AREA, N_CELLS
+from avseld.targets.map_frames import MapFrames, label_frames, soft_iou
 
-SIGMA_DEG = 10.0
-"""of the Gaussian by which the official labels are multiplied (docs/sources.md, DCASE2026)"""
-CUT_DEG = 2 * SIGMA_DEG
-DISC = N_CELLS * (1 - np.cos(np.radians(CUT_DEG))) / 2
-"""cells of a disc of that radius"""
-TINY = 1e-6
+DISC = N_CELLS * (1 - np.cos(np.radians(REACH_DEG))) / 2
+"""cells of a disc in which a label has energy"""
 
 
 class SphereMap:
@@ -56,62 +51,17 @@ class SphereMap:
         peak_share: float = 0.5,
         map_weight: float = 0.3,
     ) -> None:
-        if energies not in ("maps", "gaussian"):
-            raise BadInput(f"energies: '{energies}' is none of maps, gaussian")
         per_class(threshold, n_classes)
         self.n_classes, self.sh_order, self.frames_per_label = n_classes, sh_order, frames_per_label
         self.threshold, self.apart_deg, self.peak_share = threshold, apart_deg, peak_share
         self.map_weight = map_weight
-        self.needs_maps = energies == "maps"
+        self.map_frames = MapFrames(n_classes, energies, frames_per_label)
+        self.needs_maps = self.map_frames.needs_maps
         self.shapes = {"maps": (n_classes, 1 + (sh_order + 1) ** 2)}
 
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
-        """Encode the reference of a window; a label frame of it has the sources that sound in its middle.
-
-        Args:
-            events: the whole recording.
-            start: start of the window, seconds.
-            n_frames: frames.
-            hop: seconds between frames.
-
-        Returns:
-            energy: (whole label frame, class, cell) float16, the largest of the sources of a class.
-
-        Raises:
-            BadInput: a label frame has another number of frames than `frames_per_label`, or rows without direction,
-                or without map where it is needed.
-        """
-        if round(LABEL_HOP / hop) != self.frames_per_label:
-            raise BadInput(
-                f"frames_per_label: {self.frames_per_label}, but a label frame has {LABEL_HOP / hop:g} frames of the "
-                "features; give their number"
-            )
-        n_labels = n_frames // self.frames_per_label
-        first, stop = (
-            np.ceil((time - start) / LABEL_HOP - 0.5 - TINY).clip(0, n_labels).astype(int)
-            for time in (events.onset, events.offset)
-        )
-        heard = np.flatnonzero(stop > first)
-        energy = np.zeros((n_labels, self.n_classes, N_CELLS), np.float16)
-        for row, values in zip(heard, self._energies(events.select(heard)), strict=True):
-            place = energy[first[row] : stop[row], events.label[row]]
-            np.maximum(place, values, out=place)
-        return {"energy": energy}
-
-    def _energies(self, events: Events) -> np.ndarray:
-        """Return the energies of rows (row, cell), of the labels or drawn."""
-        if self.needs_maps:
-            if events.energies is None and len(events):
-                raise BadInput(
-                    "labels without energy maps; prepare them with the maps of the labels, or give "
-                    "--target.options.energies gaussian"
-                )
-            return np.zeros((0, N_CELLS)) if events.energies is None else events.energies.dense(N_CELLS)
-        if np.isnan(events.azimuth).any() or np.isnan(events.elevation).any():
-            raise BadInput("labels without direction cannot train energy maps; choose another target")
-        centres = unit_vector(events.azimuth, events.elevation)
-        angle = np.degrees(np.arccos(np.clip(centres @ DIRECTIONS.T, -1, 1)))
-        return np.where(angle <= CUT_DEG, np.exp(-0.5 * (angle / SIGMA_DEG) ** 2), 0)
+        """Encode the reference of a window: energy (whole label frame, class, cell); see `MapFrames.encode`."""
+        return {"energy": self.map_frames.encode(events, start, n_frames, hop)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the cross-entropy of the activity, and of the maps of active classes soft IoU and cross-entropy.
@@ -127,21 +77,16 @@ class SphereMap:
             loss, and its parts without weights: activity, iou (1 - soft IoU) and spread, the cross-entropy: scalars.
         """
         energy = target["energy"]
-        n_labels = energy.shape[1]
-        maps = output["maps"][:, : n_labels * self.frames_per_label]
-        maps = maps.unflatten(1, (n_labels, self.frames_per_label)).mean(dim=2)
+        maps = label_frames(output["maps"], energy.shape[1], self.frames_per_label)
         active = energy.amax(dim=-1) > 0
         activity = self.n_classes * functional.binary_cross_entropy_with_logits(maps[..., 0], active.to(maps))
         coefficients, reference = maps[..., 1:][active], energy[active].to(maps)
         cells = torch.from_numpy(harmonics_of_cells(self.sh_order)).to(maps)
         area = torch.from_numpy(AREA).to(maps)
         logit = GAIN * coefficients @ cells.T + OFFSET
-        found = logit.sigmoid()
-        shared = (area * torch.minimum(found, reference)).sum(dim=-1)
-        union = (area * torch.maximum(found, reference)).sum(dim=-1)
         entropy = functional.binary_cross_entropy_with_logits(logit, reference, weight=area, reduction="none")
         n_maps = max(len(reference), 1)
-        iou = (1 - shared / union.clamp(min=TINY)).sum() / n_maps
+        iou = (1 - soft_iou(logit.sigmoid(), reference)).sum() / n_maps
         spread = entropy.sum() / (DISC * n_maps)
         return {
             "loss": activity + self.map_weight * (iou + spread), "activity": activity, "iou": iou, "spread": spread,

@@ -4,10 +4,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import expit
 
-from avseld.io.energy_maps import HEIGHT, WIDTH
+from avseld.io.energy_maps import HEIGHT, SIGMA_DEG, WIDTH
 
-SIGMA_DEG = 10.0
-"""standard deviation of the Gaussian around a sound"""
 SMALLEST = 4e-5
 """smaller values of the picture times the Gaussian become 0"""
 MEAN, DEVIATION = 0.0006132456403200415, 0.0004943698488906652

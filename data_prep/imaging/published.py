@@ -14,7 +14,7 @@ from scipy.linalg import eigh
 from scipy.signal.windows import tukey
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from avseld.io.energy_maps import HEIGHT, WIDTH
+from avseld.io.energy_maps import HEIGHT, SIGMA_DEG, WIDTH
 from avseld.io.events import Events
 from data_prep.imaging.bands import (
     BAND_CENTRES_HZ,
@@ -23,7 +23,7 @@ from data_prep.imaging.bands import (
     WINDOW_SAMPLES,
     WINDOWS_A_FRAME,
 )
-from data_prep.imaging.outlines import SIGMA_DEG, SMALLEST, filled_outlines, standardised
+from data_prep.imaging.outlines import SMALLEST, filled_outlines, standardised
 from data_prep.imaging.sparse_maps import MAX_STEPS, MOMENTUM_DELAY, SMALLEST_CHANGE
 
 

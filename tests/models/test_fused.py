@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseld.base.errors import BadInput
+from avseld.decoding.sphere_lobes import SphereLobesDecoder
 from avseld.features import FEATURES
+from avseld.io.sphere_grid import COLUMNS, N_CELLS, ROWS
 from avseld.models import MODELS
 from avseld.models.person_attention import attention_loss, beams, loud_in_window
 from avseld.targets import TARGETS
@@ -51,6 +53,13 @@ def scene(seed=0):
     return torch.from_numpy(waveform.astype(np.float32))[None], torch.from_numpy(boxes)[None]
 
 
+def rotated(vectors, angle):
+    """Rotate (batch, frame, track, x y z, class) about the vertical axis."""
+    x, y, z = vectors.unbind(3)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
+
+
 def output_of(model, waveform, boxes):
     with torch.no_grad():
         return model(FEATURES["sound_field"]()(waveform), boxes)["accdoa"]
@@ -69,21 +78,37 @@ def turned_scene(waveform, boxes, angle):
 def test_predictions_rotate_with_the_scene(angle):
     model, (waveform, boxes) = network(), scene()
     before, after = output_of(model, waveform, boxes), output_of(model, *turned_scene(waveform, boxes, angle))
-    cosine, sine = math.cos(angle), math.sin(angle)
-    x, y, z = before.unbind(3)
-    wanted = torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
     assert before[:, :, :, :2].abs().max() > 0.02
-    torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
+    torch.testing.assert_close(after, rotated(before, angle), rtol=0, atol=2e-5)
+
+
+def test_energy_maps_rotate_with_the_scene_and_their_widths_stay():
+    torch.manual_seed(3)
+    model = MODELS["fused"](6, 64, TARGETS["sphere_lobes"](13).shapes, frames_per_step=5).eval()
+    waveform, boxes = scene()
+    quarter = math.pi / 2  # cells of the grid move onto cells
+    with torch.no_grad():
+        before, after = (
+            model(FEATURES["sound_field"](hop=480)(sound), people)
+            for sound, people in ((waveform, boxes), turned_scene(waveform, boxes, quarter))
+        )
+    torch.testing.assert_close(after["accdoa"], rotated(before["accdoa"], quarter), rtol=0, atol=2e-5)
+    torch.testing.assert_close(after["width"], before["width"], rtol=0, atol=2e-5)
+    found, turned = (
+        SphereLobesDecoder(1e-3).decode({name: head[0].numpy() for name, head in heads.items()}, 0.02)
+        for heads in (before, after)
+    )
+    assert len(found) == len(turned) > 0
+    columns = turned.energies.dense(N_CELLS).reshape(-1, ROWS, COLUMNS)
+    there = found.energies.dense(N_CELLS).reshape(-1, ROWS, COLUMNS)
+    np.testing.assert_allclose(columns, np.roll(there, -COLUMNS // 4, axis=2), atol=0.03)
 
 
 def test_predictions_rotate_with_a_resnet_conformer_beside_the_vectors():
     encoder = {"name": "field_resnet_conformer", "options": {"n_blocks": 1, "channels": [4, 4, 4, 8]}}
     model, (waveform, boxes) = network(encoder=encoder), scene()
     before, after = output_of(model, waveform, boxes), output_of(model, *turned_scene(waveform, boxes, 0.8))
-    x, y, z = before.unbind(3)
-    cosine, sine = math.cos(0.8), math.sin(0.8)
-    wanted = torch.stack([cosine * x - sine * y, sine * x + cosine * y, z], 3)
-    torch.testing.assert_close(after, wanted, rtol=0, atol=2e-5)
+    torch.testing.assert_close(after, rotated(before, 0.8), rtol=0, atol=2e-5)
     assert (model.encoder.conformer(waveform.new_zeros(1, 4, 10, 64)) != 0).any()
 
 

@@ -124,11 +124,11 @@ def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
     size = ("--recordings", "4", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
     said = served("compare_imaging.sh", tmp_path, *size, *rooms)
     targets = [config(tmp_path / f"{name}_0")["target"]["name"] for name in ("directions", "maps")]
-    assert targets == ["multi_accdoa", "sphere_map"]
+    assert targets == ["multi_accdoa", "sphere_lobes"]
     scores = json.loads((tmp_path / "imaging.json").read_text())
     assert list(scores) == ["directions_0", "labels", "maps_0"]
     assert scores["labels"]["micro_mAP"] > 0.1 > scores["maps_0"]["micro_mAP"]
-    assert "| map head (`sphere_map`) | 0 |" in said
+    assert "(`sphere_lobes`) | 0 |" in said and "gain_interval" in scores["maps_0"]
 
 
 def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from avseld.metrics.imaging.first_definition import MaskScores
 from avseld.metrics.imaging.folders import MapPairs, Missing, match_files, open_maps, score_masks
 from avseld.metrics.imaging.matching import Records
 from avseld.metrics.imaging.predicted import maps_of
-from avseld.metrics.imaging.scores import Definition, ImagingScores, jackknife, scores_of
+from avseld.metrics.imaging.scores import Definition, ImagingScores, jackknife, jackknife_of_gain, scores_of
 from avseld.metrics.imaging.thinning import thin_to
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Missing",
     "Records",
     "jackknife",
+    "jackknife_of_gain",
     "maps_of",
     "maps_of_directions",
     "match_files",

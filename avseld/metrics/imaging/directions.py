@@ -10,16 +10,11 @@ from functools import lru_cache
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.io.energy_maps import CENTIMETRES, EnergyMap, directions_of_pixels
+from avseld.io.energy_maps import CENTIMETRES, REACH_DEG, SIGMA_DEG, EnergyMap, directions_of_pixels
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.metrics.imaging.drawing import COLUMNS, ROWS
 from avseld.metrics.imaging.thinning import PIXEL_X, PIXEL_Y
-
-SIGMA_DEG = 10.0
-"""of the Gaussian by which the official labels are multiplied"""
-RADIUS_DEG = 2 * SIGMA_DEG
-"""beyond which nothing is drawn"""
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +49,7 @@ def maps_of_directions(events: Events) -> list[EnergyMap]:
     maps = []
     for row, (frame, label) in enumerate(zip(frames.tolist(), events.label.tolist(), strict=True)):
         angle = np.degrees(np.arccos(np.clip(pixels @ centres[row], -1, 1)))
-        near = angle <= RADIUS_DEG
+        near = angle <= REACH_DEG
         energy = np.exp(-0.5 * (angle[near] / SIGMA_DEG) ** 2)
         polygon = np.column_stack([points[near], energy])
         distance = CENTIMETRES * float(events.distance[row])

@@ -123,14 +123,49 @@ def jackknife(
     Raises:
         BadInput: fewer than two recordings.
     """
-    point = scores_of(records, definition, legacy).whole
-    left_out = [
-        scores_of(records.without(recording), definition, legacy).whole
-        for recording in range(len(records.n_references))
-    ]
+    return _intervals([_with_each_left_out(records, definition, legacy)], level)
+
+
+def jackknife_of_gain(
+    records: Records,
+    others: Records,
+    definition: Definition = "2026-06-30",
+    legacy: bool = False,
+    level: float = 0.95,
+) -> dict[str, tuple[float, float]]:
+    """Compute jackknife intervals of how much higher a system scores than another one, on the same recordings.
+
+    Args:
+        records: of two recordings or more.
+        others: of the other system, the same recordings in the same order.
+        definition: see `scores_of`.
+        legacy: see `scores_of`.
+        level: coverage of the interval.
+
+    Returns:
+        Low and high by score.
+
+    Raises:
+        BadInput: fewer than two recordings.
+    """
+    each = [_with_each_left_out(one, definition, legacy) for one in (records, others)]
+    return _intervals(each, level)
+
+
+def _with_each_left_out(records: Records, definition: Definition, legacy: bool) -> list[dict[str, float]]:
+    """Score all recordings, then all but each."""
+    fewer = (records.without(recording) for recording in range(len(records.n_references)))
+    return [scores_of(one, definition, legacy).whole for one in (records, *fewer)]
+
+
+def _intervals(systems: list[list[dict[str, float]]], level: float) -> dict[str, tuple[float, float]]:
+    """Compute intervals of the scores of a system, or of those of the first less those of the second."""
     intervals = {}
-    for name, value in point.items():
-        low, high = interval_of(np.array(value), np.array([each[name] for each in left_out]), level)
+    for name in systems[0][0]:
+        whole, *left_out = (
+            one[name] - sum(other[name] for other in others) for one, *others in zip(*systems, strict=True)
+        )
+        low, high = interval_of(np.array(whole), np.array(left_out), level)
         intervals[name] = (float(low), float(high))
     return intervals
 

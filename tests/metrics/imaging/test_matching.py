@@ -4,11 +4,12 @@ from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avseld.metrics.imaging.matching import UNMATCHED, Drawn, Records, concatenate_records, match, soft_iou
-from avseld.metrics.imaging.scores import THRESHOLDS, jackknife, scores_of
+from avseld.metrics.imaging.scores import THRESHOLDS, jackknife, jackknife_of_gain, scores_of
 
 ROWS = st.lists(
     st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.4]), st.sampled_from([UNMATCHED, 0.0, 0.25, 0.3, 0.5, 0.8])),
@@ -120,6 +121,26 @@ def test_the_jackknife_leaves_each_recording_out(parts):
         assert scores_of(whole.without(place)).macro_precision == scores_of(rest).macro_precision
     low, high = jackknife(whole)["macro_mAP"]
     assert low <= high
+
+
+@settings(max_examples=20)
+@given(parts=st.lists(st.tuples(ROWS, ROWS), min_size=2, max_size=4))
+def test_the_gain_of_a_system_is_that_on_the_recordings_that_both_were_scored_on(parts):
+    one, other = (
+        concatenate_records([records(rows, 1 + sum(overlap >= 0 for _, overlap in rows)) for rows in system])
+        for system in zip(*parts, strict=True)
+    )
+    low, high = jackknife_of_gain(one, other)["macro_mAP"]
+    assert jackknife_of_gain(other, one)["macro_mAP"] == pytest.approx((-high, -low))
+    assert jackknife_of_gain(one, one)["macro_mAP"] == (0, 0)
+
+
+def test_a_system_that_is_always_better_has_a_gain_above_zero():
+    better, worse = (
+        concatenate_records([records([(0.9, overlap)] * 2, 2)] * 4) for overlap in (0.6, UNMATCHED)
+    )
+    low, high = jackknife_of_gain(better, worse)["macro_mAP"]
+    assert 0 < low <= high == pytest.approx(2 / 3)
 
 
 def test_equal_recordings_leave_no_doubt():

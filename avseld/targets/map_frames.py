@@ -1,0 +1,112 @@
+"""Energy maps of labels in label frames, which targets that learn maps compare with, and the overlap of maps."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avseld.base.errors import BadInput
+from avseld.base.rates import LABEL_HOP
+from avseld.io.energy_maps import REACH_DEG, SIGMA_DEG
+from avseld.io.events import Events
+from avseld.io.geometry import unit_vector
+from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
+
+TINY = 1e-6
+
+
+class MapFrames:
+    """Energies of each class in each label frame, on the cells of `avseld.io.sphere_grid`.
+
+    Args:
+        n_classes: classes.
+        energies: maps, those of the labels; or gaussian, drawn around each annotated direction.
+        frames_per_label: feature frames of a label frame of 100 ms.
+
+    Raises:
+        BadInput: another kind of energies.
+    """
+
+    def __init__(self, n_classes: int, energies: str, frames_per_label: int) -> None:
+        if energies not in ("maps", "gaussian"):
+            raise BadInput(f"energies: '{energies}' is none of maps, gaussian")
+        self.n_classes, self.frames_per_label = n_classes, frames_per_label
+        self.needs_maps = energies == "maps"
+
+    def encode(self, events: Events, start: float, n_frames: int, hop: float) -> np.ndarray:
+        """Encode a window; a label frame of it has the sources that sound in its middle.
+
+        Args:
+            events: the whole recording.
+            start: start of the window, seconds.
+            n_frames: frames.
+            hop: seconds between frames.
+
+        Returns:
+            (whole label frame, class, cell) float16, the largest of the sources of a class.
+
+        Raises:
+            BadInput: a label frame has another number of frames than `frames_per_label`, or rows without direction,
+                or without map where it is needed.
+        """
+        if round(LABEL_HOP / hop) != self.frames_per_label:
+            raise BadInput(
+                f"frames_per_label: {self.frames_per_label}, but a label frame has {LABEL_HOP / hop:g} frames of the "
+                "features; give their number"
+            )
+        n_labels = n_frames // self.frames_per_label
+        first, stop = (
+            np.ceil((time - start) / LABEL_HOP - 0.5 - TINY).clip(0, n_labels).astype(int)
+            for time in (events.onset, events.offset)
+        )
+        heard = np.flatnonzero(stop > first)
+        energy = np.zeros((n_labels, self.n_classes, N_CELLS), np.float16)
+        for row, values in zip(heard, self._energies(events.select(heard)), strict=True):
+            place = energy[first[row] : stop[row], events.label[row]]
+            np.maximum(place, values, out=place)
+        return energy
+
+    def with_energy(self, events: Events) -> Events:
+        """Keep the rows that have energy: a sound that stronger ones cover has none in the labels.
+
+        Raises:
+            BadInput: no energy maps where they are needed.
+        """
+        if not self.needs_maps or not len(events):
+            return events
+        if events.energies is None:
+            raise BadInput(
+                "labels without energy maps; prepare them with the maps of the labels, or give "
+                "--target.options.energies gaussian"
+            )
+        return events.select(events.energies.count > 0)
+
+    def _energies(self, events: Events) -> np.ndarray:
+        """Return the energies of rows (row, cell), of the labels or drawn."""
+        if self.needs_maps:
+            self.with_energy(events)
+            return np.zeros((0, N_CELLS)) if events.energies is None else events.energies.dense(N_CELLS)
+        if np.isnan(events.azimuth).any() or np.isnan(events.elevation).any():
+            raise BadInput("labels without direction cannot train energy maps; choose another target")
+        centres = unit_vector(events.azimuth, events.elevation)
+        angle = np.degrees(np.arccos(np.clip(centres @ DIRECTIONS.T, -1, 1)))
+        return np.where(angle <= REACH_DEG, np.exp(-0.5 * (angle / SIGMA_DEG) ** 2), 0)
+
+
+def soft_iou(found: Tensor, reference: Tensor) -> Tensor:
+    """Compute the soft intersection over union of maps on the cells of the grid, weighted by their areas.
+
+    Args:
+        found: (map, cell) energies.
+        reference: (map, cell).
+
+    Returns:
+        (map,).
+    """
+    area = torch.from_numpy(AREA).to(found)
+    shared = (area * torch.minimum(found, reference)).sum(dim=-1)
+    return shared / (area * torch.maximum(found, reference)).sum(dim=-1).clamp(min=TINY)
+
+
+def label_frames(x: Tensor, n_labels: int, frames_per_label: int) -> Tensor:
+    """Average the frames of each label frame: (batch, frame, ...) -> (batch, n_labels, ...)."""
+    return x[:, : n_labels * frames_per_label].unflatten(1, (n_labels, frames_per_label)).mean(dim=2)
