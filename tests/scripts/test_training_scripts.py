@@ -131,6 +131,36 @@ def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
     assert "(`sphere_lobes`) | 0 |" in said and "gain_interval" in scores["maps_0"]
 
 
+def test_stereo_is_compared_with_and_without_the_picture_of_a_camera(served, tmp_path):
+    size = (
+        "--recordings",
+        "6",
+        "--seconds",
+        "3",
+        "--clips",
+        "10",
+        "--clip_seconds",
+        "1",
+        "--preset",
+        "simple",
+    )
+    film = ("--width", "128", "--fps", "2")
+    rooms = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true")
+    said = served("compare_stereo.sh", tmp_path, *size, *film, *rooms, "--steps", "1", "--threshold", "0.1")
+    audio, video = (config(tmp_path / f"{name}_0") for name in ("audio", "video"))
+    assert audio["seed"] == video["seed"] and audio["data"]["chunk"] == video["data"]["chunk"]
+    assert (audio["data"]["video"], video["data"]["video"]) == ("blank", "aligned")
+    n_parameters = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) parameters", said)]
+    assert all(9.3e5 < n < 9.7e5 for n in n_parameters)
+    told = json.loads((tmp_path / "stereo.json").read_text())
+    columns = ["audio alone", "with the picture", "the same network, picture of another clip",
+               "the same network, no picture", "gain"]  # fmt: skip
+    assert list(told["scores"]["all"]) == columns
+    both = [told["scores"]["all"][name]["F"][0] for name in ("with the picture", "audio alone")]
+    assert told["scores"]["all"]["gain"]["F"][0] == pytest.approx(both[0] - both[1])
+    assert "| F20 on/off, % |" in said
+
+
 def test_encoders_are_compared_at_equal_time(served, tmp_path, monkeypatch):
     validated = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true")
     corpus = ("--recordings", "4", "--seconds", "3", *validated)
