@@ -47,7 +47,7 @@ class SphereLobes:
         frames_per_label: int = 5,
         threshold: Thresholds = 0.3,
         unify_deg: float = 15.0,
-        map_weight: float = 0.1,
+        map_weight: float = 0.3,
     ) -> None:
         self.vectors = MultiACCDOA(n_classes, threshold, unify_deg)
         self.map_frames = MapFrames(n_classes, energies, frames_per_label)
