@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from avseld.base.errors import BadInput
 from avseld.decoding.sphere_lobes import SphereLobesDecoder
 from avseld.features import FEATURES
+from avseld.io.events import Events
 from avseld.io.sphere_grid import COLUMNS, N_CELLS, ROWS
 from avseld.models import MODELS
 from avseld.models.person_attention import attention_loss, beams, loud_in_window
@@ -269,11 +270,32 @@ def test_the_fused_network_trains_with_accdoa():
     }  # with one track per class there is no earlier track to repeat  # fmt: skip
 
 
+def test_people_and_energy_maps_are_learned_together():
+    """With vision, the maps of the fused prediction and of audio alone both enter the loss, with the same widths."""
+    torch.manual_seed(3)
+    target = TARGETS["sphere_lobes"](13, energies="gaussian")
+    model = MODELS["fused"](6, 64, target.shapes, video_dropout=0.0, frames_per_step=5)
+    with torch.no_grad():
+        model.mixture.weight.mul_(30)  # vectors as long as those of active classes: shorter ones have no lobe
+    waveform, boxes = scene()
+    events = Events.from_rows([(0.0, 1.3, 2, 0, 61.2, 0, math.nan)])
+    batch = {name: torch.from_numpy(value)[None] for name, value in target.encode(events, 0, 65, 0.02).items()}
+    output = model(FEATURES["sound_field"](hop=480)(waveform)[:, :, :65], boxes)
+    losses = model.training_loss(output, batch, target)
+    assert losses["fused"] == target.loss(output, batch)["loss"]
+    assert losses["audio"] == target.loss(output | {"accdoa": output["audio"]}, batch)["loss"]
+    losses["loss"].backward()
+    assert model.scalars["width"].weight.grad.abs().max() > 0
+
+
 def test_what_does_not_fit_is_named():
     with pytest.raises(BadInput, match="sound_field"):
         MODELS["fused"](7, 257, {"accdoa": (3, 3, 13)})
-    with pytest.raises(BadInput, match="multi_accdoa"):
-        MODELS["fused"](6, 64, {"accddoa": (3, 4, 13)})
+    for shapes in ({"accddoa": (3, 4, 13)}, {"accdoa": (4, 13)}, {"sed": (3, 13), "doa": (3, 3)}):
+        with pytest.raises(BadInput, match="multi_accdoa"):
+            MODELS["fused"](6, 64, shapes)
+    with pytest.raises(BadInput, match="directions alone, live"):
+        MODELS["live"](6, 64, TARGETS["sphere_lobes"](13).shapes)
     model = network()
     with pytest.raises(BadInput, match="too short"):
         model(torch.zeros(1, 6, 9, 64))
