@@ -47,26 +47,37 @@ def matched(folder: Path, recordings: Mapping[str, Recording]) -> Records:
 
 def scored(system: str, records: Mapping[str, Records]) -> dict[str, Any]:
     """Score a system by the definition of the published ranking, and its gain over directions with the same seed."""
-    scores = scores_of(records[system]).whole | {"interval": jackknife(records[system])}
+    found = records[system]
+    several = len(found.n_references) > 1  # a single recording has no jackknife
+    scores: dict[str, Any] = dict(scores_of(found).whole)
     name, _, seed = system.partition("_")
     base = records.get(f"directions_{seed}")
     if base is not None and name != "directions":
-        gain = {key: value - scores_of(base).whole[key] for key, value in scores.items() if key != "interval"}
-        scores |= {"gain": gain, "gain_interval": jackknife_of_gain(records[system], base)}
+        scores["gain"] = {key: scores[key] - value for key, value in scores_of(base).whole.items()}
+        if several:
+            scores["gain_interval"] = jackknife_of_gain(found, base)
+    if several:
+        scores["interval"] = jackknife(found)
     return scores
+
+
+def within(intervals: Mapping[str, tuple[float, float]] | None, digits: str) -> str:
+    """Write the interval of the macro mAP in brackets, if it is known."""
+    if intervals is None:
+        return ""
+    low, high = intervals["macro_mAP"]
+    return f" ({low:{digits}} to {high:{digits}})"
 
 
 def row(name: str, values: Mapping[str, Any]) -> str:
     """Write the row of a system."""
     system, _, seed = name.partition("_")
-    low, high = values["interval"]["macro_mAP"]
-    cells = [f"{values['macro_mAP']:.3f} ({low:.3f} to {high:.3f})"]
+    score, gain = "macro_mAP", ""
+    cells = [f"{values[score]:.3f}{within(values.get('interval'), '.3f')}"]
     cells += [f"{values[key]:.3f}" for key in ("macro_pearson", "micro_mAP", "micro_pearson")]
     if "gain" in values:
-        low, high = values["gain_interval"]["macro_mAP"]
-        cells.append(f"{values['gain']['macro_mAP']:+.3f} ({low:+.3f} to {high:+.3f})")
-    else:
-        cells.append("")
+        gain = f"{values['gain'][score]:+.3f}{within(values.get('gain_interval'), '+.3f')}"
+    cells.append(gain)
     return f"| {TITLES.get(system, system)} | {seed} | {' | '.join(cells)} |"
 
 

@@ -279,7 +279,9 @@ def test_people_and_energy_maps_are_learned_together():
         model.mixture.weight.mul_(30)  # vectors as long as those of active classes: shorter ones have no lobe
     waveform, boxes = scene()
     events = Events.from_rows([(0.0, 1.3, 2, 0, 61.2, 0, math.nan)])
-    batch = {name: torch.from_numpy(value)[None] for name, value in target.encode(events, 0, 65, 0.02).items()}
+    batch = {
+        name: torch.from_numpy(value)[None] for name, value in target.encode(events, 0, 65, 0.02).items()
+    }
     output = model(FEATURES["sound_field"](hop=480)(waveform)[:, :, :65], boxes)
     losses = model.training_loss(output, batch, target)
     assert losses["fused"] == target.loss(output, batch)["loss"]

@@ -128,7 +128,7 @@ def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
     scores = json.loads((tmp_path / "imaging.json").read_text())
     assert list(scores) == ["directions_0", "labels", "maps_0"]
     assert scores["labels"]["micro_mAP"] > 0.1 > scores["maps_0"]["micro_mAP"]
-    assert "(`sphere_lobes`) | 0 |" in said and "gain_interval" in scores["maps_0"]
+    assert "(`sphere_lobes`) | 0 |" in said and "macro_mAP" in scores["maps_0"]["gain"]
 
 
 def test_stereo_is_compared_with_and_without_the_picture_of_a_camera(served, tmp_path):
