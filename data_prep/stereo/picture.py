@@ -23,10 +23,9 @@ class PixelTable:
     n_columns: int
     first_row: int
     n_rows: int
-    whole: np.ndarray
-    """(row, column, 2) int16, see `cv2.convertMaps`"""
-    rest: np.ndarray
-    """(row, column) uint16"""
+    column: np.ndarray
+    """(row, column) float32 in the window"""
+    row: np.ndarray
 
 
 @lru_cache(maxsize=64)
@@ -49,10 +48,14 @@ def pixel_table(
     first_column, first_row = int(np.floor(column.min())), max(int(np.floor(row.min())), 0)
     n_columns = int(np.floor(column.max())) + 2 - first_column
     n_rows = min(int(np.floor(row.max())) + 2, height) - first_row
-    maps = cv2.convertMaps(
-        (column - first_column).astype(np.float32), (row - first_row).astype(np.float32), cv2.CV_16SC2
+    return PixelTable(
+        first_column,
+        n_columns,
+        first_row,
+        n_rows,
+        (column - first_column).astype(np.float32),
+        (row - first_row).astype(np.float32),
     )
-    return PixelTable(first_column, n_columns, first_row, n_rows, *maps)
 
 
 class Lens:
@@ -111,7 +114,7 @@ class Lens:
 
 
 def _remap(window: np.ndarray, table: PixelTable, into: np.ndarray) -> None:
-    cv2.remap(window, table.whole, table.rest, cv2.INTER_LINEAR, into, borderMode=cv2.BORDER_REPLICATE)
+    cv2.remap(window, table.column, table.row, cv2.INTER_LINEAR, into, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _window(plane: np.ndarray, table: PixelTable, first: int) -> np.ndarray:
