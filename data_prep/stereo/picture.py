@@ -120,7 +120,7 @@ def _remap(window: np.ndarray, table: PixelTable, into: np.ndarray) -> None:
 def _window(plane: np.ndarray, table: PixelTable, first: int) -> np.ndarray:
     """Cut what a table needs out of a plane, from a column on."""
     rows = plane[table.first_row : table.first_row + table.n_rows]
-    stop = first + table.n_columns
-    if stop <= plane.shape[1]:
-        return rows[:, first:stop]
-    return np.concatenate([rows[:, first:], rows, rows], axis=1)[:, : table.n_columns]
+    parts = [rows[:, first : first + table.n_columns]]
+    while missing := table.n_columns - sum(part.shape[1] for part in parts):
+        parts.append(rows[:, :missing])
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
