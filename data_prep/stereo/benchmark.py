@@ -16,6 +16,7 @@ import soundfile
 from avseld.base.engines import THREADS
 from data_prep.stereo.clips import by_recording, draw_clips
 from data_prep.stereo.convert import Plan, convert
+from data_prep.stereo.fidelity import fidelity
 from data_prep.stereo.published import N_FRAMES, published_clip
 from data_prep.stereo.sources import find_sources
 
@@ -23,6 +24,8 @@ NAMES, FPS, WIDTH = ("fold3_room1_mix001", "fold3_room2_mix001"), Fraction(30000
 SECONDS, SEED = 20, 20250305
 CLIPS_OF_A_SECOND = 30_000 / (7.4 * 3600)
 """of the corpus: 30,000 clips of the 7.4 hours of STARSS23"""
+DEG, N_COMPARED = 80, 30
+"""viewing angle and frames in which the quality of the films is compared"""
 ROUNDS = 2
 """of both ways by turns; the faster one counts"""
 
@@ -32,7 +35,8 @@ def bench_stereo() -> dict[str, Any]:
 
     Returns:
         `ours` and `published`, seconds a clip by the clock (here on all cores), and their `ratio`; the same in seconds
-        of all `processors`, which other programs on the machine change less; `mb`, the size of a film.
+        of all `processors`, which other programs on the machine change less; `mb`, the size of a
+        film, and `luma_db`, how near its luma is to that before encoding.
     """
     with tempfile.TemporaryDirectory() as name:
         raw, clips = Path(name) / "raw", round(len(NAMES) * SECONDS * CLIPS_OF_A_SECOND)
@@ -45,6 +49,7 @@ def bench_stereo() -> dict[str, Any]:
             ours.append(_timed(partial(_make, raw, Path(name) / f"clips{n}", clips)))
         wall, processors = (min(times) / clips for times in zip(*ours, strict=True))
         published_wall, published_processors = (min(times) for times in zip(*published, strict=True))
+        compared = fidelity(sound, video, DEG, N_COMPARED)
         sizes = [
             _mean_mb(films) for films in (Path(name).glob("clips0/video_dev/*/*"), Path(name).glob("*.mp4"))
         ]
@@ -59,6 +64,7 @@ def bench_stereo() -> dict[str, Any]:
             "ratio": round(published_processors / processors, 2),
         },
         "mb": dict(zip(("ours", "published"), sizes, strict=True)),
+        "luma_db": compared,
         "clips": clips,
     }
 

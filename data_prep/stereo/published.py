@@ -5,6 +5,7 @@ each channel of each picture is looked up by scipy (`E2PFast` of SonyResearch/dc
 is `py360convert.e2p` 0.1.0), and the film is written as mp4v.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -32,18 +33,25 @@ def published_clip(sound: Path, video: Path, target: Path, start: int, deg: int)
     turn = np.radians(deg)
     side = np.sin(turn) * foa[3] + np.cos(turn) * foa[1]
     soundfile.write(f"{target}.wav", np.stack([foa[0] + side, foa[0] - side]).T, RATE)
+    fps = cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FPS)
+    writer = cv2.VideoWriter(f"{target}.mp4", cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))
+    for picture in published_pictures(video, start, deg):
+        writer.write(picture)
+    writer.release()
+
+
+def published_pictures(video: Path, start: int, deg: int) -> Iterator[np.ndarray]:
+    """Yield the pictures of a clip before they are encoded, (HEIGHT, WIDTH, 3) uint8 BGR; arguments as above."""
     reader = cv2.VideoCapture(str(video))
     fps = reader.get(cv2.CAP_PROP_FPS)
     rows, columns = int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)), int(reader.get(cv2.CAP_PROP_FRAME_WIDTH))
     reader.set(cv2.CAP_PROP_POS_FRAMES, round(start * 0.1 * fps))
     places = _places(rows, columns, deg)
-    writer = cv2.VideoWriter(f"{target}.mp4", cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))
     for _ in range(round(N_FRAMES * 0.1 * fps)):
         there, frame = reader.read()
         if not there:
             break
-        writer.write(_look_up(frame, places).astype(np.uint8))
-    writer.release()
+        yield _look_up(frame, places).astype(np.uint8)
     reader.release()
 
 
