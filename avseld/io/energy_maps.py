@@ -171,19 +171,22 @@ def _check_points(points: np.ndarray, place: str) -> None:
         )
 
 
-def write_energy_maps(path: Path | str, maps: Iterable[EnergyMap], digits: int = 6) -> int:
+def write_energy_maps(
+    path: Path | str, maps: Iterable[EnergyMap], digits: int = 6, keep_same: bool = False
+) -> int:
     """Write a file of labels or predictions; integers are written without a decimal point.
 
     Args:
         path: the file.
         maps: of one recording.
         digits: after the decimal point of energies and scores.
+        keep_same: leave an existing file of the same bytes, with its time, as it is.
 
     Returns:
         Bytes written.
     """
     text = f'{{"annotations":[{",".join(text_of(one, digits) for one in maps)}]}}'
-    with replacing(path) as temporary:
+    with replacing(path, keep_same) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return len(text)
 

@@ -23,6 +23,7 @@ from avseld.io.manifest import Recording
 from avseld.io.suffixes import sounds_below
 from avseld.io.unfolded import UNFOLDED_SUFFIX, read_unfolded, unfolded_beside
 from data_prep.corpora.checksums import verify
+from data_prep.corpora.maps import read_merged, report_merged, with_own_maps
 from data_prep.corpora.one_class import merge_classes, one_class_list
 from data_prep.corpora.prepared_folder import Share, boxes_path, check_place, write_prepared
 from data_prep.corpora.recordings import (
@@ -178,9 +179,13 @@ def dcase(
     recordings = own_shard.of(recordings, "recordings")
     recordings = [with_duration(recording, corpus.sample_rate) for recording in recordings]
     recordings = place_videos(recordings, prepared, video_offset, video_yaw, names)
-    labels = {}
+    if one_class:  # maps name their classes
+        recordings = [replace(recording, maps=None) for recording in recordings]
+    labels, n_merged = {}, {}
     for recording in tqdm(recordings, "check", unit="recording"):
         check_video(recording, findings)
+        if recording.maps:
+            n_merged[recording.name] = read_merged(recording.maps, len(classes))[1]
         if recording.labels:
             events = labels_of(recording, rules)
             labels[recording.name] = merge_classes(events) if one_class else events
@@ -190,6 +195,13 @@ def dcase(
         _copy_boxes(recording, prepared, boxes[recording.name])
         if not one_class:
             _copy_unfolded(recording, prepared, raw, corpus)
+    report_merged(sum(n_merged.values()))
+    recordings = [
+        with_own_maps(one, prepared, read_merged(one.maps, len(classes))[0])
+        if one.maps and n_merged[one.name]
+        else one
+        for one in recordings
+    ]
     write_prepared(
         prepared, recordings, labels, classes, Share(own_shard, names, key_of(dcase, given, names))
     )

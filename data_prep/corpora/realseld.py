@@ -14,15 +14,17 @@ from tqdm import tqdm
 
 from avseld.base.errors import BadInput
 from avseld.base.files import require_folder, takes_paths
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
 from avseld.io.events import Events, check_row
 from avseld.io.manifest import Recording
 from avseld.io.tables import read_rows
 from avseld.io.text import read_text
 from data_prep.corpora.checksums import verify
-from data_prep.corpora.prepared_folder import check_place, write_prepared
+from data_prep.corpora.prepared_folder import Share, check_place, write_prepared
 from data_prep.corpora.recordings import with_duration
 from data_prep.corpora.tut import number_sources
+from data_prep.parts import key_of
 
 MS = 1000.0
 RATE_HZ = 24000
@@ -37,6 +39,7 @@ def realseld(
     format: Literal["foa", "mic", "binaural", "stereo"] = "foa",
     sample_rate: int = 0,
     checksums: Path | None = None,
+    shard: str | None = None,
 ) -> int:
     """Make a prepared folder from a task of RealSELD (layout of the HEAR benchmark); the task itself is only read.
 
@@ -48,26 +51,49 @@ def realseld(
         format: format of the recordings.
         sample_rate: Hz, of the folder with the sound; 0 takes 24000, or the only one there is.
         checksums: published MD5 sums, for example the output of md5sum.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
 
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
+    given, own_shard = locals(), read_shard(shard)
     require_folder(raw, "give the folder of a task, which holds task_metadata.json")
     check_place(prepared, raw, [str(rate) for rate in rates_of(raw)])
     verify(raw, checksums)
     classes, rate = vocabulary_of(raw), chosen_rate(raw, sample_rate)
-    recordings: dict[str, Recording] = {}
+    listed = _listed(raw, rate)
+    names = list(listed)
+    recordings: list[Recording] = []
     labels: dict[str, Events] = {}
+    for name in tqdm(own_shard.of(names, "recordings"), "check", unit="recording"):
+        split, audio, events = listed[name]
+        recording = with_duration(Recording(name, audio, format, fold=split), rate)
+        recordings.append(recording)
+        labels[name] = events_of(events, classes, raw / f"{split}.json", audio.name, recording.duration)
+    write_prepared(
+        prepared, recordings, labels, classes, Share(own_shard, names, key_of(realseld, given, names))
+    )
+    return 0
+
+
+def _listed(raw: Path, rate: int) -> dict[str, tuple[str, Path, Any]]:
+    """List the recordings of all splits: split, sound and events by name.
+
+    Raises:
+        BadInput: none, two of one name, or a name that leads elsewhere.
+    """
+    listed: dict[str, tuple[str, Path, Any]] = {}
     for split in splits_of(raw):
         path = raw / f"{split}.json"
-        for file, events in tqdm(_object(path).items(), split, unit="recording"):
-            recording = _recording(raw, rate, split, file, format, recordings)
-            recordings[recording.name] = recording
-            labels[recording.name] = events_of(events, classes, path, file, recording.duration)
-    if not recordings:
+        for file, events in _object(path).items():
+            audio = raw / str(rate) / split / _plain_name(file, path)
+            if audio.stem in listed:
+                raise BadInput(f"{audio}: {listed[audio.stem][1]} has the same name; rename one of the two")
+            listed[audio.stem] = (split, audio, events)
+    if not listed:
         raise BadInput(f"{raw}: its splits list no files; unpack the task again")
-    write_prepared(prepared, list(recordings.values()), labels, classes)
-    return 0
+    return listed
 
 
 def splits_of(raw: Path) -> list[str]:
@@ -122,15 +148,6 @@ def chosen_rate(raw: Path, wanted: int) -> int:
     if len(rates) != 1:
         raise BadInput(f"{raw}: folders with the sound are {there}; choose one with --sample_rate")
     return rates[0]
-
-
-def _recording(
-    raw: Path, rate: int, split: str, file: str, format: str, before: dict[str, Recording]
-) -> Recording:
-    audio = raw / str(rate) / split / _plain_name(file, raw / f"{split}.json")
-    if audio.stem in before:
-        raise BadInput(f"{audio}: {before[audio.stem].audio} has the same name; rename one of the two")
-    return with_duration(Recording(audio.stem, audio, format, fold=split), rate)
 
 
 def events_of(events: Any, classes: list[str], path: Path, file: str, duration: float) -> Events:

@@ -32,6 +32,7 @@ def soundata(
     part: Literal["dev", "eval"] = "dev",
     no_labels: bool = False,
     checksums: Path | None = None,
+    shard: str | None = None,
 ) -> int:
     """Make a prepared folder from a data set that soundata has downloaded; the data set itself is only read.
 
@@ -43,6 +44,8 @@ def soundata(
         part: development or evaluation set.
         no_labels: accept recordings without csv, as in an evaluation set.
         checksums: the index of soundata (NAME_index_VERSION.json), whose MD5 sums the files are compared with.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
 
     Returns:
         As `dcase` and `tut`.
@@ -61,4 +64,6 @@ def soundata(
     if part not in parts:
         raise BadInput(f"--part {part}: soundata's {chosen} is prepared as {', '.join(parts)}; choose it")
     verify(raw, checksums)
-    return importer(raw, prepared, dataset=parts[part], format=format, no_labels=no_labels)  # type: ignore[operator]
+    return importer(  # type: ignore[operator]
+        raw, prepared, dataset=parts[part], format=format, no_labels=no_labels, shard=shard
+    )

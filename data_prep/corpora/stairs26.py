@@ -11,37 +11,29 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from avseld.base.engines import THREADS, Engine, read_engine
 from avseld.base.errors import BadInput
 from avseld.base.files import takes_paths
+from avseld.base.job_shards import read_shard
 from avseld.base.locks import PREPARATION_WAIT_S, writes_alone_into
-from avseld.base.rates import LABEL_HOP
 from avseld.directions.eigenmike import N_CAPSULES, TETRAHEDRON
 from avseld.io.audio import audio_info
 from avseld.io.channel_map import MONO_REMEDY
 from avseld.io.classes import STARSS_CLASSES
-from avseld.io.energy_maps import (
-    CENTIMETRES,
-    EnergyMap,
-    directions_of_pixels,
-    files_of,
-    merge_doubled,
-    read_energy_maps,
-    write_energy_maps,
-)
-from avseld.io.events import Events
-from avseld.io.geometry import direction
+from avseld.io.energy_maps import EnergyMap, files_of
+from avseld.io.label_maps import events_of
 from avseld.io.manifest import Recording
 from data_prep.corpora.checksums import verify
 from data_prep.corpora.dcase import Dataset, find
-from data_prep.corpora.prepared_folder import check_place, write_prepared
+from data_prep.corpora.maps import read_merged, report_merged, with_own_maps
+from data_prep.corpora.prepared_folder import Share, check_place, write_prepared
 from data_prep.corpora.recordings import Findings, LabelRules, check_video, labels_of, with_duration
 from data_prep.corpora.video_place import place_videos
 from data_prep.jobs import FileJob, work_through
 from data_prep.media.resample import resample_audio
+from data_prep.parts import key_of
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +53,7 @@ def stairs26(
     checksums: Path | None = None,
     jobs: int = 0,
     engine: str | None = None,
+    shard: str | None = None,
 ) -> int:
     """Make a prepared folder from STAIRS26 (DCASE2026 Task 3): four of 32 channels, energy maps, labels.
 
@@ -76,6 +69,8 @@ def stairs26(
         checksums: published MD5 sums: the record of Zenodo as JSON, or the output of md5sum.
         jobs: number of recordings read in parallel; 0 for one per core.
         engine: threads (the default), loky (processes) or dask:ADDRESS, the workers of a Dask cluster.
+        shard: share of the recordings, I/N (2/8 is the second of eight), for N programs that share the work; auto in a
+            SLURM job array. The last one writes the manifest. See docs/clusters.md.
 
     Returns:
         0 if all went well, 1 if the channels of a recording could not be taken.
@@ -83,38 +78,44 @@ def stairs26(
     Raises:
         BadInput: the first thing that is wrong; names file and remedy.
     """
-    findings, workers = Findings(strict=True), read_engine(engine, jobs)
+    given, own_shard, workers = locals(), read_shard(shard), read_engine(engine, jobs)
+    findings = Findings(strict=True)
     check_place(prepared, raw, [*STAIRS26.audio.values(), STAIRS26.labels, MAPS, *STAIRS26.videos])
-    recordings = find(raw, STAIRS26, "mic", findings, no_labels=True)
+    maps = files_of(raw / MAPS) if (raw / MAPS).is_dir() else {}
+    found = find(raw, STAIRS26, "mic", findings, no_labels=True)
+    recordings = [replace(recording, maps=maps.get(recording.name)) for recording in found]
     verify(raw, checksums)
-    files = files_of(raw / MAPS) if (raw / MAPS).is_dir() else {}
+    names = [recording.name for recording in recordings]
+    recordings = own_shard.of(recordings, "recordings")
     for recording in recordings:
         check_channels(recording.audio)
-        if not no_labels and recording.name not in files:
+        if not no_labels and recording.maps is None:
             raise BadInput(
                 f"{raw / MAPS}: no {recording.name}_std.json; unpack labels_dev.zip there, or give --no-labels"
             )
     recordings, failures = take_capsules(recordings, prepared, workers)
     if failures:
         return 1
-    recordings = place_videos(recordings, prepared)
-    entries, labels, merged = [], {}, 0
+    recordings = place_videos(recordings, prepared, names=names)
+    entries, labels, n_merged = [], {}, 0
     for recording in tqdm(recordings, "maps", unit="recording"):
         check_video(recording, findings)
-        maps = (
-            read_energy_maps(files[recording.name], n_classes=len(STARSS_CLASSES))
-            if recording.name in files
-            else []
-        )
-        kept = merge_doubled(maps)
-        merged += len(maps) - len(kept)
+        kept: list[EnergyMap] = []
+        if recording.maps:
+            kept, merged = read_merged(recording.maps, len(STARSS_CLASSES))
+            n_merged += merged
+            entries.append(with_own_maps(recording, prepared, kept) if merged else recording)
+        else:
+            entries.append(recording)
         if recording.labels:
             labels[recording.name] = labels_of(recording, LABEL_RULES)
-        elif recording.name in files:
+        elif recording.maps:
             labels[recording.name] = events_of(kept)
-        entries.append(replace(recording, maps=_maps_of(recording, prepared, files, maps, kept)))
-    _report(entries, merged)
-    write_prepared(prepared, entries, labels, STARSS_CLASSES)
+    report_merged(n_merged)
+    _report_derived(entries)
+    write_prepared(
+        prepared, entries, labels, STARSS_CLASSES, Share(own_shard, names, key_of(stairs26, given, names))
+    )
     return 0
 
 
@@ -168,50 +169,10 @@ def _is_taken(job: FileJob) -> bool:
         return False
 
 
-def _maps_of(
-    recording: Recording, prepared: Path, files: dict[str, Path], maps: list[EnergyMap], kept: list[EnergyMap]
-) -> Path | None:
-    """Return the maps of a recording: the file of the corpus, or a copy without what was written twice."""
-    if len(kept) == len(maps):
-        return files.get(recording.name)
-    target = prepared / "maps" / f"{recording.name}_std.json"
-    write_energy_maps(target, kept)
-    return target
-
-
-def _report(entries: Sequence[Recording], merged: int) -> None:
-    if merged:
-        log.info("energy maps: %d were written twice and are merged", merged)
+def _report_derived(entries: Sequence[Recording]) -> None:
     if derived := [one.name for one in entries if one.maps and not one.labels]:
         log.info(
             "%d recordings have no csv (%s): the directions of their labels are the centres of their energy maps; "
             "unpack metadata_dev of STARSS23 beside for the annotated ones",
             len(derived), derived[0],
         )  # fmt: skip
-
-
-def events_of(maps: Sequence[EnergyMap]) -> Events:
-    """Return the centres of energy maps as events of a label frame each.
-
-    Args:
-        maps: of a recording.
-    """
-    rows = []
-    for one in maps:
-        x, y, energy = np.concatenate([np.zeros((0, 3)), *one.polygons]).T
-        if not energy.sum() > 0:
-            continue
-        azimuth, elevation = map(float, direction(energy @ directions_of_pixels(x, y)))
-        onset = one.frame * LABEL_HOP
-        rows.append(
-            (
-                onset,
-                onset + LABEL_HOP,
-                one.label,
-                one.instance,
-                azimuth,
-                elevation,
-                one.distance / CENTIMETRES,
-            )
-        )
-    return Events.from_rows(rows) if rows else Events.empty()

@@ -1,19 +1,26 @@
 """Shards of preparations: together they write the bytes of one run, in any order; a rerun writes nothing."""
 
 import errno
+import json
 import logging
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from raw_tree import write_sound
 
 from avseld.base.errors import BadInput
 from avseld.base.files import PARTIAL
 from avseld.base.locks import LOCK, sole_writer
+from avseld.io.energy_maps import EnergyMap, write_energy_maps
 from avseld.io.manifest import read_classes, read_manifest, write_manifest
 from data_prep.corpora.dcase import dcase
 from data_prep.corpora.own import own
+from data_prep.corpora.realseld import realseld
+from data_prep.corpora.soundata import soundata
+from data_prep.corpora.stairs26 import stairs26
 from data_prep.corpora.task4 import task4
 from data_prep.corpora.tut import tut
 from data_prep.media.binaural import binaural
@@ -39,7 +46,31 @@ def raw(tmp_path_factory):
     videos = sorted((folder / "starss" / "video_dev").rglob("*.mp4"))
     rows = [f"{path.name},{0.5 if path == videos[-1] else 0}" for path in videos]
     (folder / "offsets.csv").write_text("\n".join(["file,video_offset", *rows]) + "\n")
+    write_stairs26(folder / "stairs26")
+    write_realseld(folder / "realseld")
     return folder
+
+
+def write_stairs26(folder):
+    """Write three recordings of 32 channels with a map each, which the second one has twice."""
+    square = np.array([(x, y, 0.5) for x in range(100, 103) for y in range(60, 63)])
+    for number in (1, 2, 3):
+        name = f"fold4_room8_mix00{number}"
+        write_sound(folder / "eigen_dev" / "dev-test-tau" / f"{name}.wav", 0.5, channels=32)
+        maps = [EnergyMap(number, 3, 0, (square,), 150.0)] * (2 if number == 2 else 1)
+        write_energy_maps(folder / "labels_dev" / "dev-test-tau" / f"{name}_std.json", maps)
+
+
+def write_realseld(folder):
+    """Write a task of three recordings in two splits."""
+    event = {"label": "knock", "start": 0, "end": 200, "direction": [30, 10]}
+    splits = {"train": {"a.wav": [event], "b.wav": [event, event]}, "test": {"c.wav": []}}
+    for split, files in splits.items():
+        for file in files:
+            write_sound(folder / "24000" / split / file, 0.5)
+        (folder / f"{split}.json").write_text(json.dumps(files))
+    (folder / "task_metadata.json").write_text(json.dumps({"splits": list(splits)}))
+    (folder / "labelvocabulary.csv").write_text("idx,label\n0,knock\n")
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -61,6 +92,9 @@ COMMANDS = {
         sample_rate=16000, video_offset=str(raw / "offsets.csv"), **words),
     "tut": lambda raw, out, **words: tut(raw / "tut", out, sample_rate=16000, **words),
     "task4": lambda raw, out, **words: task4(raw / "task4", out, sample_rate=16000, seconds=4.0, **words),
+    "stairs26": lambda raw, out, **words: stairs26(raw / "stairs26", out, **words),
+    "soundata": lambda raw, out, **words: soundata(raw / "starss", out, name="starss2022", **words),
+    "realseld": lambda raw, out, **words: realseld(raw / "realseld", out, **words),
     "resample": lambda raw, out, **words: resample(raw / "starss" / "foa_dev", out, 16000, **words),
     "binaural": lambda raw, out, **words: binaural(raw / "starss" / "foa_dev", out, **words),
     "cut": lambda raw, out, **words: cut(

@@ -11,7 +11,7 @@ from avseld.base.errors import BadInput
 from avseld.base.files import fingerprint
 from avseld.io.boxes import Boxes, read_boxes, write_boxes
 from avseld.io.dcase_csv import Dialect, read_dcase, write_dcase
-from avseld.io.energy_maps import write_energy_maps
+from avseld.io.energy_maps import EnergyMap, read_energy_maps, write_energy_maps
 from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
@@ -359,3 +359,33 @@ def test_a_file_of_another_published_checksum_stops_the_preparation(tmp_path):
     with pytest.raises(BadInput, match=rf"{NAMES[0]}\.csv: its MD5 is .*sums\.md5 says 0000"):
         dcase(raw, tmp_path / "prepared", checksums=sums)
     assert not (tmp_path / "prepared" / "manifest.csv").exists()
+
+
+@pytest.mark.parametrize("format", ["foa", "mic"])
+def test_maps_written_twice_are_merged_in_every_format(tmp_path, caplog, format):
+    raw = write_starss(tmp_path / "raw", NAMES[:2], seconds=0.5)
+    write_sound(raw / "mic_dev" / "dev-train-sony" / f"{NAMES[0]}.wav", 0.5)
+    write_sound(raw / "mic_dev" / "dev-train-sony" / f"{NAMES[1]}.wav", 0.5)
+    square = np.array([(x, y, 0.5) for x in range(3) for y in range(3)])
+    seam = EnergyMap(1, 3, 0, (square, np.add(square, (357, 0, 0))))
+    below = raw / "labels_dev" / "dev-train-sony"
+    write_energy_maps(below / f"{NAMES[0]}_std.json", [seam, seam])
+    write_energy_maps(below / f"{NAMES[1]}_std.json", [seam])
+    with caplog.at_level("INFO"):
+        dcase(raw, tmp_path / "prepared", format=format)
+    assert "1 were written twice and are merged" in caplog.text
+    one, other = read_manifest(tmp_path / "prepared")
+    assert one.maps == tmp_path / "prepared" / "maps" / f"{NAMES[0]}_std.json"
+    assert len(read_energy_maps(one.maps)) == 1
+    assert other.maps == below / f"{NAMES[1]}_std.json"
+
+
+def test_maps_that_cannot_be_read_are_named_before_anything_is_written(tmp_path):
+    raw = write_starss(tmp_path / "raw", NAMES[:1], seconds=0.5)
+    path = raw / "labels_dev" / "dev-train-sony" / f"{NAMES[0]}_std.json"
+    write_energy_maps(path, [EnergyMap(0, 13, 0, ())])
+    with pytest.raises(BadInput, match=r"_std\.json: annotation 1: category_id 13 is none of 0 to 12"):
+        dcase(raw, tmp_path / "prepared")
+    assert not (tmp_path / "prepared" / "manifest.csv").exists()
+    assert dcase(raw, tmp_path / "prepared", one_class="sound") == 0  # of which maps say nothing
+    assert read_manifest(tmp_path / "prepared")[0].maps is None

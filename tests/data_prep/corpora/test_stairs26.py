@@ -14,7 +14,7 @@ from avseld.io.energy_maps import EnergyMap, read_energy_maps, write_energy_maps
 from avseld.io.events import read_events
 from avseld.io.manifest import read_classes, read_manifest
 from data_prep.__main__ import main
-from data_prep.corpora.stairs26 import events_of, stairs26
+from data_prep.corpora.stairs26 import stairs26
 
 NAME = "fold4_room8_mix003"
 SUB = "dev-test-tau"
@@ -98,12 +98,6 @@ def test_annotated_directions_and_video_of_starss23_are_taken_where_they_lie_bes
     events = read_events(recording.labels)
     assert events.azimuth.tolist() == [12] and events.elevation.tolist() == [-7]
     assert recording.video == video and recording.maps is not None
-
-
-def test_a_map_without_energy_has_no_centre():
-    flat = square(10, 10)
-    flat[:, 2] = 0
-    assert len(events_of([EnergyMap(0, 0, 0, (flat,)), EnergyMap(0, 0, 0, ())])) == 0
 
 
 @pytest.mark.parametrize(
