@@ -171,7 +171,8 @@ class Rotate:
 
     def __init__(self, format: str) -> None:
         self.rotations = rotations(format)
-        self.map_places = map_places([rotation for rotation, _ in self.rotations])
+        turns = [rotation for rotation, _ in self.rotations]
+        self.map_places, self.cell_places = map_places(turns), map_places(turns, ROWS, COLUMNS)
         self._tables: dict[torch.device, tuple[Tensor, ...]] = {}
 
     def draw(self, random: Generators, another: Another) -> Drawn:
@@ -186,12 +187,12 @@ class Rotate:
             drawn: from `draw`, on the device.
         """
         device, number = windows.waveform.device, drawn["rotation"]
-        *tables, map_places = self._on(device)
+        *tables, map_places, cell_places = self._on(device)
         angles, box_angles, channels, signs = (table[number] for table in tables)
         quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
         events = windows.events.turned(
             wrap_batch(sign * windows.events.azimuth + 90.0 * quarter), up * windows.events.elevation
-        )
+        ).moved(cell_places[number])
         visual = windows.visual
         if visual is not None and windows.layout == "embeddings":
             boxes, maps = visual[..., :-N_MAP_VALUES], visual[..., -N_MAP_VALUES:]
@@ -205,7 +206,7 @@ class Rotate:
         return replace(windows, waveform=waveform, events=events, visual=visual)
 
     def _on(self, device: torch.device) -> tuple[Tensor, ...]:
-        """Keep the rotations on a device: angles in float64 and float32, old channels, their signs, map places.
+        """Keep the rotations on a device: angles in float64 and float32, old channels, their signs, map places, cells.
 
         Every matrix takes each new channel from one old one, with a sign.
         """
@@ -220,6 +221,7 @@ class Rotate:
                 channels,
                 signs.astype(np.float32),
                 self.map_places,
+                self.cell_places,
             )
             self._tables[device] = tuple(torch.from_numpy(table).to(device) for table in tables)
         return self._tables[device]

@@ -27,9 +27,11 @@ class EventBatch:
 
     Args:
         table: (window, row, column = `COLUMNS`) float64; times on the clock of the recording.
+        energies: (window, row, cell) float16 of the energy map of each row, where labels have maps.
     """
 
     table: Tensor
+    energies: Tensor | None = None
 
     @property
     def times(self) -> Tensor:
@@ -78,12 +80,31 @@ class EventBatch:
 
     def shifted(self, seconds: Tensor) -> "EventBatch":
         """Move the events of each window by (window,) seconds."""
-        return EventBatch(torch.cat([self.times + seconds[:, None, None], self.table[..., 2:]], dim=-1))
+        table = torch.cat([self.times + seconds[:, None, None], self.table[..., 2:]], dim=-1)
+        return EventBatch(table, self.energies)
+
+    def silenced(self, rows: Tensor) -> "EventBatch":
+        """Make rows, (window, row) bool, rows without an event."""
+        times = torch.where(rows[..., None], NEVER_S, self.times)
+        return EventBatch(torch.cat([times, self.table[..., 2:]], dim=-1), self.energies)
 
     def turned(self, azimuth: Tensor, elevation: Tensor) -> "EventBatch":
-        """Replace the directions by others, both (window, row) degrees."""
+        """Replace the directions by others, both (window, row) degrees; energies stay."""
         angles = torch.stack([azimuth, elevation], dim=-1)
-        return EventBatch(torch.cat([self.table[..., :3], angles, self.table[..., 5:]], dim=-1))
+        return EventBatch(
+            torch.cat([self.table[..., :3], angles, self.table[..., 5:]], dim=-1), self.energies
+        )
+
+    def moved(self, places: Tensor) -> "EventBatch":
+        """Move the energies of each window to other cells.
+
+        Args:
+            places: (window, cell) where the energy of each cell comes from.
+        """
+        if self.energies is None:
+            return self
+        from_cells = places[:, None].expand_as(self.energies)
+        return EventBatch(self.table, self.energies.gather(-1, from_cells))
 
     def directions(self) -> Tensor:
         """Compute unit vectors (window, row, axis = x y z)."""
@@ -104,7 +125,8 @@ def concatenate_batches(batches: Sequence[EventBatch]) -> EventBatch:
         if place:
             table[:, first : first + batch.table.shape[1], SOURCE].add_(place)
         first += batch.table.shape[1]
-    return EventBatch(table)
+    energies = [batch.energies for batch in batches if batch.energies is not None]
+    return EventBatch(table, torch.cat(energies, dim=1) if energies else None)
 
 
 def wrap(azimuth: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from avseld.base.event_batch import COLUMNS, NEVER_S, EventBatch
 from avseld.base.rates import LABEL_HOP, frames_within
 from avseld.data.windows import Windows
 from avseld.io.events import Events
+from avseld.io.sphere_grid import N_CELLS
 
 STRETCH_S = 0.5
 """windows that start within the same stretch of this length share a list of events: shorter ones take more memory,
@@ -123,6 +124,7 @@ class LabelEvents:
         silent[:, :2] = NEVER_S
         self.near = torch.from_numpy(near).to(device)
         self.table = torch.from_numpy(np.concatenate([table, silent])).to(device)
+        self.energies = _energies(windows.events, device) if windows.target.needs_maps else None
 
     def places(self, which: np.ndarray, start: np.ndarray, present: np.ndarray | None = None) -> np.ndarray:
         """Find the lists of events of windows.
@@ -140,7 +142,18 @@ class LabelEvents:
 
     def gather(self, places: Tensor) -> EventBatch:
         """Gather the events of lists (window,)."""
-        return EventBatch(self.table[self.near[places]])
+        rows = self.near[places]
+        return EventBatch(self.table[rows], None if self.energies is None else self.energies[rows])
+
+
+def _energies(events: Sequence[Events], device: torch.device) -> Tensor:
+    """Return the energy maps of all rows, and of a silent one: (row, cell) float16."""
+    maps = [
+        torch.from_numpy(each.energies.dense(N_CELLS).astype(np.float16))
+        for each in events
+        if each.energies is not None
+    ]
+    return with_zero_row(maps, device, (N_CELLS,)).half()
 
 
 def _check_size(windows: Windows) -> None:

@@ -76,7 +76,7 @@ class ShardWindows(WindowSource):
 
     Raises:
         BadInput: a recording outside of the archives, of another rate or number of channels, too short, without labels;
-            or the corpus is to be kept on the device.
+            a target that needs energy maps, or the corpus is to be kept on the device.
     """
 
     def __init__(
@@ -90,6 +90,11 @@ class ShardWindows(WindowSource):
         super().__init__(recordings, system, data, seed, augment)
         if data.device_cache == "always":
             raise BadInput("data.device_cache: always, but shards are read as training goes on; choose auto")
+        if self.target.needs_maps:
+            raise BadInput(
+                f"{data.prepared}: archives hold no energy maps; train from the prepared folder they were made of, "
+                "or with --target.options.energies gaussian"
+            )
         self.index = read_index(data.prepared)
         self.rows = rows_of(self.index, recordings)
         self.length = self.index.samples[self.rows]

@@ -5,13 +5,19 @@ import torch
 from torch import Tensor
 
 from avseld.base.errors import BadInput
+from avseld.base.event_batch import EventBatch
 from avseld.base.rates import LABEL_HOP
 from avseld.io.energy_maps import REACH_DEG, SIGMA_DEG
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
 from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
+from avseld.targets.batch_frames import divide
 
 TINY = 1e-6
+WITHOUT_MAPS = (
+    "labels without energy maps; prepare them with the maps of the labels, or give "
+    "--target.options.energies gaussian"
+)
 
 
 class MapFrames:
@@ -65,6 +71,39 @@ class MapFrames:
             np.maximum(place, values, out=place)
         return energy
 
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int) -> Tensor:
+        """Encode a batch of windows on its device, as `encode` does each: (window, label frame, class, cell) float16.
+
+        Raises:
+            BadInput: no energy maps where they are needed.
+        """
+        n_labels = n_frames // self.frames_per_label
+        first, stop = (
+            (divide(time - start[:, None], LABEL_HOP) - 0.5 - TINY).ceil().clamp(0, n_labels)
+            for time in (events.onset, events.offset)
+        )
+        energies = self._batch_energies(events)
+        rows = events.label[..., None].expand_as(energies)
+        energy = energies.new_zeros(len(energies), n_labels, self.n_classes, N_CELLS)
+        for frame in range(n_labels):  # all at once would take the memory of each row in each frame
+            heard = energies * ((first <= frame) & (frame < stop))[..., None]
+            energy[:, frame].scatter_reduce_(1, rows, heard, "amax")
+        return energy
+
+    def batch_with_energy(self, events: EventBatch) -> EventBatch:
+        """Silence the rows without energy, as `with_energy` leaves them out."""
+        return events.silenced(self._batch_energies(events).amax(dim=-1) == 0) if self.needs_maps else events
+
+    def _batch_energies(self, events: EventBatch) -> Tensor:
+        """Return the energies of rows (window, row, cell) float16, of the labels or drawn."""
+        if self.needs_maps:
+            if events.energies is None:
+                raise BadInput(WITHOUT_MAPS)
+            return events.energies
+        cells = torch.from_numpy(DIRECTIONS).to(events.table)
+        angle = (events.directions() @ cells.T).clamp(-1, 1).arccos().rad2deg()
+        return torch.where(angle <= REACH_DEG, (-0.5 * divide(angle, SIGMA_DEG) ** 2).exp(), 0).half()
+
     def with_energy(self, events: Events) -> Events:
         """Keep the rows that have energy: a sound that stronger ones cover has none in the labels.
 
@@ -74,10 +113,7 @@ class MapFrames:
         if not self.needs_maps or not len(events):
             return events
         if events.energies is None:
-            raise BadInput(
-                "labels without energy maps; prepare them with the maps of the labels, or give "
-                "--target.options.energies gaussian"
-            )
+            raise BadInput(WITHOUT_MAPS)
         return events.select(events.energies.count > 0)
 
     def _energies(self, events: Events) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from avseld.base.event_batch import EventBatch
 from avseld.decoding.lobes import lobes
 from avseld.decoding.sphere_lobes import SphereLobesDecoder
 from avseld.decoding.thresholds import Thresholds
@@ -75,6 +76,12 @@ class SphereLobes:
         energy = self.map_frames.encode(events, start, n_frames, hop)
         heard = self.map_frames.with_energy(events)
         return self.vectors.encode(heard, start, n_frames, hop) | {"energy": energy}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        energy = self.map_frames.encode_batch(events, start, n_frames)
+        heard = self.map_frames.batch_with_energy(events)
+        return self.vectors.encode_batch(heard, start, n_frames, hop) | {"energy": energy}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the squared error of the vectors, and of the maps of active classes 1 - soft IoU.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from avseld.base.event_batch import EventBatch
 from avseld.decoding.sphere_map import GAIN, OFFSET, SphereMapDecoder, harmonics_of_cells
 from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.energy_maps import REACH_DEG
@@ -62,6 +63,10 @@ class SphereMap:
     def encode(self, events: Events, start: float, n_frames: int, hop: float) -> dict[str, np.ndarray]:
         """Encode the reference of a window: energy (whole label frame, class, cell); see `MapFrames.encode`."""
         return {"energy": self.map_frames.encode(events, start, n_frames, hop)}
+
+    def encode_batch(self, events: EventBatch, start: Tensor, n_frames: int, hop: float) -> dict[str, Tensor]:
+        """Encode a batch of windows on its device, as `encode` does each."""
+        return {"energy": self.map_frames.encode_batch(events, start, n_frames)}
 
     def loss(self, output: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute the cross-entropy of the activity, and of the maps of active classes soft IoU and cross-entropy.

@@ -14,7 +14,11 @@ from avseld.config import Data, Part
 from avseld.data.augmentation import augmentation
 from avseld.data.device_cache import DeviceCache, kept_on_device
 from avseld.data.windows import Windows
-from avseld.io.manifest import read_manifest
+from avseld.io.energy_maps import write_energy_maps
+from avseld.io.events import read_events
+from avseld.io.label_maps import by_frame
+from avseld.io.manifest import read_manifest, write_manifest
+from avseld.metrics.imaging import maps_of_directions
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 
@@ -24,6 +28,10 @@ ROTATE, MIX = Part("rotate"), Part("mix", {"chance": 0.7})
 CRNN = Part("avcrnn", {"width": 2, "hidden": 2})
 FUSED = Part("fused", {"hidden": 2})
 VISUAL = Part("seldnet_visual", {"visual": "boxes"})
+MAPPING = {
+    "sphere_map": ("logmel_iv", Part("seldnet_attention", {"width": 2, "hidden": 4, "n_heads": 1}), 5),
+    "sphere_lobes": ("sound_field", Part("fused", {"vision": False, "hidden": 2, "frames_per_step": 5}), 10),
+}
 SELDNET = Part("seldnet", {"width": 2, "hidden": 2, "bin_pooling": [4, 4, 2]})
 CASES = {
     "boxes at the start, rotated": ("foa", "amplitude_ipd", CRNN, Part("multi_accdoa"), [ROTATE]),
@@ -77,6 +85,44 @@ def test_windows_changed_on_the_device_equal_those_changed_on_the_host(prepared,
         for part, value in expected.items():
             assert ours[part].dtype == value.dtype
             np.testing.assert_allclose(ours[part][place].numpy(), value.numpy(), atol=2e-6, err_msg=part)
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    """Crowded scenes with an energy map for most rows, wider and narrower ones."""
+    folder = crowded_scenes.make(tmp_path_factory.mktemp("mapped"), "foa", seconds=4)
+    recordings = []
+    for recording in read_manifest(folder):
+        rows = by_frame(read_events(recording.labels, 3))
+        maps, seen = [], set()
+        for place, one in enumerate(maps_of_directions(rows)):
+            one = replace(one, instance=int(rows.source[place]), score=np.nan)
+            if place % 5 and one.key not in seen:
+                seen.add(one.key)
+                maps.append(one)
+        path = folder / "maps" / f"{recording.name}_std.json"
+        write_energy_maps(path, maps)
+        recordings.append(replace(recording, maps=path))
+    write_manifest(folder, recordings, CLASSES)
+    return folder
+
+
+@pytest.mark.parametrize("augment", [[], [ROTATE, MIX, ROTATE]])
+@pytest.mark.parametrize("energies", ["maps", "gaussian"])
+@pytest.mark.parametrize("kind", ["sphere_map", "sphere_lobes"])
+def test_energy_maps_on_the_device_equal_those_of_the_files(mapped, kind, energies, augment):
+    features, model, frames_per_label = MAPPING[kind]
+    target = Part(kind, {"energies": energies, "frames_per_label": frames_per_label})
+    windows = windows_of(mapped, "foa", features, model, target, augment)
+    cache = DeviceCache(windows, CPU)
+    numbers = range(40, 52)
+    ours, expected = cache.batch(cache.places(numbers)), [windows[number] for number in numbers]
+    assert min(float(one["energy"].max()) for one in expected) > 0.9
+    for name in expected[0].keys() - {"waveform"}:
+        whole = torch.stack([one[name] for one in expected])
+        assert ours[name].dtype == whole.dtype
+        # Angles of turned directions are rounded otherwise.
+        np.testing.assert_allclose(ours[name].float(), whole.float(), atol=1e-3 if augment else 1e-6)
 
 
 class Quieter:

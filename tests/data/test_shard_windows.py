@@ -169,3 +169,10 @@ def test_recordings_are_due_alike_or_in_proportion_to_their_starts_and_as_often_
         due = source.order(0).windows
         np.testing.assert_allclose(due / due.sum(), weight / weight.sum())
         assert due.sum() == pytest.approx((source.length / source.n_samples).sum())
+
+
+def test_energy_maps_that_archives_do_not_hold_are_said(folder):
+    model = Part("seldnet_attention", {"width": 2, "hidden": 4, "n_heads": 1})
+    mapping = System(Blueprint(Part("logmel_iv"), model, Part("sphere_map"), CLASSES, chunk=1.2))
+    with pytest.raises(BadInput, match="archives hold no energy maps; train from the prepared folder"):
+        ShardWindows(read_manifest(folder / "shards"), mapping, Data(folder / "shards"), 0)

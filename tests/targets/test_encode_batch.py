@@ -36,6 +36,8 @@ ENCODED = {
     "bins": ("bins", {}, 0.0125),
     "tagging": ("tagging", {"loss": "frame"}, 0.02),
     "tagging, clip": ("tagging", {"loss": "clip"}, 0.02),
+    "sphere_lobes, gaussian": ("sphere_lobes", {"energies": "gaussian"}, 0.02),
+    "sphere_map, gaussian": ("sphere_map", {"energies": "gaussian"}, 0.02),
 }
 
 
@@ -75,7 +77,7 @@ def test_a_batch_is_encoded_as_each_of_its_windows(name, rows, begin, untimed):
         assert set(one) == set(encoded)
         for part, value in one.items():
             ours = encoded[part][place]
-            assert ours.dtype == torch.float32 and ours.shape == value.shape
+            assert ours.dtype == torch.from_numpy(value).dtype and ours.shape == value.shape
             np.testing.assert_allclose(ours.numpy(), value, atol=1e-6, err_msg=part)
 
 
