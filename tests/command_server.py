@@ -128,7 +128,7 @@ def run(module: str) -> None:
 @contextmanager
 def serving(folder: Path) -> Iterator[None]:
     """Serve the commands from a process of their own, by programs in a folder."""
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -172,9 +172,23 @@ class ServedScripts:
             expect: exit status.
             cwd: working directory.
         """
-        command = ["bash", str(self.root / "scripts" / name), *map(str, words)]
+        return self.run("bash", self.root / "scripts" / name, *words, expect=expect, cwd=cwd)
+
+    def run(self, *command: object, expect: int = 0, cwd: Path | None = None) -> str:
+        """Run a command, such as `avseld train`; return what it prints, messages included.
+
+        Args:
+            command: its words.
+            expect: exit status.
+            cwd: working directory.
+        """
         done = subprocess.run(
-            command, capture_output=True, text=True, env=self.environment, cwd=cwd, timeout=1200
+            [*map(str, command)],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=cwd,
+            timeout=1200,
         )
         assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout + done.stderr

@@ -119,5 +119,5 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str], Path]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run long trainings first, so that another process runs the other tests meanwhile."""
+    """Run long files first, so that no process is left with one when the other has nothing to do."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -23,11 +23,16 @@ from avseld.recipes.listing import system_of
 from avseld.recipes.reading import read_recipe
 from avseld.system.build import System
 
+pytestmark = pytest.mark.slow
 WIDTHS = [8, 16, 16, 16]
 RESNET = {"encoder": {"name": "resnet_conformer", "options": {"width": 32, "n_blocks": 1}}, "hidden": 16}
 HTSAT = {"channels": 8, "depths": [1, 1, 1, 1], "n_heads": [1, 2, 2, 2]}
 NARROW = {
     **{name: {"widths": WIDTHS, "n_blocks": 1} for name in ("av_conformer", "cmaf")},
+    **{
+        f"cst_{name}": {"encoder": {"name": "cst_former", "options": {"variant": name, "n_layers": 1}}}
+        for name in ("dca", "dst", "ule")
+    },
     "einv2": {"widths": WIDTHS, "n_layers": 1, "feedforward": 16},
     **{f"general_{name}": {"narrow": 8} for name in ("alignment", "sed_m", "sed_t", "doa_gcc", "doa_iv")},
     "general_alignment_systems": {"hidden": 16},
@@ -35,12 +40,14 @@ NARROW = {
     **{f"pseldnets_{name}": HTSAT for name in ("adapter", "htsat_accdoa", "htsat_einv2", "htsat_maccdoa")},
     "pseldnets_cnn14_maccdoa": {"widths": [4, 4, 4, 4, 8, 16]},
     "pseldnets_passt_maccdoa": {"token": 24, "n_blocks": 1, "n_heads": 2},
+    "resnet_conformer_av_fused": {"encoder": {"name": "field_resnet_conformer", "options": {"n_blocks": 1}}},
     "resnet_conformer_av": {**RESNET, "n_layers": 1, "feedforward": 32},
     **{
         f"resnet_conformer_{name}": RESNET
         for name in ("distance", "foa", "mic", "multi", "starss23", "stereo")
     },
     **{f"sed_cnn{layers}": {"narrow": 8} for layers in (5, 9, 13)},
+    **{f"seldnet_{name}": {} for name in ("2024", "2024_av", "2025_stereo", "2025_stereo_av")},
     **{name: {"widths": WIDTHS} for name in ("two_stage", "two_stage_sed")},
 }
 """recipe -> options of a network with the same layers and less in them; docs/export.md has full sizes"""

@@ -1,7 +1,4 @@
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -34,9 +31,6 @@ from avseld.metrics.folders import sources_of
 from avseld.system.blueprint import Blueprint
 from avseld.system.build import System
 from avseld.system.checkpoint import save_system
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-AVSELD = [sys.executable, "-m", "avseld"]
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +97,9 @@ def test_a_late_and_turned_video_is_put_right_when_it_is_predicted(run, recordin
         predict(run, video_offset=0.4)
 
 
-def test_the_csv_of_one_recording_holds_what_was_predicted(run, recording, tmp_path):
-    command = [*AVSELD, "predict", "--run", run, "--audio", recording.audio, "--video", recording.boxes]
-    done = subprocess.run(
-        [*map(str, command), "--out", str(tmp_path / "x.csv")], capture_output=True, env=ENVIRONMENT
-    )
-    assert done.returncode == 0, done.stderr
+def test_the_csv_of_one_recording_holds_what_was_predicted(served, run, recording, tmp_path):
+    of_recording = ("--audio", recording.audio, "--video", recording.boxes)
+    served.run("avseld", "predict", "--run", run, *of_recording, "--out", tmp_path / "x.csv")
     events, dialect = read_dcase(tmp_path / "x.csv", n_classes=3)
     expected = load(run).predict(recording.audio, recording.boxes)
     assert dialect.columns == ("frame", "class", "source", "azimuth", "elevation")
@@ -131,19 +122,14 @@ def test_recordings_of_any_length_are_predicted(run, seconds):
     assert events.duration <= np.ceil(seconds * 10) / 10 + 1e-9
 
 
-def test_a_real_recording_goes_through_prediction_and_scoring(shared, tmp_path, prepared):
+def test_a_real_recording_goes_through_prediction_and_scoring(served, shared, tmp_path, prepared):
     excerpt = shared("data/starss22_foa_excerpt/fold3_room4_mix007_10.0-15.0s.wav")
     run = make_run(tmp_path / "run", prepared, n_classes=13, feature="amplitude_ipd")
     (tmp_path / "reference").mkdir()
     shutil.copy(excerpt.with_suffix(".csv"), tmp_path / "reference")
-    commands = (
-        [*AVSELD, "predict", "--run", run, "--audio", excerpt, "--out", tmp_path / "prediction"],
-        [*AVSELD, "score", tmp_path / "reference", tmp_path / "prediction", "--challenge", "2023"],
-    )
-    for command in commands:
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=ENVIRONMENT)
-        assert done.returncode == 0, done.stderr
-    assert "SELD" in done.stdout or "seld" in done.stdout
+    served.run("avseld", "predict", "--run", run, "--audio", excerpt, "--out", tmp_path / "prediction")
+    said = served.run("avseld", "score", tmp_path / "reference", tmp_path / "prediction", "--challenge", 2023)
+    assert "SELD" in said
 
 
 def test_unusable_recordings_are_refused_by_name(run, recording, tmp_path):

@@ -14,6 +14,7 @@ import yaml
 import data_prep.__main__
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 SCRIPTS = ROOT / "scripts"
 
 

@@ -12,6 +12,7 @@ import yaml
 import data_prep.__main__
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 SMALL = ("--steps", "1", "--validate_every", "1", "--data.batch_size", "2", "--data.inference_chunk", "3")
 SELDNET = (*SMALL, "--model.options.width", "8")
 TWO_STAGE = (*SMALL, "--model.options.widths", "[8, 16, 16, 16]")

@@ -46,7 +46,9 @@ def run(prepared: Path, out: Path, features: Part, model: Part, target: Part, **
 def first_stage(prepared, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "sed"
     target = Part("two_stage", {"stage": "sed"})
-    return run(prepared, out, Part("logmel_iv", LOGMEL), Part("crnn10", NARROW), target, steps=60)
+    return run(
+        prepared, out, Part("logmel_iv", LOGMEL), Part("crnn10", NARROW), target, steps=60, validate_every=30
+    )
 
 
 def scores_of(out: Path) -> list[dict[str, float]]:

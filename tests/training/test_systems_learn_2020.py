@@ -21,10 +21,10 @@ def nigens(tmp_path_factory):
 def test_seldnet_2020_learns_events_and_directions(nigens, tmp_path):
     options = {
         "model": {"width": 16, "momentum": 0.1},
-        "optimizer": {"lr": 3e-3},
+        "optimizer": {"lr": 4e-3},
         "target": {"threshold": 0.3, "doa_weight": 1.0},
     }
-    out = learn("seldnet_2020", nigens, tmp_path / "run", 240, {"chunk": 3.0}, options)
+    out = learn("seldnet_2020", nigens, tmp_path / "run", 150, {"chunk": 3.0}, options)
     trained, before = scores(out)
     assert trained["seld_score"] < before["seld_score"] - 0.2 and trained["LE"] < 50 < before["LE"], (
         trained,
@@ -44,7 +44,7 @@ def test_the_general_architecture_learns_in_three_steps(nigens, tmp_path):
     assert trained["mAP"] > before["mAP"] + 0.08
     roles = InitFrom(roles={"sed": sed, "doa": doa})
     slow = fast | {"optimizer": {"lr": 5e-3}}
-    both = learn("general_alignment", nigens, tmp_path / "both", 60, data, slow, init_from=roles)
+    both = learn("general_alignment", nigens, tmp_path / "both", 40, data, slow, init_from=roles)
     trained, before = scores(both)
     # Aligning directions takes more steps than a test has; tests/models/test_general.py does it with exact modules.
     assert trained["seld_score"] < before["seld_score"] - 1 and trained["ER"] < before["ER"] / 3

@@ -26,7 +26,8 @@ from avseld.recipes import recipe_path
 from avseld.training.callbacks import AtomicCheckpoints
 from avseld.training.train import train
 
-AVSELD = [sys.executable, "-m", "avseld"]
+pytestmark = pytest.mark.slow
+PROCESS = [sys.executable, "-m", "avseld"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 SMALL = ["--steps", "12", "--validate_every", "4", "--data.batch_size", "4", "--model.options.hidden", "32",
          "--data.validate", "[fold3_room5]"]  # fmt: skip
@@ -38,13 +39,8 @@ def prepared(tmp_path_factory):
 
 
 def words(prepared: Path, out: Path, *more: str) -> list[str]:
-    return [*AVSELD, "train", "--config", "av_foa_quick", "--data.prepared", str(prepared), "--out", str(out), *SMALL,
+    return ["train", "--config", "av_foa_quick", "--data.prepared", str(prepared), "--out", str(out), *SMALL,
             "--hardware.accelerator", "cpu", "--schedule.name", "cosine", *more]  # fmt: skip
-
-
-def run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=900)
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def history(out: Path) -> list[dict[str, float]]:
@@ -53,17 +49,18 @@ def history(out: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(prepared, tmp_path_factory):
+def uninterrupted(served, prepared, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "whole"
-    run(*words(prepared, out))
+    served.run("avseld", *words(prepared, out))
     return out
 
 
-def test_a_killed_run_resumes_to_the_exact_weights_of_an_uninterrupted_one(prepared, uninterrupted, tmp_path):
+def test_a_killed_run_resumes_to_the_exact_weights_of_an_uninterrupted_one(
+    served, prepared, uninterrupted, tmp_path
+):
     out = tmp_path / "killed"
-    process = subprocess.Popen(
-        words(prepared, out), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = [*PROCESS, *words(prepared, out)]
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 600
     while not (out / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
         time.sleep(0.02)
@@ -71,7 +68,7 @@ def test_a_killed_run_resumes_to_the_exact_weights_of_an_uninterrupted_one(prepa
     process.wait()
     step = torch.load(out / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert 0 < step < 12, "killed too late to show anything"
-    run(*AVSELD, "train", "--resume", str(out))
+    served.run("avseld", "train", "--resume", out)
     for name in ("last.safetensors", "model.safetensors"):
         resumed, whole = load_file(out / name), load_file(uninterrupted / name)
         assert all(torch.equal(resumed[key], whole[key]) for key in whole), name
@@ -81,21 +78,21 @@ def test_a_killed_run_resumes_to_the_exact_weights_of_an_uninterrupted_one(prepa
     assert all(torch.equal(moments[0][k]["exp_avg_sq"], moments[1][k]["exp_avg_sq"]) for k in moments[1])
 
 
-def test_two_processes_train_to_the_weights_of_one(prepared, tmp_path):
+def test_two_processes_train_to_the_weights_of_one(served, prepared, tmp_path):
     # In double precision, where rounding does not switch rectifiers; everything else must agree.
     runs = []
     for devices in ("1", "2"):
         runs.append(tmp_path / devices)
         hardware = ["--hardware.devices", devices, "--hardware.precision", "64-true"]
         hardware += ["--hardware.strategy", "ddp"] if devices == "2" else []
-        run(*words(prepared, runs[-1], *hardware, "--steps", "6", "--validate_every", "3"))
+        served.run("avseld", *words(prepared, runs[-1], *hardware, "--steps", "6", "--validate_every", "3"))
     for one, two in zip(*map(history, runs), strict=True):
         assert two["loss/validate"] == pytest.approx(one["loss/validate"], rel=1e-6)
     alone, shared = (load_file(out / "last.safetensors") for out in runs)
     assert max(float((alone[key] - shared[key]).abs().max()) for key in alone) < 1e-7
 
 
-def test_validation_works_with_more_processes_than_recordings(prepared, tmp_path):
+def test_validation_works_with_more_processes_than_recordings(served, prepared, tmp_path):
     # Without video too: visual weights then have no gradient, and no process may wait for it.
     alone = ["--data.validate", "[fold3_room5]", "--data.video", "blank"]
     few = prepared.parent / "few"
@@ -104,7 +101,7 @@ def test_validation_works_with_more_processes_than_recordings(prepared, tmp_path
     first = next(row for row in rows if "room5" in row)
     (few / "manifest.csv").write_text("\n".join(r for r in rows if "room5" not in r or r == first) + "\n")
     hardware = ["--hardware.devices", "2", "--steps", "2", "--validate_every", "1"]
-    run(*words(few, tmp_path / "run", *alone, *hardware))
+    served.run("avseld", *words(few, tmp_path / "run", *alone, *hardware))
     assert [row["step"] for row in history(tmp_path / "run")] == [1, 2]
 
 
@@ -123,11 +120,11 @@ def test_tensorboard_holds_losses_scores_rate_figure_recipe_and_versions(uninter
     assert len(board.Scalars("score/F")) == 3
 
 
-def test_the_written_configuration_is_complete_and_reproduces_the_run(prepared, uninterrupted, tmp_path):
+def test_the_written_configuration_is_complete_and_reproduces_the_run(served, uninterrupted, tmp_path):
     config = yaml.safe_load((uninterrupted / "config.yaml").read_text())
     assert config["steps"] == 12 and config["model"]["options"] == {"width": 64, "hidden": 32}
     again = tmp_path / "again"
-    run(*AVSELD, "train", "--config", str(uninterrupted / "config.yaml"), "--out", str(again))
+    served.run("avseld", "train", "--config", uninterrupted / "config.yaml", "--out", again)
     first, second = load_file(uninterrupted / "last.safetensors"), load_file(again / "last.safetensors")
     assert all(torch.equal(first[key], second[key]) for key in first)
 
@@ -220,7 +217,7 @@ def test_bad_input_gives_one_line_and_status_2_and_no_run_folder(
 ):
     monkeypatch.setattr("avseld.base.logs.to_terminal", lambda: None)  # it would affect later tests
     with pytest.raises(SystemExit) as end:
-        main(words(prepared, tmp_path / "run", *more)[len(AVSELD) :])
+        main(words(prepared, tmp_path / "run", *more))
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line and line.startswith("avseld train: ")
