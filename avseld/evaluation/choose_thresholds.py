@@ -100,7 +100,7 @@ def choose(predictor: Predictor, recordings: Sequence[Recording], challenge: int
     Raises:
         BadInput: a system without them.
     """
-    own = getattr(predictor.system.target, "threshold", None)
+    own = predictor.system.target.threshold
     if own is None or predictor.task != "seld":
         name = predictor.system.blueprint.target.name
         raise BadInput(f"target {name}: has no thresholds of classes; choose another run")

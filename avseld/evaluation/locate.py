@@ -268,7 +268,7 @@ def _baseline_system() -> LocatingSystem:
 
 def _network(name: str, predictor: Predictor, threshold: float | None) -> LocatingSystem:
     target = predictor.system.target
-    own = getattr(target, "threshold", None)
+    own = target.threshold
     # Rows of other frames than the labels' would be counted several times.
     if not isinstance(own, float | int) or target.task not in ("seld", "directions"):
         raise BadInput(

@@ -177,7 +177,7 @@ def show(heard: Heard, system: System, job: SoundJob, with_table: bool) -> None:
         job: the recording.
         with_table: also print its longest events.
     """
-    total, threshold = heard.counts.total(), getattr(system.target, "threshold", None)
+    total, threshold = heard.counts.total(), system.target.threshold
     lines = [f"{heard.line}\n"]
     if with_table:
         lines.append(heard.table)

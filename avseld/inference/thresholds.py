@@ -26,7 +26,7 @@ def set_threshold(system: System, threshold: float | None) -> None:
         return
     if not 0 <= threshold <= 1:
         raise BadInput(f"threshold {threshold}: give 0 to 1")
-    if not hasattr(system.target, "threshold"):
+    if system.target.threshold is None:
         raise BadInput(
             f"threshold: {system.blueprint.target.name} has no single threshold; set its options in the recipe"
         )
@@ -36,12 +36,12 @@ def set_threshold(system: System, threshold: float | None) -> None:
 @contextmanager
 def threshold_of(system: System, threshold: float) -> Iterator[None]:
     """Decode with another threshold inside the block; arguments and errors as for `set_threshold`."""
-    before = getattr(system.target, "threshold", None)
+    before = system.target.threshold
     set_threshold(system, threshold)
     try:
         yield
     finally:
-        set_threshold(system, before)
+        system.target.threshold = before
 
 
 def predict_at_thresholds(

@@ -116,7 +116,7 @@ class CNN(nn.Module):
         """(batch, feature, frame, bin) -> (batch, channel, step, bin // frames_per_step)."""
         if self.paired:
             for name in self.blocks:
-                x = getattr(self, name)(x)
+                x = self.get_submodule(name)(x)
             return x
         for number, size in enumerate(self.sizes, start=1):
             x = functional.relu(conv_norm(x, getattr(self, f"conv{number}"), getattr(self, f"bn{number}")))

@@ -102,7 +102,7 @@ class EINV2(nn.Module):
         sed, doa = x[:, : self.sed_features], x
         for number in range(1, len(POOLING) + 1):
             sed, doa = (
-                getattr(self, f"{branch}_conv_block{number}")(each)
+                self.get_submodule(f"{branch}_conv_block{number}")(each)
                 for branch, each in zip(BRANCHES, (sed, doa), strict=True)
             )
             if number <= len(self.stitch):
@@ -111,8 +111,8 @@ class EINV2(nn.Module):
         for branch, encoded in zip(BRANCHES, (sed, doa), strict=True):
             encoded = encoded.mean(dim=3).transpose(1, 2)  # (batch, step, channel)
             tracks = [
-                getattr(self, f"fc_{branch}_track{track}")(
-                    getattr(self, f"{branch}_trans_track{track}")(encoded)
+                self.get_submodule(f"fc_{branch}_track{track}")(
+                    self.get_submodule(f"{branch}_trans_track{track}")(encoded)
                 )
                 for track in range(1, self.n_tracks + 1)
             ]

@@ -8,6 +8,7 @@ docs/sources.md, General architecture.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -135,7 +136,7 @@ class GeneralNetwork(nn.Module):
         """Compute the heads (batch, step, class), one step for 16 frames."""
         check_shape(x, self.frames_per_step, self.frames_per_step)
         for name in self.blocks:
-            x = getattr(self, name)(x)
+            x = self.get_submodule(name)(x)
         x = self.dropout(self.gru(x.mean(dim=3).transpose(1, 2))[0])
         return {name: head(x).unflatten(2, self.shapes[name]) for name, head in self.heads.items()}
 
@@ -237,7 +238,7 @@ class GeneralSystem(nn.Module):
             {} if fine_tune else {name: f"general_{part}" for name, part in self.parts.items()}
         )
         for name in self.frozen_roles:
-            freeze(getattr(self, name))
+            freeze(self.get_submodule(name))
 
     @property
     def parameter_count(self) -> int:
@@ -249,7 +250,7 @@ class GeneralSystem(nn.Module):
         super().train(mode)
         if not self.fine_tune:
             for name in self.parts:
-                getattr(self, name).eval()
+                self.get_submodule(name).eval()
         return self
 
     def forward(self, x: Tensor, visual: Tensor | None = None) -> dict[str, Tensor]:
@@ -277,7 +278,7 @@ class GeneralSystem(nn.Module):
             for name, module in self.parts.items():
                 row = MODULES[module]
                 own = x[:, : row.n_features, :, first : first + row.n_bins]
-                logits |= getattr(self, name).steps(own)
+                logits |= cast(GeneralNetwork, self.get_submodule(name)).steps(own)
                 first += row.n_bins
             ordered = [logits[head].flatten(2) for head in ("sed", *HEADS)]
             return torch.cat(ordered, dim=2).sigmoid()

@@ -138,7 +138,7 @@ class PSELDNets(AdaptableNetwork):
         encoded = self.encoder(self.scalar(x))
         n_steps = x.shape[2] // self.frames_per_step
         return {
-            name: to_steps(getattr(self, self._module_of(name))(encoded)[:, :, 0], n_steps, self.frames_per_step)
+            name: to_steps(self.get_submodule(self._module_of(name))(encoded)[:, :, 0], n_steps, self.frames_per_step)
             .unflatten(2, shape)
             for name, shape in self.shapes.items()
         }  # fmt: skip

@@ -58,7 +58,7 @@ class LinearHeads(nn.Module):
         """Compute the heads (batch, step, *shape), one step for `frames_per_step` frames."""
         encoded = self.encode(x)
         return {
-            name: getattr(self, self._module_of(name))(encoded).unflatten(2, shape)
+            name: self.get_submodule(self._module_of(name))(encoded).unflatten(2, shape)
             for name, shape in self.shapes.items()
         }
 

@@ -76,7 +76,7 @@ class CRNN10(nn.Module):
         """Compute the heads (batch, step, *shape), one step for 16 frames."""
         check_shape(x, self.frames_per_step, self.frames_per_step)
         for name in self.blocks:
-            x = getattr(self, name)(x)
+            x = self.get_submodule(name)(x)
         x = x.mean(dim=3).transpose(1, 2)  # (batch, step, channel)
         if self.gru is not None:
             x = self.gru(x)[0]

@@ -156,6 +156,7 @@ class Target(Protocol):
         reduce: (heads (frame, ...) on their device, hop) -> what `decode` takes in their place, of fewer values.
         decoder: what `decode` does, of `avseld.decoding.DECODERS`: a runtime without torch decodes with it. Systems
             whose target has none cannot be exported.
+        threshold: of its decisions, one or one of each class, which commands change; None for a target without one.
         needs_maps: whether labels are energy maps: the events to encode then have `energies`.
         by_frame: whether the labels of a window are those of the whole recording, frame by frame: a corpus cached on a
             device then keeps them.
@@ -179,6 +180,7 @@ class Target(Protocol):
     assigned: Callable[..., Tensor] | None = None
     reduce: Callable[[dict[str, Tensor], float], dict[str, Tensor]] | None = None
     decoder: Decoder | None = None
+    threshold: float | Sequence[float] | None = None
     needs_maps: bool = False
     by_frame: bool = True
     encode_batch: Callable[[EventBatch, Tensor, int, float], dict[str, Tensor]] | None = None

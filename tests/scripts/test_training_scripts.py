@@ -122,7 +122,7 @@ def test_weights_are_trained_anew(served, tmp_path, name):
 
 def test_directions_and_maps_are_compared_on_the_same_scenes(served, tmp_path):
     rooms = ("--data.validate", "[fold3_room1]", "--data.allow_overlap", "true", "--data.batch_size", "1")
-    size = ("--recordings", "4", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
+    size = ("--recordings", "6", "--seconds", "3", "--preset", "simple", "--steps", "1", "--threshold", "0.5")
     said = served("compare_imaging.sh", tmp_path, *size, *rooms)
     targets = [config(tmp_path / f"{name}_0")["target"]["name"] for name in ("directions", "maps")]
     assert targets == ["multi_accdoa", "sphere_lobes"]

@@ -23,12 +23,17 @@ class ConvEncoder(nn.Module):
     def __init__(self, n_features: int, n_bins: int, width: int = 64) -> None:
         super().__init__()
         self.n_outputs = width
-        for number, channels in enumerate((n_features, width, width), start=1):
-            setattr(self, f"conv{number}", nn.Conv2d(channels, width, 3, padding=1, bias=False))
-            setattr(self, f"bn{number}", BatchNorm(width))
+        self.conv1, self.bn1 = _conv(n_features, width), BatchNorm(width)
+        self.conv2, self.bn2 = _conv(width, width), BatchNorm(width)
+        self.conv3, self.bn3 = _conv(width, width), BatchNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Encode (batch, feature, frame, bin) as (batch, frame // 16, width)."""
-        for number, pool in enumerate(self.pooling, start=1):
-            x = conv_norm_pool(x, getattr(self, f"conv{number}"), getattr(self, f"bn{number}"), pool)
+        layers = (self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)
+        for (conv, norm), pool in zip(layers, self.pooling, strict=True):
+            x = conv_norm_pool(x, conv, norm, pool)
         return x.mean(dim=3).transpose(1, 2)
+
+
+def _conv(n_inputs: int, n_outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(n_inputs, n_outputs, 3, padding=1, bias=False)

@@ -42,7 +42,7 @@ class Convolutions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, feature, frame, bin) -> (batch, step, last channel), averaged over the bins that are left."""
         for name in self.blocks:
-            x = getattr(self, name)(x)
+            x = self.get_submodule(name)(x)
         return x.mean(dim=3).transpose(1, 2)
 
 
