@@ -20,14 +20,9 @@ for system in $systems; do
 done
 use_environment
 know_more "avseld train"
-raw="$folder/raw" prepared="$folder/prepared"
-avseld-prep synth --out "$raw" --preset "$preset" --recordings "$recordings" --test_share 0.2 --seconds "$seconds" \
-    --video none --formats foa,eigenmike --seed 5000 --train_rooms 24 --test_rooms 8
-avseld-prep energy_maps --source "$raw/eigen_dev" --labels "$raw/metadata_dev" --target "$raw/labels_dev"
-avseld-prep dcase --raw "$raw" --prepared "$prepared"
-
+imaging_corpus "$folder" "$recordings" "$seconds" "$preset" 0
 train() { # system, recipe, options
-    train_or_resume "$folder/$1_$seed" --config "$2" --data.prepared "$prepared" --data.train '[fold3]' \
+    train_or_resume "$folder/$1_$seed" --config "$2" --data.prepared "$folder/prepared" --data.train '[fold3]' \
         --data.validate '[fold3_room22, fold3_room23, fold3_room24]' --data.test '[fold4]' --data.chunk 2.5 --augment rotate \
         --seed "$seed" --steps "$steps" --validate_every $((steps < 3 ? 1 : steps / 3)) "${@:3}" ${more[@]+"${more[@]}"}
 }

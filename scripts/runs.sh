@@ -14,6 +14,13 @@ train_or_resume() { # RUN, options of avseld train: train a run, or continue one
     avseld train --out "$run" "$@"
 }
 
+imaging_corpus() { # folder, recordings, seconds of each, preset, jobs: scenes with the energy maps of DCASE2026 in folder/prepared
+    avseld-prep synth --out "$1/raw" --preset "$4" --recordings "$2" --test_share 0.2 --seconds "$3" --jobs "$5" \
+        --video none --formats foa,eigenmike --seed 5000 --train_rooms 24 --test_rooms 8
+    avseld-prep energy_maps --source "$1/raw/eigen_dev" --labels "$1/raw/metadata_dev" --target "$1/raw/labels_dev"
+    avseld-prep dcase --raw "$1/raw" --prepared "$1/prepared"
+}
+
 boxes_of_people() { # prepared folder of generated scenes, detected|exact|simulated, weights of the detector
     local prepared="$1" boxes="$2" weights="$3" marker="$1/boxes.txt" wanted="$2"
     if [ "$boxes" = detected ]; then wanted="detected by $weights"; fi

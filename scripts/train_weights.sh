@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Trains the weights that come with the package, from generated scenes: minutes on a GPU, hours on two cores.
 #   scripts/train_weights.sh NAME [FOLDER] [--hours H] [--steps N] [--jobs J] [--seed S] [--corpus_only] [options of avseld train]
-# NAME is locator_foa, locator_mic or locator_stereo (directions of sounds of any kind), av_foa_generated or audio_foa_generated (the 13
-# classes of STARSS23, with and without video), live_foa or live_mic (these classes in live sound). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
+# NAME is locator_foa, locator_mic or locator_stereo (directions of sounds of any kind), av_foa_generated or audio_foa_generated
+# (the 13 classes of STARSS23, with and without video), live_foa or live_mic (these classes in live sound), imaging_foa (their
+# energy maps). FOLDER defaults to weights; it gets corpus_..., NAME (the run) and NAME.log. A second call continues.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -10,7 +11,7 @@ hours=18 steps="" jobs=0 seed=0 corpus_only=""
 take_options "hours steps jobs seed" "corpus_only" 1 2 "$@"
 name="${words[0]}" folder="${words[1]:-weights}"
 one_of NAME "$name" locator_foa locator_mic locator_stereo av_foa_generated audio_foa_generated \
-    live_foa live_mic
+    live_foa live_mic imaging_foa
 recordings=$(awk "BEGIN {print int($hours * 120 + 0.5)}") # of half a minute
 rooms=$(((recordings + 5) / 6))
 
@@ -64,6 +65,11 @@ make_weights() {
         live_mic)
             corpus live_mic --preset "$scenes" --video none --formats mic -- --format mic
             train live_mic live_mic 2000 --init_from live_foa
+            ;;
+        imaging_foa) # recordings of a quarter of a minute, those of compare_imaging.sh
+            imaging_corpus "$folder/corpus_imaging_foa" $((2 * recordings)) 15 easy "$jobs"
+            train imaging_foa imaging_foa 600 --init_from audio_foa_generated --optimizer.options.lr 1.0e-3 \
+                --data.validate '[fold3_room22, fold3_room23, fold3_room24]'
             ;;
     esac
 }
