@@ -129,7 +129,7 @@ class SeldNet(nn.Module):
         dropout: everywhere.
 
     Raises:
-        BadInput: poolings of different number, or bins that do not suffice.
+        BadInput: poolings of different number, bins that do not suffice, or a target with several heads.
     """
 
     def __init__(
@@ -148,6 +148,11 @@ class SeldNet(nn.Module):
     ) -> None:
         super().__init__()
         _same_number(bin_pooling, frame_pooling)
+        if len(shapes) > 1:
+            raise BadInput(
+                f"target: this network has one head, not {', '.join(shapes)}; choose multi_accdoa, or a model that takes "
+                "any heads: encoder_heads, avcrnn"
+            )
         ((self.head, self.shape),) = shapes.items()
         self.frames_per_step = math.prod(frame_pooling)
         self.conv_block_list = nn.ModuleList()

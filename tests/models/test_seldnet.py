@@ -149,6 +149,11 @@ def test_too_few_frames_or_bins_are_refused(make):
         SELDnet(7, 64, shapes, norm="group")
 
 
+def test_the_network_of_2024_has_one_head_and_says_which_take_more():
+    with pytest.raises(BadInput, match="one head, not accdoa, width.*encoder_heads"):
+        SeldNet(7, 64, {"accdoa": (3, 3, 13), "width": (3, 13)})
+
+
 RECIPES = {"seldnet_2018": 513_148, "seldnet_2019": 613_537, "seldnet_2020": 513_288, "seldnet_2024": 742_172}
 CLASSES = {"seldnet_2018": 11, "seldnet_2019": 11, "seldnet_2020": 14, "seldnet_2024": 13}
 
