@@ -150,8 +150,8 @@ class SeldNet(nn.Module):
         _same_number(bin_pooling, frame_pooling)
         if len(shapes) > 1:
             raise BadInput(
-                f"target: this network has one head, not {', '.join(shapes)}; choose multi_accdoa, or a model that takes "
-                "any heads: encoder_heads, avcrnn"
+                f"target: this network has one head, not {', '.join(shapes)}; choose multi_accdoa, or a model that "
+                "takes any heads: encoder_heads, avcrnn"
             )
         ((self.head, self.shape),) = shapes.items()
         self.frames_per_step = math.prod(frame_pooling)

@@ -150,7 +150,7 @@ def test_too_few_frames_or_bins_are_refused(make):
 
 
 def test_the_network_of_2024_has_one_head_and_says_which_take_more():
-    with pytest.raises(BadInput, match="one head, not accdoa, width.*encoder_heads"):
+    with pytest.raises(BadInput, match=r"one head, not accdoa, width.*encoder_heads"):
         SeldNet(7, 64, {"accdoa": (3, 3, 13), "width": (3, 13)})
 
 
