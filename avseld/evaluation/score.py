@@ -140,7 +140,7 @@ def score(
         )
         return _score_without_classes(pairing, per, json)
     if chosen is None:
-        years = ", ".join(map(str, RULES))
+        years = ", ".join(map(str, [*RULES, IMAGING]))
         raise BadInput(
             f"which year's rules? add --challenge, one of {years} or {TASK4}, or --class_agnostic true"
         )

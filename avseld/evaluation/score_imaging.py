@@ -37,6 +37,8 @@ LAST: Definition = "2026-06-30"
 N_CLASSES = len(STARSS_CLASSES)
 MAX_PROBLEMS = 20
 """problems that are named; the rest is counted"""
+SOME = 3
+"""recordings that a note names"""
 MEBIBYTE = 1024 * 1024
 WORTH_PROCESSES = 4
 """recordings from which on starting processes costs less than it saves"""
@@ -100,9 +102,14 @@ def score_imaging(reference: Path, prediction: Path, options: ImagingOptions) ->
         BadInput: files do not match or cannot be read, or an option that a definition does not have.
     """
     if options.check_only:
+        if options.jackknife or options.thin:
+            raise BadInput(
+                "--check_only: scores nothing, so it has no --jackknife and no --thin; leave them out"
+            )
         return report(
             problems_of_maps(reference, prediction, options.missing), prediction, IMAGING, options.json
         )
+    _check_thin(options.thin, reference, prediction)
     pairs = open_maps(reference, prediction, options.missing)
     if options.definition == FIRST:
         if options.jackknife or options.thin:
@@ -129,16 +136,32 @@ def score_imaging(reference: Path, prediction: Path, options: ImagingOptions) ->
         change = thinned.macro_precision - scores.macro_precision
         lines.append(
             f"thinned: {thinned.points:,} of {thinned.of_points:,} points in {thinned.folder}, largest file "
-            f"{thinned.largest_mb:.2f} MiB; macro mAP {thinned.macro_precision:.4f} ({change:+.4f})"
+            f"{thinned.largest_mb:.2g} MiB; macro mAP {thinned.macro_precision:.4f} ({change:+.4f})"
         )
         if thinned.left_out:
-            lines.append(f"{thinned.left_out} predictions of the lowest scores had to be left out")
+            lines.append(f"{_count(thinned.left_out, 'prediction')} of the lowest scores had to be left out")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
+def _check_thin(folder: Path | None, *scored: Path) -> None:
+    """Refuse to write predictions where the next call would find them beside the scored ones, or beside the labels."""
+    for path in scored:
+        given = (path.parent if path.is_file() else path).resolve()
+        if folder is not None and given in (folder.resolve(), *folder.resolve().parents):
+            raise BadInput(f"--thin {folder}: lies in {path}, whose files are scored; name another folder")
+
+
 def _title(pairs: MapPairs, definition: str) -> str:
-    return f"DCASE2026 energy maps, definition of {definition}, {len(pairs.names)} recordings"
+    return f"DCASE2026 energy maps, definition of {definition}, {_count(len(pairs.names), 'recording')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SOME]) + (", ..." if len(names) > SOME else "")
 
 
 def _rows(scores: ImagingScores, intervals: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -191,16 +214,26 @@ def notes(scores: ImagingScores, records: Records, pairs: MapPairs, options: Ima
         lines.append(f"predicted classes without references, left out of the macro mean: {_names(classes)}")
     if pairs.skipped:
         lines.append(
-            f"{len(pairs.skipped)} recordings without predictions are left out with their references"
+            f"{_count(len(pairs.skipped), 'recording')} without predictions left out with their references: "
+            f"{_some(pairs.skipped)}"
+        )
+    if absent := [name for name in pairs.names if name not in pairs.predictions]:
+        lines.append(
+            f"{_count(len(absent), 'recording')} without predictions counted as empty: {_some(absent)}"
+        )
+    if large := [name for name, path in pairs.predictions.items() if path.stat().st_size > MAX_FILE_BYTES]:
+        lines.append(
+            f"{_count(len(large), 'file')} of more than 20 MiB, at which the official evaluator stops: "
+            f"{_some(sorted(large))}; --thin FOLDER writes smaller ones"
         )
     if doubled := int(records.n_doubled.sum()):
         lines.append(
-            f"{doubled} references are there twice; each prediction is matched with one of them only"
+            f"{_count(doubled, 'reference')} there twice; each prediction is matched with one of them only"
         )
     ties = len(records.score) - len(np.unique(records.score))
     if ties:
         lines.append(
-            f"{ties} predictions share their score with others and are ranked in the order of the files"
+            f"{_count(ties, 'prediction')} with the score of another one, ranked in the order of the files"
         )
     lines.append(
         "numbers in single precision, as in the official code under NumPy 2"
@@ -270,11 +303,8 @@ def thin_predictions(pairs: MapPairs, folder: Path, options: ImagingOptions) -> 
         options: of the scores.
 
     Raises:
-        BadInput: the folder has predictions of other recordings, or is that of the predictions.
+        BadInput: a file of predictions cannot be read.
     """
-    for path in pairs.predictions.values():
-        if path.parent.resolve() == folder.resolve():
-            raise BadInput(f"--thin {folder}: holds the predictions; name another folder")
     make_folder(folder)
     n_points = n_before = left_out = largest = 0
     for name, path in sorted(pairs.predictions.items()):
@@ -320,7 +350,9 @@ def problems_of_maps(reference: Path, prediction: Path, missing: Missing = "erro
             continue
         keys = [one.key for one in maps]
         if doubled := len(keys) - len(set(keys)):
-            reasons.append(f"{path}: {doubled} sounds have the frame, class and instance_id of another one")
+            reasons.append(
+                f"{path}: {_count(doubled, 'sound')} with the frame, class and instance_id of another one"
+            )
     if len(reasons) > MAX_PROBLEMS:
         reasons = [*reasons[:MAX_PROBLEMS], f"... and {len(reasons) - MAX_PROBLEMS} more"]
     return reasons

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, require_file
+from avseld.base.files import replacing, require_file, require_folder
 from avseld.base.garbage import no_garbage_search
 from avseld.base.sphere import unit_vector
 
@@ -33,6 +33,13 @@ SIGMA_DEG = 10.0
 """of the Gaussian by which the official labels are multiplied"""
 REACH_DEG = 2 * SIGMA_DEG
 """beyond which nothing is drawn"""
+ZIP_BEGIN = b"PK\x03\x04"
+LARGEST = float(np.finfo(np.float32).max)
+"""energy, score or distance; the official evaluator computes in single precision"""
+SHOWN = 40
+"""characters of a wrong value in a message"""
+MOST = 2**31
+"""frames, classes and instances are below"""
 N_VALUES = 3
 """of a point: x, y, energy"""
 
@@ -92,9 +99,13 @@ def read_energy_maps(path: Path, predicted: bool = False, n_classes: int | None 
 def _parsed(path: Path, predicted: bool, n_classes: int | None) -> list[EnergyMap]:
     try:
         with path.open("rb") as file:
-            content = json.load(file)
+            begin = file.read(len(ZIP_BEGIN))
+            content = None if begin == ZIP_BEGIN else json.loads(begin + file.read())
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{path}: cannot be read as JSON ({error}); write it again") from error
+        why = "empty" if path.stat().st_size == 0 else str(error)
+        raise BadInput(f"{path}: cannot be read as JSON ({why}); write it again") from error
+    if begin == ZIP_BEGIN:
+        raise BadInput(f"{path}: is a zip archive; unpack it")
     annotations = content.get("annotations") if isinstance(content, dict) else None
     if not isinstance(annotations, list):
         raise BadInput(f"{path}: no energy maps; they are a JSON object with a list 'annotations'")
@@ -121,19 +132,30 @@ def _read(annotation: Any, place: str, predicted: bool, n_classes: int | None) -
 
 def _whole(annotation: dict[str, Any], name: str, place: str, absent: int | None = None) -> int:
     value = annotation.get(name, absent)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
-        raise BadInput(f"{place}: {name} is {value!r}, no whole number from 0")
-    return int(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 <= value < MOST and value == int(value):  # type: ignore[operator, arg-type]
+        return int(value)  # type: ignore[arg-type]
+    raise BadInput(f"{place}: {name} is {_shown(value)}, no whole number from 0")
+
+
+def _shown(value: Any) -> str:
+    """Show a value of a file, of any length, in a message."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _number(annotation: dict[str, Any], name: str, place: str, absent: float | None) -> float:
     value = annotation.get(name, absent)
-    if value is None and name != "score":
+    if value is None:
+        if absent is None:
+            raise BadInput(
+                f"{place}: has no {name}, which predictions need; labels come first, predictions second"
+            )
         return float("nan")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadInput(f"{place}: {name} is {value!r}, no number")
-    if name in annotation and not np.isfinite(value):
-        raise BadInput(f"{place}: {name} is {value!r}; give a finite number")
+        raise BadInput(f"{place}: {name} is {_shown(value)}, no number")
+    if name in annotation and not abs(value) <= LARGEST:
+        raise BadInput(f"{place}: {name} is {_shown(value)}; give a finite number")
     return float(value)
 
 
@@ -145,11 +167,12 @@ def _polygons(segmentation: Any, place: str) -> tuple[np.ndarray, ...]:
         if not polygon:
             continue
         try:
-            points = np.array(polygon, dtype=np.float64)
+            points = np.array(polygon)
         except (TypeError, ValueError):
             points = np.zeros(0)
-        if points.shape[1:] != (N_VALUES,):
+        if points.shape[1:] != (N_VALUES,) or points.dtype.kind not in "iuf":
             raise BadInput(f"{place}: segmentation has points that are not three numbers x, y, energy")
+        points = points.astype(np.float64)
         _check_points(points, place)
         polygons.append(points)
     return tuple(polygons)
@@ -158,7 +181,7 @@ def _polygons(segmentation: Any, place: str) -> tuple[np.ndarray, ...]:
 def _check_points(points: np.ndarray, place: str) -> None:
     """Refuse points beyond the picture, as the official evaluator does, or without a finite energy."""
     wrong = ~(
-        np.isfinite(points).all(axis=1)
+        (np.abs(points[:, 2]) <= LARGEST)
         & (points[:, 0] >= 0)
         & (points[:, 0] <= WIDTH)
         & (points[:, 1] >= 0)
@@ -167,7 +190,8 @@ def _check_points(points: np.ndarray, place: str) -> None:
     if wrong.any():
         x, y, energy = points[np.argmax(wrong)]
         raise BadInput(
-            f"{place}: the point {x:g}, {y:g} with energy {energy:g}: x goes from 0 to {WIDTH}, y from 0 to {HEIGHT}"
+            f"{place}: the point {x:g}, {y:g} with energy {energy:g}: x goes from 0 to {WIDTH}, y from 0 to {HEIGHT}, "
+            "energies are finite"
         )
 
 
@@ -257,6 +281,10 @@ def files_of(folder: Path) -> dict[str, Path]:
     Raises:
         BadInput: none there, or two of one recording.
     """
+    if not folder.is_file():
+        require_folder(folder)
+    elif folder.suffix.lower() != ".json":
+        raise BadInput(f"{folder}: is no .json file; give one, or the folder that has them, unpacked")
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
     found: dict[str, Path] = {}
     for path in paths:

@@ -40,7 +40,7 @@ def test_the_table_has_the_official_scores_and_says_what_the_rules_leave_out(fol
     assert "0.2168" in shown and "0.3031" in shown and "0.4427" in shown
     assert "classes without any prediction, which count as 0: music" in shown
     assert "predicted classes without references, left out of the macro mean: bell" in shown
-    assert "share their score" in shown and "the official code rounds" in shown
+    assert "with the score of another one" in shown and "the official code rounds" in shown
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,29 @@ def test_thinned_predictions_are_a_tenth_as_large_and_score_the_same(folders, ca
     )
 
 
-def test_predictions_are_never_thinned_into_their_own_folder(folders, capsys):
-    before = (folders[1] / "a.json").read_bytes()
-    with pytest.raises(SystemExit):
-        score(folders, "--thin", str(folders[1]))
-    assert "name another folder" in capsys.readouterr().err
-    assert (folders[1] / "a.json").read_bytes() == before
+@pytest.mark.parametrize("where", [".", "smaller"])
+def test_predictions_are_never_thinned_into_the_folders_that_are_scored(folders, capsys, where):
+    before = {path: path.read_bytes() for folder in folders for path in folder.rglob("*")}
+    for folder in folders:
+        with pytest.raises(SystemExit):
+            score(folders, "--thin", str(folder / where))
+        assert "whose files are scored; name another folder" in capsys.readouterr().err
+    assert {path: path.read_bytes() for folder in folders for path in folder.rglob("*")} == before
+
+
+def test_what_would_stop_the_official_evaluator_or_move_a_score_is_said_beside_it(
+    folders, capsys, monkeypatch
+):
+    monkeypatch.setattr("avseld.evaluation.score_imaging.MAX_FILE_BYTES", 20_000)
+    (folders[1] / "b.json").unlink()
+    score(folders, "--missing", "empty")
+    shown = capsys.readouterr().out
+    assert "1 file of more than 20 MiB, at which the official evaluator stops: a;" in shown
+    assert "1 recording without predictions counted as empty: b" in shown
+    score(folders, "--missing", "skip")
+    shown = capsys.readouterr().out
+    assert "2026-06-30, 1 recording\n" in shown
+    assert "1 recording without predictions left out with their references: b" in shown
 
 
 def test_a_submission_is_checked_for_size_doubled_sounds_and_coordinates(folders, capsys, monkeypatch):
@@ -108,7 +125,7 @@ def test_a_submission_is_checked_for_size_doubled_sounds_and_coordinates(folders
     with pytest.raises(SystemExit, match="2"):
         score(folders, "--check_only")
     shown = capsys.readouterr().out
-    assert "a.json: 0.0 MiB" in shown and "b.json: 1 sounds have the frame, class and instance_id" in shown
+    assert "a.json: 0.0 MiB" in shown and "b.json: 1 sound with the frame, class and instance_id" in shown
     (folders[1] / "b.json").write_text(json.dumps({"annotations": [{"metadata_frame_index": 0, "category_id": 0,
         "score": 1, "segmentation": [[[400, 0, 1]]]}]}))  # fmt: skip
     with pytest.raises(SystemExit, match="2"):
@@ -124,6 +141,8 @@ def test_a_submission_is_checked_for_size_doubled_sounds_and_coordinates(folders
         (["--challenge", "2023", "--legacy"], "--legacy: is an option of 2026"),
         (["--challenge", "2023", "--definition", "2026-06-30"], "--definition: is an option of 2026"),
         (["--challenge", "2026", "--definition", "2026-04-02", "--jackknife"], "has no --jackknife"),
+        (["--challenge", "2026", "--check_only", "--thin", "x"], "--check_only: scores nothing"),
+        ([], "one of 2018, 2019, 2020, 2021, 2022, 2023, 2024, 2025, 2026 or"),
     ],
 )
 def test_options_of_other_years_are_refused(folders, capsys, words, message):

@@ -1,6 +1,7 @@
 """Files of energy maps: what is read back, and what is refused in one line."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -40,7 +41,14 @@ def test_what_is_written_is_read_back(tmp_path):
         ({"metadata_frame_index": "3"}, "metadata_frame_index is '3'"),
         ({"category_id": 13}, "category_id 13 is none of 0 to 12"),
         ({"category_id": 1.5}, "category_id is 1.5"),
-        ({"score": None}, "score is None"),
+        ({"score": None}, "has no score, which predictions need"),
+        ({"score": 1e300}, "give a finite number"),
+        ({"distance": 10**400}, "give a finite number"),
+        ({"metadata_frame_index": float("inf")}, "metadata_frame_index is inf"),
+        ({"category_id": 10**30}, "category_id is 1000"),
+        ({"segmentation": [[["1", 2, 1]]]}, "not three numbers"),
+        ({"segmentation": [[[1, 2, 10**400]]]}, "not three numbers"),
+        ({"segmentation": [[[1, 2, 1e300]]]}, "energies are finite"),
         ({"score": float("nan")}, "give a finite number"),
         ({"segmentation": None}, "no list of polygons"),
         ({"segmentation": [[[1, 2]]]}, "not three numbers"),
@@ -62,6 +70,23 @@ def test_other_files_are_refused(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(BadInput, match=r"a\.json"):
         read_energy_maps(tmp_path / "a.json")
+
+
+def test_a_zip_archive_an_empty_file_and_a_folder_are_called_by_their_names(tmp_path):
+    archive = tmp_path / "a.json"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("b.json", "{}")
+    with pytest.raises(BadInput, match=r"a\.json: is a zip archive; unpack it"):
+        read_energy_maps(archive)
+    with pytest.raises(
+        BadInput, match=r"a\.zip: is no \.json file; give one, or the folder that has them, unpacked"
+    ):
+        files_of(archive.rename(tmp_path / "a.zip"))
+    with pytest.raises(BadInput, match=r"b: not found"):
+        files_of(tmp_path / "b")
+    (tmp_path / "c.json").touch()
+    with pytest.raises(BadInput, match=r"c\.json: cannot be read as JSON \(empty\)"):
+        read_energy_maps(tmp_path / "c.json")
 
 
 def test_a_label_needs_no_score_and_an_empty_polygon_is_left_out(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 
 from avseld.base.cache_folder import cache_folder
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, sha256
+from avseld.base.files import replacing, require_file, sha256
 from avseld.io.energy_maps import EnergyMap, read_energy_maps, recording_of
 from avseld.metrics.imaging.drawing import COLUMNS, ROWS, draw
 from avseld.metrics.imaging.matching import Drawn
@@ -104,6 +104,7 @@ def draw_references(path: Path, n_classes: int) -> list[Drawn]:
     Raises:
         BadInput: as `avseld.io.energy_maps.read_energy_maps`.
     """
+    require_file(path)
     place = _folder() / f"{sha256(path)}_{DRAWING_VERSION}.npz"
     kept = _usable(place, n_classes)
     if kept is not None:
@@ -122,6 +123,7 @@ def draw_predictions(path: Path, n_classes: int) -> list[Drawn]:
     Raises:
         BadInput: as `avseld.io.energy_maps.read_energy_maps`.
     """
+    require_file(path)
     folder = _folder() / "predictions" / recording_of(path)[:NAME_LENGTH]
     place = folder / f"{sha256(path)}_{DRAWING_VERSION}.npz"
     kept = _usable(place, n_classes)
