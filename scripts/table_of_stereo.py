@@ -5,9 +5,10 @@
 FOLDER holds runs named SYSTEM_SEED, each evaluated, and the prepared clips. Scores are those of DCASE2025 and the
 errors on the cone of confusion, means over the classes (all, those of people, others) and the seeds. The networks
 predict azimuths in front; a sound that they call off screen at an azimuth that the camera shows is taken for one
-behind, which makes front-back confusions countable. Intervals are 95 % jackknife intervals over the recordings that the
-clips were cut from, since clips of one recording are not independent; gains are those of the video over the audio, each
-recording left out of both. Writes FOLDER/stereo.json and stereo.md.
+behind, which makes front-back confusions countable. A column takes the sounds of people that the audio alone finds for
+on screen where the detector has a box, which shows what is in the boxes. Intervals are 95 % jackknife intervals over the
+recordings that the clips were cut from, since clips of one recording are not independent; for gains each recording is
+left out of both systems. Writes FOLDER/stereo.json and stereo.md.
 """
 
 import argparse
@@ -49,14 +50,22 @@ SCORES = {
     "polar_error": ("polar error", "°"),
 }
 """score -> name and unit; confusions are those of references more than 20 degrees off the frontal plane"""
+KNOWN_MARGIN, PREDICTED_MARGIN = 0.02, 0.1
+"""widths of the picture by which a box may miss a known and a predicted azimuth"""
 PERCENT = ("F", "F_onscreen", "onscreen_accuracy", "confusions_far")
 SYSTEMS = {
     ("audio", "blank"): "audio alone",
+    ("audio", "boxes"): "audio alone, then on screen where a box is",
     ("video", "aligned"): "with the picture",
     ("video", "shuffled"): "the same network, picture of another clip",
     ("video", "blank"): "the same network, no picture",
 }
-GAIN = (("video", "aligned"), ("audio", "blank"))
+GAINS = {
+    "gain of the network with the picture": (("video", "aligned"), ("audio", "blank")),
+    "gain of boxes afterwards": (("audio", "boxes"), ("audio", "blank")),
+    "gain of the own picture over another": (("video", "aligned"), ("video", "shuffled")),
+}
+"""differences of two systems; the last one is what a network takes from the picture itself"""
 Values = dict[str, float]
 
 
@@ -147,40 +156,71 @@ def with_intervals(point: Values, partial: list[Values]) -> dict[str, list[float
 
 
 def scored(systems: Mapping[tuple[str, str], list[Tables]], labels: list[int]) -> dict[str, dict]:
-    """Score every system, and the gain of the video over the audio, on some classes."""
+    """Score every system on some classes, and the gains of one over another."""
     n_recordings = len(next(iter(systems.values()))[0].cones.total)
     everything = np.ones(n_recordings, bool)
     kept = [everything, *(~np.eye(n_recordings, dtype=bool))]
     rows = {key: [mean_values(runs, part, labels) for part in kept] for key, runs in systems.items()}
     result = {SYSTEMS[key]: with_intervals(first, rest) for key, (first, *rest) in rows.items()}
-    if all(key in rows for key in GAIN):
-        differences = [
-            {name: one[name] - two[name] for name in SCORES}
-            for one, two in zip(*(rows[key] for key in GAIN), strict=True)
-        ]
-        result["gain"] = with_intervals(differences[0], differences[1:])
+    for title, pair in GAINS.items():
+        if all(key in rows for key in pair):
+            differences = [
+                {name: one[name] - two[name] for name in SCORES}
+                for one, two in zip(*(rows[key] for key in pair), strict=True)
+            ]
+            result[title] = with_intervals(differences[0], differences[1:])
     return result
 
 
+def box_at(clip: Recording, events: Events, margin: float) -> np.ndarray:
+    """Tell which events (row,) have a detected box at their azimuth, `margin` widths of the picture around it."""
+    boxes = boxes_of(clip)
+    if boxes is None or not len(events):
+        return np.zeros(len(events), bool)
+    found = people(boxes)[boxes.at((events.onset + events.offset) / 2)]  # (row, box, 4)
+    reach = np.tan(np.radians(FIELD_DEG / 2))
+    column = 0.5 - np.tan(np.radians(events.azimuth)) / (2 * reach)
+    around = (found[..., 0] - margin <= column[:, None]) & (column[:, None] <= found[..., 2] + margin)
+    return (around & found.any(axis=-1)).any(axis=1) & (np.abs(events.azimuth) < FIELD_DEG / 2)
+
+
+def by_boxes(clip: Recording, events: Events, labels: list[int]) -> Events:
+    """Call events of people on screen where there is a box at their azimuth; the others stay as they are."""
+    seen = box_at(clip, events, PREDICTED_MARGIN).astype(float)
+    return replace(events, onscreen=np.where(np.isin(events.label, labels), seen, events.onscreen))
+
+
 def boxes_at_sounds(
-    clips: Iterable[Recording], unfolded: Mapping[str, Events], labels: list[int]
+    clips: Iterable[Recording],
+    references: Mapping[str, Events],
+    unfolded: Mapping[str, Events],
+    labels: list[int],
 ) -> dict[str, float]:
-    """Count label frames of people's sounds: share on screen, and of those the share with a detected box there."""
-    n_rows = on_screen = boxed = 0
+    """Count label frames of people's sounds.
+
+    Args:
+        clips: of the test.
+        references: labels by clip, mirrored to the front.
+        unfolded: the same before.
+        labels: classes of people.
+
+    Returns:
+        How many rows; the share on screen; of those the share with a box there; and of all the share whose on-screen is
+        told by whether there is a box at the mirrored azimuth.
+    """
+    rows = []
     for clip in clips:
-        events = unfolded[clip.name].select(np.isin(unfolded[clip.name].label, labels))
-        reach = np.tan(np.radians(FIELD_DEG / 2))
-        seen = np.abs(events.azimuth) < FIELD_DEG / 2
-        events, n_rows = events.select(seen), n_rows + len(events)
-        boxes = boxes_of(clip)
-        if boxes is None or not len(events):
-            continue
-        found = people(boxes)[boxes.at((events.onset + events.offset) / 2)]  # (row, box, 4)
-        column = 0.5 - np.tan(np.radians(events.azimuth)) / (2 * reach)
-        around = (found[..., 0] - 0.02 <= column[:, None]) & (column[:, None] <= found[..., 2] + 0.02)
-        on_screen += len(events)
-        boxed += int((around & found.any(axis=-1)).any(axis=1).sum())
-    return {"rows": n_rows, "on_screen": on_screen / max(n_rows, 1), "boxed": boxed / max(on_screen, 1)}
+        chosen = np.isin(references[clip.name].label, labels)
+        mirrored, true = references[clip.name].select(chosen), unfolded[clip.name].select(chosen)
+        boxed = [box_at(clip, events, KNOWN_MARGIN) for events in (true, mirrored)]
+        rows.append(np.stack([mirrored.onscreen == 1, *boxed]))
+    on_screen, at_true, at_mirrored = np.concatenate(rows, axis=1)
+    return {
+        "rows": len(on_screen),
+        "on_screen": float(on_screen.mean()),
+        "boxed": float(at_true[on_screen].mean()),
+        "told": float((at_mirrored == on_screen).mean()),
+    }
 
 
 def cell(name: str, values: list[float | None], gain: bool = False) -> str:
@@ -195,7 +235,7 @@ def table(title: str, rows: Mapping[str, Mapping[str, list[float | None]]]) -> s
     """Format the scores of one group of classes as Markdown, a column for each system."""
     lines = [f"| {title} | {' | '.join(rows)} |", f"|---|{'---|' * len(rows)}"]
     for name, (label, unit) in SCORES.items():
-        cells = [cell(name, values[name], system == "gain") for system, values in rows.items()]
+        cells = [cell(name, values[name], system in GAINS) for system, values in rows.items()]
         lines.append(f"| {label}{unit and f', {unit}'} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -214,19 +254,27 @@ def main() -> None:
         clip.name: read_unfolded(unfolded_beside(clip.labels), len(classes)) for clip in clips if clip.labels
     }
     systems: dict[tuple[str, str], list[Tables]] = {}
+    groups = class_groups(classes)
+    named = {clip.name: clip for clip in clips}
     for run in sorted(path.parents[1] for path in folder.glob("*_*/evaluation/scores.json")):
         for key in SYSTEMS:
-            found = run / "evaluation" / key[1]
+            found = run / "evaluation" / ("blank" if key[1] == "boxes" else key[1])
             if run.name.startswith(f"{key[0]}_") and found.is_dir():
                 predictions = {name: read_dcase(found / f"{name}.csv")[0] for name in references}
-                systems.setdefault(key, []).append(Tables(references, unfolded, predictions, len(classes)))
-    groups = class_groups(classes)
+                if key[1] == "boxes":
+                    predictions = {
+                        name: by_boxes(named[name], each, groups.get("people", []))
+                        for name, each in predictions.items()
+                    }
+                tables = Tables(references, unfolded, predictions, len(classes))
+                systems.setdefault(key, []).append(tables)
     result = {name: scored(systems, labels) for name, labels in groups.items()}
-    boxes = boxes_at_sounds(clips, unfolded, groups["people"])
+    boxes = boxes_at_sounds(clips, references, unfolded, groups.get("people", []))
     text = "\n".join(table(f"classes: {name}", rows) for name, rows in result.items())
     text += (
         f"\n{100 * boxes['on_screen']:.0f} % of {boxes['rows']:,} label frames of people are on screen; at "
-        f"{100 * boxes['boxed']:.0f} % of those there is a box.\n"
+        f"{100 * boxes['boxed']:.0f} % of those there is a box; whether there is one at the known azimuth, mirrored "
+        f"to the front, tells on-screen in {100 * boxes['told']:.0f} %.\n"
     )
     about = {"clips": len(clips), "boxes": boxes, "scores": result}
     for path, content in (("stereo.md", text), ("stereo.json", json.dumps(about, indent=1) + "\n")):

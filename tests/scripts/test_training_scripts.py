@@ -154,11 +154,11 @@ def test_stereo_is_compared_with_and_without_the_picture_of_a_camera(served, tmp
     n_parameters = [int(n.replace(",", "")) for n in re.findall(r"([\d,]+) parameters", said)]
     assert all(9.3e5 < n < 9.7e5 for n in n_parameters)
     told = json.loads((tmp_path / "stereo.json").read_text())
-    columns = ["audio alone", "with the picture", "the same network, picture of another clip",
-               "the same network, no picture", "gain"]  # fmt: skip
-    assert list(told["scores"]["all"]) == columns
-    both = [told["scores"]["all"][name]["F"][0] for name in ("with the picture", "audio alone")]
-    assert told["scores"]["all"]["gain"]["F"][0] == pytest.approx(both[0] - both[1])
+    scores = {name: values["F"][0] for name, values in told["scores"]["all"].items()}
+    assert scores["gain of the network with the picture"] == pytest.approx(
+        scores["with the picture"] - scores["audio alone"]
+    )
+    assert scores["audio alone, then on screen where a box is"] == scores["audio alone"]
     assert "| F20 on/off, % |" in said
 
 
