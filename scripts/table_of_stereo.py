@@ -6,8 +6,8 @@ FOLDER holds runs named SYSTEM_SEED, each evaluated, and the prepared clips. Sco
 errors on the cone of confusion, means over the classes (all, those of people, others) and the seeds. The networks
 predict azimuths in front; a sound that they call off screen at an azimuth that the camera shows is taken for one
 behind, which makes front-back confusions countable. A column takes the sounds of people that the audio alone finds for
-on screen where the detector has a box, which shows what is in the boxes. Intervals are 95 % jackknife intervals over the
-recordings that the clips were cut from, since clips of one recording are not independent; for gains each recording is
+on screen where the detector has a box, which shows what is in the boxes. Intervals are 95 % jackknife intervals over
+the recordings that the clips were cut from, since clips of one recording are not independent; for gains each is
 left out of both systems. Writes FOLDER/stereo.json and stereo.md.
 """
 
