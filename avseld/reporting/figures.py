@@ -26,6 +26,8 @@ from avseld.reporting.tracks import (
 
 SIZE_INCHES = (12.0, 9.0)
 """1200 x 900 pixels at 100 dots per inch"""
+MARGINS = {"left": 0.16, "right": 0.91, "bottom": 0.13, "top": 0.93, "hspace": 0.12}
+"""share of the figure, where they are not fitted: class names of some twenty letters, two lines of legend"""
 DYNAMIC_RANGE_DB = 70.0
 """of the spectrogram's colours, below its 99.9th percentile"""
 REFERENCE: dict[str, Any] = {"alpha": 0.35, "linewidth": 8.0, "solid_capstyle": "butt", "zorder": 2}
@@ -45,6 +47,7 @@ def figure(
     start: float = 0.0,
     stop: float | None = None,
     title: str = "",
+    fitted: bool = True,
 ) -> Figure:
     """Draw a recording with its reference (wide, pale) and its prediction (narrow, dark).
 
@@ -61,6 +64,7 @@ def figure(
         start: start of the time axis, seconds.
         stop: its end, seconds; None for the end of the audio.
         title: written above, such as the name of the recording.
+        fitted: fit the margins to what is written in them; else they are fixed, which takes half the time.
 
     Returns:
         The figure; write it with its `savefig`.
@@ -75,8 +79,10 @@ def figure(
     clipped = {kind: clip_events(table, start, stop) for kind, table in tables.items() if table is not None}
     labels = labels_in(*clipped.values())
     tracks = {kind: event_tracks(table) for kind, table in clipped.items()}
-    drawn = Figure(figsize=SIZE_INCHES, dpi=100, layout="constrained")
+    drawn = Figure(figsize=SIZE_INCHES, dpi=100, layout="constrained" if fitted else None)
     FigureCanvasAgg(drawn)
+    if not fitted:
+        drawn.subplots_adjust(**MARGINS)
     heights = [1.25, max(0.5, min(1.6, 0.16 * len(labels) + 0.2)), 1.6, 1.1]
     directed = not len(labels) or not all(np.isnan(table.azimuth).all() for table in clipped.values())
     axes = drawn.subplots(4 if directed else 2, 1, sharex=True, height_ratios=heights[: 4 if directed else 2])

@@ -99,5 +99,6 @@ class PredictionDrawing:
                 each.prediction.within(0, stop),
                 self.classes,
                 title=each.recording.name,
+                fitted=False,
             )
             self.board.experiment.add_figure(f"prediction/{each.recording.name}", drawn, step)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from avseld.base.errors import BadInput
 from avseld.io.audio import read_audio
 from avseld.io.dcase_csv import read_dcase
-from avseld.io.events import Events
+from avseld.io.events import Events, concatenate
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.reporting import clip_figure, figure, side_by_side
 from avseld.reporting.colours import COLOURS, colour
@@ -58,6 +58,18 @@ def test_figure_of_a_real_recording_shows_its_labels_over_a_shared_time_axis(
     assert drawn[0, 0] == pytest.approx(reference.onset.min())
     np.testing.assert_allclose(drawn[1:6, 1], reference.azimuth[:5])
     assert [text.get_text() for text in image.legends[0].get_texts()] == ["sound 1", "reference"]
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_the_margins_hold_every_class_name_and_the_legend(fitted: bool) -> None:
+    classes = [f"musical instrument {label}" for label in range(13)]
+    table = concatenate(frames([label * 10.0] * 20, label) for label in range(13))
+    image = figure(SILENCE, RATE, table, table, classes, title="title", fitted=fitted)
+    rendered(image)
+    boxes = [axis.get_tightbbox() for axis in image.axes[:4]]
+    assert all(box.x0 >= 0 and box.x1 <= 1200 and box.y1 <= 900 for box in boxes)
+    legend = image.legends[0].get_window_extent()
+    assert legend.y0 >= 0 and legend.y1 <= min(box.y0 for box in boxes)
 
 
 def test_left_is_drawn_above_front_and_up_above_level() -> None:
