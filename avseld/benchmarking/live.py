@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from avseld.benchmarking.machine import alone
-from avseld.inference.inputs import EXAMPLE
 from avseld.inference.predictor import load
+from avseld.io.example import EXAMPLE
 from avseld.streaming.assembly import assembled
 from avseld.streaming.budget import LATENCY
 from avseld.streaming.wishes import Wishes

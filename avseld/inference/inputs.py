@@ -6,12 +6,11 @@ from pathlib import Path
 
 from avseld.base.errors import BadInput
 from avseld.base.files import visible_files
+from avseld.io.example import or_example
 from avseld.io.suffixes import SOUNDS, none_below
 from avseld.io.video import VIDEOS
 
 BOXES = (".npz",)
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "example.mp4"
-"""ten seconds of a generated room, first-order ambisonics and 360-degree video (`scripts/make_example.sh`)"""
 
 
 def sound_files(places: Sequence[Path] | Path) -> list[Path]:
@@ -29,13 +28,11 @@ def sound_files(places: Sequence[Path] | Path) -> list[Path]:
         BadInput: nothing there, or two files of one name, whose predictions would overwrite each other.
     """
     files: list[Path] = []
-    for place in [places] if isinstance(places, Path) else places:
+    for place in map(or_example, [places] if isinstance(places, Path) else places):
         if place.is_dir():
             found = visible_files(place, SOUNDS) or visible_files(place, VIDEOS)
             if not found:
                 raise BadInput(f"{place}: {none_below(place, SOUNDS)}; check the path")
-        elif str(place) == EXAMPLE.stem and not place.exists():
-            found = [EXAMPLE]
         elif not place.exists() and has_magic(str(place)):
             root = Path(place.anchor or ".")
             found = [

@@ -19,6 +19,8 @@ STRENGTH = 0.85
 """share of the colour of a class where the energy is largest"""
 NAMED_FROM = 0.3
 """score of a prediction below which it is drawn without its name"""
+NAME_DEG = 150
+"""azimuth beyond which a name would leave the picture if it stood in its middle"""
 DARK = 32
 """grey behind maps without a picture, 0 to 255"""
 
@@ -97,6 +99,13 @@ def blended(maps: Sequence[EnergyMap], background: np.ndarray) -> np.ndarray:
     return np.round(picture).astype(np.uint8)
 
 
+def _towards_the_middle(azimuth: float) -> str:
+    """Return the alignment of a name that does not leave the picture at the seam."""
+    if abs(azimuth) < NAME_DEG:
+        return "center"
+    return "left" if azimuth > 0 else "right"
+
+
 def maps_figure(
     panels: Mapping[str, Sequence[EnergyMap]],
     frame: int,
@@ -126,6 +135,6 @@ def maps_figure(
             score = "" if np.isnan(one.score) else f" {one.score:.2f}"
             axes.annotate(
                 f"{class_name(one.label, classes)}{score}", place, (0, 14), textcoords="offset points",
-                color="white", fontsize=8, ha="center", annotation_clip=False,
+                color="white", fontsize=8, ha=_towards_the_middle(place[0]), annotation_clip=False,
             )  # fmt: skip
     return figure

@@ -8,10 +8,11 @@ from typing import Literal
 from tqdm import tqdm
 
 from avseld.base.errors import BadInput
-from avseld.base.files import replacing, takes_paths
+from avseld.base.files import replacing, require_file, takes_paths
 from avseld.io.array_file import read_array
 from avseld.io.energy_maps import FRAME_S
 from avseld.io.events import Events
+from avseld.io.example import or_example
 from avseld.io.feature_files import names_in, open_features, read_description
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import read_sound
@@ -112,6 +113,8 @@ def plot(
         # Names of events are those of the classes that were predicted: too few for a reference.
         beside_them = (prediction, None) if reference is None else (None, reference)
         names = read_class_list(classes) if classes else names_beside(*beside_them)
+        audio = or_example(audio)
+        require_file(audio)
         picture = video or panorama_of(audio)
         setup = None if array is None else read_array(array)
         files = RecordingFiles(
@@ -120,7 +123,7 @@ def plot(
         )  # fmt: skip
     else:
         raise BadInput("nothing to draw; give --run RUN, --prepared DIR --recording NAME, or --audio WAV")
-    if audio is not None and video is not None and out.suffix.lower() != VIDEO_SUFFIX:
+    if audio is not None and video is not None and not maps and out.suffix.lower() != VIDEO_SUFFIX:
         log.warning("%s: a figure shows no video; write an mp4 to draw on the video", out)
     if maps:
         _draw_maps(files, maps, out, start, width)

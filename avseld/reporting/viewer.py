@@ -19,6 +19,7 @@ from avseld.base.files import replacing, takes_paths
 from avseld.io.array_file import read_array
 from avseld.io.boxes import Boxes, people
 from avseld.io.events import ARRAYS, Events
+from avseld.io.example import or_example
 from avseld.io.geometry import wrap
 from avseld.io.manifest import read_class_list
 from avseld.io.resampling import sound_info
@@ -99,6 +100,7 @@ def view(
         names = read_class_list(classes) if classes else names_beside(prediction, reference)
         if not names:
             log.info("classes are shown as numbers; --classes FILE names them, one a line")
+        audio = or_example(audio)
         picture = video or panorama_of(audio)
         setup = None if array is None else read_array(array)
         chosen_files = [

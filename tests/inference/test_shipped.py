@@ -20,7 +20,10 @@ from avseld.exporting.material import generate
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load
 from avseld.inference.run_folder import folder_of, recordings_for_weights
-from avseld.io.geometry import unit_vector
+from avseld.io.events import read_events
+from avseld.io.example import EXAMPLE
+from avseld.io.geometry import angle_between, unit_vector
+from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
 from avseld.onnx_runtime import load as load_exported
 from avseld.onnx_runtime.__main__ import write_predictions
 from avseld.recipes import FOLDER
@@ -89,7 +92,7 @@ def test_no_format_has_two_defaults():
 
 def test_a_name_that_is_none_of_them_is_answered_by_the_names():
     with pytest.raises(
-        BadInput, match="audio_foa_generated, av_foa_generated, live_foa, live_mic, locator_foa"
+        BadInput, match="audio_foa_generated, av_foa_generated, imaging_foa, live_foa, live_mic, locator_foa"
     ):
         load("locater_foa")
     assert find("../weights/locator_foa") is None
@@ -140,6 +143,23 @@ def test_a_weights_file_in_a_run_folder_stands_for_the_run(tmp_path):
     (tmp_path / "config.yaml").touch()
     assert folder_of(tmp_path / "last.safetensors") == folder_of(tmp_path) == tmp_path
     assert folder_of(Path("locator_foa")) is None
+
+
+def test_weights_for_imaging_map_the_sounds_of_the_example_where_they_are():
+    events = load("imaging_foa").predict(EXAMPLE)
+    assert len(events) > 10
+    maps = events.energies.dense(N_CELLS)
+    found = unit_vector(events.azimuth, events.elevation)
+    assert angle_between((AREA * maps) @ DIRECTIONS, found).max() < 10  # near a pole cells are small
+    labels = read_events(EXAMPLE.with_name("example.labels.csv"))
+    nearest = [
+        angle_between(
+            one, unit_vector(*(values[heard] for values in (labels.azimuth, labels.elevation)))
+        ).min()
+        for one, label, time in zip(found, events.label, events.onset, strict=True)
+        if (heard := (labels.label == label) & (abs(labels.onset - time) < 0.05)).any()
+    ]
+    assert len(nearest) > 0.6 * len(events) and np.median(nearest) < 15
 
 
 @pytest.mark.parametrize("name", ["live_foa", "live_mic"])

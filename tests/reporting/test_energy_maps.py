@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from avseld.base.errors import BadInput
 from avseld.io.energy_maps import EnergyMap, write_energy_maps
@@ -53,6 +55,23 @@ def test_a_figure_names_the_sounds_of_its_frame():
     panels = {"labels": [block(3, 0, 90, 90), block(4, 1, 90, 90)], "network": [block(3, 0, 95, 90, 0.8)]}
     axes = maps_figure(panels, 3, ["speech", "knock"]).axes
     assert [[text.get_text() for text in each.texts] for each in axes] == [["speech"], ["speech 0.80"]]
+
+
+def test_names_at_the_seam_stay_in_the_picture():
+    (axes,) = maps_figure(
+        {"labels": [block(0, 0, 2, 90), block(0, 0, 358, 90), block(0, 0, 180, 90)]}, 0, ["a"]
+    ).axes
+    assert [text.get_ha() for text in axes.texts] == ["left", "right", "center"]
+
+
+def test_maps_of_the_example_lie_over_its_picture(tmp_path, caplog):
+    write_energy_maps(tmp_path / "example.json", [block(0, 0, 90, 90, 1.0)])
+    plot(audio=Path("example"), maps=[tmp_path], out=tmp_path / "a.png")
+    drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 3000  # a dark background has some dozens
+    assert "no video" not in caplog.text
+    with pytest.raises(BadInput, match=r"nothing.wav: not found"):
+        plot(audio=tmp_path / "nothing.wav", maps=[tmp_path], out=tmp_path / "b.png")
 
 
 def test_view_and_plot_show_the_maps_of_a_recording(tmp_path):
