@@ -10,7 +10,7 @@ import numpy as np
 from avseld.io.energy_maps import REACH_DEG
 
 TYPICAL_DEG = 14.0
-"""width of the lobes that share most with labels of generated scenes (docs/imaging.md)"""
+"""width that shares most with labels whose directions are missed by some 10 degrees (`scripts/measure_lobes.py`)"""
 OCTAVES = 1.0
 """widths are between half and double the typical one"""
 EDGE_DEG = 2.0

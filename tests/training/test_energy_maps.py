@@ -1,7 +1,10 @@
 """From maps of labels to predicted maps: preparation, training, prediction and scores of energy maps."""
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import plane_waves
 import pytest
 from learning import train_briefly
@@ -41,6 +44,20 @@ def test_a_network_trained_on_maps_of_labels_predicts_valid_maps_and_rows(prepar
     rows = (run / "predictions" / f"{tested.name}.csv").read_text().splitlines()
     assert len(maps) == len(rows) == 3 * 60  # every class in every frame: the threshold is 0
     assert problems_of_maps(tested.maps, tmp_path / "maps") == []
+
+
+def test_gaussians_of_ten_degrees_share_most_with_one_of_ten_degrees(prepared, monkeypatch, capsys):
+    path = Path(__file__).parents[2] / "scripts" / "measure_lobes.py"
+    spec = importlib.util.spec_from_file_location("measure_lobes", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr("sys.argv", ["measure_lobes.py", str(prepared)])
+    module.main()
+    _, _, *widths, best, middle = capsys.readouterr().out.splitlines()
+    right = {line.split()[0]: float(line.split()[2]) for line in widths}
+    assert max(right, key=right.get) == "10"
+    assert all(np.diff(list(map(float, line.split()[2:]))).max() < 0 for line in widths)  # errors cost
+    assert float(best.split()[3]) >= right["10"] and float(middle.split()[-2]) < 2
 
 
 def test_a_recording_without_maps_is_refused_unless_they_are_drawn(prepared, tmp_path):
