@@ -69,14 +69,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Undo what a command called in a test does to logging: its handler writes to a stream that the test closes."""
-    loggers = [logging.getLogger(name) for name in ("avseld", "detection", "data_prep")]
-    before = [(logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+def logging_as_imported() -> Iterator[None]:
+    """Undo what a command called in a test, or in a fixture of its module, does to logging.
+
+    Its handler writes to a stream that the test closes, and messages without a warning would be seen by other tests.
+    """
+    _reset_logging()
     yield
-    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        logger.handlers[:], logger.propagate = handlers, propagate
-        logger.setLevel(level)
+    _reset_logging()
+
+
+def _reset_logging() -> None:
+    for name in ("avseld", "detection", "data_prep"):
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

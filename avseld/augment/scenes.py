@@ -97,13 +97,12 @@ def _rotated_boxes(array: Any, boxes: Any, quarter: Any, sign: Any, up: Any) -> 
     present = (boxes[..., :4] != 0).any(-1)
     centre = 1 - (boxes[..., 0] + boxes[..., 2]) / 2  # rises with azimuth
     centre = 0.5 + sign * (centre - 0.5) + 0.25 * quarter
-    centre = array.where(
-        quarter == 0, centre, centre % 1.0
-    )  # a reflection leads over no seam: a picture may have none
+    # A reflection leads over no seam: a picture may have none.
+    centre = array.where(quarter == 0, centre, centre % 1.0)
     half_width = (boxes[..., 2] - boxes[..., 0]) / 2
-    top, bottom = boxes[..., 1], boxes[..., 3]
-    top, bottom = array.where(up < 0, 1 - bottom, top), array.where(up < 0, 1 - top, bottom)
-    corners = array.stack([1 - centre - half_width, top, 1 - centre + half_width, bottom], -1)
+    top, bottom, down, middle = boxes[..., 1], boxes[..., 3], up < 0, 1 - centre
+    top, bottom = array.where(down, 1 - bottom, top), array.where(down, 1 - top, bottom)
+    corners = array.stack([middle - half_width, top, middle + half_width, bottom], -1)
     rotated = array.concatenate([corners, boxes[..., 4:]], -1)
     return array.where(present[..., None], rotated, 0)
 
@@ -192,7 +191,7 @@ class Rotate:
         quarter, sign, up = angles[:, None].unbind(-1)  # each (window, 1)
         events = windows.events.turned(
             wrap_batch(sign * windows.events.azimuth + 90.0 * quarter), up * windows.events.elevation
-        ).moved(cell_places[number])
+        ).moved(cell_places, number)
         visual = windows.visual
         if visual is not None and windows.layout == "embeddings":
             boxes, maps = visual[..., :-N_MAP_VALUES], visual[..., -N_MAP_VALUES:]

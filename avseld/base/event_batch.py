@@ -95,15 +95,16 @@ class EventBatch:
             torch.cat([self.table[..., :3], angles, self.table[..., 5:]], dim=-1), self.energies
         )
 
-    def moved(self, places: Tensor) -> "EventBatch":
-        """Move the energies of each window to other cells.
+    def moved(self, places: Tensor, number: Tensor) -> "EventBatch":
+        """Move the energies of each window to other cells, if there are any.
 
         Args:
-            places: (window, cell) where the energy of each cell comes from.
+            places: (rotation, cell) where the energy of each cell comes from.
+            number: (window,) rotation of each.
         """
         if self.energies is None:
             return self
-        from_cells = places[:, None].expand_as(self.energies)
+        from_cells = places[number][:, None].expand_as(self.energies)
         return EventBatch(self.table, self.energies.gather(-1, from_cells))
 
     def directions(self) -> Tensor:

@@ -22,12 +22,13 @@ from avseld.inference.event_list import (
     listed_events,
     write_event_list,
 )
-from avseld.inference.inputs import EXAMPLE, sound_files
+from avseld.inference.inputs import sound_files
 from avseld.inference.output import PredictionFiles, write_prediction
 from avseld.inference.predict import predict
 from avseld.inference.predictor import load
 from avseld.inference.sounds import Heard, SoundJob, predict_sound
 from avseld.io.events import Events, concatenate, read_events
+from avseld.io.example import EXAMPLE
 from avseld.io.geometry import angle_between, unit_vector
 from avseld.io.resampling import read_sound, sound_info
 from avseld.io.sheets import read_sheet, sheet_events

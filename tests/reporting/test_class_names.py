@@ -41,6 +41,7 @@ def test_a_figure_has_the_names_that_stand_beside_its_prediction_or_reference(tm
     for folder, lists in (("found", "found.classes.txt"), ("prepared/labels", "prepared/classes.txt")):
         write_events(tmp_path / folder / "a.csv", Events.empty())
         (tmp_path / lists).write_text(f"{folder[0]}\n")
+    (tmp_path / "a.wav").touch()
     given = {
         "audio": tmp_path / "a.wav",
         "prediction": tmp_path / "found" / "a.csv",
