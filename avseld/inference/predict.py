@@ -146,7 +146,7 @@ def predict(
             picture = inner_video(path, predictor)
         if maps is not None:
             check_maps(predictor.system, predictor.classes)
-        own_maps = None if maps is None else maps_path(maps, targets[path].stem)
+        own_maps = None if maps is None else maps_path(maps, path.stem)
         jobs.append(SoundJob(path, targets[path], picture, options, events is not False, audacity, own_maps))
     for predictor in predictors.values():
         set_threshold(predictor.system, threshold)
@@ -156,7 +156,8 @@ def predict(
     log.info("%s", " and ".join(map(str, jobs[0].files)) if len(jobs) == 1 else jobs[0].target.parent)
     if not view:
         path, target = jobs[0].path, jobs[0].target
-        described = () if array is None else ("--array", array)
+        described: list[str | Path] = [] if array is None else ["--array", array]
+        described += [] if maps is None else ["--maps", maps]
         tell_next("avseld", "view", "--audio", path, "--prediction", target, *described)
     if view:
         open_page(jobs, predictors[runs[sounds[0]]])

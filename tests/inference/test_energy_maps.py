@@ -62,7 +62,7 @@ def test_maps_that_take_too_much_lose_their_weak_points_and_a_warning_says_so(tm
     assert "least confident" in caplog.text
 
 
-def test_a_recording_is_predicted_into_csv_and_maps_of_the_same_directions(tmp_path):
+def test_a_recording_is_predicted_into_csv_and_maps_of_the_same_directions(tmp_path, capsys):
     main(
         [
             "predict",
@@ -75,7 +75,8 @@ def test_a_recording_is_predicted_into_csv_and_maps_of_the_same_directions(tmp_p
             "blank",
         ]
     )
-    maps = read_energy_maps(tmp_path / "m" / "e.json", predicted=True)
+    assert f"--maps {tmp_path / 'm'}" in capsys.readouterr().err  # of the command that shows them
+    maps = read_energy_maps(tmp_path / "m" / "example.json", predicted=True)
     rows = (tmp_path / "e.csv").read_text().splitlines()
     assert len(maps) == len(rows) > 10
     assert all(0 < one.score <= 1 for one in maps)
