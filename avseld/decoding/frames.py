@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from avseld.decoding.thresholds import Thresholds, per_class
 from avseld.io.events import Events
 from avseld.io.geometry import angle_between, direction
 
@@ -24,6 +25,29 @@ def mean_of_groups(x: np.ndarray, group: int) -> np.ndarray:
     first = np.arange(0, len(x), group)
     count = np.diff(np.append(first, len(x)))
     return np.add.reduceat(x, first, axis=0) / count.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def active_tracks(
+    activity: np.ndarray, threshold: Thresholds, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Select the frames and classes with an active track; most are silent.
+
+    Args:
+        activity: (frame, class, track).
+        threshold: a track is active above it; one, or one of each class.
+        values: (frame, class, track, axis).
+
+    Returns:
+        Frame and class (cell,) of each; their activity and whether they are active, both (cell, track); their values
+        (cell, track, axis).
+
+    Raises:
+        BadInput: another number of thresholds than of classes.
+    """
+    above = activity > per_class(threshold, activity.shape[1])[:, None]
+    cell = above.any(axis=-1)
+    frame, label = np.nonzero(cell)
+    return frame, label, activity[cell], above[cell], values[cell]
 
 
 def merge_close_tracks(

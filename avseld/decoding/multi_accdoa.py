@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.decoding.frames import merge_close_tracks
-from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.decoding.frames import active_tracks, merge_close_tracks
+from avseld.decoding.thresholds import Thresholds
 from avseld.io.events import Events
 from avseld.io.geometry import direction, unit_vector
 
@@ -50,10 +50,7 @@ class MultiAccdoaDecoder:
             activity, mean = output["activity"], output["vector"]
         else:
             activity, mean = self._mean_vectors(output["accdoa"], round(LABEL_HOP / hop))
-        threshold = per_class(self.threshold, activity.shape[1])
-        cell = (activity > threshold[:, None]).any(axis=-1)  # most frames and classes are silent
-        (frame, label), activity, mean = np.nonzero(cell), activity[cell], mean[cell]
-        active = activity > threshold[label, None]
+        frame, label, activity, active, mean = active_tracks(activity, self.threshold, mean)
         if self.legacy:
             values, vectors = mean, unit_vector(mean[..., 0], mean[..., 1])
         else:  # as unit vectors, so that the length does not count twice

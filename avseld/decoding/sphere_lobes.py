@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from avseld.base.rates import LABEL_HOP
-from avseld.decoding.frames import mean_of_groups, merge_close_tracks, rows
+from avseld.decoding.frames import active_tracks, mean_of_groups, merge_close_tracks, rows
 from avseld.decoding.lobes import lobes
 from avseld.decoding.multi_accdoa import PAIRS
-from avseld.decoding.thresholds import Thresholds, per_class
+from avseld.decoding.thresholds import Thresholds
 from avseld.io.events import Events
 from avseld.io.row_maps import RowMaps
 from avseld.io.sphere_grid import DIRECTIONS
@@ -44,10 +44,7 @@ class SphereLobesDecoder:
             mean vector length.
         """
         activity, value = self._means(output, round(LABEL_HOP / hop))
-        threshold = per_class(self.threshold, activity.shape[1])
-        cell = (activity > threshold[:, None]).any(axis=-1)  # most frames and classes are silent
-        (frame, label), activity, value = np.nonzero(cell), activity[cell], value[cell]
-        active = activity > threshold[label, None]
+        frame, label, activity, active, value = active_tracks(activity, self.threshold, value)
         merged, left = merge_close_tracks(
             value, active, PAIRS, value[..., :3], self.unify_deg, weight=activity
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from avseld.io.geometry import Array, from_frame
 from avseld.io.npz import check_numbers, check_times, latest, read_npz, write_npz
-from avseld.io.picture import ASPECT_TOLERANCE, PANORAMA_ASPECT
+from avseld.io.picture import has_panorama_shape
 
 PERSON = 0
 """class id of a person in COCO, whose classes YOLOX has"""
@@ -113,7 +113,7 @@ def is_perspective(about: Mapping[str, Any]) -> bool:
     width, height = about.get("width"), about.get("height")
     if not width or not height:
         return False
-    return abs(width / height - PANORAMA_ASPECT) > ASPECT_TOLERANCE
+    return not has_panorama_shape(width / height)
 
 
 def source_of(about: Mapping[str, Any]) -> dict[str, Any]:

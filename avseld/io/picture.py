@@ -46,6 +46,11 @@ PROJECTIONS: dict[int, Sphere] = {0: "whole", 1: "cubemap", 2: "part", 3: "half"
 """AVSphericalProjection of FFmpeg (libavutil/spherical.h)"""
 
 
+def has_panorama_shape(aspect: float) -> bool:
+    """Whether a picture of this width to height is taken for an equirectangular one, where nothing else is known."""
+    return abs(aspect - PANORAMA_ASPECT) <= ASPECT_TOLERANCE
+
+
 @dataclass(frozen=True)
 class Orientation:
     """How stored frames are turned and mirrored before they are shown, by quarter turns."""

@@ -65,9 +65,8 @@ def at_pixels(energies: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     from scipy.ndimage import map_coordinates  # slow to import, and needed by those alone that write maps
 
     picture = energies.reshape(ROWS, COLUMNS).astype(np.float64)
-    beyond = np.roll(
-        picture[::-1], COLUMNS // 2, axis=1
-    )  # a meridian goes on beyond a pole as the opposite one
+    # A meridian goes on beyond a pole as the opposite one.
+    beyond = np.roll(picture[::-1], COLUMNS // 2, axis=1)
     wide = np.pad(np.concatenate([beyond[-6:], picture, beyond[:6]]), ((0, 0), (6, 6)), mode="wrap")
     column, row = (x + 0.5) / CELL_DEG - 0.5, (y + 0.5) / CELL_DEG - 0.5
     return np.maximum(map_coordinates(wide, [row + 6, column + 6], order=3), 0)

@@ -11,14 +11,13 @@ from avseld.base.errors import BadInput
 from avseld.base.files import require_file
 from avseld.io.picture import (
     AS_STORED,
-    ASPECT_TOLERANCE,
     LETTERBOXED,
-    PANORAMA_ASPECT,
     Orientation,
     Sphere,
     Stereo,
     bars_of,
     guess_by_shape,
+    has_panorama_shape,
     note_of,
     orientation_of,
     shown,
@@ -81,7 +80,7 @@ class VideoInfo:
         """Whether the picture is the whole sphere for one eye: by the header, else if it is twice as wide as high."""
         if self.flaw is not None:
             return False
-        return self.sphere == "whole" or abs(float(self.aspect) - PANORAMA_ASPECT) <= ASPECT_TOLERANCE
+        return self.sphere == "whole" or has_panorama_shape(float(self.aspect))
 
 
 def panorama_warning(path: Path | str, info: VideoInfo, format: str) -> str | None:

@@ -10,6 +10,7 @@ from avseld.base.rates import LABEL_HOP
 from avseld.io.energy_maps import REACH_DEG, SIGMA_DEG
 from avseld.io.events import Events
 from avseld.io.geometry import unit_vector
+from avseld.io.row_maps import RowMaps
 from avseld.io.sphere_grid import AREA, DIRECTIONS, N_CELLS
 from avseld.targets.batch_frames import divide
 
@@ -112,20 +113,24 @@ class MapFrames:
         """
         if not self.needs_maps or not len(events):
             return events
-        if events.energies is None:
-            raise BadInput(WITHOUT_MAPS)
-        return events.select(events.energies.count > 0)
+        return events.select(_maps_of(events).count > 0)
 
     def _energies(self, events: Events) -> np.ndarray:
         """Return the energies of rows (row, cell), of the labels or drawn."""
         if self.needs_maps:
-            self.with_energy(events)
-            return np.zeros((0, N_CELLS)) if events.energies is None else events.energies.dense(N_CELLS)
+            return _maps_of(events).dense(N_CELLS) if len(events) else np.zeros((0, N_CELLS))
         if np.isnan(events.azimuth).any() or np.isnan(events.elevation).any():
             raise BadInput("labels without direction cannot train energy maps; choose another target")
         centres = unit_vector(events.azimuth, events.elevation)
         angle = np.degrees(np.arccos(np.clip(centres @ DIRECTIONS.T, -1, 1)))
         return np.where(angle <= REACH_DEG, np.exp(-0.5 * (angle / SIGMA_DEG) ** 2), 0)
+
+
+def _maps_of(events: Events) -> RowMaps:
+    """Return the energy maps of rows, which are needed."""
+    if events.energies is None:
+        raise BadInput(WITHOUT_MAPS)
+    return events.energies
 
 
 def soft_iou(found: Tensor, reference: Tensor) -> Tensor:

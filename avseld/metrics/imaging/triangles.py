@@ -77,11 +77,8 @@ def _pixels_near(
     Returns:
         (pixel,) each: the triangle, column and row.
     """
-    one, other, third = (
-        corners[:, 0],
-        corners[:, 1],
-        corners[:, 2],
-    )  # ten times as fast as over an axis of three
+    # One by one, which is ten times as fast as over an axis of three.
+    one, other, third = corners.swapaxes(0, 1)
     first = np.ceil(np.minimum(np.minimum(one, other), third) - NEAR).astype(int)
     last = np.floor(np.maximum(np.maximum(one, other), third) + NEAR).astype(int)
     first = np.maximum(first, (columns[0], rows[0]))
